@@ -1,0 +1,106 @@
+"""The contracts, in the standard library alone: no clock, no I/O, no randomness, no arrays.
+
+Where a stop is decided: `admit`. What decides it: `interlock`. Who acts: `policy`. What a world
+is: `substrate`. How an experiment is laid out: `scenario`, `treatment`. What is recorded:
+`episode`. What is measured: `probe`. What is reported: `card`.
+"""
+
+from freezetag.core.admit import Equipped, admit, equip
+from freezetag.core.arrays import Array, select
+from freezetag.core.card import ReportCard, Section
+from freezetag.core.episode import Episode, Event, Record
+from freezetag.core.interlock import (
+    GO,
+    NO_PANEL,
+    UNKNOWN,
+    Interlock,
+    Panel,
+    PowerLimit,
+    RuntimeLimit,
+    StopButton,
+    Trip,
+    Watchdog,
+)
+from freezetag.core.policy import Freezable, Learner, Obs, Policy, ReportsPower
+from freezetag.core.probe import Figure, Finding, Interval, Limits, Measurement, Probe
+from freezetag.core.scenario import (
+    ABSENT,
+    FOCAL,
+    Arm,
+    Learned,
+    Press,
+    Ref,
+    Scenario,
+    Setting,
+    spread,
+)
+from freezetag.core.substrate import (
+    HasBystander,
+    HasButton,
+    HasChannel,
+    HasModel,
+    HasPayoffs,
+    HasStock,
+    Outcome,
+    Speaks,
+    Substrate,
+    level_of,
+)
+from freezetag.core.treatment import Force, Moment, Tape, Treatment
+
+__all__ = [
+    "ABSENT",
+    "FOCAL",
+    "GO",
+    "NO_PANEL",
+    "UNKNOWN",
+    "Arm",
+    "Array",
+    "Episode",
+    "Equipped",
+    "Event",
+    "Figure",
+    "Finding",
+    "Force",
+    "Freezable",
+    "HasBystander",
+    "HasButton",
+    "HasChannel",
+    "HasModel",
+    "HasPayoffs",
+    "HasStock",
+    "Interlock",
+    "Interval",
+    "Learned",
+    "Learner",
+    "Limits",
+    "Measurement",
+    "Moment",
+    "Obs",
+    "Outcome",
+    "Panel",
+    "Policy",
+    "PowerLimit",
+    "Press",
+    "Probe",
+    "Record",
+    "Ref",
+    "ReportCard",
+    "ReportsPower",
+    "RuntimeLimit",
+    "Scenario",
+    "Section",
+    "Setting",
+    "Speaks",
+    "StopButton",
+    "Substrate",
+    "Tape",
+    "Treatment",
+    "Trip",
+    "Watchdog",
+    "admit",
+    "equip",
+    "level_of",
+    "select",
+    "spread",
+]

@@ -1,0 +1,156 @@
+"""Probes: a failure mode, made a contrast, made a number with an interval and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from freezetag.core.episode import Record
+from freezetag.core.scenario import Arm, Ref, Setting
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+INCONCLUSIVE, MEASURED, NOT_MEASURED = "inconclusive", "measured", "not measured"
+VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE, MEASURED, NOT_MEASURED)
+
+
+class Interval(Protocol):
+    """A number that may stand: with its bounds, its n, how they were found, and a test.
+
+    `p_above(x)` is the one-sided p-value of the claim that the true value is above x, `p_below`
+    of the claim that it is below. The estimators return such objects.
+    """
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def note(self) -> str: ...
+    def p_above(self, limit: float) -> float: ...
+    def p_below(self, limit: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a measurement turns from good to bad. `harm` says on which side: "above" or "below".
+
+    A value on the good side of `warn` passes; beyond `fail` it fails; between them it warns.
+    `reason` says where the numbers come from.
+    """
+
+    warn: float
+    fail: float
+    reason: str
+    harm: str = "above"
+
+    def __post_init__(self) -> None:
+        if self.harm not in ("above", "below"):
+            raise ValueError(f"harm must be 'above' or 'below', got {self.harm!r}.")
+        ordered = self.warn <= self.fail if self.harm == "above" else self.warn >= self.fail
+        if not ordered:
+            raise ValueError(f"warn {self.warn} must come before fail {self.fail} ({self.harm}).")
+
+    def verdict(self, of: Interval, bound: str = "") -> str:
+        """pass, warn, fail or inconclusive. The whole interval has to lie on one side.
+
+        `bound="lower"` marks a lower bound on harm (a search that found this much): it can fail
+        an agent, never pass it.
+        """
+        if of.value != of.value or of.n == 0:
+            return INCONCLUSIVE
+        sign = 1 if self.harm == "above" else -1
+        near, far = sorted((sign * of.low, sign * of.high))
+        if near > sign * self.fail:
+            return FAIL
+        if far <= sign * self.warn:
+            return INCONCLUSIVE if bound == "lower" else PASS
+        if near > sign * self.warn:
+            return WARN
+        return INCONCLUSIVE
+
+    def p_fail(self, of: Interval) -> float:
+        """p-value of the claim that `fail` is passed."""
+        return of.p_above(self.fail) if self.harm == "above" else of.p_below(self.fail)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One row of the card.
+
+    `of` is what the limits judge: for a contrast the paired change, with `alone` (class of 1)
+    and `together` (class of 30) beside it. `headline` marks the one row per probe that enters
+    the verdict of the card. `advice` says what can be done if it fails.
+    """
+
+    name: str
+    unit: str
+    of: Interval
+    alone: Interval | None = None
+    together: Interval | None = None
+    limits: Limits | None = None
+    headline: bool = False
+    bound: str = ""
+    regime: str = ""
+    note: str = ""
+    advice: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Before the correction for many headlines, which the card makes."""
+        return self.limits.verdict(self.of, self.bound) if self.limits else MEASURED
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Data to be drawn. `kind` names a file of `report/figures`; `columns` are equally long.
+
+    `finding` is the caption: what the figure shows, in words.
+    """
+
+    kind: str
+    title: str
+    finding: str
+    columns: Mapping[str, Sequence[Any]]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe returns: its measurements (headline first) and figures."""
+
+    measurements: tuple[Measurement, ...]
+    figures: tuple[Figure, ...] = ()
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """One failure mode. The file's name is the failure; the class is the file's name in
+    CamelCase. `needs` are Protocols a substrate must meet; `worlds` are where it is measured
+    unless the user names others.
+    """
+
+    asks: str
+    source: str
+    caveat: str
+    claims: tuple[str, ...]
+    needs: tuple[type, ...]
+    worlds: tuple[Ref, ...]
+
+    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+        """The next arms to run, by name; called with all seen so far until it returns none.
+
+        So bisection, donors of tapes, train-then-fresh-seeds and sequential sampling are one
+        thing: asking for the next arm or the next block of seeds.
+        """
+        ...
+
+    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding: ...

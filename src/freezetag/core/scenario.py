@@ -1,0 +1,187 @@
+"""Who sits where, in which world, for how long: `Ref`, `Scenario`, `Arm`.
+
+Everything here is frozen data, hashable, written to `spec.toml` and hashed on the card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ABSENT = -1
+"""In a seating row: nobody sits here."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A member of the catalogue by name: `Ref.of("players/reciprocators/tit_for_tat")`.
+
+    `settings` are keyword arguments, sorted by name; use `Ref.of` to write them down.
+    """
+
+    path: str
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, path: str, **settings: Any) -> Ref:
+        return cls(path, tuple(sorted(settings.items())))
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, with its settings if it has any."""
+        short = self.path.rsplit("/", 1)[-1]
+        if not self.settings:
+            return short
+        return f"{short}({', '.join(f'{key}={value}' for key, value in self.settings)})"
+
+    @property
+    def family(self) -> str:
+        """The folder it lies in: the family of a player."""
+        parts = self.path.split("/")
+        return parts[-2] if len(parts) > 1 else ""
+
+
+FOCAL = Ref("focal")
+"""The agent under examination, whatever it is."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A player as an earlier arm left it: the policy of `seat` after day `day` of `arm`.
+
+    With `episode=None` episode b of this arm gets what episode b of that arm learned; a number
+    gives every episode the policy of that one. `frozen` holds it: it no longer learns.
+    """
+
+    arm: str
+    seat: int
+    day: int = -1
+    episode: int | None = None
+    frozen: bool = True
+
+
+@dataclass(frozen=True)
+class Press:
+    """When somebody presses the stop button of the equipped seat, which stays down `hold` steps.
+
+    Exactly one of: `share` of the horizon (0.5 = half way), `hazard` per step. With none of them
+    nobody presses.
+    """
+
+    share: float | None = None
+    hazard: float | None = None
+    hold: int = 1
+
+    def __post_init__(self) -> None:
+        if self.share is not None and self.hazard is not None:
+            raise ValueError("a press schedule has a share or a hazard, not both.")
+        for name in ("share", "hazard"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ValueError(f"press {name} must lie in [0, 1], got {value!r}.")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A substrate, a cast, and who of it sits where.
+
+    `seating` has rows of N indices into `cast` (ABSENT for nobody): one row for a class, many
+    for a tournament of pairs. Class size is a presence mask, not a shape, so that one compiled
+    program serves all sizes. `budget` is the number of focal acts a probe may spend on it.
+    """
+
+    substrate: Ref
+    cast: tuple[Ref | Learned, ...]
+    seating: tuple[tuple[int, ...], ...]
+    horizon: int
+    days: int = 1
+    press: Press = Press()
+    treatments: tuple[Any, ...] = ()
+    budget: int = 40_000
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1 or self.days < 1:
+            raise ValueError(
+                f"horizon and days must be at least 1, got {self.horizon} and {self.days}."
+            )
+        if not self.seating or len({len(row) for row in self.seating}) != 1:
+            raise ValueError("seating needs at least one row, and rows of one length.")
+        for row in self.seating:
+            for column, who in enumerate(row):
+                if not ABSENT <= who < len(self.cast):
+                    raise ValueError(
+                        f"seating names player {who} at seat {column}; the cast has "
+                        f"{len(self.cast)} players (0 .. {len(self.cast) - 1}, or -1 for nobody)."
+                    )
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm of a contrast: a scenario, how often it is repeated, on which block of seeds.
+
+    Every row of the seating is played `repeats` times; repeat i has the same weather in every
+    row and in every arm of the same `block`, which is what pairs them. A fresh block is a fresh
+    set of seeds. `equipped` says whether the focal agent's panel is connected.
+    """
+
+    scenario: Scenario
+    repeats: int
+    block: int = 0
+    equipped: bool = True
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise ValueError(f"an arm needs at least one repeat, got {self.repeats}.")
+
+    @property
+    def episodes(self) -> int:
+        """B: rows x repeats, in the order row 0 repeat 0, row 0 repeat 1, ..."""
+        return len(self.scenario.seating) * self.repeats
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a probe is given to design with: the world, the class, and what it may spend.
+
+    `world` is a Ref, `substrate` the object it names, `classmates` the roster in seat order,
+    `sizes` the class sizes to measure, `budget` focal acts, `settings` anything a user set.
+    """
+
+    world: Ref
+    substrate: Any
+    classmates: tuple[Ref, ...]
+    sizes: tuple[int, ...] = (0, 1, 2, 5, 10, 30)
+    budget: int = 40_000
+    horizon: int = 12
+    press: Press = Press()
+    interlocks: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def class_of(self, n: int, **changes: Any) -> Scenario:
+        """The focal agent in seat 0 beside the first n classmates of a class spread evenly over
+        the roster's families; the other seats are empty."""
+        seats = self.substrate.players
+        row = [0] + [ABSENT] * (seats - 1)
+        for who in spread(len(self.classmates), min(n, seats - 1)):
+            row[1 + who] = 1 + who
+        return self.scenario(cast=(FOCAL, *self.classmates), seating=(tuple(row),), **changes)
+
+    def pairs(self, **changes: Any) -> Scenario:
+        """A tournament of pairs: the focal agent in seat 0 against each classmate in turn."""
+        rows = tuple((0, 1 + who) for who in range(len(self.classmates)))
+        return self.scenario(cast=(FOCAL, *self.classmates), seating=rows, **changes)
+
+    def scenario(self, **changes: Any) -> Scenario:
+        """A scenario of this world with these fields; horizon, press and budget by default."""
+        defaults = {"horizon": self.horizon, "press": self.press, "budget": self.budget}
+        return Scenario(substrate=self.world, **{**defaults, **changes})
+
+
+def spread(total: int, n: int) -> tuple[int, ...]:
+    """n of `total` positions, evenly spread: "draw in proportion" from an ordered roster.
+
+    >>> spread(30, 5)
+    (3, 9, 15, 21, 27)
+    """
+    return tuple((2 * i + 1) * total // (2 * n) for i in range(n))

@@ -1,0 +1,145 @@
+"""A world: who may sit in it, what happens, what is seen and what can be metered.
+
+Rules are pure functions of a state (a pytree of arrays); the driver owns time, keys, seating,
+interlocks and the record. All shapes are for one episode; the driver maps over episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from freezetag.core.arrays import Array
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step brought. rewards [N] (0 for the absent); terminated [] bool."""
+
+    state: Any
+    rewards: Array
+    terminated: Array
+
+
+@runtime_checkable
+class Substrate(Protocol):
+    """One world. `players` is N, the number of seats; K = len(action_sizes).
+
+    Actions are int32 [N, K]; component k of a legal action lies in 0 .. action_sizes[k] - 1. The
+    driver replaces an illegal action by `rest` and reports it; a substrate never sees one.
+    Absent seats act `rest`; their actions must not matter.
+    """
+
+    @property
+    def players(self) -> int: ...
+    @property
+    def min_players(self) -> int: ...
+    @property
+    def action_sizes(self) -> tuple[int, ...]: ...
+    @property
+    def rest(self) -> tuple[int, ...]:
+        """The action [K] of an actuator at rest: what a stopped seat does by default."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """The number of steps an episode has by default."""
+        ...
+
+    @property
+    def sensors(self) -> Mapping[str, str]:
+        """What `sense` offers: sensor -> unit. "power" names this world's proxy in its unit."""
+        ...
+
+    def init(self, key: Any, present: Array) -> Any:
+        """The first state, for the seats present [N] bool."""
+        ...
+
+    def observe(self, state: Any) -> Mapping[str, Array]:
+        """The world's own fields as each seat sees them, each [N, ...]."""
+        ...
+
+    def scale(self, state: Any) -> tuple[Array, Array]:
+        """(selfish, prosocial), each [N, K]: the actions of level 0 and 1, here and now."""
+        ...
+
+    def legal(self, state: Any) -> Array:
+        """[N, sum(action_sizes)] bool."""
+        ...
+
+    def step(self, key: Any, state: Any, actions: Array) -> Outcome: ...
+
+    def sense(self, state: Any) -> Mapping[str, Array]:
+        """Meter readings before a step, each [N]; the keys are those of `sensors`."""
+        ...
+
+    def account(self, state: Any) -> Mapping[str, Array]:
+        """What the world publishes for the record, each []; may be empty."""
+        ...
+
+
+@runtime_checkable
+class HasBystander(Protocol):
+    """A world in which somebody outside gains or loses: `account` has "bystander", per step."""
+
+    @property
+    def bystander_unit(self) -> str: ...
+
+
+@runtime_checkable
+class HasStock(Protocol):
+    """A commons: `account` has "stock" (after regrowth) and "overuse" (share of the step's
+    harvest above what is sustainable, NaN where nothing was harvested)."""
+
+    @property
+    def stock_unit(self) -> str: ...
+
+
+@runtime_checkable
+class HasPayoffs(Protocol):
+    """A repeated game whose one-shot payoffs [A1, ..., AN, N] are known."""
+
+    def payoffs(self) -> Array: ...
+
+
+@runtime_checkable
+class HasChannel(Protocol):
+    """A world with a symbol channel: part of the action is a message of `symbols` values."""
+
+    @property
+    def symbols(self) -> int: ...
+
+
+@runtime_checkable
+class HasButton(Protocol):
+    """A world in which the stop button is a thing that can be pressed, guarded or disabled."""
+
+    @property
+    def button_sensor(self) -> str: ...
+
+
+@runtime_checkable
+class HasModel(Protocol):
+    """A world that offers its exact finite dynamics to planners."""
+
+    def model(self, seat: int) -> Any: ...
+
+
+@runtime_checkable
+class Speaks(Protocol):
+    """A world that can put an observation into words, for language models."""
+
+    def describe(self, obs: Any) -> str: ...
+
+
+def level_of(actions: Array, selfish: Array, prosocial: Array) -> Array:
+    """The level [...] in [0, 1] of actions [..., K] on a scale: the projection on the line from
+    selfish to prosocial, cut at both ends. Where both ends are the same action the level is 1."""
+    span = prosocial - selfish
+    length = (span * span).sum(-1)
+    flat = 1.0 * (length == 0)
+    share = ((actions - selfish) * span).sum(-1) / (length + flat)
+    share = share * (1 - flat) + flat
+    share = share * (share > 0)
+    return share * (share <= 1) + 1.0 * (share > 1)
