@@ -1,0 +1,1 @@
+"""Interlocks for agents, and the playground that tests them."""
