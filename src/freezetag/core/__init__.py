@@ -35,8 +35,8 @@ from freezetag.core.scenario import (
     spread,
 )
 from freezetag.core.substrate import (
-    HasBystander,
     HasButton,
+    HasBystander,
     HasChannel,
     HasModel,
     HasPayoffs,
@@ -63,8 +63,8 @@ __all__ = [
     "Finding",
     "Force",
     "Freezable",
-    "HasBystander",
     "HasButton",
+    "HasBystander",
     "HasChannel",
     "HasModel",
     "HasPayoffs",
