@@ -1,0 +1,74 @@
+# Two commands do everything on a fresh machine with Python, make and the package registry:
+#   make examine      install into .venv, examine an agent, say where its card is
+#   make test         install the test needs, run every test
+# Stamps under .venv make repeats quick; a change of pyproject.toml or constraints.txt installs again.
+
+PYTHON ?= python3
+AGENT ?= tit_for_tat
+ARGS ?=
+TESTS ?=
+
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
+# Agents from other libraries need that library's extra.
+EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
+
+.PHONY: help examine test check format bench browser constraints
+
+help:
+	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
+	@echo "make test [TESTS=tests/shape]   make check   make format   make bench   make constraints"
+
+# Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
+examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
+	@$(BIN)/freezetag examine '$(AGENT)' $(ARGS) || [ $$? -eq 1 ]
+
+test: $(STAMPS)/test browser
+	@rm -f .cache/browser-tests
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
+	grep -qs '^ran' .cache/browser-tests || \
+	  echo "The browser tests $$(cat .cache/browser-tests || echo 'did not run')"; \
+	exit $$status
+
+check: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMPS)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMPS)/test
+	@set -e; for file in bench/[a-z]*.py; do \
+	  name=$$(basename "$$file" .py); echo "== bench.$$name"; $(BIN)/python -m "bench.$$name"; \
+	done
+
+# After trying newer versions: write down what this .venv holds.
+constraints: $(STAMPS)/dev
+	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude freezetag; } > .venv/constraints.new
+	@mv .venv/constraints.new constraints.txt
+
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian's chromium for the browser tests"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } >/dev/null || \
+	  echo "apt-get could not install chromium"; \
+	fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"freezetag needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+$(STAMPS)/base: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing freezetag into .venv (about 180 MB to download the first time)"
+	@$(PIP) -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+# One rule for every extra of pyproject.toml: $(STAMPS)/axelrod installs freezetag[axelrod].
+$(STAMPS)/%: $(STAMPS)/base
+	@echo "installing freezetag[$*] into .venv"
+	@$(PIP) -e '.[$*]'
+	@touch $@

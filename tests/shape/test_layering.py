@@ -1,0 +1,171 @@
+"""Imports point down: cli -> exam, live, report -> sim, probes, adapters -> … -> core.
+
+The table is checked against every import in the folder, those inside functions and under
+``TYPE_CHECKING`` too. A folder that the table does not name fails, so that somebody decides.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[2] / "src" / "freezetag"
+
+LEVELS = (
+    {"core"},
+    {"players", "planning", "substrates", "estimators"},
+    {"sim", "probes", "adapters"},
+    {"exam", "live", "report"},
+    {"cli"},
+    {"", "__main__"},  # the package itself: its lazy public list names everything
+)
+LEVEL = {name: height for height, names in enumerate(LEVELS) for name in names}
+# Narrower than "everything below, and beside without a cycle".
+ONLY = {
+    "core": set(),
+    "estimators": {"core"},
+    "substrates": {"core"},
+    "planning": {"core"},
+    "players": {"core", "planning"},
+    "probes": {"core", "estimators"},
+    "live": {"core"},
+}
+# No clock, no I/O, no randomness in core.
+EFFECTS = {
+    *("asyncio", "datetime", "http", "multiprocessing", "os", "random", "secrets", "shutil"),
+    *("socket", "sqlite3", "subprocess", "tempfile", "threading", "time", "urllib"),
+}
+EFFECTFUL_CALLS = {"open", "print", "input"}
+
+
+def imported(file: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """Line and absolute dotted name of each import in ``file``, wherever it stands."""
+    here = ("freezetag", *file.relative_to(package).with_suffix("").parts)
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            # Dots climb from the file: one dot is its folder, also for __init__.py.
+            above = here[: len(here) - node.level] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                yield node.lineno, f"{base}.{alias.name}"
+        elif isinstance(node, ast.Call) and node.args:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else None
+            called = node.func.id if isinstance(node.func, ast.Name) else called
+            first = node.args[0]
+            if called in {"import_module", "__import__"} and isinstance(first, ast.Constant):
+                yield node.lineno, str(first.value)
+
+
+def layer_of(dotted: str) -> str | None:
+    """The layer of a freezetag name; None for other packages; "" for the package itself."""
+    top, _, rest = dotted.partition(".")
+    if top != "freezetag":
+        return None
+    layer = rest.partition(".")[0]
+    # `from freezetag import equip` takes a public name from the package itself.
+    return layer if layer in LEVEL else ""
+
+
+def violations(package: Path) -> list[str]:
+    """Every import of ``package`` that the table forbids, as ``file:line message``."""
+    found: list[str] = []
+    beside: dict[str, set[str]] = {}
+    for file in sorted(package.rglob("*.py")):
+        parts = file.relative_to(package).with_suffix("").parts
+        source = "" if parts[0] == "__init__" else parts[0]
+        if source not in LEVEL:
+            found.append(f"{file}:1 {source} has no layer; give it one in {Path(__file__).name}")
+            continue
+        if source == "core":
+            found += [f"{file}:{line} core {what}" for line, what in effects(file, package)]
+        for line, name in imported(file, package):
+            target = layer_of(name)
+            if target is None or target == source:
+                continue
+            below = LEVEL[target] <= LEVEL[source]
+            if not below or target not in ONLY.get(source, {target}):
+                found.append(f"{file}:{line} {source} must not import {name}")
+            elif LEVEL[target] == LEVEL[source]:
+                beside.setdefault(source, set()).add(target)
+    try:
+        TopologicalSorter(beside).prepare()
+    except CycleError as error:
+        found.append(f"layers import each other: {' -> '.join(error.args[1])}")
+    return found
+
+
+def effects(file: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """What a core file does that core must not: third parties, clocks, I/O, randomness."""
+    for line, name in imported(file, package):
+        top = name.partition(".")[0]
+        if top != "freezetag" and (top not in sys.stdlib_module_names or top in EFFECTS):
+            yield line, f"must not import {top}"
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in EFFECTFUL_CALLS:
+            yield node.lineno, f"must not call {ast.unparse(node.func)}"
+
+
+def test_imports_point_down() -> None:
+    assert not (found := violations(PACKAGE)), "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("core/panel.py", "import numpy as np"),
+        ("core/panel.py", "def f():\n    from time import monotonic"),
+        ("core/panel.py", "from ..sim import rollout"),
+        ("core/panel.py", "print('tripped')"),
+        ("core/deep/panel.py", "from ...players import tit_for_tat"),
+        ("core/__init__.py", "from freezetag import examine"),
+        ("probes/strangers.py", "def f():\n    import freezetag.sim.rollout"),
+        ("probes/strangers.py", "from freezetag.substrates.commons import Commons"),
+        ("probes/strangers.py", "import_module('freezetag.exam.run')"),
+        ("live/gate.py", "from freezetag.estimators import intervals"),
+        ("players/x.py", "if TYPE_CHECKING:\n    from freezetag import substrates"),
+        ("sim/rollout.py", "from freezetag.report import card"),
+        ("report/card.py", "import freezetag.cli"),
+        ("helpers/misc.py", ""),
+        (
+            "exam/run.py",
+            "from freezetag.report import card\n#;report/card.py\nimport freezetag.exam",
+        ),
+    ],
+)
+def test_a_planted_import_is_found(tmp_path: Path, path: str, code: str) -> None:
+    package = tmp_path / "freezetag"
+    first, _, second = code.partition("#;")
+    plant(package / path, first)
+    if second:
+        plant(package / second.partition("\n")[0], second.partition("\n")[2])
+    assert violations(package)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("core/panel.py", "import math\nfrom .admit import admit\nfrom freezetag.core import x"),
+        ("probes/strangers.py", "from freezetag.core import Probe\nfrom ..estimators import a"),
+        ("players/planners/si.py", "from ...planning import planner\nimport jax"),
+        ("exam/run.py", "from freezetag.report import card\nfrom freezetag.sim import rollout"),
+        ("cli.py", "def f():\n    from freezetag.exam import run"),
+        ("__init__.py", "import_module('freezetag.exam.run')"),
+    ],
+)
+def test_an_allowed_import_passes(tmp_path: Path, path: str, code: str) -> None:
+    plant(tmp_path / "freezetag" / path, code)
+    assert violations(tmp_path / "freezetag") == []
+
+
+def plant(file: Path, code: str) -> None:
+    """Write ``code`` where a package would have it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(code, encoding="utf-8")
