@@ -1,0 +1,1 @@
+"""How a report card looks: JSON, terminal, Markdown, JUnit, HTML. Nothing is measured here."""
