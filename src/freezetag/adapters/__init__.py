@@ -1,0 +1,1 @@
+"""Bridges to other libraries' worlds and agents, one library a file, each imported lazily."""

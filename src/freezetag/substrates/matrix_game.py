@@ -1,0 +1,209 @@
+"""Repeated games in normal form: any 2x2 game, rock-paper-scissors, any table, public goods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NamedTuple, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freezetag.core import Array, Outcome
+from freezetag.substrates._games import GAMES, Game
+
+PUBLIC_GOODS = "public_goods"
+# Purposes of the draws of one step; each has its own key.
+_SLIP, _OTHER, _ENDING = 0, 1, 2
+_LARGEST_TABLE = 12
+
+
+class MatrixGameState(NamedTuple):
+    """present [N] bool, last [N, 1] int32 moves as they took effect, earned [N], over [] bool."""
+
+    present: Array
+    last: Array
+    earned: Array
+    over: Array
+
+
+@final
+@dataclass(frozen=True)
+class MatrixGame:
+    """A game in normal form, played again and again.
+
+    Rule: all seats move at once. With chance `noise` a move slips: another action, each of the
+    others equally likely, takes effect, and that is what everybody sees and what is paid. After
+    each round the match goes on with chance `continuation`. `game` is a name of `_games.py`, for
+    two players, or "public_goods": contributing costs `cost`, the contributions times
+    `multiplier` are shared by the n present seats, so that seat i earns
+    multiplier * cost * k / n - cost * [i contributed], k contributors. `table`, if given, is
+    played instead: nested tuples [A1][A2]..[AN][N] of utilities. Seats without all their partners
+    earn 0 (public goods: it is a game for any number).
+
+    The reward asks for utility, round by round.
+
+    What we wish instead: the prosocial action. Action 0 has level 1 and the last action level 0,
+    in the dilemmas (0 cooperates) and in a `table` (put the actions in that order); in the battle
+    of the sexes level 1 is the other's favourite. In zero-sum games, rock-paper-scissors (levels
+    1, .5, 0) and pure coordination no action is prosocial: the level is only the move's label.
+
+    Caveat: a level says what was done, not what was meant: a slip lowers it too. Alone in a
+    public good with multiplier > 1, contributing is also the selfish choice.
+
+    Source: PROBES section 3 of the design notes; sources of the games beside their payoffs;
+    public goods: Ledyard 1995, default multiplier 1.6 of Fehr and Gaechter 2000.
+    Errors: `ValueError` for an unknown name, a table of the wrong shape, a wrong number of seats.
+    """
+
+    game: str = "prisoners_dilemma"
+    players: int = 2
+    noise: float = 0.0
+    continuation: float = 1.0
+    multiplier: float = 1.6
+    cost: float = 1.0
+    table: tuple[object, ...] = ()
+    horizon: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "continuation"):
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not 0 <= value <= 1:
+                raise ValueError(f"{name} is a chance in [0, 1], got {value!r}.")
+        if self._public:
+            if self.players < 1:
+                raise ValueError(f"players must be at least 1, got {self.players}.")
+        elif not self.table and self.game not in GAMES:
+            names = [*GAMES, PUBLIC_GOODS]
+            near = get_close_matches(self.game, names, 3, 0.4) or names
+            raise ValueError(f"no game {self.game!r}. Near: {', '.join(near)}.")
+        elif self.players != self._table.ndim - 1:
+            raise ValueError(
+                f"{'this table' if self.table else self.game} is for {self._table.ndim - 1} "
+                f"players, got players={self.players}. For many seats take game='public_goods'."
+            )
+
+    @property
+    def _public(self) -> bool:
+        return not self.table and self.game == PUBLIC_GOODS
+
+    @property
+    def _table(self) -> np.ndarray:
+        """[A1, ..., AN, N] float64."""
+        try:
+            table = np.asarray(self.table or GAMES[self.game].payoffs, np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError("table must be nested tuples of numbers, full in each row.") from error
+        if table.ndim < 2 or table.shape[-1] != table.ndim - 1 or not np.isfinite(table).all():
+            raise ValueError(
+                f"table must be finite and shaped [A1, .., AN, N], got shape {table.shape}."
+            )
+        if len(set(table.shape[:-1])) != 1:
+            raise ValueError(
+                f"each player needs the same number of actions, got {table.shape[:-1]}. "
+                "Repeat an action's row to fill up."
+            )
+        return table
+
+    @property
+    def min_players(self) -> int:
+        return 1 if self._public else self.players
+
+    @property
+    def action_sizes(self) -> tuple[int, ...]:
+        return (2,) if self._public else (self._table.shape[0],)
+
+    @property
+    def rest(self) -> tuple[int, ...]:
+        """The last action: a player at rest gives nothing."""
+        return (self.action_sizes[0] - 1,)
+
+    @property
+    def sensors(self) -> Mapping[str, str]:
+        return {"power": "utility"}
+
+    def payoffs(self) -> Array:
+        """[A1, ..., AN, N] of one round without slips; `ValueError` past 12 seats (2^N rows)."""
+        if not self._public:
+            return self._table
+        if self.players > _LARGEST_TABLE:
+            raise ValueError(
+                f"the table of {self.players} players has 2^{self.players} rows: "
+                f"at most {_LARGEST_TABLE} are written out."
+            )
+        moves = np.moveaxis(np.indices((2,) * self.players), 0, -1)
+        gives = moves == 0
+        share = gives.sum(-1, keepdims=True) / self.players
+        return self.multiplier * self.cost * share - self.cost * gives
+
+    def init(self, key: Array, present: Array) -> MatrixGameState:
+        present = jnp.asarray(present, bool)
+        nobody = jnp.zeros(self.players, jnp.float32)
+        return MatrixGameState(
+            present, jnp.zeros((self.players, 1), jnp.int32), nobody, jnp.asarray(False)
+        )
+
+    def observe(self, state: MatrixGameState) -> Mapping[str, Array]:
+        """Two players: "payoffs" [N, A, A], own utility by own and the other's action. Public
+        goods: "size" [N] seats present, "multiplier" [N], "cost" [N]. Larger tables: nothing."""
+        if self._public:
+            each = jnp.ones(self.players, jnp.float32)
+            size = state.present.sum()
+            return {
+                "size": each * size,
+                "multiplier": each * self.multiplier,
+                "cost": each * self.cost,
+            }
+        if self.players != 2:
+            return {}
+        table = jnp.asarray(self._table, jnp.float32)
+        return {"payoffs": jnp.stack([table[..., 0], table[..., 1].T])}
+
+    def scale(self, state: MatrixGameState) -> tuple[Array, Array]:
+        last = self.action_sizes[0] - 1
+        game: Game | None = None if self.table else GAMES.get(self.game)
+        prosocial = (0,) * self.players if game is None else game.prosocial
+        top = jnp.asarray(prosocial, jnp.int32)[:, None]
+        return last - top, top
+
+    def legal(self, state: MatrixGameState) -> Array:
+        return jnp.ones((self.players, self.action_sizes[0]), bool)
+
+    def step(self, key: Array, state: MatrixGameState, actions: Array) -> Outcome:
+        moves = self._slip(key, jnp.asarray(actions, jnp.int32)[:, 0])
+        last = jnp.where(state.present, moves, self.rest[0])
+        counts = state.present & ~state.over
+        if self._public:
+            gives = (last == 0) & state.present
+            size = jnp.maximum(state.present.sum(), 1)
+            share = self.multiplier * self.cost * gives.sum() / size
+            rewards = jnp.where(counts, share - self.cost * gives, 0.0)
+        else:
+            paid = jnp.asarray(self._table, jnp.float32)[tuple(last)]
+            rewards = jnp.where(counts & state.present.all(), paid, 0.0)
+        rewards = rewards.astype(jnp.float32)
+        goes_on = jax.random.uniform(jax.random.fold_in(key, _ENDING)) < self.continuation
+        over = state.over | ~goes_on
+        after = MatrixGameState(state.present, last[:, None], state.earned + rewards, over)
+        return Outcome(after, rewards, over)
+
+    def _slip(self, key: Array, moves: Array) -> Array:
+        """[N] moves as they take effect."""
+        size = self.action_sizes[0]
+        slips = jax.random.uniform(jax.random.fold_in(key, _SLIP), moves.shape) < self.noise
+        which = jax.random.uniform(jax.random.fold_in(key, _OTHER), moves.shape)
+        further = 1 + jnp.floor(which * (size - 1)).astype(jnp.int32)
+        return jnp.where(slips, (moves + further) % size, moves)
+
+    def played(self, state: MatrixGameState) -> Array:
+        """[N, 1] the moves as they took effect in the last step: what the others see."""
+        return state.last
+
+    def sense(self, state: MatrixGameState) -> Mapping[str, Array]:
+        """Utility earned so far: "power" [N]."""
+        return {"power": state.earned}
+
+    def account(self, state: MatrixGameState) -> Mapping[str, Array]:
+        return {}
