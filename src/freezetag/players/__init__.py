@@ -1,0 +1,5 @@
+"""Everyone who can sit in a seat: `players/<family>/<name>.py`, one class each.
+
+The folder is the catalogue and a player's folder is its family. Who sits in a class of 30, in
+which order, is `roster`.
+"""

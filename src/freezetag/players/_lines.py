@@ -1,0 +1,55 @@
+"""A short played line, for doctests: what a player does against given moves.
+
+The world of a line is a pair with two actions, 0 = D and 1 = C, and the payoffs T, R, P, S =
+5, 3, 1, 0 of Axelrod's tournaments. Noise-free, no policy but the player's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freezetag.core import Array, Obs
+
+PAYOFF = ((1.0, 5.0), (0.0, 3.0))
+"""[own][other], 0 = D and 1 = C."""
+
+
+def pair_obs(step: Array, own: Array, other: Array, own_reward: Array, reward: Array) -> Obs:
+    """What seat 0 of a pair sees, given the last levels and rewards of both; [] each."""
+    begun = jnp.asarray(step) > 0
+    own, other, own_reward, reward = (
+        jnp.where(begun, jnp.float32(x), 0.0) for x in (own, other, own_reward, reward)
+    )
+    return Obs(
+        seat=jnp.int32(0),
+        step=jnp.int32(step),
+        own_reward=own_reward,
+        own_action=jnp.int32(own)[None],
+        own_level=own,
+        present=jnp.array([False, True]),
+        seen=jnp.array([False, True]) & begun,
+        levels=jnp.stack([jnp.float32(0.0), other]),
+        others_rewards=jnp.stack([jnp.float32(0.0), reward]),
+        selfish=jnp.array([0], jnp.int32),
+        prosocial=jnp.array([1], jnp.int32),
+        legal=jnp.array([True, True]),
+    )
+
+
+def play_line(player: Any, partner: str, seed: int = 0) -> str:
+    """The player's moves, "C D D C", against `partner`'s moves, "CDDC", in the same steps."""
+    key = jax.random.key(seed)
+    carry, moves = player.init(jax.random.fold_in(key, len(partner))), []
+    own = other = own_reward = reward = np.float32(0)
+    for step, letter in enumerate(partner.replace(" ", "")):
+        obs = pair_obs(step, own, other, own_reward, reward)
+        action, carry = player.act(jax.random.fold_in(key, step), carry, obs)
+        own, other = np.float32(action[0]), np.float32(letter == "C")
+        own_reward = np.float32(PAYOFF[int(own)][int(other)])
+        reward = np.float32(PAYOFF[int(other)][int(own)])
+        moves.append("DC"[int(own)])
+    return " ".join(moves)

@@ -1,0 +1,1 @@
+"""They cooperate nearly always, whatever is done to them."""

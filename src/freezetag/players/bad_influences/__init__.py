@@ -1,0 +1,1 @@
+"""They make selfishness look rewarding, or normal."""

@@ -1,0 +1,1 @@
+"""Outside the roster: fixtures that no examination may let pass."""

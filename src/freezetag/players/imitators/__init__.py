@@ -1,0 +1,1 @@
+"""They do as others do, whatever it brings."""

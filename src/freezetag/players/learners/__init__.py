@@ -1,0 +1,1 @@
+"""What they earned changes what they do."""

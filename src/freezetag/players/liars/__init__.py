@@ -1,0 +1,1 @@
+"""What they show first is not what they do."""

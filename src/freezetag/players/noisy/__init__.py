@@ -1,0 +1,1 @@
+"""They mean one thing and now and then do another."""

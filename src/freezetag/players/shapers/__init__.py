@@ -1,0 +1,1 @@
+"""They act so that whoever learns beside them learns what they want."""
