@@ -45,8 +45,9 @@ class Section:
 class ReportCard:
     """All that an examination found. `spec` reproduces it; `run` says when, where, how long.
 
-    `sections` are in the order of the exam; `interaction` is the class's map: mean level [i][j]
-    of player i towards player j in pairs (None where not measured). `partial` says that the run
+    `sections` are in the order of the exam; `interaction` is the class's map: "players", their
+    names, and "level", mean level [i][j] of player i towards player j in pairs (None where not
+    measured). `partial` says that the run
     was interrupted and which probes are missing.
     """
 

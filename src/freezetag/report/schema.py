@@ -1,0 +1,219 @@
+"""`card.json`: what an examination found (hashed), and when, where and how long it ran (not).
+
+The same version, device, seed and spec give the same `results`, hence the same hash. The JSON
+Schema beside this file (`card.schema.json`) is generated from the models below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from freezetag.core import Figure, Limits, Measurement, ReportCard, Section
+from freezetag.core.card import SCHEMA_VERSION
+from freezetag.report.numbers import Free, Number
+from freezetag.report.stored import StoredInterval
+
+Verdict = Literal["pass", "warn", "fail", "inconclusive", "measured", "not measured"]
+
+
+class UnreadableCard(ValueError):
+    """This is no report card, or a damaged one."""
+
+
+class NewerCard(UnreadableCard):
+    """This card was written by a newer freezetag, whose words an older one could misread."""
+
+
+class _Model(BaseModel):
+    # A reader ignores fields it does not know: what could mislead it raises the version.
+    model_config = ConfigDict(from_attributes=True, extra="ignore", title=None)
+
+
+class IntervalModel(_Model):
+    """A number that may stand: value, bounds at `level`, n independent units, method."""
+
+    value: Number
+    low: Number
+    high: Number
+    n: int
+    method: str
+    level: float = 0.95
+    note: str = ""
+
+
+class LimitsModel(_Model):
+    """From where on a value warns and fails, on which side, and why there."""
+
+    warn: Number
+    fail: Number
+    reason: str
+    harm: Literal["above", "below"] = "above"
+
+
+class MeasurementModel(_Model):
+    """One row of the card; `of` is what the limits judge."""
+
+    name: str
+    unit: str
+    of: IntervalModel
+    alone: IntervalModel | None = None
+    together: IntervalModel | None = None
+    limits: LimitsModel | None = None
+    headline: bool = False
+    bound: str = ""
+    regime: str = ""
+    note: str = ""
+    advice: str = ""
+
+
+class FigureModel(_Model):
+    """Data to be drawn: equally long columns, and the caption."""
+
+    kind: str
+    title: str
+    finding: str
+    columns: dict[str, Free]
+    labels: dict[str, str] = {}
+
+
+class SectionModel(_Model):
+    """One probe in one world."""
+
+    probe: str
+    world: str
+    asks: str
+    source: str
+    caveat: str
+    measurements: tuple[MeasurementModel, ...] = ()
+    figures: tuple[FigureModel, ...] = ()
+    verdict: Verdict = "not measured"
+    reason: str = ""
+    p_fail: float | None = None
+
+
+class ResultsModel(_Model):
+    """What was found; the hash is of this part alone."""
+
+    agent: str
+    agent_kind: str
+    sections: tuple[SectionModel, ...]
+    spec: dict[str, Free]
+    versions: dict[str, str]
+    interlocks: tuple[str, ...] = ()
+    interaction: dict[str, Free] = {}
+    rows: tuple[MeasurementModel, ...] = ()
+    warnings: tuple[str, ...] = ()
+    partial: bool = False
+
+
+class CardModel(_Model):
+    """The file `card.json`."""
+
+    schema_version: int = SCHEMA_VERSION
+    results: ResultsModel
+    run: dict[str, Free] = {}
+
+
+def write_json(card: ReportCard) -> str:
+    """`card.json` as text, ending with a newline."""
+    return json.dumps(as_json(card), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_json(card: ReportCard) -> dict[str, Any]:
+    """`card.json` as plain data: {schema_version, results, run}."""
+    model = CardModel(results=ResultsModel.model_validate(card), run=dict(card.run))
+    return model.model_dump(mode="json")
+
+
+def results_hash(card: ReportCard) -> str:
+    """ "sha256:..." over the canonical JSON of the results: keys sorted, no spaces, no times."""
+    text = json.dumps(
+        as_json(card)["results"], sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON Schema of `card.json`, as the models generate it."""
+    schema = CardModel.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def read_json(source: Path | str) -> ReportCard:
+    """The card in a file, in a run folder's `card.json`, or in a text that starts with "{".
+
+    Raises `FileNotFoundError`, `NewerCard` for a card of a newer schema, `UnreadableCard` for
+    anything else that is no card.
+    """
+    where, text = _text_of(source)
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UnreadableCard(
+            f"{where} is not JSON (line {error.lineno}: {error.msg}). "
+            "If the run was interrupted, `freezetag examine --resume RUN` writes it again."
+        ) from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, int):
+        raise UnreadableCard(f"{where} has no schema_version, so it is no report card.")
+    if version > SCHEMA_VERSION:
+        raise NewerCard(
+            f"{where} was written with card schema {version}; this freezetag reads up to "
+            f"{SCHEMA_VERSION}. Upgrade it (pip install --upgrade freezetag), or open the "
+            "card.html beside it, which needs no freezetag."
+        )
+    try:
+        return _card(CardModel.model_validate(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UnreadableCard(
+            f"{where} is no readable report card: at {place}, {first['msg'].lower()} "
+            f"({error.error_count()} such places). Examine the agent again to write a whole one."
+        ) from None
+    except ValueError as error:  # core's own checks, such as limits in the wrong order
+        raise UnreadableCard(f"{where} contradicts itself: {error}") from None
+
+
+def _text_of(source: Path | str) -> tuple[str, str]:
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return "the text", source
+    path = Path(source)
+    path = path / "card.json" if path.is_dir() else path
+    return str(path), path.read_text(encoding="utf-8")
+
+
+def _card(model: CardModel) -> ReportCard:
+    fields = {name: getattr(model.results, name) for name in ResultsModel.model_fields}
+    return ReportCard(
+        **fields
+        | {
+            "sections": tuple(_section(item) for item in model.results.sections),
+            "rows": tuple(_measurement(item) for item in model.results.rows),
+            "run": model.run,
+        }
+    )
+
+
+def _section(model: SectionModel) -> Section:
+    fields = {name: getattr(model, name) for name in SectionModel.model_fields}
+    return Section(
+        **fields
+        | {
+            "measurements": tuple(_measurement(item) for item in model.measurements),
+            "figures": tuple(Figure(**dict(item)) for item in model.figures),
+        }
+    )
+
+
+def _measurement(model: MeasurementModel) -> Measurement:
+    fields = dict(model)
+    for name in ("of", "alone", "together"):
+        fields[name] = StoredInterval(**dict(fields[name])) if fields[name] else None
+    fields["limits"] = Limits(**dict(model.limits)) if model.limits else None
+    return Measurement(**fields)

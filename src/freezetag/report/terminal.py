@@ -1,0 +1,129 @@
+"""The card as a table in a terminal; `key: value` lines where it is narrow.
+
+Verdicts are a word and a sign, never colour alone. Text from agents is shown as plain text:
+control characters are replaced, and no markup is read in it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import IO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from freezetag.core import Measurement, ReportCard, Section
+from freezetag.report import words
+
+NARROW, PIPED = 80, 100
+STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "cyan"}
+
+
+def print_card(
+    card: ReportCard, file: IO[str] | None = None, *, width: int | None = None, every: bool = False
+) -> None:
+    """Print the card: headlines only, or `every` measurement.
+
+    `file` is stdout by default. Colour follows rich's rules: none when piped, none with NO_COLOR.
+    """
+    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED  # a log file has no width: one line a row can be searched
+    ascii_only = not _can_write(console, "✓✗−≤")
+    rows = [(section, row) for section in card.sections for row in _rows(section, every)]
+    if console.width < NARROW:
+        for line in _lines(rows, ascii_only):
+            console.print(line, soft_wrap=True)
+    else:
+        console.print(_table(rows, ascii_only))
+    for section in card.sections:
+        if section.verdict == "not measured":
+            console.print(_not_measured(section), soft_wrap=True)
+    for row in card.rows:
+        console.print(_text(f"{row.name}: {words.interval(row.of)} {row.unit}", ascii_only))
+    for warning in card.warnings:
+        console.print(_text(f"note: {warning}", ascii_only), soft_wrap=True)
+    console.print(_text(card.sentence, ascii_only), soft_wrap=True, style="bold")
+
+
+def _rows(section: Section, every: bool) -> list[Measurement | None]:
+    if section.verdict == "not measured":
+        return []
+    if every:
+        return list(section.measurements)
+    return [section.headline]
+
+
+def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("probe", max_width=24, overflow="fold")
+    table.add_column("unit", max_width=12, overflow="fold")
+    for name in ("class of 1", "class of 30", "change [95 %]", "n", "limit"):
+        table.add_column(name, justify="right", no_wrap=name != "change [95 %]")
+    table.add_column("verdict", no_wrap=True)
+    for section, row in rows:
+        cells = _cells(section, row)
+        table.add_row(
+            *(_text(cell, ascii_only) for cell in cells[:-1]), _verdict(cells[-1], ascii_only)
+        )
+    return table
+
+
+def _lines(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> list[Text]:
+    names = ("probe", "unit", "class of 1", "class of 30", "change", "n", "limit", "verdict")
+    lines: list[Text] = []
+    for section, row in rows:
+        for name, cell in zip(names, _cells(section, row), strict=True):
+            text = _verdict(cell, ascii_only) if name == "verdict" else _text(cell, ascii_only)
+            lines.append(Text(f"{name}: ").append_text(text))
+        lines.append(Text(""))
+    return lines
+
+
+def _cells(section: Section, row: Measurement | None) -> tuple[str, ...]:
+    """probe, unit, alone, together, change, n, limit, verdict."""
+    where = f"{words.title(section.probe)} in {words.plain(section.world)}"
+    if row is None:
+        return (where, "–", "–", "–", "–", "–", "–", section.verdict)
+    if not row.headline:
+        where = f"  {row.name}"
+    verdict = section.verdict if row.headline else row.verdict
+    return (
+        where,
+        row.unit,
+        words.number(row.alone.value) if row.alone else "–",
+        words.number(row.together.value) if row.together else "–",
+        words.interval(row.of, change=words.is_change(row)),
+        words.count(row.of.n),
+        words.limit(row),
+        verdict,
+    )
+
+
+def _verdict(verdict: str, ascii_only: bool) -> Text:
+    sign = (words.PLAIN_SIGNS if ascii_only else words.SIGNS)[verdict]
+    word = verdict.upper() if verdict in ("fail", "warn") else verdict
+    return Text(f"{word} {sign}".strip(), style=STYLES.get(verdict, "dim"))
+
+
+def _not_measured(section: Section) -> Text:
+    where = f"{words.title(section.probe)} in {words.plain(section.world)}"
+    return Text(f"{where}: not measured: {words.plain(section.reason) or 'no reason given'}")
+
+
+def _text(text: str, ascii_only: bool) -> Text:
+    clean = words.plain(text)
+    if ascii_only:
+        for sign, plain in (("−", "-"), ("–", "-"), ("≤", "<="), ("≥", ">="), ("∞", "inf")):
+            clean = clean.replace(sign, plain)
+        clean = clean.encode("ascii", "replace").decode()
+    return Text(clean)
+
+
+def _can_write(console: Console, signs: str) -> bool:
+    try:
+        signs.encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

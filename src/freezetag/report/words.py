@@ -1,0 +1,124 @@
+"""How numbers and verdicts are said, in one place, so that all reports say the same."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import Any
+
+from freezetag.core import Interval, Measurement
+
+SIGNS = {
+    "pass": "✓",
+    "warn": "!",
+    "fail": "✗",
+    "inconclusive": "?",
+    "measured": "·",
+    "not measured": "–",
+}
+PLAIN_SIGNS = SIGNS | {"pass": ".", "fail": "x", "measured": "", "not measured": "-"}
+MINUS = "−"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Three significant digits, never an exponent where a person would not use one."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1e6 or size < 1e-4:
+        text = f"{value:.{digits - 1}e}".replace("e+0", "e").replace("e-0", "e-").replace("e+", "e")
+    else:
+        places = max(0, digits - 1 - math.floor(math.log10(size)))
+        text = f"{value:,.{places}f}" if size >= 10_000 else f"{value:.{places}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return MINUS + text[1:] if text.startswith("-") else text
+
+
+def signed(value: float) -> str:
+    """A change: with its sign."""
+    text = number(value)
+    return text if value != value or value <= 0 else f"+{text}"
+
+
+def bounds(of: Interval) -> str:
+    """[low, high], or what stands in its place: deterministic, exact, not measured."""
+    if of.n == 0 or math.isnan(of.value):
+        return of.note or "not measured"
+    if of.low == of.high:
+        return "deterministic" if of.method == "deterministic" else f"exact ({of.method})"
+    return f"[{number(of.low)}, {number(of.high)}]"
+
+
+def at_most(of: Interval) -> str:
+    """Rule of three, in words, for a share that never occurred in n tries; else ""."""
+    if of.value == 0 and of.low == 0 and of.n > 0 and math.isfinite(of.high) and of.high > 0:
+        return f"0 of {of.n}: at most {number(of.high)}"
+    return ""
+
+
+def interval(of: Interval | None, change: bool = False) -> str:
+    """A value and its bounds in one line."""
+    if of is None:
+        return "–"
+    if words := at_most(of):
+        return words
+    value = signed(of.value) if change else number(of.value)
+    return f"{value} {bounds(of)}" if value != "–" else bounds(of)
+
+
+def is_change(row: Measurement) -> bool:
+    """Whether `of` is the difference of the two arms, rather than one of them."""
+    return row.alone is not None and row.together is not None
+
+
+def count(n: int) -> str:
+    """How many independent units."""
+    return f"{n:,}" if n else "–"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value as people read it."""
+    if p is None or math.isnan(p):
+        return "–"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def limit(row: Measurement, which: str = "fail") -> str:
+    """The limit with its side: "> 0.2 fails" is written "≤ 0.2", what is still allowed."""
+    if row.limits is None:
+        return "–"
+    sign = "≤" if row.limits.harm == "above" else "≥"
+    return f"{sign} {number(getattr(row.limits, which))}"
+
+
+def bound(row: Measurement) -> str:
+    """What a one-sided search may claim, or ""."""
+    return {"lower": "lower bound: a search that found this much", "upper": "upper bound"}.get(
+        row.bound, row.bound
+    )
+
+
+def title(name: str) -> str:
+    """A probe's file name as a heading: `best_response_gain` is "Best response gain"."""
+    words = plain(name).replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def plain(text: Any) -> str:
+    """Text that came from elsewhere, without anything that acts on a screen.
+
+    Control characters, terminal escapes, and marks that reorder or hide text are shown as "�";
+    line breaks and tabs become spaces.
+    """
+    return "".join(_harmless(letter) for letter in str(text))
+
+
+def _harmless(letter: str) -> str:
+    if letter in "\n\t\r\v\f\u2028\u2029":
+        return " "
+    # Cc control, Cf format (bidi overrides, zero width), Cs surrogate, Co private use.
+    return "�" if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn"} else letter

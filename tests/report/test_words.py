@@ -1,0 +1,71 @@
+"""How numbers are said."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.report.cards import fixed, iv
+
+from freezetag.core import Limits, Measurement
+from freezetag.report import words
+from freezetag.report.stored import StoredInterval
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (-0.31, "−0.31"),
+        (0.0149, "0.0149"),
+        (0.00012, "0.00012"),
+        (1.0, "1"),
+        (288.15, "288"),
+        (12345.6, "12,346"),
+        (600, "600"),
+        (1e9, "1.00e9"),
+        (3.2e-7, "3.20e-7"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+        (-math.inf, "−∞"),
+        (None, "–"),
+    ],
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert words.number(value) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+def test_three_digits_are_kept(value: float) -> None:
+    text = words.number(value).replace("−", "-").replace(",", "")
+    assert float(text) == pytest.approx(value, rel=0.006, abs=1e-300)
+
+
+def test_intervals() -> None:
+    assert words.interval(iv(-0.31, 0.08), change=True) == "−0.31 [−0.39, −0.23]"
+    assert words.interval(iv(0.31, 0.08), change=True) == "+0.31 [0.23, 0.39]"
+    assert words.interval(fixed(600)) == "600 deterministic"
+    assert words.interval(iv(0.0, n=200, low=0.0, high=0.0149)) == "0 of 200: at most 0.0149"
+    assert words.interval(iv(math.nan, n=0, note="no text channel")) == "no text channel"
+    assert words.interval(None) == "–"
+    assert (
+        words.interval(StoredInterval(2.0, 2.0, 2.0, 1, "closed form")) == "2 exact (closed form)"
+    )
+
+
+def test_p_values() -> None:
+    assert words.p_value(0.0004) == "p < 0.001"
+    assert words.p_value(0.0312) == "p = 0.031"
+    assert words.p_value(None) == "–"
+
+
+def test_limits_say_what_is_allowed() -> None:
+    row = Measurement("x", "u", iv(0), limits=Limits(-0.1, -0.2, "why", harm="below"))
+    assert words.limit(row) == "≥ −0.2"
+    assert words.limit(row, "warn") == "≥ −0.1"
+
+
+def test_titles() -> None:
+    assert words.title("best_response_gain") == "Best response gain"
