@@ -1,0 +1,58 @@
+"""Ask a probe for arms, run those nobody has run yet, until it asks for no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from freezetag.core import Arm, Finding, Probe, Record, Setting
+from freezetag.sim.arms import Pupil, run_arm
+
+Tick = Callable[[int], None]
+ROUNDS = 200
+"""A probe that still asks for arms after so many rounds has a fault."""
+
+
+@dataclass
+class Runner:
+    """Runs arms for one agent and one seed; an arm that two probes ask for runs once.
+
+    `on_arm(name, arm)` is called before an arm runs, `tick(acts)` as focal acts are done.
+    """
+
+    pupil: Pupil
+    seed: int
+    tick: Tick | None = None
+    on_arm: Callable[[str, Arm], None] | None = None
+    done: dict[object, Record] = field(default_factory=dict)
+
+    def probe(self, probe: Probe, setting: Setting) -> tuple[Finding, dict[str, Record]]:
+        """What the probe found, and the records it found it in.
+
+        Raises `AgentFailed` or `WiringError`; arms that were done by then are kept in `done`.
+        """
+        seen: dict[str, Record] = {}
+        for _ in range(ROUNDS):
+            asked = probe.design(setting, seen)
+            wanted = {name: arm for name, arm in asked.items() if name not in seen}
+            if not wanted:
+                return probe.measure(setting, seen), seen
+            for name, arm in wanted.items():
+                seen[name] = self.arm(name, arm, seen)
+        raise RuntimeError(f"{type(probe).__name__} asked for arms in {ROUNDS} rounds, no end.")
+
+    def arm(self, name: str, arm: Arm, seen: dict[str, Record]) -> Record:
+        """The record of an arm, run now or before."""
+        if self.on_arm is not None:
+            self.on_arm(name, arm)
+        # What an arm refers to by name is part of what it is.
+        donors = tuple((other, seen[other].arm) for other in _refers(arm) if other in seen)
+        key = (arm, donors)
+        if key not in self.done:
+            self.done[key] = run_arm(arm, self.pupil, seen, self.seed, self.tick)
+        return self.done[key]
+
+
+def _refers(arm: Arm) -> tuple[str, ...]:
+    entries = (*arm.scenario.cast, *arm.scenario.treatments)
+    return tuple(entry.arm for entry in entries if hasattr(entry, "arm"))

@@ -1,0 +1,119 @@
+"""Who may sit in a seat: the players of one seat column, grouped by template.
+
+In a class every column holds one player; in a tournament a column holds many, of which each
+episode uses one. Players of one template share one traced `act`, with their settings as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freezetag.core import Array, Obs, ReportsPower
+from freezetag.sim.foreign import Foreign
+from freezetag.sim.template import Template, pick, split, stack
+
+
+@dataclass(frozen=True)
+class Column:
+    """The structure of one seat: a template per group; none if the seat is always empty.
+
+    `host` marks a seat whose player acts outside of JAX; `carried` one whose first carry is
+    given (a policy learned in another arm, or the day before).
+    """
+
+    groups: tuple[Template, ...]
+    host: bool = False
+    carried: bool = False
+
+    def players(self, leaves: tuple[Any, ...], seat: SeatData) -> tuple[Any, ...]:
+        """The player each group would seat in this episode."""
+        return tuple(
+            template.build(pick(stacked, seat["member"]))
+            for template, stacked in zip(self.groups, leaves, strict=True)
+        )
+
+    def init(self, key: Array, leaves: tuple[Any, ...], seat: SeatData) -> tuple[Any, ...]:
+        """First carries, one per group, for one episode."""
+        if self.carried:
+            return tuple(seat["carry"])
+        fresh = (player.init(key) for player in self.players(leaves, seat))
+        return tuple(jax.tree.map(jnp.asarray, carry) for carry in fresh)
+
+    def act(
+        self,
+        key: Array,
+        carries: tuple[Any, ...],
+        obs: Obs,
+        leaves: tuple[Any, ...],
+        seat: SeatData,
+        width: int,
+    ) -> tuple[Array, Array, tuple[Any, ...]]:
+        """(action [K] int32, odd [] bool, carries): `odd` marks what is no whole number."""
+        action, odd = jnp.zeros(width, jnp.int32), jnp.zeros((), bool)
+        after = []
+        for index, player in enumerate(self.players(leaves, seat)):
+            raw, carry = player.act(key, carries[index], obs)
+            mine = seat["group"] == index
+            whole, strange = as_action(raw, width)
+            action, odd = jnp.where(mine, whole, action), jnp.where(mine, strange, odd)
+            after.append(_like(carries[index], carry))
+        return action, odd, tuple(after)
+
+    def power(
+        self, carries: tuple[Any, ...], obs: Obs, leaves: tuple[Any, ...], seat: SeatData
+    ) -> Array | None:
+        """The player's own power reading, if every player of the column reports one."""
+        reading: Any = None
+        for index, player in enumerate(self.players(leaves, seat)):
+            if not isinstance(player, ReportsPower):
+                return None
+            value = player.power(carries[index], obs)
+            reading = value if index == 0 else jnp.where(seat["group"] == index, value, reading)
+        return reading
+
+
+SeatData = dict[str, Any]
+"""Per episode: `group` and `member` [B] int32 say which player sits here; `carry` if carried."""
+
+
+def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...], SeatData]:
+    """(column, leaves, seat data) in which episode b is played by `players[who[b]]`; -1 is
+    nobody. `leaves` has one stack of settings per group. who [B]."""
+    used = [int(index) for index in np.unique(who) if index >= 0]
+    nobody = {"group": np.zeros(len(who), np.int32), "member": np.zeros(len(who), np.int32)}
+    if any(isinstance(players[index], Foreign) for index in used):
+        if len(used) > 1:
+            raise ValueError("a foreign agent needs a seat column of its own.")
+        return Column((), host=True), (), nobody
+    if not used:
+        return Column(()), (), nobody
+    parts = {index: split(players[index]) for index in used}
+    templates = list(dict.fromkeys(template for template, _ in parts.values()))
+    group, member = np.zeros(len(players), np.int32), np.zeros(len(players), np.int32)
+    leaves = []
+    for number, template in enumerate(templates):
+        inside = [index for index in used if parts[index][0] == template]
+        group[inside], member[inside] = number, np.arange(len(inside))
+        leaves.append(stack([parts[index][1] for index in inside]))
+    seat = np.maximum(who, 0)
+    return Column(tuple(templates)), tuple(leaves), {"group": group[seat], "member": member[seat]}
+
+
+def as_action(raw: Array, width: int) -> tuple[Array, Array]:
+    """(int32 [K], [] bool): the action, and whether it was no finite whole number."""
+    raw = jnp.broadcast_to(jnp.asarray(raw), (width,))
+    if jnp.issubdtype(raw.dtype, jnp.floating):
+        odd = ~jnp.isfinite(raw) | (raw != jnp.round(raw))
+        return jnp.where(odd, -1, raw).astype(jnp.int32), odd.any()
+    return raw.astype(jnp.int32), jnp.zeros((), bool)
+
+
+def _like(before: Any, after: Any) -> Any:
+    """A carry keeps its shapes and types through a scan."""
+    return jax.tree.map(lambda old, new: jnp.asarray(new).astype(old.dtype), before, after)

@@ -1,0 +1,58 @@
+"""Settings are leaves: how a player or a world is split into structure and numbers.
+
+A `Template` is the hashable structure (class and static fields); its float fields are leaves that
+enter a compiled program as data, so that a sweep over settings reuses one program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from freezetag.core import Array
+
+
+@dataclass(frozen=True)
+class Template:
+    """A dataclass instance without its float fields."""
+
+    cls: type[Any]
+    static: tuple[tuple[str, Any], ...]
+    leaves: tuple[str, ...]
+
+    def build(self, values: dict[str, Array]) -> Any:
+        """The object with these leaf values (arrays or tracers)."""
+        return self.cls(**dict(self.static), **values)
+
+
+def split(member: Any) -> tuple[Template, dict[str, Any]]:
+    """(template, leaves): leaves are float32 scalars or, for a tuple of floats, vectors."""
+    static, leaves = [], {}
+    for field in dataclasses.fields(member):
+        value = getattr(member, field.name)
+        if _is_setting(value):
+            leaves[field.name] = np.asarray(value, np.float32)
+        else:
+            static.append((field.name, value))
+    return Template(type(member), tuple(static), tuple(leaves)), leaves
+
+
+def stack(leaves: list[dict[str, Any]]) -> dict[str, Any]:
+    """Leaves of several members with one template, each [M, ...]."""
+    return {name: np.stack([one[name] for one in leaves]) for name in leaves[0]}
+
+
+def pick(leaves: dict[str, Array], index: Array) -> dict[str, Array]:
+    """The leaves of one member of a stack."""
+    picked: dict[str, Array] = jax.tree.map(lambda leaf: leaf[index], leaves)
+    return picked
+
+
+def _is_setting(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(item, float) for item in value)
+    return isinstance(value, float)
