@@ -1,0 +1,304 @@
+"""The child process of a worker: holds one agent per episode and answers its parent.
+
+Run as `python -m freezetag.sim._worker SOCKET PROGRESS SCHEME NAME SECONDS`. Frames from the
+parent are pickles, because the parent is trusted; frames to the parent are JSON, because the
+agent's code, which is not, runs here. Neither JAX nor SciPy is imported.
+
+A frame is a length (4 bytes) and its content. While a batch is played, the number of acts begun
+and the episode at hand stand in a shared page, so that the parent finds an agent that hangs
+where no signal reaches it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import json
+import mmap
+import os
+import pickle
+import random
+import reprlib
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freezetag.sim.foreign import BadAgent, printable
+from freezetag.sim.plain import action_sizes, as_lists, plain
+
+LARGEST = 2**31 - 1
+START_SECONDS = 30.0
+"""For making one agent; loading what it is made of has a longer limit, see `workers`."""
+OURS = (Path("freezetag", "sim"), Path("freezetag", "adapters"))
+
+
+class TookTooLong(BaseException):
+    """Raised by the timer inside an act; not an Exception, so that few agents catch it."""
+
+
+class NotAnAction(Exception):
+    """(what it was, as text): the value cannot be read as K whole numbers."""
+
+
+class Tail(io.TextIOBase):
+    """A text stream that keeps only the last of what is written to it."""
+
+    def __init__(self, limit: int = 2000) -> None:
+        self.limit = limit
+        self.text = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.text = (self.text + text[-self.limit :])[-self.limit :]
+        return len(text)
+
+    def take(self) -> str:
+        text, self.text = self.text, ""
+        return text
+
+
+class Agents:
+    """One agent per episode, and how to ask them."""
+
+    def __init__(
+        self, scheme: str, name: str, seconds: float, page: mmap.mmap, tell: Callable[[str], None]
+    ) -> None:
+        self.scheme = scheme
+        self.name = name
+        self.tell = tell
+        self.seconds = seconds
+        self.page = page
+        self.begun = 0
+        self.adapter: Any = None
+        self.make: Any = None
+        self.agents: list[Any] = []
+        self.episode: int | None = None
+
+    def load(self) -> None:
+        self.adapter = importlib.import_module(f"freezetag.adapters.{self.scheme}")
+        if note := getattr(self.adapter, "SLOW", ""):
+            self.tell(note)
+        try:
+            self.make = self.adapter.factory(self.name)
+        except ModuleNotFoundError as error:
+            extra = getattr(self.adapter, "EXTRA", None)
+            if extra is None:
+                raise
+            raise BadAgent(
+                f"it needs the package {error.name!r}, which is not installed. "
+                f"Install it with: pip install 'freezetag[{extra}]'"
+            ) from None
+
+    def reset(self, seeds: Sequence[int]) -> None:
+        """A fresh agent per episode. The global generators are seeded first."""
+        first = seeds[0] if seeds else 0
+        random.seed(first)
+        np.random.seed(first % 2**32)  # noqa: NPY002 - for agents that use the global generator
+        self.agents = []
+        # Loaded anew, so that a batch does not depend on the batches before it.
+        make, self.make = self.make, None
+        if make is None:
+            make = self.adapter.factory(self.name)
+        for b, seed in enumerate(seeds):
+            self.episode = b
+            self._begin(b, START_SECONDS)
+            agent = make(int(seed))
+            if callable(reset := getattr(agent, "reset", None)):
+                _reset(reset, int(seed))
+            self.agents.append(agent)
+        self.episode = None
+
+    def act(
+        self, obs: dict[str, Any], active: Sequence[bool], sizes: Sequence[int] | None
+    ) -> list[list[int]]:
+        """The actions of the active episodes, in order."""
+        width = obs["selfish"].shape[1]
+        sizes = sizes or action_sizes(obs["legal"].shape[1], width)
+        lists = as_lists(obs)
+        found = []
+        for b, playing in enumerate(active):
+            if playing:
+                self.episode = b
+                seen = plain(lists, b, sizes)
+                self._begin(b, self.seconds)
+                found.append(whole_numbers(self.agents[b].act(seen), width))
+        self.episode = None
+        return found
+
+    def learn(self, days: Sequence[dict[str, Any]]) -> None:
+        for b, (agent, day) in enumerate(zip(self.agents, days, strict=True)):
+            if callable(learn := getattr(agent, "learn", None)):
+                self.episode = b
+                self._begin(b, self.seconds * len(day["valid"]))
+                learn(day)
+        self.episode = None
+
+    def _begin(self, episode: int, seconds: float) -> None:
+        """Note which episode it is the turn of, and give it this long."""
+        self.begun += 1
+        struct.pack_into("<qq", self.page, 0, self.begun, episode)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _reset(reset: Any, seed: int) -> None:
+    try:
+        inspect.signature(reset).bind(seed)
+    except TypeError:
+        try:
+            inspect.signature(reset).bind(seed=seed)
+        except TypeError:
+            reset()
+        else:
+            reset(seed=seed)
+    except ValueError:
+        reset(seed)
+    else:
+        reset(seed)
+
+
+def whole_numbers(value: Any, width: int) -> list[int]:
+    """An agent's answer as `width` whole numbers. Raises `NotAnAction` with the value as text.
+
+    Taken: int, bool, a float that is whole, anything with `tolist` (NumPy, JAX, torch), and for
+    actions of several components a list or tuple of those.
+    """
+    given = value
+    if type(value) is int and width == 1:
+        parts: Sequence[Any] = (value,)
+    else:
+        if hasattr(value, "tolist"):
+            value = value.tolist()
+        parts = value if isinstance(value, list | tuple) else (value,)
+        if len(parts) != width:
+            raise NotAnAction(shown(given))
+    found = []
+    for part in parts:
+        if hasattr(part, "tolist"):
+            part = part.tolist()
+        if isinstance(part, float) and part.is_integer():
+            part = int(part)
+        if not isinstance(part, int) or not -LARGEST <= part <= LARGEST:
+            raise NotAnAction(shown(given))
+        found.append(int(part))
+    return found
+
+
+def shown(value: Any) -> str:
+    """`repr`, shortened, of a value whose `repr` may be hostile."""
+    try:
+        return printable(reprlib.repr(value), 120)
+    except TookTooLong:
+        raise
+    except BaseException:
+        return f"a {type(value).__name__} that cannot be shown"
+
+
+def where(error: BaseException) -> str:
+    """ "my_agent.py:14", the agent's own last line in a traceback, or ""."""
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(f"{part}{os.sep}" in frame.filename for part in OURS)
+    ]
+    inner = [f for f in own if "site-packages" not in f.filename and os.sep in f.filename] or own
+    return f"{Path(inner[-1].filename).name}:{inner[-1].lineno}" if inner else ""
+
+
+def failure(error: BaseException, episode: int | None) -> dict[str, Any]:
+    """What the parent is told of an exception."""
+    told: dict[str, Any] = {"episode": episode}
+    if isinstance(error, TookTooLong):
+        return told | {"kind": "timeout", "where": where(error)}
+    if isinstance(error, NotAnAction):
+        return told | {"kind": "action", "value": error.args[0]}
+    if isinstance(error, BadAgent):
+        return told | {"kind": "load", "text": printable(str(error), 600)}
+    try:
+        text = printable(str(error))
+    except BaseException:
+        text = ""
+    name = type(error).__name__
+    return told | {"kind": "exception", "type": name, "text": text, "where": where(error)}
+
+
+def read(channel: socket.socket) -> Any:
+    """The next frame, or None when the parent has gone."""
+    head = _exactly(channel, 4)
+    body = _exactly(channel, struct.unpack("<I", head)[0]) if head else b""
+    return pickle.loads(body) if body else None
+
+
+def _exactly(channel: socket.socket, size: int) -> bytes:
+    parts = []
+    while size:
+        part = channel.recv(min(size, 1 << 20))
+        if not part:
+            return b""
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def write(channel: socket.socket, frame: dict[str, Any]) -> None:
+    body = json.dumps(frame).encode()
+    channel.sendall(struct.pack("<I", len(body)) + body)
+
+
+def _alarm(signum: int, frame: Any) -> None:
+    raise TookTooLong
+
+
+def main(arguments: Sequence[str]) -> None:
+    channel = socket.socket(fileno=int(arguments[0]))
+    page = mmap.mmap(int(arguments[1]), 16)
+    scheme, name, seconds = arguments[2], arguments[3], float(arguments[4])
+    os.close(int(arguments[1]))
+    os.set_inheritable(channel.fileno(), False)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _alarm)
+    agents = Agents(scheme, name, seconds, page, lambda note: write(channel, {"note": note}))
+    # From here on the agent's code runs: nothing it prints may reach our terminal.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+    tail = Tail()
+    sys.stdout = sys.stderr = tail
+    commands: dict[str, Callable[..., Any]] = {
+        "load": agents.load,
+        "reset": agents.reset,
+        "act": agents.act,
+        "learn": agents.learn,
+    }
+    while (frame := read(channel)) is not None:
+        command, payload = frame
+        try:
+            try:
+                answer: dict[str, Any] = {"ok": commands[command](*payload)}
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except BaseException as error:
+            answer = {"failed": failure(error, agents.episode)}
+        if tail.text:
+            answer["printed"] = tail.take()
+        write(channel, answer)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    finally:
+        # No atexit hooks and no waiting for threads of the agent.
+        os._exit(0 if sys.exc_info()[0] is None else 70)

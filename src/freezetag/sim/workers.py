@@ -1,0 +1,326 @@
+"""Foreign agents in a child process each: what the parent sees of them.
+
+One `Worker` plays one seat column of a batch: an agent per episode, all in one child, so that a
+hang, a crash, prints and global state stay outside this process. Every failure becomes an
+`AgentFailed` that names player, step, episode, value and what is allowed, and ends the child.
+
+Caveat: this contains mistakes, not malice. The child runs with your rights and is no sandbox.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from freezetag.sim._child import Child, Lost
+from freezetag.sim.foreign import AgentFailed, Foreign, printable
+from freezetag.sim.plain import action_sizes
+
+LOAD_SECONDS = 120.0
+"""For loading an agent: the import of its library, a model."""
+START_SECONDS = 35.0
+"""For making one agent of a batch, or a batch's first."""
+_GRACE = 1.0
+
+Note = Callable[[str], None]
+
+
+class Cache:
+    """Idle children, kept so that the next batch of the same agent need not load it again.
+
+    A context manager; `Worker(foreign, seat=0, cache=cache)` takes a child from it and gives it
+    back on `close`, unless it failed.
+    """
+
+    def __init__(self) -> None:
+        self._idle: dict[Foreign, list[Child]] = {}
+
+    def take(self, foreign: Foreign) -> Child | None:
+        idle = self._idle.get(foreign, [])
+        while idle:
+            if (child := idle.pop()).alive():
+                return child
+            child.kill()
+        return None
+
+    def give(self, foreign: Foreign, child: Child) -> None:
+        self._idle.setdefault(foreign, []).append(child)
+
+    def close(self) -> None:
+        for children in self._idle.values():
+            for child in children:
+                child.kill()
+        self._idle.clear()
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Worker:
+    """One child process for one foreign agent in one seat column; a context manager.
+
+    `note` is told, before a slow import, what is going on. `action_sizes` are the world's, needed
+    only where an action has several components of unequal size. Starting is lazy: the child is
+    there from the first `reset` on. All methods raise `AgentFailed`; a worker whose agent failed
+    starts a new child at the next `reset`.
+    """
+
+    def __init__(
+        self,
+        foreign: Foreign,
+        *,
+        seat: int,
+        cache: Cache | None = None,
+        note: Note | None = None,
+        action_sizes: Sequence[int] | None = None,
+    ) -> None:
+        if not (foreign.step_seconds > 0 and math.isfinite(foreign.step_seconds)):
+            raise ValueError(
+                f"step_seconds must be a positive number, got {foreign.step_seconds!r}."
+            )
+        self.foreign = foreign
+        self.seat = seat
+        self.printed = ""
+        self._cache = cache
+        self._note = note
+        self._sizes = action_sizes
+        self._child: Child | None = None
+        self._step: int | None = None
+
+    def start(self) -> None:
+        """Load the agent now, rather than at the first `reset`."""
+        if self._child is not None:
+            return
+        self._child = self._cache.take(self.foreign) if self._cache is not None else None
+        if self._child is None:
+            f = self.foreign
+            self._child = Child((f.scheme, f.name, str(f.step_seconds)))
+            self._ask("load", (), stall=LOAD_SECONDS)
+
+    def reset(self, seeds: list[int]) -> None:
+        """One fresh agent per episode, episode b seeded with seeds[b]."""
+        self.start()
+        self._step = None
+        self._ask("reset", ([int(seed) for seed in seeds],), stall=START_SECONDS)
+        self._episodes = len(seeds)
+
+    def act(self, step: int, obs: Mapping[str, Any], active: Any) -> Any:
+        """int32 [B, K]: what the agents want; zeros where `active` [B] is False.
+
+        `obs` has the fields of `core.Obs`, arrays with leading axis B; the world's own are named
+        "world.<name>".
+        """
+        if self._child is None:
+            raise RuntimeError("reset(seeds) comes before act.")
+        self._step = int(step)
+        given = {name: np.asarray(value) for name, value in obs.items() if value is not None}
+        playing = np.asarray(active, dtype=bool)
+        episodes, width = given["selfish"].shape
+        legal = given["legal"].astype(bool)
+        sizes = tuple(self._sizes or action_sizes(legal.shape[1], width))
+        if playing.shape != (episodes,) or self._episodes != episodes:
+            raise ValueError(
+                f"{self._episodes} episodes were reset, but {episodes} are observed and "
+                f"{playing.shape} marked as active."
+            )
+        actions = np.zeros((episodes, width), np.int32)
+        chosen = np.flatnonzero(playing)
+        if not len(chosen):
+            return actions
+        answer = self._ask("act", (given, playing.tolist(), sizes), obs=(legal, sizes))
+        try:
+            found = np.array(answer, dtype=np.int32)
+            fits = found.shape == (len(chosen), width)
+        except (TypeError, ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise self._garbled()
+        self._check(found, chosen, legal, sizes)
+        actions[chosen] = found
+        return actions
+
+    def learn(self, days: list[dict[str, Any]]) -> None:
+        """Hand agents that have `learn` their day: own_level, own_reward, mean_level, valid [T]."""
+        if self._child is None:
+            raise RuntimeError("reset(seeds) comes before learn.")
+        self._step = None
+        steps = max((len(day["valid"]) for day in days), default=1)
+        plain_days = [{k: np.asarray(v).tolist() for k, v in day.items()} for day in days]
+        self._ask("learn", (plain_days,), stall=self.foreign.step_seconds * steps + _GRACE)
+
+    def close(self) -> None:
+        """End the child, and all processes it started; or give it back to the cache."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if self._cache is not None and child.alive():
+            self._cache.give(self.foreign, child)
+        else:
+            child.kill()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # After an error (Ctrl-C too) the child may be in the middle of a batch.
+        if kind is not None:
+            self._kill()
+        self.close()
+
+    def _kill(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
+
+    def _ask(
+        self, command: str, payload: tuple[Any, ...], stall: float = 0.0, obs: Any = None
+    ) -> Any:
+        """The child's answer. `stall` is how long nothing may happen, in seconds."""
+        assert self._child is not None
+        try:
+            stall = stall or self.foreign.step_seconds + _GRACE
+            frame = self._child.ask(command, payload, stall, self._note)
+        except Lost as lost:
+            raise self._lost(command, lost) from None
+        except BaseException:
+            self._kill()
+            raise
+        self.printed = printable(str(frame.get("printed", "")), 2000)
+        if "ok" in frame:
+            return frame["ok"]
+        told = frame.get("failed")
+        if not isinstance(told, dict):
+            raise self._garbled()
+        raise self._told(command, told, obs)
+
+    def _check(self, found: Any, chosen: Any, legal: Any, sizes: tuple[int, ...]) -> None:
+        """Raise for the first action that is not legal."""
+        starts = np.cumsum((0, *sizes[:-1]))
+        inside = (found >= 0) & (found < np.array(sizes))
+        at = starts + np.where(inside, found, 0)
+        wrong = ~(inside & np.take_along_axis(legal[chosen], at, axis=1)).all(1)
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            value = found[first].tolist()
+            b = int(chosen[first])
+            shown = str(value if len(sizes) > 1 else value[0])
+            raise self._illegal(b, shown, legal, sizes)
+
+    def _illegal(
+        self, b: int | None, value: str, legal: Any, sizes: tuple[int, ...]
+    ) -> AgentFailed:
+        allowed = _allowed(legal[b if b is not None and 0 <= b < len(legal) else 0], sizes)
+        hint = "Does act end with a return? " if value == "None" else ""
+        return self._failed(
+            f"chose {value}. {hint}Allowed here: {allowed}.",
+            field="action",
+            value=value,
+            allowed=allowed,
+            episode=b,
+        )
+
+    def _told(self, command: str, told: dict[str, Any], obs: Any) -> AgentFailed:
+        """The failure that the child reports; nothing of it is trusted."""
+        b = told.get("episode")
+        b = b if isinstance(b, int) and 0 <= b < 2**31 else None
+        text = {k: printable(str(told.get(k, "")), 600) for k in ("value", "type", "text", "where")}
+        at = f" (at {text['where']})" if text["where"] else ""
+        kind = told.get("kind")
+        if kind == "action" and obs is not None:
+            return self._illegal(b, text["value"], *obs)
+        if kind == "load":
+            return self._failed(f"cannot be used: {text['text']}", field="load", episode=b)
+        if kind == "timeout":
+            return self._slow(command, b, at)
+        if kind != "exception":
+            return self._garbled()
+        if text["type"] == "SystemExit":
+            said = f"called sys.exit({text['text']}){at}"
+        else:
+            said = f"raised {text['type']}: {text['text']}{at}"
+        return self._failed(
+            f"{said}. {_ADVICE[command]}", field="exception", value=text["type"], episode=b
+        )
+
+    def _slow(self, command: str, b: int | None, at: str = "") -> AgentFailed:
+        seconds = self.foreign.step_seconds
+        if command == "act":
+            said = (
+                f"took longer than its {seconds:g} s{at}. Make act faster, do slow set-up when "
+                "the agent is made, or give it a larger step budget."
+            )
+        else:
+            said = f"took too long to {command}{at}. {_ADVICE[command]}"
+        return self._failed(said, field="timeout", allowed=f"{seconds:g} s an act", episode=b)
+
+    def _lost(self, command: str, lost: Lost) -> AgentFailed:
+        if lost.kind == "stalled":
+            return self._slow(command, lost.episode)
+        if lost.kind == "garbled":
+            return self._garbled()
+        said = f"ended its process: {lost.text}."
+        if command == "load":
+            said += f" {lost.printed}" if lost.printed else ""
+        return self._failed(
+            f"{said} {_ADVICE[command]}", field="exit", value=lost.text, episode=lost.episode
+        )
+
+    def _garbled(self) -> AgentFailed:
+        return self._failed(
+            "sent something that is no answer. It may write to files or sockets "
+            "that it opened itself, to no other.",
+            field="channel",
+        )
+
+    def _failed(self, said: str, *, episode: int | None = None, **fields: Any) -> AgentFailed:
+        """The error, after the child has been ended."""
+        self._kill()
+        place = [] if self._step is None else [f"at step {self._step}"]
+        if episode is not None:
+            place.append(f"in episode {episode}")
+        place.append(f"(seat {self.seat})")
+        return AgentFailed(
+            f"{printable(str(self.foreign))} {' '.join(place)} {said}".strip(),
+            agent=str(self.foreign),
+            step=self._step,
+            seat=self.seat,
+            episode=episode,
+            printed=self.printed,
+            **fields,
+        )
+
+
+_ADVICE = {
+    "load": "Run it by itself with Python to see more.",
+    "reset": "An agent is made once per episode, with its seed if it takes one.",
+    "act": "Run `freezetag check` on it to see what it is shown.",
+    "learn": "learn(day) gets lists own_level, own_reward, mean_level and valid, one entry a step.",
+}
+
+
+def _allowed(legal: Any, sizes: tuple[int, ...]) -> str:
+    """The legal values in words: "a whole number 0 .. 4", or a list per component."""
+    said = []
+    start = 0
+    for size in sizes:
+        values = np.flatnonzero(legal[start : start + size]).tolist()
+        start += size
+        if len(values) > 1 and values == list(range(values[0], values[-1] + 1)):
+            said.append(f"{values[0]} .. {values[-1]}")
+        else:
+            said.append(" or ".join(map(str, values)))
+    if len(said) == 1:
+        return f"a whole number {said[0]}"
+    return f"{len(said)} whole numbers, in order {', '.join(said)}"
