@@ -40,8 +40,11 @@ def pair_obs(step: Array, own: Array, other: Array, own_reward: Array, reward: A
     )
 
 
-def play_line(player: Any, partner: str, seed: int = 0) -> str:
-    """The player's moves, "C D D C", against `partner`'s moves, "CDDC", in the same steps."""
+def play_line(player: Any, partner: str, seed: int = 0, slips: tuple[int, ...] = ()) -> str:
+    """The player's moves, "C D D C", against `partner`'s moves, "CDDC", in the same steps.
+
+    At the steps `slips` the other move is executed than the one it wanted; in lower case.
+    """
     key = jax.random.key(seed)
     carry, moves = player.init(jax.random.fold_in(key, len(partner))), []
     own = other = own_reward = reward = np.float32(0)
@@ -49,7 +52,32 @@ def play_line(player: Any, partner: str, seed: int = 0) -> str:
         obs = pair_obs(step, own, other, own_reward, reward)
         action, carry = player.act(jax.random.fold_in(key, step), carry, obs)
         own, other = np.float32(action[0]), np.float32(letter == "C")
+        if step in slips:
+            own = 1 - own
         own_reward = np.float32(PAYOFF[int(own)][int(other)])
         reward = np.float32(PAYOFF[int(other)][int(own)])
-        moves.append("DC"[int(own)])
+        moves.append(("dc" if step in slips else "DC")[int(own)])
     return " ".join(moves)
+
+
+def play_pair(first: Any, second: Any, steps: int, key: Array, flip: float = 0.0) -> Array:
+    """[steps, 4]: both levels and both rewards of a match, pure JAX; each move flips by `flip`."""
+
+    def turn(memory: Any, step: Array) -> tuple[Any, Array]:
+        (one, two), last = memory
+        keys = jax.random.split(jax.random.fold_in(key, step), 3)
+        slips = jax.random.bernoulli(keys[2], flip, (2,))
+        move, one = first.act(keys[0], one, pair_obs(step, last[0], last[1], last[2], last[3]))
+        reply, two = second.act(keys[1], two, pair_obs(step, last[1], last[0], last[3], last[2]))
+        a = jnp.where(slips[0], 1 - move[0], move[0]).astype(jnp.float32)
+        b = jnp.where(slips[1], 1 - reply[0], reply[0]).astype(jnp.float32)
+        # R = 3, S = 0, T = 5, P = 1 as one polynomial in the two moves.
+        last = jnp.stack([a, b, 1 + 4 * b - a - a * b, 1 + 4 * a - b - a * b])
+        return ((one, two), last), last
+
+    start = (
+        first.init(jax.random.fold_in(key, steps)),
+        second.init(jax.random.fold_in(key, steps + 1)),
+    )
+    memory = (start, jnp.zeros(4, jnp.float32))
+    return jax.lax.scan(turn, memory, jnp.arange(steps))[1]
