@@ -94,6 +94,7 @@ class SectionModel(_Model):
     verdict: Verdict = "not measured"
     reason: str = ""
     p_fail: float | None = None
+    error: bool = False
 
 
 class ResultsModel(_Model):

@@ -3,6 +3,131 @@
 REQUIRED name (str), alone, together (numbers, None where not measured).
 OPTIONAL alone_low, alone_high, together_low, together_high (95 % whiskers);
          warn, fail (limits in the row's own scale, drawn as ticks);
-         harm ("above" or "below": the side on which it is bad, drawn as an arrow).
+         harm ("above" or "below": the side on which it is bad, drawn as an arrow);
+         right (str, a text at the right edge of the row).
 All rows share one axis: give one unit per figure, or numbers that were scaled beforehand.
 """
+
+from __future__ import annotations
+
+from typing import Any
+
+from lets_plot import (
+    aes,
+    geom_point,
+    geom_rect,
+    geom_segment,
+    geom_text,
+    ggplot,
+    scale_x_continuous,
+    scale_y_continuous,
+    xlab,
+    ylab,
+)
+
+from freezetag.report.figures import _frame as f
+from freezetag.report.svg import legible
+
+REQUIRED = ("name", "alone", "together")
+OPTIONAL = (
+    *("alone_low", "alone_high", "together_low", "together_high"),
+    *("warn", "fail", "harm", "right"),
+)
+
+
+def plot(columns: f.Columns, labels: f.Labels) -> Any:
+    """The plot. labels["zone"] says that all right of 0 is past the limit, and shades it."""
+    names = f.names(columns["name"], 34)
+    place = [float(len(names) - 1 - i) for i in range(len(names))]
+    columns = {**columns, "at": place}
+    data: dict[str, Any] = {"x": [], "y": []}
+    p = ggplot(data) + f.frame(90 + 34 * len(names), grid="")
+    ends = [place[-1] - 0.6, place[0] + 0.6]
+    values = [
+        value
+        for name in REQUIRED[1:] + OPTIONAL[:6]
+        for value in columns.get(name, ())
+        if f.is_number(value)
+    ]
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    span = (high - low) or 1.0
+    if "zone" in labels:
+        p += geom_rect(
+            xmin=0.0, xmax=max(high, 0.0) + 0.06 * span, ymin=ends[0], ymax=ends[1], fill=f.WASH
+        )
+    for y in place:
+        p += geom_segment(
+            x=low - 0.03 * span, xend=high + 0.03 * span, y=y, yend=y, color=f.GRID, size=0.7
+        )
+    for name, size in (("warn", 0.8), ("fail", 1.6)):
+        keep = f.rows(columns, name)
+        if keep:
+            ticks = f.take(columns, keep, name, "at")
+            ticks["top"] = [y + 0.3 for y in ticks["at"]]
+            ticks["foot"] = [y - 0.3 for y in ticks["at"]]
+            p += geom_segment(
+                aes(x=name, xend=name, y="foot", yend="top"), data=ticks, color=f.HARM, size=size
+            )
+    p = _arrows(p, columns, span)
+    keep = f.rows(columns, "alone", "together")
+    if keep:
+        joined = f.take(columns, keep, "alone", "together", "at")
+        p += geom_segment(
+            aes(x="alone", xend="together", y="at", yend="at"), data=joined, color=f.GRID, size=5
+        )
+    for arm, colour, size in (("alone", f.COLOURS[0], 0.8), ("together", f.COLOURS[1], 1.1)):
+        keep = f.rows(columns, f"{arm}_low", f"{arm}_high")
+        if keep:
+            whisker = f.take(columns, keep, f"{arm}_low", f"{arm}_high", "at")
+            p += geom_segment(
+                aes(x=f"{arm}_low", xend=f"{arm}_high", y="at", yend="at"),
+                data=whisker,
+                color=colour,
+                size=size,
+            )
+    keep = f.rows(columns, "alone")
+    if keep:
+        p += geom_point(
+            aes("alone", "at"), data=f.take(columns, keep, "alone", "at"),
+            shape=21, fill=f.PAPER, color=f.COLOURS[0], size=5, stroke=1.6,
+        )  # fmt: skip
+    keep = f.rows(columns, "together")
+    if keep:
+        p += geom_point(
+            aes("together", "at"), data=f.take(columns, keep, "together", "at"),
+            shape=16, color=f.COLOURS[1], size=4.2,
+        )  # fmt: skip
+    keep = [
+        i
+        for i in range(len(names))
+        if i not in f.rows(columns, "alone") + f.rows(columns, "together")
+    ]
+    if keep:
+        p += geom_text(
+            aes(y="at"), data=f.take(columns, keep, "at"),
+            x=low + span / 2, label="not measured", color=f.SOFT, size=5,
+        )  # fmt: skip
+    room = high + (0.34 if "right" in columns else 0.06) * span
+    if "right" in columns:
+        text = {"at": place, "text": [legible(value, 24) for value in columns["right"]]}
+        p += geom_text(
+            aes(y="at", label="text"), data=text,
+            x=high + 0.08 * span, hjust=0, color=f.INK, size=5.2,
+        )  # fmt: skip
+    breaks: dict[str, Any] = {"breaks": []} if "zone" in labels else {}
+    p += scale_x_continuous(limits=[low - 0.06 * span, room], expand=[0, 0], **breaks)
+    p += scale_y_continuous(breaks=place, labels=names, limits=ends, expand=[0, 0])
+    return p + xlab(labels.get("x", "")) + ylab("")
+
+
+def _arrows(p: Any, columns: f.Columns, span: float) -> Any:
+    """A small arrow at each failing limit, towards harm."""
+    for side, sign, mark in (("above", 1, "▸"), ("below", -1, "◂")):
+        keep = [
+            i for i in f.rows(columns, "fail") if "harm" in columns and columns["harm"][i] == side
+        ]
+        if keep:
+            data = f.take(columns, keep, "at")
+            data["x"] = [columns["fail"][i] + sign * 0.016 * span for i in keep]
+            p += geom_text(aes("x", "at"), data=data, label=mark, color=f.HARM, size=9)
+    return p
