@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "src" / "freezetag"
 LEVELS = (
     {"core"},
     {"players", "planning", "substrates", "estimators", "catalogue"},
-    {"sim", "probes", "adapters"},
+    {"sim", "probes", "adapters", "contracts"},
     {"exam", "live", "report"},
     {"cli"},
     {"", "__main__"},  # the package itself: its lazy public list names everything

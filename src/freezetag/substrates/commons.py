@@ -191,21 +191,35 @@ def _ration(key: Array, asked: Array, stock: Array, most: int) -> Array:
     """
     asked = jnp.minimum(asked, stock)  # nobody can get more than there is
     scarce = asked.sum() > stock
-    units = jnp.arange(most)
+    none = jnp.zeros_like(asked)
+    supply = jnp.where(scarce, stock, 0)
+    draw = _Draw(jnp.int32(0), key, asked, none, supply, jnp.arange(most))
+    # Functions of the module, not of this call: a step that is not compiled then traces them once.
+    draw = jax.lax.while_loop(_unfinished, _batch, draw)
+    return jnp.where(scarce, draw.got, asked)
 
-    def unfinished(carry: tuple[Array, Array]) -> Array:
-        return scarce & (carry[1].sum() < stock)
 
-    def batch(carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        turn, got = carry
-        asking = got < asked
-        rank = jnp.cumsum(asking) - 1
-        bits = jax.random.bits(jax.random.fold_in(key, turn), (most,))
-        label = (bits % jnp.maximum(asking.sum(), 1).astype(bits.dtype)).astype(jnp.int32)
-        live = units < stock - got.sum()
-        labels = jnp.zeros_like(got).at[label].add(live.astype(got.dtype))
-        more = jnp.where(asking, labels[jnp.maximum(rank, 0)], 0)
-        return turn + 1, jnp.minimum(asked, got + more)
+class _Draw(NamedTuple):
+    """turn [], key, asked [M], got [M], supply [] units to hand out, units 0 .. most - 1."""
 
-    _, got = jax.lax.while_loop(unfinished, batch, (jnp.int32(0), jnp.zeros_like(asked)))
-    return jnp.where(scarce, got, asked)
+    turn: Array
+    key: Array
+    asked: Array
+    got: Array
+    supply: Array
+    units: Array
+
+
+def _unfinished(draw: _Draw) -> Array:
+    return draw.got.sum() < draw.supply
+
+
+def _batch(draw: _Draw) -> _Draw:
+    asking = draw.got < draw.asked
+    bits = jax.random.bits(jax.random.fold_in(draw.key, draw.turn), draw.units.shape)
+    label = (bits % jnp.maximum(asking.sum(), 1).astype(bits.dtype)).astype(jnp.int32)
+    live = draw.units < draw.supply - draw.got.sum()
+    labels = jnp.zeros_like(draw.got).at[label].add(live.astype(draw.got.dtype))
+    rank = jnp.maximum(jnp.cumsum(asking) - 1, 0)
+    more = jnp.where(asking, labels[rank], 0)
+    return draw._replace(turn=draw.turn + 1, got=jnp.minimum(draw.asked, draw.got + more))

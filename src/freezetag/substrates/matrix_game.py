@@ -193,6 +193,8 @@ class MatrixGame:
         """[N] moves as they take effect."""
         size = self.action_sizes[0]
         slips = jax.random.uniform(jax.random.fold_in(key, _SLIP), moves.shape) < self.noise
+        if size == 2:
+            return jnp.where(slips, 1 - moves, moves)
         which = jax.random.uniform(jax.random.fold_in(key, _OTHER), moves.shape)
         further = 1 + jnp.floor(which * (size - 1)).astype(jnp.int32)
         return jnp.where(slips, (moves + further) % size, moves)
