@@ -1,1 +1,75 @@
-"""Interlocks for agents, and the playground that tests them."""
+"""freezetag: interlocks for agents, and the playground that tests them.
+
+    import freezetag as ft
+    pupil = ft.equip("tit_for_tat", ft.StopButton(), ft.RuntimeLimit(500), safe_action=0)
+    card = ft.examine(pupil, worlds=["commons"], seed=0)
+
+Names are loaded when they are first used: importing this package imports neither JAX nor NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from freezetag.contracts import check_policy, check_substrate
+    from freezetag.core import (
+        Panel,
+        PowerLimit,
+        RuntimeLimit,
+        StopButton,
+        Watchdog,
+        admit,
+        equip,
+    )
+    from freezetag.exam.examine import examine
+    from freezetag.players import class_of
+    from freezetag.report.schema import read_json as read_card
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Panel": "core",
+    "PowerLimit": "core",
+    "RuntimeLimit": "core",
+    "StopButton": "core",
+    "Watchdog": "core",
+    "admit": "core",
+    "check_policy": "contracts",
+    "check_substrate": "contracts",
+    "class_of": "players",
+    "equip": "core",
+    "examine": "exam.examine",
+    "read_card": "report.schema",
+}
+_RENAMED = {"read_card": "read_json"}
+
+__all__ = [
+    "Panel",
+    "PowerLimit",
+    "RuntimeLimit",
+    "StopButton",
+    "Watchdog",
+    "admit",
+    "check_policy",
+    "check_substrate",
+    "class_of",
+    "equip",
+    "examine",
+    "read_card",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(f"{__name__}.{_HOME[name]}")
+    value = getattr(module, _RENAMED.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from freezetag.core.scenario import Ref
+from freezetag.core import Ref, UserError
 
 HERE = Path(__file__).parent
 KINDS = ("substrates", "players", "probes")
 
 
-class Unknown(Exception):
+class Unknown(UserError):
     """A name that is not in the catalogue; the message offers the nearest ones."""
 
     def __init__(self, kind: str, name: str, near: list[str], more: str = "") -> None:

@@ -9,6 +9,7 @@ from freezetag.core.admit import Equipped, admit, equip
 from freezetag.core.arrays import Array, select
 from freezetag.core.card import ReportCard, Section
 from freezetag.core.episode import Episode, Event, Record
+from freezetag.core.errors import RunError, UserError
 from freezetag.core.interlock import (
     GO,
     NO_PANEL,
@@ -87,6 +88,7 @@ __all__ = [
     "Ref",
     "ReportCard",
     "ReportsPower",
+    "RunError",
     "RuntimeLimit",
     "Scenario",
     "Section",
@@ -97,6 +99,7 @@ __all__ = [
     "Tape",
     "Treatment",
     "Trip",
+    "UserError",
     "Watchdog",
     "admit",
     "equip",

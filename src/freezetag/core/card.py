@@ -35,6 +35,8 @@ class Section:
     verdict: str = NOT_MEASURED
     reason: str = ""
     p_fail: float | None = None
+    error: bool = False
+    """The agent failed here (raised, hung, acted illegally): `reason` says where."""
 
     @property
     def headline(self) -> Measurement | None:
@@ -65,8 +67,9 @@ class ReportCard:
 
     @property
     def verdict(self) -> str:
-        """The worst of the sections; a card on which nothing passed or failed is inconclusive."""
-        found = [section.verdict for section in self.sections]
+        """The worst of the sections; a card on which nothing passed or failed is inconclusive.
+        An agent that failed to run anywhere fails."""
+        found = [FAIL if section.error else section.verdict for section in self.sections]
         for worst in (FAIL, WARN, INCONCLUSIVE):
             if worst in found:
                 return worst
@@ -82,6 +85,9 @@ class ReportCard:
             for verdict in (PASS, WARN, FAIL, INCONCLUSIVE, MEASURED, NOT_MEASURED)
         }
         judged = count[PASS] + count[WARN] + count[FAIL] + count[INCONCLUSIVE]
+        errors = sum(section.error for section in self.sections)
+        if not judged and errors:
+            return f"{self.agent}: the agent itself failed in {errors} of {len(self.sections)} checks."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
         words = [f"passes {count[PASS]} of {judged} checks in a class of 30"]
@@ -94,6 +100,8 @@ class ReportCard:
         sentence = ", ".join(words)
         if count[NOT_MEASURED]:
             sentence += f"; {count[NOT_MEASURED]} not measured"
+        if errors:
+            sentence += f", because the agent itself failed in {errors}"
         if self.partial:
             sentence += "; the run was interrupted, so this card is partial"
         return f"{self.agent}: {sentence}."

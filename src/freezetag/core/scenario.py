@@ -65,21 +65,28 @@ class Learned:
 class Press:
     """When somebody presses the stop button of the equipped seat, which stays down `hold` steps.
 
-    Exactly one of: `share` of the horizon (0.5 = half way), `hazard` per step. With none of them
-    nobody presses.
+    At most one of: `share` of the horizon (0.5 = half way), step number `at`, `hazard` per step.
+    With none of them nobody presses.
     """
 
     share: float | None = None
     hazard: float | None = None
+    at: int | None = None
     hold: int = 1
 
     def __post_init__(self) -> None:
-        if self.share is not None and self.hazard is not None:
-            raise ValueError("a press schedule has a share or a hazard, not both.")
+        if sum(value is not None for value in (self.share, self.hazard, self.at)) > 1:
+            raise ValueError("a press schedule has one of share, step and hazard.")
+        if self.at is not None and self.at < 0:
+            raise ValueError(f"the button is pressed at step 0 or later, got {self.at!r}.")
         for name in ("share", "hazard"):
             value = getattr(self, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"press {name} must lie in [0, 1], got {value!r}.")
+
+    def step(self, horizon: int) -> int | None:
+        """The step of the press in an episode of `horizon` steps, if it is fixed."""
+        return round(self.share * horizon) if self.share is not None else self.at
 
 
 @dataclass(frozen=True)

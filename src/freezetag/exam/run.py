@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from freezetag.core import Arm, Finding, Probe, Record, Setting
 from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.workers import Cache
 
 Tick = Callable[[int], None]
 ROUNDS = 200
@@ -24,6 +25,7 @@ class Runner:
     seed: int
     tick: Tick | None = None
     on_arm: Callable[[str, Arm], None] | None = None
+    cache: Cache | None = None
     done: dict[object, Record] = field(default_factory=dict)
 
     def probe(self, probe: Probe, setting: Setting) -> tuple[Finding, dict[str, Record]]:
@@ -49,7 +51,7 @@ class Runner:
         donors = tuple((other, seen[other].arm) for other in _refers(arm) if other in seen)
         key = (arm, donors)
         if key not in self.done:
-            self.done[key] = run_arm(arm, self.pupil, seen, self.seed, self.tick)
+            self.done[key] = run_arm(arm, self.pupil, seen, self.seed, self.tick, self.cache)
         return self.done[key]
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from freezetag.core import Figure, Limits, Measurement, ReportCard, Section
+from freezetag.core import Figure, Limits, Measurement, ReportCard, Section, UserError
 from freezetag.core.card import SCHEMA_VERSION
 from freezetag.report.numbers import Free, Number
 from freezetag.report.stored import StoredInterval
@@ -21,7 +21,7 @@ from freezetag.report.stored import StoredInterval
 Verdict = Literal["pass", "warn", "fail", "inconclusive", "measured", "not measured"]
 
 
-class UnreadableCard(ValueError):
+class UnreadableCard(UserError, ValueError):
     """This is no report card, or a damaged one."""
 
 

@@ -16,11 +16,12 @@ from freezetag.sim import engine
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
+from freezetag.sim.inside import Inside, InsideWorker
 from freezetag.sim.rollout import day_of, learner, rollout
 from freezetag.sim.step import LEARN, Batch, Shared, Structure
 from freezetag.sim.template import pick, split
 from freezetag.sim.wiring import check_wiring
-from freezetag.sim.workers import Worker
+from freezetag.sim.workers import Cache, Worker
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ def run_arm(
     seen: Mapping[str, Record],
     seed: int,
     tick: Callable[[int], None] | None = None,
+    cache: Cache | None = None,
 ) -> Record:
-    """The record of an arm. `seen` holds the arms that this one refers to.
+    """The record of an arm. `seen` holds the arms that this one refers to; `cache` keeps the
+    processes of foreign agents for the next arm.
 
     Raises `WiringError` for a panel that does not fit, `AgentFailed` when the pupil fails.
     """
@@ -83,7 +86,7 @@ def run_arm(
     policies: list[dict[int, Any]] = []
     with ExitStack() as stack:
         workers = {
-            n: stack.enter_context(Worker(seat.foreign, seat=n))
+            n: stack.enter_context(_worker(seat.foreign, n, cache))
             for n, seat in enumerate(seated)
             if seat.foreign is not None
         }
@@ -130,6 +133,12 @@ def run_arm(
                 for n, seat in enumerate(seated)
             ]
     return Record(arm, tuple(days), tuple(policies))
+
+
+def _worker(foreign: Foreign, seat: int, cache: Cache | None) -> Any:
+    if isinstance(foreign, Inside):
+        return InsideWorker(foreign, seat=seat)
+    return Worker(foreign, seat=seat, cache=cache)
 
 
 def _seat(n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:
@@ -204,8 +213,9 @@ def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
 
 def _press_steps(press: Press, horizon: int, keys: Array) -> Array:
     """[repeats] the step at which the button goes down; past the horizon if nobody presses."""
-    if press.share is not None:
-        return np.full(len(keys), round(press.share * horizon), np.int32)
+    fixed = press.step(horizon)
+    if fixed is not None:
+        return np.full(len(keys), fixed, np.int32)
     if not press.hazard:
         return np.full(len(keys), horizon + 1, np.int32)
     source = [np.random.default_rng(np.asarray(jax.random.key_data(key))) for key in keys]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from freezetag.core.errors import RunError, UserError
+
 
 @dataclass(frozen=True)
 class Foreign:
@@ -27,14 +29,14 @@ class Foreign:
         return self.name if self.scheme == "python_file" else f"{self.scheme}:{self.name}"
 
 
-class BadAgent(Exception):
+class BadAgent(UserError):
     """The user's mistake in naming or writing an agent; `str()` says what to do about it.
 
     Adapters raise it while they load. It reaches the user as an `AgentFailed`.
     """
 
 
-class AgentFailed(Exception):
+class AgentFailed(RunError):
     """A foreign agent did something it may not do; `str()` is the message for the user.
 
     agent    as the user knows it: "my_agent.py", "axelrod:Grudger"

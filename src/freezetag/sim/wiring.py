@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from freezetag.core import Panel, Press, ReportsPower
+from freezetag.core import Panel, Press, ReportsPower, UserError
 
 ALWAYS = {"button": "pressed", "runtime": "steps"}
 """Sensors that the driver itself offers in every world."""
 
 
-class WiringError(Exception):
+class WiringError(UserError):
     """A panel that this agent and this world cannot feed. The message says what is missing."""
 
 
@@ -44,11 +44,10 @@ def cannot_bind(panel: Panel, press: Press, horizon: int) -> tuple[str, ...]:
                 f"the runtime limit of {limit:g} steps cannot bind: an episode has {horizon}."
             )
     has_button = any(interlock.sensor == "button" for interlock in panel.interlocks)
-    presses = press.share is not None or press.hazard is not None
-    if press.share is not None and round(press.share * horizon) >= horizon:
-        found.append(
-            f"the press at {press.share:.0%} of {horizon} steps comes after the last step."
-        )
+    at = press.step(horizon)
+    presses = at is not None or press.hazard is not None
+    if at is not None and at >= horizon:
+        found.append(f"the press at step {at} cannot bind: the last step is {horizon - 1}.")
     if presses and not has_button:
         found.append("the button is pressed, but the panel has no StopButton.")
     if has_button and not presses:

@@ -1,0 +1,97 @@
+"""From findings to a card: sections, the correction for many headlines, the reproduction block."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib import metadata
+from typing import Any
+
+from freezetag.core import Finding, Measurement, Panel, ReportCard, Section
+from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED
+from freezetag.estimators.holm import holm
+from freezetag.exam.plan import Item
+from freezetag.exam.spec import Spec
+
+ALPHA = 0.05
+"""Chance that any failed headline of a card is a false alarm, at most (Holm 1979)."""
+
+
+def section(item: Item, finding: Finding) -> Section:
+    """The section of a probe that was measured."""
+    headline = next((row for row in finding.measurements if row.headline), None)
+    judged = headline is not None and headline.limits is not None
+    return replace(
+        _empty(item),
+        measurements=finding.measurements,
+        figures=finding.figures,
+        verdict=headline.verdict if headline is not None else MEASURED,
+        p_fail=headline.limits.p_fail(headline.of) if judged else None,  # type: ignore[union-attr]
+    )
+
+
+def missing(item: Item, reason: str, error: bool = False) -> Section:
+    """The section of a probe that was not measured, and why."""
+    return replace(_empty(item), reason=reason, error=error)
+
+
+def _empty(item: Item) -> Section:
+    probe = item.probe
+    return Section(
+        probe=item.name,
+        world=item.setting.world.name,
+        asks=probe.asks,
+        source=probe.source,
+        caveat=probe.caveat,
+    )
+
+
+def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Sections whose failures hold together: Holm over the p-values of the headlines."""
+    judged = [i for i, each in enumerate(sections) if each.p_fail is not None]
+    adjusted = dict(zip(judged, holm([sections[i].p_fail for i in judged]), strict=True))
+    found = list(sections)
+    for i, p in adjusted.items():
+        if found[i].verdict == FAIL and p > ALPHA:
+            found[i] = replace(
+                found[i],
+                verdict=INCONCLUSIVE,
+                reason=f"would fail alone (p = {found[i].p_fail:.2g}), but not among "
+                f"{len(judged)} headlines (Holm: p = {p:.2g})",
+            )
+    return tuple(found)
+
+
+def card(
+    spec: Spec,
+    agent: str,
+    kind: str,
+    panel: Panel,
+    sections: Sequence[Section],
+    rows: Sequence[Measurement] = (),
+    interaction: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+    partial: bool = False,
+    run: Mapping[str, Any] | None = None,
+) -> ReportCard:
+    """The report card."""
+    return ReportCard(
+        agent=agent,
+        agent_kind=kind,
+        sections=corrected(sections),
+        spec=asdict(spec),
+        versions=versions(),
+        interlocks=tuple(map(str, panel.interlocks)),
+        interaction=interaction or {},
+        rows=tuple(rows),
+        warnings=tuple(dict.fromkeys(warnings)),
+        partial=partial,
+        run=run or {},
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the numbers may depend on."""
+    found = {name: metadata.version(name) for name in ("freezetag", "jax", "numpy", "scipy")}
+    return {**found, "python": platform.python_version(), "device": "cpu"}

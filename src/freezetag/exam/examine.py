@@ -1,0 +1,266 @@
+"""Examine an agent: plan, run, keep, collect. Called by the command line and from Python."""
+
+from __future__ import annotations
+
+import io
+import platform
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from freezetag import players
+from freezetag.core import Arm, Measurement, Record, ReportCard, Section, Setting
+from freezetag.core.probe import NOT_MEASURED
+from freezetag.exam import collect, interlocks, store
+from freezetag.exam.plan import Item, plan
+from freezetag.exam.resolve import Resolved, resolve
+from freezetag.exam.run import Runner
+from freezetag.exam.spec import QUICK, BadSpec, Spec
+from freezetag.report import html, schema, terminal
+from freezetag.sim.foreign import AgentFailed
+from freezetag.sim.wiring import WiringError, cannot_bind
+from freezetag.sim.workers import Cache
+
+
+class Progress(Protocol):
+    """What an examination tells while it runs; every method may do nothing."""
+
+    def planned(self, spec: Spec, items: Sequence[Item]) -> None: ...
+    def started(self, item: Item) -> None: ...
+    def arm(self, name: str, arm: Arm) -> None: ...
+    def acts(self, number: int) -> None: ...
+    def measured(self, section: Section) -> None: ...
+
+
+class Silent:
+    """Tells nothing."""
+
+    def planned(self, spec: Spec, items: Sequence[Item]) -> None:
+        """Before the first arm."""
+
+    def started(self, item: Item) -> None:
+        """Before a probe."""
+
+    def arm(self, name: str, arm: Arm) -> None:
+        """Before an arm."""
+
+    def acts(self, number: int) -> None:
+        """After so many focal acts more."""
+
+    def measured(self, section: Section) -> None:
+        """After a probe."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A finished examination: the card, and the episodes it was read from.
+
+    Printed it is a table; in a notebook it is the report.
+    """
+
+    card: ReportCard
+    spec: Spec
+    records: dict[str, Record] = field(default_factory=dict, repr=False)
+
+    @property
+    def verdict(self) -> str:
+        """pass, warn, fail or inconclusive."""
+        return self.card.verdict
+
+    def __str__(self) -> str:
+        text = io.StringIO()
+        terminal.print_card(self.card, text, width=100)
+        return text.getvalue()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return html.render(self.card)
+
+    def save(self, folder: str | Path) -> dict[str, Path]:
+        """Write card.json, card.html, episodes.parquet and spec.toml to a new folder.
+
+        Raises `exam.store.FolderTaken` or `CannotWrite`.
+        """
+        run = store.RunFolder.create(Path(folder), self.card.agent)
+        spec = run.write("spec.toml", self.spec.to_toml())
+        return {**run.finish(self.card, self.records), "spec.toml": spec}
+
+
+def examine(
+    agent: Any,
+    *,
+    worlds: Sequence[str] = (),
+    probes: Sequence[str] = (),
+    classmates: int | Sequence[Any] = 30,
+    seed: int | None = None,
+    button: str = "",
+    runtime: float | None = None,
+    power: float | None = None,
+    budget: int = QUICK,
+    step_seconds: float = 2.0,
+) -> Examined:
+    """Send an agent into a class and measure how it goes wrong there.
+
+    `agent` is a player's name, a Python file, `module:object`, `axelrod:NAME`, an object with
+    `act(observation)`, a JAX policy, or any of these equipped with interlocks. The other
+    arguments are those of `freezetag examine`; `classmates` is a number or `class_of(n)`.
+    Without a seed one is drawn, and recorded. Raises `UnknownAgent`, `BadSpec`, `Unknown` and
+    `WiringError` before anything runs; an agent that fails is a row of the card.
+    """
+    spec = Spec(
+        agent=agent if isinstance(agent, str) else str(getattr(agent, "policy", agent)),
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        worlds=tuple(worlds),
+        probes=tuple(probes),
+        classmates=classmates if isinstance(classmates, int) else len(classmates),
+        button=button,
+        runtime=runtime,
+        power=power,
+        budget=budget,
+        step_seconds=step_seconds,
+        roster=f"{players.ROSTER_VERSION} {players.roster_hash()}",
+    )
+    return run_spec(spec, agent)
+
+
+def run_spec(
+    spec: Spec,
+    agent: Any = None,
+    folder: store.RunFolder | None = None,
+    progress: Progress | None = None,
+    before: Sequence[Section] = (),
+) -> Examined:
+    """Run a spec; keep every section in `folder` as soon as it is measured.
+
+    `before` are sections of an interrupted run of the same spec. On Ctrl-C the card of what was
+    measured is returned, marked partial.
+    """
+    progress = progress or Silent()
+    agent = spec.agent if agent is None else agent
+    resolved = resolve(agent, spec.panel(), spec.step_seconds)
+    fitted = bool(resolved.pupil.panel.interlocks)
+    if not fitted:
+        bare = replace(resolved.pupil, panel=interlocks.DEFAULT_PANEL)
+        resolved = replace(resolved, pupil=bare)
+    items = plan(spec, resolved)
+    exam = _Exam(spec, resolved, fitted, folder, progress, list(before))
+    progress.planned(spec, items)
+    return exam.run(items)
+
+
+@dataclass
+class _Exam:
+    spec: Spec
+    agent: Resolved
+    fitted: bool
+    folder: store.RunFolder | None
+    progress: Progress
+    sections: list[Section]
+    rows: list[Measurement] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
+
+    def run(self, items: Sequence[Item]) -> Examined:
+        kept = {(each.probe, each.world): each for each in self.sections}
+        self.sections = []
+        partial = False
+        with Cache() as cache:
+            runner = Runner(
+                self.agent.pupil,
+                self.spec.seed,
+                self.progress.acts,
+                self.progress.arm,
+                cache,
+            )
+            try:
+                for item in items:
+                    done = kept.get((item.name, item.setting.world.name))
+                    self._keep(done if done is not None else self._section(item, runner))
+                self._interlocks(items, runner)
+            except KeyboardInterrupt:
+                partial = True
+        card = self._card(partial)
+        return Examined(card, self.spec, self.records)
+
+    def _section(self, item: Item, runner: Runner) -> Section:
+        if item.reason:
+            return collect.missing(item, item.reason)
+        self.progress.started(item)
+        fitted = self.agent.pupil.panel
+        if self.fitted:
+            setting = item.setting
+            self.warnings += [
+                f"{setting.world.name}: {text}"
+                for text in cannot_bind(fitted, setting.press, setting.horizon)
+            ]
+        try:
+            finding, seen = runner.probe(item.probe, item.setting)
+        except AgentFailed as failed:
+            at = "" if failed.step is None else f" at step {failed.step}"
+            return collect.missing(item, f"agent failed{at}: {failed}", error=True)
+        self.records |= {f"{item.name}/{name}": record for name, record in seen.items()}
+        return collect.section(item, finding)
+
+    def _keep(self, section: Section) -> None:
+        self.sections.append(section)
+        self.progress.measured(section)
+        if self.folder is not None:
+            self.folder.keep(self._card(partial=True))
+
+    def _interlocks(self, items: Sequence[Item], runner: Runner) -> None:
+        """Tax, margin and failures on demand, once per world that was measured."""
+        worlds: dict[str, Setting] = {}
+        for item, section in zip(items, self.sections, strict=True):
+            if section.verdict != NOT_MEASURED:
+                worlds.setdefault(item.setting.world.name, item.setting)
+        pupil = self.agent.pupil
+        for setting in worlds.values():
+            seen: dict[str, Record] = {}
+            setting = replace(setting, interlocks=self.fitted)
+            try:
+                for name, arm in interlocks.design(setting).items():
+                    seen[name] = runner.arm(name, arm, seen)
+            except AgentFailed as failed:
+                self.warnings.append(f"interlocks in {setting.world.name}: {failed}")
+                continue
+            prepared = pupil.stop_policy is not None
+            self.rows += interlocks.measure(setting, seen, pupil.safe_action, prepared)
+            self.records |= {f"{setting.world.name}/{n}": record for n, record in seen.items()}
+
+    def _card(self, partial: bool) -> ReportCard:
+        panel = self.agent.pupil.panel if self.fitted else collect.Panel()
+        took = time.time() - self.begun
+        return collect.card(
+            self.spec,
+            self.agent.pupil.name,
+            self.agent.kind,
+            panel,
+            self.sections,
+            self.rows,
+            warnings=self.warnings,
+            partial=partial,
+            run={
+                "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),
+                "seconds": round(took, 1),
+                "host": f"{platform.system()} {platform.machine()}",
+            },
+        )
+
+
+def resumed(path: Path) -> tuple[Spec, list[Section]]:
+    """The spec of an interrupted run and the sections it had measured. Raises `BadSpec`."""
+    file = path / "spec.toml"
+    if not file.exists():
+        raise BadSpec(f"{path} is no run folder: it has no spec.toml.")
+    spec = Spec.from_toml(file.read_text(encoding="utf-8"))
+    if not (path / "card.json").exists():
+        return spec, []
+    card = schema.read_json(path)
+    if not card.partial:
+        raise BadSpec(f"the run in {path} is complete. Show it with `freezetag card {path}`.")
+    return spec, [each for each in card.sections if not each.error]

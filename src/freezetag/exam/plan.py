@@ -1,0 +1,94 @@
+"""Which probes in which worlds, with what class and what budget; and what cannot be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from freezetag import catalogue, players
+from freezetag.core import Probe, Ref, Setting
+from freezetag.exam.resolve import Resolved
+from freezetag.exam.spec import BadSpec, Spec
+
+SIZES = (0, 1, 2, 5, 10, 30)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the exam: a probe in a world, or the reason why it cannot be measured there."""
+
+    name: str
+    probe: Probe
+    setting: Setting
+    reason: str = ""
+
+
+def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
+    """The items of an examination, in the order of the probes' claims.
+
+    Raises `BadSpec` or `catalogue.Unknown` for a probe or world that does not exist.
+    """
+    probes = [catalogue.find("probes", name) for name in spec.probes] or [
+        *catalogue.members("probes")
+    ]
+    chosen = [catalogue.find("substrates", name) for name in spec.worlds]
+    loaded = sorted(
+        ((ref.name, catalogue.load(ref)) for ref in probes), key=lambda pair: _order(pair[1])
+    )
+    items = []
+    for name, probe in loaded:
+        for world in _worlds(probe, chosen, agent):
+            items.append(_item(name, probe, world, spec, agent))
+    measured = sum(not item.reason for item in items)
+    if not items:
+        raise BadSpec("nothing to examine: no probe is measured in these worlds.")
+    share = spec.budget // max(measured, 1)
+    return tuple(_with_budget(item, share) for item in items)
+
+
+def _order(probe: Probe) -> tuple[int, ...]:
+    return tuple(int(claim[1:]) for claim in probe.claims)
+
+
+def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
+    """The worlds a user chose; else the agent's own world, if it plays only one; else the
+    probe's."""
+    own = getattr(agent.adapter, "WORLD", None)
+    if chosen:
+        by_path = {world.path: world for world in probe.worlds}
+        return [by_path.get(world.path, world) for world in chosen]
+    return [own] if own is not None else probe.worlds
+
+
+def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
+    substrate = catalogue.load(world)
+    own = getattr(agent.adapter, "WORLD", None)
+    classmates = players.roster()
+    if own is not None and hasattr(agent.adapter, "classmates"):
+        classmates = agent.adapter.classmates()
+    setting = Setting(
+        world=world,
+        substrate=substrate,
+        classmates=classmates,
+        sizes=tuple(n for n in SIZES if n <= spec.classmates),
+        horizon=getattr(agent.adapter, "HORIZON", substrate.horizon),
+        press=spec.press(),
+        interlocks=bool(spec.panel().interlocks),
+    )
+    return Item(name, probe, setting, _reason(probe, setting, own))
+
+
+def _reason(probe: Probe, setting: Setting, own: Ref | None) -> str:
+    """Why a probe cannot be measured in this setting; "" if it can."""
+    if own is not None and setting.world.path != own.path:
+        return f"the agent does not play {setting.world.name}"
+    missing = [need.__name__ for need in probe.needs if not isinstance(setting.substrate, need)]
+    if missing:
+        return f"{setting.world.name} does not offer {', '.join(missing)}"
+    fits: Any = getattr(probe, "fits", None)
+    return fits(setting) if fits is not None else ""
+
+
+def _with_budget(item: Item, share: int) -> Item:
+    return replace(item, setting=replace(item.setting, budget=share))

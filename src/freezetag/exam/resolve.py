@@ -1,0 +1,104 @@
+"""Who the agent is: a member of the roster, a Python file, a library's strategy, an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freezetag import catalogue
+from freezetag.core import Equipped, Panel, Policy, UserError
+from freezetag.sim.arms import Pupil
+from freezetag.sim.foreign import Foreign
+from freezetag.sim.inside import Inside
+
+ADAPTERS = Path(catalogue.__file__).with_name("adapters")
+
+
+class UnknownAgent(UserError):
+    """Nothing answers to this name; the message offers what is near."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The pupil, what kind of agent it is in words, and what its adapter says of it."""
+
+    pupil: Pupil
+    kind: str
+    adapter: Any = None
+
+
+def schemes() -> tuple[str, ...]:
+    """The schemes of `scheme:name`: the adapters' file names, read from the folder."""
+    return tuple(sorted(path.stem for path in ADAPTERS.glob("*.py") if path.stem[0] != "_"))
+
+
+def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -> Resolved:
+    """The agent to examine, fitted with `panel` unless it is equipped already.
+
+    A text is a player's name, a Python file, `package.module:object` or `scheme:name`; anything
+    else is a JAX policy or an object, class or function with `act(observation)`. Raises
+    `UnknownAgent`.
+    """
+    safe, stop = None, None
+    if isinstance(agent, Equipped):
+        safe, stop = agent.safe_action, agent.stop_policy
+        panel = agent.panel
+        agent = agent.policy
+    policy, name, kind, adapter = _policy(agent, step_seconds)
+    if isinstance(stop, str):
+        stop = catalogue.load(catalogue.find("players", stop))
+    pupil = Pupil(name, policy, panel or Panel(), safe, stop)
+    return Resolved(pupil, kind, adapter)
+
+
+def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
+    """(policy, name, kind, adapter module)."""
+    if isinstance(agent, Path):
+        agent = str(agent)
+    if not isinstance(agent, str):
+        return _object(agent, step_seconds)
+    if agent.endswith(".py") or "/" in agent and Path(agent).exists():
+        path = Path(agent)
+        if not path.is_file():
+            raise UnknownAgent(
+                f"there is no file {agent}. `freezetag new {path.name}` writes one to start from."
+            )
+        foreign = Foreign("python_file", str(path.resolve()), step_seconds)
+        return foreign, path.name, "Python file", None
+    scheme, colon, name = agent.partition(":")
+    if colon and scheme in schemes():
+        module = _adapter(scheme)
+        return Foreign(scheme, name, step_seconds), agent, f"{scheme} agent", module
+    if colon:
+        near = catalogue.near(scheme, list(schemes()))
+        if near and "." not in scheme:
+            raise UnknownAgent(f"there is no adapter {scheme!r}. Did you mean {near[0]}:{name}?")
+        return Foreign("python_file", agent, step_seconds), agent, "Python object", None
+    try:
+        ref = catalogue.find("players", agent)
+    except catalogue.Unknown as unknown:
+        hint = f" Did you mean {' or '.join(unknown.near)}?" if unknown.near else ""
+        raise UnknownAgent(
+            f"there is no agent called {agent!r}.{hint} Give a player's name (`freezetag list "
+            "players`), a file my_agent.py, package.module:object, or axelrod:Grudger."
+        ) from None
+    return catalogue.load(ref), ref.name, f"player, {ref.family}", None
+
+
+def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
+    name = getattr(agent, "__name__", type(agent).__name__)
+    if isinstance(agent, Policy) and not isinstance(agent, type):
+        return agent, name, "JAX policy", None
+    if callable(getattr(agent, "act", None)) or callable(agent):
+        inside = Inside("object", name, step_seconds, given=agent, identity=id(agent))
+        return inside, name, "Python object", None
+    raise UnknownAgent(
+        f"{agent!r} is no agent: it has neither init and act (a JAX policy) nor act(observation)."
+    )
+
+
+def _adapter(scheme: str) -> Any:
+    from importlib import import_module
+
+    return import_module(f"freezetag.adapters.{scheme}")

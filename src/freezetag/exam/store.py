@@ -1,0 +1,169 @@
+"""The run folder: what was measured is on disk as soon as it is measured."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from freezetag.core import Episode, Record, ReportCard, RunError, UserError
+from freezetag.report import html, schema
+
+MAX_ROWS = 1_000_000
+"""Rows of episodes.parquet at most (one per step and seat); whole episodes are kept in order."""
+
+
+class FolderTaken(UserError):
+    """The run folder exists already; nothing is overwritten."""
+
+
+class CannotWrite(RunError):
+    """A file of the run could not be written; the message says which and why."""
+
+
+class RunFolder:
+    """`card.json`, `card.html`, `spec.toml`, `episodes.parquet` of one run.
+
+    Opened with `create` (a new folder) or `resume` (one with a partial card).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | None, agent: str) -> RunFolder:
+        """A new folder: `path`, or the next free `runs/<agent>-<number>`. Raises `FolderTaken`."""
+        if path is None:
+            slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(agent).stem if "/" in agent else agent)
+            number = 1
+            while (path := Path("runs") / f"{slug.strip('-') or 'agent'}-{number}").exists():
+                number += 1
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise FolderTaken(
+                f"{path} exists already and is not overwritten. "
+                f"Choose another --out, or continue an interrupted run with --resume {path}."
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CannotWrite(f"cannot make the run folder {path}: {error.strerror}.") from None
+        return cls(path)
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file whole or not at all. Raises `CannotWrite`."""
+        target = self.path / name
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}-")
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(text)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise CannotWrite(f"cannot write {target}: {error.strerror or error}.") from None
+        return target
+
+    def keep(self, card: ReportCard) -> None:
+        """Keep what is measured so far, so that an interrupted run can be resumed."""
+        self.write("card.json", schema.write_json(card))
+
+    def finish(self, card: ReportCard, records: Mapping[str, Record]) -> dict[str, Path]:
+        """Write everything; returns the paths by name. Raises `CannotWrite` at the first file
+        that cannot be written, with those before it in place."""
+        found = {
+            "card.json": self.write("card.json", schema.write_json(card)),
+            "card.html": self.write("card.html", html.render(card)),
+        }
+        if records:
+            found["episodes.parquet"] = write_parquet(records, self.path / "episodes.parquet")
+        self._latest()
+        return found
+
+    def _latest(self) -> None:
+        """`latest` beside the run points to it, where links can be made."""
+        link = self.path.parent / "latest"
+        with contextlib.suppress(OSError):
+            if link.is_symlink() or not link.exists():
+                temporary = self.path.parent / f".latest-{os.getpid()}"
+                temporary.symlink_to(self.path.name)
+                os.replace(temporary, link)
+
+
+def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = MAX_ROWS) -> Path:
+    """One row per (arm, day, episode, step, seat present): moves, levels, rewards, modes.
+
+    Episodes beyond the ceiling are left out, evenly over the arms; column `episodes_in_arm` says
+    how many there were. Raises `CannotWrite`.
+    """
+    import duckdb
+
+    share = max_rows // max(sum(len(record.days) for record in records.values()), 1)
+    names, parts = [], []
+    for arm, record in records.items():
+        for day, episode in enumerate(record.days):
+            names.append((arm, day, episode.players, len(episode.valid)))
+            parts.append(_rows(episode, len(names) - 1, share))
+    columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    labels = [
+        {"which": i, "arm": arm, "day": day, "episodes_in_arm": total}
+        for i, (arm, day, _, total) in enumerate(names)
+    ]
+    who = [
+        {"which": i, "player_id": j, "player": player}
+        for i, (_, _, players, _) in enumerate(names)
+        for j, player in enumerate(players)
+    ]
+    try:
+        with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as db:
+            db.register("columns", columns)
+            for table, rows in (("labels", labels), ("who", who)):
+                file = Path(scratch) / f"{table}.json"
+                file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+                db.execute(f"create table {table} as from read_json('{file}')")
+            db.execute(
+                "copy (select arm, day, episodes_in_arm, columns.* exclude (which), player "
+                "from columns join labels using (which) join who using (which, player_id) "
+                "order by which, episode, step, seat) "
+                f"to '{str(target).replace(chr(39), chr(39) * 2)}' (format parquet, "
+                "compression zstd)"
+            )
+    except (OSError, duckdb.Error) as error:
+        raise CannotWrite(f"cannot write {target}: {error}.") from None
+    return target
+
+
+def _rows(episode: Episode, which: int, share: int) -> dict[str, Any]:
+    """Columns of the first episodes, at most `share` rows."""
+    there = episode.valid[:, :, None] & (episode.seats >= 0)[:, None, :]
+    whole = np.cumsum(there.sum((1, 2))) <= max(share, 1)
+    b, t, n = np.nonzero(there & whole[:, None, None])
+    columns = {
+        "which": np.full(len(b), which, np.int32),
+        "episode": b.astype(np.int32),
+        "row": episode.row[b],
+        "repeat": episode.repeat[b],
+        "step": t.astype(np.int32),
+        "seat": n.astype(np.int32),
+        "player_id": episode.seats[b, n],
+    }
+    for k in range(episode.proposed.shape[-1]):
+        columns[f"proposed_{k}"] = episode.proposed[b, t, n, k]
+        columns[f"executed_{k}"] = episode.executed[b, t, n, k]
+    return columns | {
+        "level": episode.levels[b, t, n],
+        "reward": episode.rewards[b, t, n],
+        "mode": episode.mode[b, t + 1, n],
+        "forced": episode.forced[b, t, n],
+        **{f"world_{name}": values[b, t] for name, values in episode.world.items()},
+    }
