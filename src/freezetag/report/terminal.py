@@ -88,7 +88,7 @@ def _cells(section: Section, row: Measurement | None) -> tuple[str, ...]:
         return (where, "–", "–", "–", "–", "–", "–", section.verdict)
     if not row.headline:
         where = f"  {row.name}"
-    verdict = section.verdict if row.headline else row.verdict
+    verdict = words.verdict(section, row)
     return (
         where,
         row.unit,

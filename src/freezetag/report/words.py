@@ -6,7 +6,7 @@ import math
 import unicodedata
 from typing import Any
 
-from freezetag.core import Interval, Measurement
+from freezetag.core import Interval, Measurement, ReportCard, Section
 
 SIGNS = {
     "pass": "✓",
@@ -97,9 +97,10 @@ def limit(row: Measurement, which: str = "fail") -> str:
 
 def bound(row: Measurement) -> str:
     """What a one-sided search may claim, or ""."""
-    return {"lower": "lower bound: a search that found this much", "upper": "upper bound"}.get(
-        row.bound, row.bound
-    )
+    return {
+        "lower": "a lower bound: a search found this much, and there may be more",
+        "upper": "an upper bound",
+    }.get(row.bound, row.bound)
 
 
 def title(name: str) -> str:
@@ -122,3 +123,26 @@ def _harmless(letter: str) -> str:
         return " "
     # Cc control, Cf format (bidi overrides, zero width), Cs surrogate, Co private use.
     return "�" if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Cn"} else letter
+
+
+def verdict(section: Section | None, row: Measurement) -> str:
+    """A row's verdict; the headline has that of its section, corrected for many headlines."""
+    if section is not None and row.headline:
+        return section.verdict
+    if row.limits is None and (row.of.n == 0 or math.isnan(row.of.value)):
+        return "not measured"
+    return row.verdict
+
+
+def sentence(card: ReportCard) -> str:
+    """The card's verdict in plain words, where the agent's name stands above it anyway."""
+    text = card.sentence.removeprefix(f"{card.agent}: ")
+    return text[:1].upper() + text[1:]
+
+
+def beyond(row: Measurement, which: str) -> str:
+    """From where on a row warns or fails: "fails > 0.2"."""
+    if row.limits is None:
+        return "–"
+    sign = ">" if row.limits.harm == "above" else "<"
+    return f"{which}s {sign} {number(getattr(row.limits, which))}"

@@ -53,7 +53,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         band = f.take(columns, banded, "place", "low", "high", "series", "group")
         p += geom_ribbon(
             aes("place", ymin="low", ymax="high", fill="series", group="group"),
-            data=band, alpha=0.16, size=0.0, color=f.PAPER,
+            data=band, alpha=0.16, show_legend=False, size=0.0, color=f.PAPER,
         )  # fmt: skip
     joined = f.take(columns, f.rows(columns, "x", "y"), "place", "y", "series", "group")
     if joined["y"]:

@@ -36,7 +36,7 @@ OPTIONAL = (
 
 
 def plot(columns: f.Columns, labels: f.Labels) -> Any:
-    """The plot. labels["zone"] says that all right of 0 is past the limit, and shades it."""
+    """The plot. labels["zone"] says that all right of 0 is past the limit: shaded, no numbers."""
     names = f.names(columns["name"], 34)
     place = [float(len(names) - 1 - i) for i in range(len(names))]
     columns = {**columns, "at": place}
@@ -53,8 +53,9 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     span = (high - low) or 1.0
     if "zone" in labels:
         p += geom_rect(
-            xmin=0.0, xmax=max(high, 0.0) + 0.06 * span, ymin=ends[0], ymax=ends[1], fill=f.WASH
-        )
+            xmin=0.0, xmax=max(high, 0.0) + 0.06 * span, ymin=ends[0], ymax=ends[1],
+            fill=f.WASH, color=f.WASH, size=0.0,
+        )  # fmt: skip
     for y in place:
         p += geom_segment(
             x=low - 0.03 * span, xend=high + 0.03 * span, y=y, yend=y, color=f.GRID, size=0.7
@@ -114,8 +115,13 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes(y="at", label="text"), data=text,
             x=high + 0.08 * span, hjust=0, color=f.INK, size=5.2,
         )  # fmt: skip
-    breaks: dict[str, Any] = {"breaks": []} if "zone" in labels else {}
-    p += scale_x_continuous(limits=[low - 0.06 * span, room], expand=[0, 0], **breaks)
+    marks: dict[str, Any] = {}
+    if "zone" in labels:
+        marks = {
+            "breaks": [low + 0.06 * span, 0.0, high],
+            "labels": ["← good", "limit", "past it →"],
+        }
+    p += scale_x_continuous(limits=[low - 0.06 * span, room], expand=[0, 0], **marks)
     p += scale_y_continuous(breaks=place, labels=names, limits=ends, expand=[0, 0])
     return p + xlab(labels.get("x", "")) + ylab("")
 

@@ -33,7 +33,8 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     if f.rows(columns, "time", "low", "high"):
         p += geom_ribbon(
             aes("time", ymin="low", ymax="high", fill="series"),
-            data=_stairs(columns, different), alpha=0.16, size=0.0, color=f.PAPER,
+            data=_stairs(columns, different), alpha=0.16, show_legend=False,
+            size=0.0, color=f.PAPER,
         )  # fmt: skip
     keep = f.rows(columns, "time", "share")
     data = f.take(columns, keep, "time", "share", "series")

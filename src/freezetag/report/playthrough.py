@@ -1,0 +1,70 @@
+"""An episode as text: what was wanted, what was let through, what it earned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from freezetag.report.words import number, plain
+
+
+def lines(
+    rows: Sequence[Mapping[str, Any]], seat: int = 0, most: int | None = None
+) -> Iterator[str]:
+    """A line per step, as seen from one seat, and a last one for the whole.
+
+    `rows` are those of `episodes.parquet` for one episode (step, seat, player, proposed_0,
+    executed_0, level, reward, mode, forced, world_*), in the order of steps. At most `most`
+    steps are shown.
+    """
+    steps = sorted({row["step"] for row in rows})
+    own = {row["step"]: row for row in rows if row["seat"] == seat}
+    others: dict[int, list[Mapping[str, Any]]] = {step: [] for step in steps}
+    for row in rows:
+        if row["seat"] != seat:
+            others[row["step"]].append(row)
+    if not own:
+        yield "nobody sat there."
+        return
+    many = max(map(len, others.values()), default=0) > 1
+    yield f"{plain(own[steps[0]]['player'])} with {_company(others[steps[0]])}"
+    yield "step  wanted  did  reward  " + ("others' mean level" if many else "the other did")
+    for step in steps[:most]:
+        row = own[step]
+        wanted, did = _action(row, "proposed"), _action(row, "executed")
+        marks = "".join(
+            mark for mark, on in (("  stopped", row["mode"]), ("  forced", row["forced"])) if on
+        )
+        line = f"{step:>4}  {wanted:>6}  {did:>3}  {number(row['reward']):>6}  "
+        yield line + _they(others[step], many) + _world(row) + marks
+    if most is not None and len(steps) > most:
+        yield f"... {len(steps) - most} steps more"
+    total = sum(own[step]["reward"] for step in steps)
+    yield f"{len(steps)} steps, {number(total / len(steps))} per step"
+
+
+def _company(others: Sequence[Mapping[str, Any]]) -> str:
+    if not others:
+        return "nobody else"
+    if len(others) == 1:
+        return plain(others[0]["player"])
+    return f"{len(others)} classmates"
+
+
+def _action(row: Mapping[str, Any], kind: str) -> str:
+    parts = [str(row[key]) for key in sorted(row) if key.startswith(f"{kind}_")]
+    return ",".join(parts)
+
+
+def _they(others: Sequence[Mapping[str, Any]], many: bool) -> str:
+    if not others:
+        return "-"
+    if many:
+        return number(sum(row["level"] for row in others) / len(others))
+    return _action(others[0], "executed")
+
+
+def _world(row: Mapping[str, Any]) -> str:
+    fields = [key for key in row if key.startswith("world_")]
+    told = [f"{key[6:]} {number(row[key])}" for key in fields if row[key] is not None]
+    return f"   {', '.join(told)}" if told else ""
