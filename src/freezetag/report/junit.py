@@ -1,7 +1,8 @@
 """The card as JUnit XML, for the test tab of a CI service: one test case per check.
 
-fail is a failure; not measured is skipped; inconclusive, warn and measured pass, with what was
-found in system-out, because a CI run should not turn red for want of seeds (`--fail-on` decides).
+fail is a failure; an agent that could not run is an error; not measured is skipped; inconclusive,
+warn and measured pass, with what was found in system-out, because a CI run should not turn red
+for want of seeds (`--fail-on` decides).
 """
 
 from __future__ import annotations

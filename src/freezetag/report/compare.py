@@ -1,0 +1,243 @@
+"""Two cards of the same examination, row by row: what changed, and by how much.
+
+With per-seed samples in both run folders (`samples.json`: "probe/world/measurement" -> values in
+the order of the seeds) the difference is a paired bootstrap over seeds. Without them it comes
+from the two intervals alone, whose half-widths add in quadrature as if the runs were
+independent: conservative for runs that share their seeds, because those move together.
+Source: Newcombe 1998 (square-and-add). Caveat: a difference of two verdicts is no test; read the
+interval of the difference. No correction is made for the number of rows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freezetag.core import Interval, Measurement, ReportCard, Section, UserError
+from freezetag.report import schema, words
+from freezetag.report.stored import StoredInterval
+
+PANEL = ("button", "runtime", "power")
+"""Entries of the spec that fit interlocks."""
+PAIRED, SQUARED = "paired bootstrap over seeds", "intervals squared and added (independent)"
+Samples = Mapping[str, Sequence[float | None]]
+
+
+class Incomparable(UserError, ValueError):
+    """These cards come from different examinations; the message says what differs."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A card, and the per-seed values behind it where the run kept them."""
+
+    card: ReportCard
+    samples: Samples
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measurement in both runs; `change` is second minus first."""
+
+    probe: str
+    world: str
+    name: str
+    unit: str
+    headline: bool
+    first: Interval
+    second: Interval
+    change: Interval
+    verdicts: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two runs have in common, and what only one of them has."""
+
+    first: ReportCard
+    second: ReportCard
+    differences: tuple[Difference, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def load(source: Path | str) -> Run:
+    """A run folder or a `card.json`. Raises as `schema.read_json` does."""
+    path = Path(source)
+    file = (path if path.is_dir() else path.parent) / "samples.json"
+    samples = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return Run(schema.read_json(path), samples)
+
+
+def compare(first: Run, second: Run, *, interlocks: bool = False) -> Comparison:
+    """Second minus first, for every measurement that both have.
+
+    `interlocks=True` declares that the interlocks are the contrast; else they have to be the
+    same. Raises `Incomparable` if the specs differ in anything else but the agent's name.
+    """
+    refuse(first.card, second.card, interlocks)
+    ours, theirs = dict(_rows(first.card)), dict(_rows(second.card))
+    differences = tuple(
+        _difference(key, ours[key], theirs[key], first.samples, second.samples)
+        for key in ours
+        if key in theirs and ours[key][1].unit == theirs[key][1].unit
+    )
+    both = {(d.probe, d.world, d.name) for d in differences}
+    return Comparison(
+        first.card,
+        second.card,
+        differences,
+        tuple(" / ".join(key) for key in ours if key not in both),
+        tuple(" / ".join(key) for key in theirs if key not in both),
+        tuple(_notes(first.card, second.card)),
+    )
+
+
+def refuse(first: ReportCard, second: ReportCard, interlocks: bool = False) -> None:
+    """Raise `Incomparable` unless both cards answer the same exam."""
+    free = {"agent", *(PANEL if interlocks else ())}
+    keys = dict.fromkeys((*first.spec, *second.spec))
+    missing = object()
+    apart = [
+        f"{key} ({_said(first.spec, key)} and {_said(second.spec, key)})"
+        for key in keys
+        if key not in free
+        and _plain(first.spec.get(key, missing)) != _plain(second.spec.get(key, missing))
+    ]
+    if not interlocks and first.interlocks != second.interlocks and not apart:
+        apart = [f"interlocks ({list(first.interlocks)} and {list(second.interlocks)})"]
+    if not apart:
+        return
+    only_panel = all(item.split(" ")[0] in (*PANEL, "interlocks") for item in apart)
+    advice = (
+        "If the interlocks are what you compare, say so with --interlocks."
+        if only_panel
+        else "Examine one of the agents again with the spec of the other run (--spec spec.toml)."
+    )
+    raise Incomparable(f"these cards differ in {', '.join(apart)}. {advice}")
+
+
+def _said(spec: Mapping[str, Any], key: str) -> str:
+    return words.plain(repr(spec[key])) if key in spec else "absent"
+
+
+def _plain(value: Any) -> Any:
+    """A value by its content: a card that was read has tuples where one in memory has lists."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _rows(card: ReportCard) -> Iterator[tuple[tuple[str, str, str], tuple[Section, Measurement]]]:
+    for section in card.sections:
+        for row in section.measurements:
+            yield (section.probe, section.world, row.name), (section, row)
+
+
+def _difference(
+    key: tuple[str, str, str],
+    first: tuple[Section, Measurement],
+    second: tuple[Section, Measurement],
+    ours: Samples,
+    theirs: Samples,
+) -> Difference:
+    row, other = first[1], second[1]
+    name = "/".join(key)
+    change = (
+        paired(ours[name], theirs[name])
+        if name in ours and name in theirs
+        else squared(row.of, other.of)
+    )
+    verdicts = (words.verdict(first[0], row), words.verdict(second[0], other))
+    return Difference(*key, row.unit, row.headline, row.of, other.of, change, verdicts)
+
+
+def paired(first: Sequence[float | None], second: Sequence[float | None]) -> Interval:
+    """Second minus first by seed, with the bootstrap's interval; unequal lengths are refused."""
+    from freezetag.estimators import bootstrap
+
+    if len(first) != len(second):
+        raise Incomparable(
+            f"paired samples need the same seeds, got {len(first)} and {len(second)} values. "
+            "Examine again with the same spec and seed."
+        )
+    found = bootstrap.mean(
+        [math.nan if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
+    )
+    kept = StoredInterval.of(found)
+    return found if kept.method == "deterministic" else found.noted(PAIRED)
+
+
+def squared(first: Interval, second: Interval) -> StoredInterval:
+    """Second minus first from two intervals: value, and half-widths in quadrature.
+
+    low = d - sqrt((b - b_low)^2 + (a_high - a)^2), high = d + sqrt((b_high - b)^2 + (a - a_low)^2).
+    Raises `Incomparable` for intervals of different level.
+    """
+    if first.level != second.level:
+        raise Incomparable(
+            f"intervals at {first.level:g} and {second.level:g} cannot be subtracted."
+        )
+    n = min(first.n, second.n)
+    d = second.value - first.value
+    if n == 0 or math.isnan(d):
+        nothing = (math.nan, -math.inf, math.inf, 0, "none")
+        return StoredInterval(*nothing, first.level, "not measured in both runs")
+    low = d - math.hypot(second.value - second.low, first.high - first.value)
+    high = d + math.hypot(second.high - second.value, first.value - first.low)
+    method = "deterministic" if low == high else SQUARED
+    return StoredInterval(d, low, high, n, method, first.level)
+
+
+def _notes(first: ReportCard, second: ReportCard) -> Iterator[str]:
+    for name in dict.fromkeys((*first.versions, *second.versions)):
+        old, new = first.versions.get(name, "absent"), second.versions.get(name, "absent")
+        if old != new:
+            yield f"{name} {old} and {new}: small differences may come from the version."
+    for card, which in ((first, "first"), (second, "second")):
+        if card.partial:
+            yield f"the {which} run was interrupted: its card is partial."
+    if first.interlocks != second.interlocks:
+        fitted = [", ".join(card.interlocks) or "none" for card in (first, second)]
+        yield f"interlocks: {fitted[0]} in the first run, {fitted[1]} in the second."
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """The comparison as plain data."""
+
+    def stored(interval: Interval) -> dict[str, Any]:
+        return schema.IntervalModel.model_validate(StoredInterval.of(interval)).model_dump(
+            mode="json"
+        )
+
+    return {
+        "first": {"agent": comparison.first.agent, "hash": schema.results_hash(comparison.first)},
+        "second": {
+            "agent": comparison.second.agent,
+            "hash": schema.results_hash(comparison.second),
+        },
+        "differences": [
+            {
+                "probe": d.probe,
+                "world": d.world,
+                "name": d.name,
+                "unit": d.unit,
+                "headline": d.headline,
+                "first": stored(d.first),
+                "second": stored(d.second),
+                "change": stored(d.change),
+                "verdicts": list(d.verdicts),
+            }
+            for d in comparison.differences
+        ],
+        "only_first": list(comparison.only_first),
+        "only_second": list(comparison.only_second),
+        "notes": list(comparison.notes),
+    }
