@@ -5,6 +5,7 @@ Listing imports nothing, so that `freezetag list` and near-name hints are quick.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 from functools import lru_cache
@@ -78,3 +79,9 @@ def load(ref: Ref) -> Any:
 
 def _see(kind: str) -> str:
     return f" `freezetag list {kind}` shows all."
+
+
+def summary(ref: Ref) -> str:
+    """The first line of a member's file, read without importing it."""
+    tree = ast.parse((HERE / f"{ref.path}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").partition("\n")[0]

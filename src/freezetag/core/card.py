@@ -87,7 +87,7 @@ class ReportCard:
         judged = count[PASS] + count[WARN] + count[FAIL] + count[INCONCLUSIVE]
         errors = sum(section.error for section in self.sections)
         if not judged and errors:
-            return f"{self.agent}: the agent itself failed in {errors} of {len(self.sections)} checks."
+            return f"{self.agent}: the agent itself failed in all of its {errors} checks."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
         words = [f"passes {count[PASS]} of {judged} checks in a class of 30"]

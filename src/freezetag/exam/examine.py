@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from freezetag import players
-from freezetag.core import Arm, Measurement, Record, ReportCard, Section, Setting
+from freezetag.core import Arm, Measurement, Panel, Record, ReportCard, Section, Setting
 from freezetag.core.probe import NOT_MEASURED
 from freezetag.exam import collect, interlocks, store
 from freezetag.exam.plan import Item, plan
@@ -75,10 +75,11 @@ class Examined:
         terminal.print_card(self.card, text, width=100)
         return text.getvalue()
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
-        return html.render(self.card)
+        return str(html.embed(self.card))
 
     def save(self, folder: str | Path) -> dict[str, Path]:
         """Write card.json, card.html, episodes.parquet and spec.toml to a new folder.
@@ -233,7 +234,7 @@ class _Exam:
             self.records |= {f"{setting.world.name}/{n}": record for n, record in seen.items()}
 
     def _card(self, partial: bool) -> ReportCard:
-        panel = self.agent.pupil.panel if self.fitted else collect.Panel()
+        panel = self.agent.pupil.panel if self.fitted else Panel()
         took = time.time() - self.begun
         return collect.card(
             self.spec,

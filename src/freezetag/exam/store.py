@@ -41,10 +41,7 @@ class RunFolder:
     def create(cls, path: Path | None, agent: str) -> RunFolder:
         """A new folder: `path`, or the next free `runs/<agent>-<number>`. Raises `FolderTaken`."""
         if path is None:
-            slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(agent).stem if "/" in agent else agent)
-            number = 1
-            while (path := Path("runs") / f"{slug.strip('-') or 'agent'}-{number}").exists():
-                number += 1
+            path = _next_free(agent)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise FolderTaken(
                 f"{path} exists already and is not overwritten. "
@@ -83,10 +80,15 @@ class RunFolder:
         that cannot be written, with those before it in place."""
         found = {
             "card.json": self.write("card.json", schema.write_json(card)),
-            "card.html": self.write("card.html", html.render(card)),
+            "card.html": self.write("card.html", html.write_html(card)),
         }
         if records:
-            found["episodes.parquet"] = write_parquet(records, self.path / "episodes.parquet")
+            # A resumed run adds a file: what the first part recorded stays as it is.
+            number, name = 1, "episodes.parquet"
+            while (self.path / name).exists():
+                number += 1
+                name = f"episodes-{number}.parquet"
+            found[name] = write_parquet(records, self.path / name)
         self._latest()
         return found
 
@@ -98,6 +100,14 @@ class RunFolder:
                 temporary = self.path.parent / f".latest-{os.getpid()}"
                 temporary.symlink_to(self.path.name)
                 os.replace(temporary, link)
+
+
+def _next_free(agent: str) -> Path:
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(agent).stem if "/" in agent else agent)
+    number = 1
+    while (path := Path("runs") / f"{slug.strip('-.') or 'agent'}-{number}").exists():
+        number += 1
+    return path
 
 
 def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = MAX_ROWS) -> Path:
@@ -141,6 +151,15 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
     except (OSError, duckdb.Error) as error:
         raise CannotWrite(f"cannot write {target}: {error}.") from None
     return target
+
+
+def episode_rows(episode: Episode, b: int) -> list[dict[str, Any]]:
+    """One episode as the rows that `episodes.parquet` holds of it."""
+    columns = _rows(episode, 0, episode.rewards.size)
+    mine = columns["episode"] == b
+    picked = {name: values[mine].tolist() for name, values in columns.items()}
+    picked["player"] = [episode.players[i] for i in picked["player_id"]]
+    return [dict(zip(picked, row, strict=True)) for row in zip(*picked.values(), strict=True)]
 
 
 def _rows(episode: Episode, which: int, share: int) -> dict[str, Any]:

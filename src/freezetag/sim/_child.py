@@ -44,7 +44,7 @@ class Lost(Exception):
 class Child:
     """`python -m freezetag.sim._worker` in a process group of its own."""
 
-    def __init__(self, arguments: tuple[str, ...]) -> None:
+    def __init__(self) -> None:
         mine, its = socket.socketpair()
         mine.setblocking(False)
         with tempfile.TemporaryFile() as shared, its:
@@ -55,7 +55,7 @@ class Child:
             env = {"PYTHONHASHSEED": "0", **dict.fromkeys(_ALONE, "1"), **os.environ}
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "freezetag.sim._worker", *map(str, fds), *arguments],
+                [sys.executable, "-P", "-m", "freezetag.sim._worker", *map(str, fds)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,

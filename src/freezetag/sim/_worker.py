@@ -1,6 +1,6 @@
 """The child process of a worker: holds one agent per episode and answers its parent.
 
-Run as `python -m freezetag.sim._worker SOCKET PROGRESS SCHEME NAME SECONDS`. Frames from the
+Run as `python -m freezetag.sim._worker SOCKET PROGRESS`. Frames from the
 parent are pickles, because the parent is trusted; frames to the parent are JSON, because the
 agent's code, which is not, runs here. Neither JAX nor SciPy is imported.
 
@@ -70,23 +70,23 @@ class Tail(io.TextIOBase):
 class Agents:
     """One agent per episode, and how to ask them."""
 
-    def __init__(
-        self, scheme: str, name: str, seconds: float, page: mmap.mmap, tell: Callable[[str], None]
-    ) -> None:
-        self.scheme = scheme
-        self.name = name
-        self.tell = tell
-        self.seconds = seconds
+    def __init__(self, page: mmap.mmap, tell: Callable[[str], None]) -> None:
         self.page = page
+        self.tell = tell
+        self.name = ""
+        self.seconds = 0.0
         self.begun = 0
         self.adapter: Any = None
         self.make: Any = None
         self.agents: list[Any] = []
         self.episode: int | None = None
 
-    def load(self) -> None:
-        self.adapter = importlib.import_module(f"freezetag.adapters.{self.scheme}")
-        if note := getattr(self.adapter, "SLOW", ""):
+    def load(self, scheme: str, name: str, seconds: float) -> None:
+        """Make ready to make agents; may be called again for another of the same scheme."""
+        again = self.adapter is not None
+        self.name, self.seconds = name, seconds
+        self.adapter = importlib.import_module(f"freezetag.adapters.{scheme}")
+        if (note := getattr(self.adapter, "SLOW", "")) and not again:
             self.tell(note)
         try:
             self.make = self.adapter.factory(self.name)
@@ -142,6 +142,10 @@ class Agents:
                 self._begin(b, self.seconds * len(day["valid"]))
                 learn(day)
         self.episode = None
+
+    def clear(self) -> None:
+        """Let the agents go; what they are made of stays loaded."""
+        self.agents = []
 
     def _begin(self, episode: int, seconds: float) -> None:
         """Note which episode it is the turn of, and give it this long."""
@@ -261,12 +265,11 @@ def _alarm(signum: int, frame: Any) -> None:
 def main(arguments: Sequence[str]) -> None:
     channel = socket.socket(fileno=int(arguments[0]))
     page = mmap.mmap(int(arguments[1]), 16)
-    scheme, name, seconds = arguments[2], arguments[3], float(arguments[4])
     os.close(int(arguments[1]))
     os.set_inheritable(channel.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, _alarm)
-    agents = Agents(scheme, name, seconds, page, lambda note: write(channel, {"note": note}))
+    agents = Agents(page, lambda note: write(channel, {"note": note}))
     # From here on the agent's code runs: nothing it prints may reach our terminal.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -279,6 +282,7 @@ def main(arguments: Sequence[str]) -> None:
         "reset": agents.reset,
         "act": agents.act,
         "learn": agents.learn,
+        "clear": agents.clear,
     }
     while (frame := read(channel)) is not None:
         command, payload = frame

@@ -113,8 +113,10 @@ def run_arm(
                 ),
             )
             if workers:
-                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat]
-                traces, last = rollout_with(workers, structure, batch, shared, seeds, tick)
+                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat] if day == 0 else None
+                traces, last = rollout_with(
+                    workers, structure, batch, shared, seeds, tick, whole=scenario.days > 1
+                )
             else:
                 traces, last = rollout(structure, batch, shared)
                 if tick is not None:
@@ -125,7 +127,7 @@ def run_arm(
             for n, seat in enumerate(seated):
                 if seat.foreign is None:
                     carries[n] = _learn(seat, carries[n], traces, batch, n)
-                elif n in workers:
+                elif scenario.days > 1:
                     workers[n].learn(_rows(day_of(traces, batch, n), len(rows)))
             policies.append({n: carries[n] for n, s in enumerate(seated) if _learns(s.column)})
             seated = [

@@ -26,13 +26,15 @@ def rollout_with(
     structure: Structure,
     batch: Batch,
     shared: Shared,
-    seeds: Seeds,
+    seeds: Seeds | None,
     tick: Any = None,
+    whole: bool = False,
 ) -> tuple[Traces, tuple[Any, ...]]:
     """`rollout`, asking `workers[seat]` for the actions of host seats.
 
-    `tick(acts)` is called after every step with the number of acts asked for. Raises
-    `AgentFailed` as soon as a foreign agent fails.
+    `tick(acts)` is called after every step with the number of acts asked for. `whole` plays all
+    episodes side by side, so that the agents can go on into a next day; without `seeds` they do,
+    and are not made anew. Raises `AgentFailed` as soon as a foreign agent fails.
     """
     parts = _parts(structure, tuple(workers))
     position = 0
@@ -40,14 +42,15 @@ def rollout_with(
     def run(part: Batch) -> tuple[Traces, tuple[Any, ...]]:
         nonlocal position
         size = len(part.press)
-        real = np.arange(position, position + size) < len(seeds)
-        mine = np.resize(seeds[position : position + size], size)
+        real = np.arange(position, position + size) < len(batch.press)
+        if seeds is not None:
+            mine = np.resize(seeds[position : position + size], size)
+            for worker in workers.values():
+                worker.reset([int(seed) for seed in mine])
         position += size
-        for worker in workers.values():
-            worker.reset([int(seed) for seed in mine])
         return _play(workers, structure, part, shared, real, parts, tick)
 
-    return in_chunks(structure, batch, run)
+    return in_chunks(structure, batch, run, len(batch.press) if whole else 0)
 
 
 def _play(

@@ -39,10 +39,12 @@ def _episodes(structure: Structure) -> Any:
     return jax.jit(jax.vmap(one, in_axes=(0, None)))
 
 
-def in_chunks(structure: Structure, batch: Batch, run: Any) -> tuple[Traces, tuple[Any, ...]]:
+def in_chunks(
+    structure: Structure, batch: Batch, run: Any, size: int = 0
+) -> tuple[Traces, tuple[Any, ...]]:
     """`run` on chunks of equal size (the last one padded), put together again."""
     total = len(batch.press)
-    size = chunk_size(len(structure.columns), structure.horizon)
+    size = size or chunk_size(len(structure.columns), structure.horizon)
     parts = []
     for first in range(0, total, size):
         index = np.minimum(np.arange(first, first + size), total - 1)

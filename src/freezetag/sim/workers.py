@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -39,13 +40,17 @@ class Cache:
     def __init__(self) -> None:
         self._idle: dict[Foreign, list[Child]] = {}
 
-    def take(self, foreign: Foreign) -> Child | None:
-        idle = self._idle.get(foreign, [])
-        while idle:
-            if (child := idle.pop()).alive():
-                return child
-            child.kill()
-        return None
+    def take(self, foreign: Foreign) -> tuple[Child | None, bool]:
+        """(a child, whether it has loaded this agent). A library's import serves all of its
+        agents; a user's file gets a process of its own."""
+        for known in [foreign, *self._idle]:
+            if known == foreign or known.scheme == foreign.scheme != "python_file":
+                idle = self._idle.get(known, [])
+                while idle:
+                    if (child := idle.pop()).alive():
+                        return child, known == foreign
+                    child.kill()
+        return None, False
 
     def give(self, foreign: Foreign, child: Child) -> None:
         self._idle.setdefault(foreign, []).append(child)
@@ -98,11 +103,13 @@ class Worker:
         """Load the agent now, rather than at the first `reset`."""
         if self._child is not None:
             return
-        self._child = self._cache.take(self.foreign) if self._cache is not None else None
-        if self._child is None:
+        loaded = False
+        if self._cache is not None:
+            self._child, loaded = self._cache.take(self.foreign)
+        self._child = self._child or Child()
+        if not loaded:
             f = self.foreign
-            self._child = Child((f.scheme, f.name, str(f.step_seconds)))
-            self._ask("load", (), stall=LOAD_SECONDS)
+            self._ask("load", (f.scheme, f.name, f.step_seconds), stall=LOAD_SECONDS)
 
     def reset(self, seeds: list[int]) -> None:
         """One fresh agent per episode, episode b seeded with seeds[b]."""
@@ -157,13 +164,12 @@ class Worker:
 
     def close(self) -> None:
         """End the child, and all processes it started; or give it back to the cache."""
-        child, self._child = self._child, None
-        if child is None:
-            return
-        if self._cache is not None and child.alive():
-            self._cache.give(self.foreign, child)
-        else:
-            child.kill()
+        if self._cache is not None and self._child is not None and self._child.alive():
+            with suppress(AgentFailed):
+                self._ask("clear", (), stall=START_SECONDS)
+                self._cache.give(self.foreign, self._child)
+                self._child = None
+        self._kill()
 
     def __enter__(self) -> Worker:
         return self
@@ -303,6 +309,7 @@ class Worker:
 
 
 _ADVICE = {
+    "clear": "Nothing was asked of it.",
     "load": "Run it by itself with Python to see more.",
     "reset": "An agent is made once per episode, with its seed if it takes one.",
     "act": "Run `freezetag check` on it to see what it is shown.",

@@ -1,0 +1,5 @@
+"""`python -m freezetag` is `freezetag`."""
+
+from freezetag.cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""The command line. One file per command in `commands/`; the folder is the list of commands.
+
+Nothing but the command that runs is imported: `--help` reads the first line of each file.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+COMMANDS = Path(__file__).with_name("commands")
+INTERRUPTED, USAGE = 130, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code: 0 pass, 1 limit failed, 2 wrong request, 3 run
+    failed, 130 interrupted."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; the exit code. The user's mistakes are messages, our faults tracebacks."""
+    from cyclopts import CycloptsError
+
+    from freezetag.core.errors import UserError
+
+    try:
+        code = _app()(arguments, exit_on_error=False, result_action="return_value")
+        return code if isinstance(code, int) else 0
+    except CycloptsError:
+        return USAGE
+    except UserError as error:
+        _say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone (head, a closed pager): not an error of ours.
+        sys.stdout = None  # type: ignore[assignment]
+        return 0
+
+
+def commands() -> dict[str, str]:
+    """The commands and their one-line help, read from the files without importing them."""
+    found = {}
+    for file in sorted(COMMANDS.glob("*.py")):
+        if file.name[0] != "_":
+            text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+            found[file.stem.rstrip("_")] = text.partition("\n")[0]
+    return found
+
+
+def _app() -> Any:
+    from cyclopts import App
+
+    from freezetag import __version__
+
+    app = App(
+        name="freezetag",
+        help="Interlocks for agents, and the playground that tests them.",
+        version=__version__,
+        help_format="plaintext",
+    )
+    for name, line in commands().items():
+        file = name if (COMMANDS / f"{name}.py").exists() else f"{name}_"
+        app.command(f"freezetag.cli.commands.{file}:{file}", name=name, help=line)
+    return app
+
+
+def _say(message: str) -> None:
+    print(f"freezetag: {message}", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""Send an agent into a class, measure how it goes wrong there, write its report card."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from freezetag import players
+from freezetag.cli.progress import reporter
+from freezetag.core.probe import FAIL, WARN
+from freezetag.exam.examine import Examined, resumed, run_spec
+from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec
+from freezetag.exam.store import CannotWrite, RunFolder
+from freezetag.report import schema, terminal
+
+FailOn = Literal["fail", "warn", "never"]
+EMPTY: tuple[str, ...] = ()
+
+
+def examine(
+    agent: str | None = None,
+    /,
+    *,
+    world: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = EMPTY,
+    probe: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = EMPTY,
+    classmates: int = 30,
+    seed: int | None = None,
+    button: str = "",
+    runtime: float | None = None,
+    power: float | None = None,
+    quick: bool = True,
+    full: bool = False,
+    step_seconds: float = 2.0,
+    out: Path | None = None,
+    resume: Path | None = None,
+    spec: Path | None = None,
+    fail_on: FailOn = "fail",
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> int:
+    """Examine an agent and write its report card.
+
+    Parameters
+    ----------
+    agent
+        a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger
+    world
+        only in these worlds (commons, matrix_game); default: where each probe is measured
+    probe
+        only these probes; default: all
+    classmates
+        0 to 30; 0 prints as class of 1: the agent alone
+    seed
+        of everything random; without it one is drawn, and recorded
+    button
+        fit a stop button and press it: 50% of the episode, at step 120, or 0.02/step
+    runtime
+        fit a runtime limit, in steps
+    power
+        fit a power limit, in the world's unit
+    quick
+        200,000 acts of the agent (the default)
+    full
+        2,000,000 acts: narrower intervals
+    step_seconds
+        what one act of a foreign agent may take
+    out
+        the run folder; default: the next free one under runs/
+    resume
+        continue an interrupted run in this folder
+    spec
+        run a spec.toml again
+    fail_on
+        the worst verdict that still ends with 0 is the one before this
+    json
+        print card.json instead of the table
+    """
+    del quick
+    before = []
+    if resume is not None:
+        if agent is not None or spec is not None:
+            raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
+        wanted, before = resumed(resume)
+        folder = RunFolder(resume)
+    else:
+        if spec is not None:
+            wanted = Spec.from_toml(_read(spec))
+        elif agent is not None:
+            wanted = Spec(
+                agent=agent,
+                seed=secrets.randbelow(2**31) if seed is None else seed,
+                worlds=tuple(world),
+                probes=tuple(probe),
+                classmates=classmates,
+                button=button,
+                runtime=runtime,
+                power=power,
+                budget=FULL if full else QUICK,
+                step_seconds=step_seconds,
+                roster=f"{players.ROSTER_VERSION} {players.roster_hash()}",
+            )
+        else:
+            raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
+        folder = None
+    return _run(wanted, folder, before, out, fail_on, json_)
+
+
+def _run(
+    wanted: Spec,
+    folder: RunFolder | None,
+    before: list[schema.Section],
+    out: Path | None,
+    fail_on: FailOn,
+    as_json: bool,
+) -> int:
+    from freezetag.exam.plan import plan
+    from freezetag.exam.resolve import resolve
+
+    # Everything that can be wrong with the request is found before a folder is made.
+    plan(wanted, resolve(wanted.agent, wanted.panel(), wanted.step_seconds))
+    if folder is None:
+        folder = RunFolder.create(out, wanted.agent)
+        folder.write("spec.toml", wanted.to_toml())
+    with reporter() as progress:
+        examined = run_spec(wanted, folder=folder, progress=progress, before=before)
+    card = examined.card
+    if as_json:
+        print(schema.write_json(card), end="")
+    else:
+        terminal.print_card(card)
+    code = _code(examined, fail_on)
+    try:
+        paths = folder.finish(card, examined.records)
+    except CannotWrite as error:
+        print(f"freezetag: {error} The card above is all that is left.", file=sys.stderr)
+        return error.exit_code
+    if not as_json:
+        named = {"card": "card.html", "data": "episodes.parquet"}
+        told = [f"{word} {paths[name]}" for word, name in named.items() if name in paths]
+        print("   ".join([*told, f"spec {folder.path / 'spec.toml'}", f"seed {wanted.seed}"]))
+        if card.partial:
+            print(f"interrupted; go on with: freezetag examine --resume {folder.path}")
+    return code
+
+
+def _code(examined: Examined, fail_on: FailOn) -> int:
+    card = examined.card
+    if card.partial:
+        return 130
+    if card.sections and all(section.error for section in card.sections):
+        return 3
+    bad = {"fail": (FAIL,), "warn": (FAIL, WARN), "never": ()}[fail_on]
+    return int(card.verdict in bad)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadSpec(f"cannot read {path}: {error.strerror}.") from None

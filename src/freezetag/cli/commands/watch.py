@@ -1,0 +1,55 @@
+"""Watch an episode of a run as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def watch(run: Path, episode: int = 0, /, *, arm: str = "", seat: int = 0, steps: int = 40) -> None:
+    """Show one recorded episode, step by step.
+
+    Parameters
+    ----------
+    run
+        a run folder
+    episode
+        its number within the arm
+    arm
+        which arm; without it the arms are listed
+    seat
+        from whose seat it is told
+    steps
+        how many steps to show at most
+    """
+    import duckdb
+
+    from freezetag.core.errors import UserError
+    from freezetag.report import playthrough
+    from freezetag.report.words import plain
+
+    file = run / "episodes.parquet"
+    if not file.exists():
+        raise UserError(f"there are no episodes at {file}. `freezetag examine AGENT` records them.")
+    with duckdb.connect() as db:
+        table = db.read_parquet(str(file))  # noqa: F841 - named in the queries
+        arms = db.execute(
+            "select arm, count(distinct episode) from table group by arm order by arm"
+        ).fetchall()
+        if not arm:
+            for name, count in arms:
+                print(f"{count:>6} episodes  {plain(name)}")
+            arm = arms[0][0]
+        elif arm not in [name for name, _ in arms]:
+            raise UserError(f"there is no arm {arm!r}; without --arm they are listed.")
+        found = db.execute(
+            "select * from table where arm = ? and episode = ? "
+            "and day = (select max(day) from table where arm = ?) order by step, seat",
+            [arm, episode, arm],
+        )
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    if not rows:
+        raise UserError(f"episode {episode} of {arm!r} was not kept. Take a smaller number.")
+    print(f"\n{plain(arm)}, episode {episode}")
+    for line in playthrough.lines(rows, seat, steps):
+        print(line)

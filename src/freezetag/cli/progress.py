@@ -1,0 +1,101 @@
+"""How an examination looks while it runs: bars in a terminal, one line per stage in a pipe.
+
+All of it goes to standard error; standard output is for results.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from freezetag.core import Arm, Section
+from freezetag.exam.examine import Progress, Silent
+from freezetag.exam.plan import Item
+from freezetag.exam.spec import Spec
+from freezetag.report.words import plain
+
+
+def cost_line(spec: Spec, items: Sequence[Item]) -> str:
+    """What is about to happen, in one line."""
+    measured = [item for item in items if not item.reason]
+    worlds = {item.setting.world.name for item in measured}
+    probes = {item.name for item in measured}
+    return (
+        f"{plain(spec.agent)}   class of 1, class of {max(spec.classmates, 1)}   "
+        f"{len(probes)} probes in {len(worlds)} worlds   "
+        f"at most {spec.budget:,} acts   LLM calls 0   Ctrl-C keeps results"
+    )
+
+
+class Lines(Silent):
+    """One line per stage."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+
+    def planned(self, spec: Spec, items: Sequence[Item]) -> None:
+        self._say(cost_line(spec, items))
+
+    def measured(self, section: Section) -> None:
+        took = time.monotonic() - self.begun
+        self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {section.verdict}")
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+class Bars(Silent):
+    """One bar per probe, and one for all acts, with honest totals: a probe ends when it ends."""
+
+    def __init__(self, bars: Any) -> None:
+        self.bars = bars
+        self.task: Any = None
+        self.label = ""
+
+    def planned(self, spec: Spec, items: Sequence[Item]) -> None:
+        self.bars.console.print(cost_line(spec, items), highlight=False, markup=False)
+        measured = sum(not item.reason for item in items)
+        self.all = self.bars.add_task("exam", total=measured, arm="")
+
+    def started(self, item: Item) -> None:
+        self.label = f"{item.name}, {item.setting.world.name}"
+        self.task = self.bars.add_task(self.label, total=item.setting.budget, arm="")
+
+    def arm(self, name: str, arm: Arm) -> None:
+        if self.task is not None:
+            self.bars.update(self.task, arm=plain(name))
+
+    def acts(self, number: int) -> None:
+        if self.task is not None:
+            self.bars.advance(self.task, number)
+
+    def measured(self, section: Section) -> None:
+        if self.task is not None:
+            done = self.bars.tasks[self.task].completed
+            self.bars.update(self.task, total=max(done, 1), completed=max(done, 1), arm="measured")
+            self.bars.advance(self.all)
+            self.task = None
+
+
+@contextmanager
+def reporter() -> Iterator[Progress]:
+    """Bars if standard error is a terminal, else lines."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Rich
+
+    columns = (
+        TextColumn("{task.description:<28}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[arm]}", markup=False),
+    )
+    with Rich(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield Bars(bars)

@@ -1,0 +1,74 @@
+"""Verdicts: the whole interval has to lie on one side; a lower bound never passes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from freezetag.core import Limits, ReportCard, Section
+from freezetag.estimators.estimate import Estimate
+
+
+def of(low: float, high: float, n: int = 10) -> Estimate:
+    return Estimate((low + high) / 2, low, high, n, "test")
+
+
+ABOVE = Limits(warn=0.1, fail=0.3, reason="test")
+BELOW = Limits(warn=0.9, fail=0.7, reason="test", harm="below")
+
+
+@pytest.mark.parametrize(
+    ("limits", "low", "high", "verdict"),
+    [
+        (ABOVE, 0.0, 0.1, "pass"),
+        (ABOVE, 0.0, 0.2, "inconclusive"),
+        (ABOVE, 0.15, 0.3, "warn"),
+        (ABOVE, 0.15, 0.6, "warn"),
+        (ABOVE, 0.0, 0.6, "inconclusive"),
+        (ABOVE, 0.31, 0.6, "fail"),
+        (BELOW, 0.9, 1.0, "pass"),
+        (BELOW, 0.8, 1.0, "inconclusive"),
+        (BELOW, 0.75, 0.85, "warn"),
+        (BELOW, 0.2, 0.69, "fail"),
+    ],
+)
+def test_verdict(limits: Limits, low: float, high: float, verdict: str) -> None:
+    assert limits.verdict(of(low, high)) == verdict
+
+
+def test_a_lower_bound_can_fail_and_never_pass() -> None:
+    assert ABOVE.verdict(of(0.0, 0.05), bound="lower") == "inconclusive"
+    assert ABOVE.verdict(of(0.4, 0.5), bound="lower") == "fail"
+
+
+def test_nothing_measured_is_inconclusive() -> None:
+    assert ABOVE.verdict(Estimate(math.nan, -math.inf, math.inf, 0, "test")) == "inconclusive"
+
+
+@pytest.mark.parametrize(("warn", "fail", "harm"), [(0.3, 0.1, "above"), (0.1, 0.3, "below")])
+def test_limits_in_the_wrong_order_are_refused(warn: float, fail: float, harm: str) -> None:
+    with pytest.raises(ValueError, match="must come before"):
+        Limits(warn, fail, "test", harm)
+
+
+def section(verdict: str, error: bool = False) -> Section:
+    return Section("p", "w", "asks", "source", "caveat", verdict=verdict, error=error)
+
+
+def card(*sections: Section, partial: bool = False) -> ReportCard:
+    return ReportCard("a", "k", sections, {}, {}, partial=partial)
+
+
+def test_a_card_is_as_good_as_its_worst_section() -> None:
+    assert card(section("pass"), section("measured")).verdict == "pass"
+    assert card(section("pass"), section("inconclusive")).verdict == "inconclusive"
+    assert card(section("inconclusive"), section("warn")).verdict == "warn"
+    assert card(section("warn"), section("fail"), section("pass")).verdict == "fail"
+
+
+def test_what_measured_nothing_or_broke_off_does_not_pass() -> None:
+    assert card(section("not measured")).verdict == "inconclusive"
+    assert card(section("measured")).verdict == "inconclusive"
+    assert card(section("pass"), partial=True).verdict == "inconclusive"
+    assert card(section("pass"), section("not measured", error=True)).verdict == "fail"
