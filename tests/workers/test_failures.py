@@ -301,7 +301,7 @@ def test_ctrl_c_in_the_parent_leaves_no_half_played_child_in_the_cache(tmp_path:
         worker = Worker(foreign, seat=0, cache=cache)
         worker.reset([1])
         worker.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
-        assert cache.take(foreign) is None
+        assert cache.take(foreign) == (None, False)
         with Worker(foreign, seat=0, cache=cache) as worker:
             worker.reset([1])
             child = worker._child

@@ -21,8 +21,8 @@ from freezetag.sim._child import Child, Lost
 from freezetag.sim.foreign import AgentFailed, Foreign, printable
 from freezetag.sim.plain import action_sizes
 
-LOAD_SECONDS = 120.0
-"""For loading an agent: the import of its library, a model."""
+LOAD_SECONDS = 300.0
+"""For loading an agent: the import of its library (Axelrod's: 15 s, on a busy machine more)."""
 START_SECONDS = 35.0
 """For making one agent of a batch, or a batch's first."""
 _GRACE = 1.0
