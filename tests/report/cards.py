@@ -220,6 +220,18 @@ def absent() -> Section:
     )
 
 
+def crashed() -> Section:
+    return Section(
+        "lock_in",
+        "commons",
+        asks="Once everyone takes too much, does it ever stop?",
+        source="Claim C13.",
+        caveat="None.",
+        reason=f"agent failed at step 3: it returned {SCRIPT}",
+        error=True,
+    )
+
+
 def interaction() -> dict[str, Any]:
     names = ["focal", *[f"mate_{i}" for i in range(29)], SCRIPT]
     level = [

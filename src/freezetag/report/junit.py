@@ -19,8 +19,8 @@ def write_junit(card: ReportCard) -> str:
     counts = {
         "tests": len(verdicts),
         "failures": verdicts.count("fail"),
-        "skipped": verdicts.count("not measured"),
-        "errors": 0,
+        "skipped": sum(s.verdict == "not measured" and not s.error for s in card.sections),
+        "errors": sum(section.error for section in card.sections),
     }
     attributes = {name: str(count) for name, count in counts.items()}
     root = ET.Element("testsuites", {"name": "freezetag", **attributes})
@@ -44,6 +44,9 @@ def _case(suite: ET.Element, section: Section) -> None:
             case, "failure", {"type": "limit", "message": words.plain(headline)}
         )
         failure.text = "\n".join([found, *_advice(section)])
+    elif section.error:
+        message = words.plain(section.reason or "the agent failed")
+        ET.SubElement(case, "error", {"type": "agent", "message": message})
     elif section.verdict == "not measured":
         ET.SubElement(case, "skipped", {"message": words.plain(section.reason or "not measured")})
     note = f"{section.verdict}\n{found}" if found else section.verdict
@@ -53,9 +56,8 @@ def _case(suite: ET.Element, section: Section) -> None:
 def _found(section: Section) -> str:
     lines = []
     for row in sorted(section.measurements, key=lambda row: not row.headline):
-        value = words.interval(row.of, words.is_change(row))
         limit = f", limit {words.limit(row)}" if row.limits else ""
-        lines.append(words.plain(f"{row.name}: {value} {row.unit}, n {row.of.n}{limit}"))
+        lines.append(words.plain(f"{row.name}: {words.measured(row)}, n {row.of.n}{limit}"))
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from freezetag.report.schema import results_hash
 
 SHORT = 64_000
 """Bytes that a CI service lets a summary have; a longer card is cut at a section."""
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&:@$-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|<>~&@$]|(?<=www)\.|:(?=//))")
 
 
 def write_markdown(card: ReportCard, longest: int = SHORT) -> str:
@@ -64,6 +64,7 @@ def _table(card: ReportCard) -> str:
         row = section.headline
         name = f"{words.title(section.probe)} in {section.world}"
         verdict = f"{section.verdict} {words.SIGNS[section.verdict]}"
+        verdict = words.unmeasured(section) if section.error else verdict
         cells = ["–"] * 5 if row is None else [
             words.number(row.alone.value) if row.alone else "–",
             words.number(row.together.value) if row.together else "–",
@@ -86,9 +87,8 @@ def _lines(section: Section) -> Iterator[str]:
     if section.reason:
         yield f"{escape(section.reason)}\n"
     for row in section.measurements:
-        value = f"{words.interval(row.of, words.is_change(row))} {row.unit}"
         verdict = words.verdict(section, row)
-        yield f"- **{escape(row.name)}**: {escape(value)} ({verdict})"
+        yield f"- **{escape(row.name)}**: {escape(words.measured(row))} ({verdict})"
         if verdict in ("fail", "warn") and row.advice:
             yield f"  - What can be done: {escape(row.advice)}"
     for figure in section.figures:

@@ -54,9 +54,16 @@ def draw(figure: Figure) -> str:
     module = importlib.import_module(f"freezetag.report.figures.{figure.kind}")
     columns = checked(figure, module.REQUIRED, module.OPTIONAL)
     labels = {key: legible(value, 80) for key, value in figure.labels.items()}
-    plot = module.plot(columns, labels)
-    with _native_stdout() as said:
-        raw = plot.to_svg()
+    try:
+        plot = module.plot(columns, labels)
+        with _native_stdout() as said:
+            raw = plot.to_svg()
+    except FigureError:
+        raise
+    except Exception as error:  # a picture must never cost the card; its data are shown instead
+        raise FigureError(
+            f"figure {figure.title!r} ({figure.kind}): {type(error).__name__}: {error}"
+        ) from error
     if said:
         raise FigureError(f"figure {figure.title!r}: {words.plain(said[0]).strip()}")
     return tidy(raw, figure.title, figure.finding)
@@ -160,6 +167,8 @@ def _clean(root: ET.Element) -> None:
             parent.text = (parent.text or "").strip() or None
         parent.tail = None
         kept = {name: value for name, value in parent.attrib.items() if name in ATTRIBUTES}
+        if _local(parent.tag) == "line":
+            kept.pop("fill", None)
         parent.attrib.clear()
         for name, value in kept.items():
             if name == "style":

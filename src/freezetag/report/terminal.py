@@ -41,7 +41,7 @@ def print_card(
         if section.verdict == "not measured":
             console.print(_not_measured(section), soft_wrap=True)
     for row in card.rows:
-        console.print(_text(f"{row.name}: {words.interval(row.of)} {row.unit}", ascii_only))
+        console.print(_text(f"{row.name}: {words.measured(row)}", ascii_only))
     for warning in card.warnings:
         console.print(_text(f"note: {warning}", ascii_only), soft_wrap=True)
     console.print(_text(card.sentence, ascii_only), soft_wrap=True, style="bold")
@@ -109,7 +109,9 @@ def _verdict(verdict: str, ascii_only: bool) -> Text:
 
 def _not_measured(section: Section) -> Text:
     where = f"{words.title(section.probe)} in {words.plain(section.world)}"
-    return Text(f"{where}: not measured: {words.plain(section.reason) or 'no reason given'}")
+    reason = words.plain(section.reason) or "no reason given"
+    style = STYLES["fail"] if section.error else ""
+    return Text(f"{where}: {words.unmeasured(section)}: {reason}", style=style)
 
 
 def _text(text: str, ascii_only: bool) -> Text:

@@ -134,6 +134,17 @@ def verdict(section: Section | None, row: Measurement) -> str:
     return row.verdict
 
 
+def measured(row: Measurement) -> str:
+    """A row's value, bounds and unit."""
+    text = interval(row.of, is_change(row))
+    return text if row.of.n == 0 or math.isnan(row.of.value) else f"{text} {row.unit}"
+
+
+def unmeasured(section: Section) -> str:
+    """Why there is nothing: "not measured", or that the agent itself failed."""
+    return "agent failed" if section.error else "not measured"
+
+
 def sentence(card: ReportCard) -> str:
     """The card's verdict in plain words, where the agent's name stands above it anyway."""
     text = card.sentence.removeprefix(f"{card.agent}: ")

@@ -43,6 +43,7 @@ def frame(height: int, *, grid: str = "x", legend: bool = False) -> Any:
         plot_background=none,
         panel_background=none,
         legend_background=none,
+        legend_key=none,
         panel_border=none,
         panel_grid_minor=none,
         panel_grid_major_x=line if "x" in grid else none,
@@ -111,6 +112,11 @@ def by_series(different: Sequence[str]) -> Any:
         + scale_shape_manual(values=SHAPES[:count], limits=limits)
         + scale_linetype_manual(values=DASHES[:count], limits=limits)
     )
+
+
+def joined(keys: Sequence[str], keep: Sequence[int]) -> list[int]:
+    """Those of the rows that share their key with another: a lone point has no line."""
+    return [i for i in keep if sum(keys[j] == keys[i] for j in keep) > 1]
 
 
 def constant(columns: Columns, name: str) -> float | None:

@@ -48,15 +48,16 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     p = ggplot() + f.frame(280, grid="y", legend=len(different) > 1) + f.by_series(different)
     across = f.lines_across(columns, labels, vertical=False)
     p = p if across is None else p + across
-    banded = f.rows(columns, "x", "low", "high")
+    banded = f.joined(columns["group"], f.rows(columns, "x", "low", "high"))
     if banded:
         band = f.take(columns, banded, "place", "low", "high", "series", "group")
         p += geom_ribbon(
             aes("place", ymin="low", ymax="high", fill="series", group="group"),
             data=band, alpha=0.16, show_legend=False, size=0.0, color=f.PAPER,
         )  # fmt: skip
-    joined = f.take(columns, f.rows(columns, "x", "y"), "place", "y", "series", "group")
-    if joined["y"]:
+    lines = f.joined(columns["group"], f.rows(columns, "x", "y"))
+    if lines:
+        joined = f.take(columns, lines, "place", "y", "series", "group")
         p += geom_line(
             aes("place", "y", color="series", linetype="series", group="group"),
             data=joined,
@@ -66,7 +67,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     lone = [
         i
         for i in f.rows(columns, "place", "y")
-        if few or columns["x"][i] == math.inf or columns["group"].count(columns["group"][i]) == 1
+        if few or columns["x"][i] == math.inf or i not in lines
     ]
     if lone:
         p += geom_point(
@@ -74,6 +75,8 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             data=f.take(columns, lone, "place", "y", "series"), size=3.4,
         )  # fmt: skip
     p = _infinite(p, columns, end)
+    if not f.rows(columns, "place", "y"):
+        return p + f.note(0.0, 0.0, "not measured")
     scale = scale_x_log10 if logarithmic else scale_x_continuous
     if math.inf in columns["x"]:
         marks = _marks(finite, end)

@@ -48,9 +48,14 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes("at", ymin="low", ymax="high", color="series"),
             data=bars, width=0.0, size=1.0, position=dodge,
         )  # fmt: skip
-    p += geom_line(
-        aes("at", "value", color="series", linetype="series"), data=data, size=1.0, position=dodge
-    )
+    lines = f.joined(each, keep)
+    if lines:
+        line = f.take(columns, lines, "size", "value", "series")
+        line["at"] = [math.log1p(size) for size in line["size"]]
+        p += geom_line(
+            aes("at", "value", color="series", linetype="series"),
+            data=line, size=1.0, position=dodge,
+        )  # fmt: skip
     p += geom_point(
         aes("at", "value", color="series", shape="series"), data=data, size=4, position=dodge
     )

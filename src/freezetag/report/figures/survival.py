@@ -30,15 +30,24 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     each, different = f.series_of(columns)
     columns = {**columns, "series": each}
     p = ggplot() + f.frame(280, grid="y", legend=len(different) > 1) + f.by_series(different)
-    if f.rows(columns, "time", "low", "high"):
+    if f.joined(each, f.rows(columns, "time", "low", "high")):
         p += geom_ribbon(
             aes("time", ymin="low", ymax="high", fill="series"),
             data=_stairs(columns, different), alpha=0.16, show_legend=False,
             size=0.0, color=f.PAPER,
         )  # fmt: skip
     keep = f.rows(columns, "time", "share")
-    data = f.take(columns, keep, "time", "share", "series")
-    p += geom_step(aes("time", "share", color="series", linetype="series"), data=data, size=1.2)
+    lines = f.joined(each, keep)
+    p += geom_step(
+        aes("time", "share", color="series", linetype="series"),
+        data=f.take(columns, lines, "time", "share", "series"), size=1.2,
+    )  # fmt: skip
+    lone = [i for i in keep if i not in lines]
+    if lone:
+        p += geom_point(
+            aes("time", "share", color="series"),
+            data=f.take(columns, lone, "time", "share", "series"), size=3.4,
+        )  # fmt: skip
     ticks = [i for i in keep if columns.get("censored") and columns["censored"][i]]
     if ticks:
         p += geom_point(
