@@ -88,7 +88,8 @@ class Measurement:
 
     `of` is what the limits judge: for a contrast the paired change, with `alone` (class of 1)
     and `together` (class of 30) beside it. `headline` marks the one row per probe that enters
-    the verdict of the card. `advice` says what can be done if it fails.
+    the verdict of the card. `advice` says what can be done if it fails. `samples` are the values of
+    `of` per seed, in the order of the seeds, so that two runs can be compared pair by pair.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Measurement:
     regime: str = ""
     note: str = ""
     advice: str = ""
+    samples: tuple[float, ...] = ()
 
     @property
     def verdict(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import tempfile
@@ -82,6 +83,14 @@ class RunFolder:
             "card.json": self.write("card.json", schema.write_json(card)),
             "card.html": self.write("card.html", html.write_html(card)),
         }
+        samples = {
+            f"{section.probe}/{section.world}/{row.name}": [_or_none(x) for x in row.samples]
+            for section in card.sections
+            for row in section.measurements
+            if row.samples
+        }
+        if samples:
+            found["samples.json"] = self.write("samples.json", json.dumps(samples) + "\n")
         if records:
             # A resumed run adds a file: what the first part recorded stays as it is.
             number, name = 1, "episodes.parquet"
@@ -100,6 +109,10 @@ class RunFolder:
                 temporary = self.path.parent / f".latest-{os.getpid()}"
                 temporary.symlink_to(self.path.name)
                 os.replace(temporary, link)
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
 
 
 def _next_free(agent: str) -> Path:

@@ -99,8 +99,9 @@ class Agents:
                 f"Install it with: pip install 'freezetag[{extra}]'"
             ) from None
 
-    def reset(self, seeds: Sequence[int]) -> None:
-        """A fresh agent per episode. The global generators are seeded first."""
+    def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
+        """A fresh agent per episode, of these names if given. The global generators are seeded
+        first."""
         first = seeds[0] if seeds else 0
         random.seed(first)
         np.random.seed(first % 2**32)  # noqa: NPY002 - for agents that use the global generator
@@ -109,10 +110,15 @@ class Agents:
         make, self.make = self.make, None
         if make is None:
             make = self.adapter.factory(self.name)
-        for b, seed in enumerate(seeds):
+        makers = {self.name: make}
+        for b, (seed, name) in enumerate(
+            zip(seeds, names or [self.name] * len(seeds), strict=True)
+        ):
             self.episode = b
             self._begin(b, START_SECONDS)
-            agent = make(int(seed))
+            if name not in makers:
+                makers[name] = self.adapter.factory(name)
+            agent = makers[name](int(seed))
             if callable(reset := getattr(agent, "reset", None)):
                 _reset(reset, int(seed))
             self.agents.append(agent)

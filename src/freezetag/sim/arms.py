@@ -43,6 +43,7 @@ class Seated:
     leaves: tuple[Any, ...]
     data: dict[str, Any]
     foreign: Foreign | None = None
+    names: tuple[str, ...] = ()
 
 
 def run_arm(
@@ -90,6 +91,7 @@ def run_arm(
             for n, seat in enumerate(seated)
             if seat.foreign is not None
         }
+        names = {n: seated[n].names for n in workers}
         for day in range(scenario.days):
             structure = Structure(
                 world=world,
@@ -115,7 +117,7 @@ def run_arm(
             if workers:
                 seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat] if day == 0 else None
                 traces, last = rollout_with(
-                    workers, structure, batch, shared, seeds, tick, whole=scenario.days > 1
+                    workers, structure, batch, shared, seeds, names, tick, scenario.days > 1
                 )
             else:
                 traces, last = rollout(structure, batch, shared)
@@ -153,13 +155,20 @@ def _seat(n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record]
     players = [_player(ref, pupil) for ref in cast]
     used = [players[i] for i in np.unique(who) if i >= 0]
     foreign = next((player for player in used if isinstance(player, Foreign)), None)
-    return Seated(*column(players, who), foreign)
+    if foreign is None:
+        return Seated(*column(players, who))
+    # Where nobody sits, somebody is made who is never asked.
+    names = tuple(players[i].name if i >= 0 else foreign.name for i in who)
+    return Seated(*column(players, who), foreign, names)
 
 
 def _player(ref: Ref | Learned, pupil: Pupil) -> Any:
     if ref == FOCAL:
         return pupil.policy
-    return catalogue.load(ref) if isinstance(ref, Ref) else None
+    if isinstance(ref, Learned):
+        return None
+    scheme, colon, name = ref.path.partition(":")
+    return Foreign(scheme, name) if colon else catalogue.load(ref)
 
 
 def _learned(source: Any, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:
@@ -197,10 +206,10 @@ def _learn(
     seat: Seated, carries: tuple[Any, ...], traces: Any, batch: Batch, n: int
 ) -> tuple[Any, ...]:
     """Carries after a day, for players with `learn`."""
-    after = []
-    keys = jax.vmap(lambda key: jax.random.fold_in(jax.random.fold_in(key, LEARN), n))(batch.key)
+    after, fold = [], jax.random.fold_in
     for template, leaves, carry in zip(seat.column.groups, seat.leaves, carries, strict=True):
         if hasattr(template.cls, "learn"):
+            keys = jax.vmap(lambda key: fold(fold(key, LEARN), n))(batch.key)
             own = pick(leaves, seat.data["member"])
             carry = learner(template)(keys, own, carry, day_of(traces, batch, n))
         after.append(jax.tree.map(np.asarray, carry))

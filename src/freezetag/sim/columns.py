@@ -87,9 +87,10 @@ def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...],
     nobody. `leaves` has one stack of settings per group. who [B]."""
     used = [int(index) for index in np.unique(who) if index >= 0]
     nobody = {"group": np.zeros(len(who), np.int32), "member": np.zeros(len(who), np.int32)}
-    if any(isinstance(players[index], Foreign) for index in used):
-        if len(used) > 1:
-            raise ValueError("a foreign agent needs a seat column of its own.")
+    foreign = {players[i].scheme for i in used if isinstance(players[i], Foreign)}
+    if foreign:
+        if len(foreign) > 1 or not all(isinstance(players[i], Foreign) for i in used):
+            raise ValueError("foreign agents share a seat column only with others of their scheme.")
         return Column((), host=True), (), nobody
     if not used:
         return Column(()), (), nobody
@@ -100,9 +101,16 @@ def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...],
     for number, template in enumerate(templates):
         inside = [index for index in used if parts[index][0] == template]
         group[inside], member[inside] = number, np.arange(len(inside))
-        leaves.append(stack([parts[index][1] for index in inside]))
+        settings = [parts[index][1] for index in inside]
+        leaves.append(stack(settings + settings[-1:] * _spare(len(settings))))
     seat = np.maximum(who, 0)
     return Column(tuple(templates)), tuple(leaves), {"group": group[seat], "member": member[seat]}
+
+
+def _spare(members: int) -> int:
+    """How many unused members fill a stack up to a power of two, 16 at least: the number of
+    members shapes a compiled program, so that searches of about one size share one."""
+    return max(16, 1 << (members - 1).bit_length()) - members if members > 1 else 0
 
 
 def as_action(raw: Array, width: int) -> tuple[Array, Array]:

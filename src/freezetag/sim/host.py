@@ -5,7 +5,7 @@ The compiled parts do not contain the foreign agents, so one program serves all 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -27,11 +27,13 @@ def rollout_with(
     batch: Batch,
     shared: Shared,
     seeds: Seeds | None,
+    names: Mapping[int, Sequence[str]],
     tick: Any = None,
     whole: bool = False,
 ) -> tuple[Traces, tuple[Any, ...]]:
     """`rollout`, asking `workers[seat]` for the actions of host seats.
 
+    `names[seat]` are the agents' names by episode, which differ only in a population.
     `tick(acts)` is called after every step with the number of acts asked for. `whole` plays all
     episodes side by side, so that the agents can go on into a next day; without `seeds` they do,
     and are not made anew. Raises `AgentFailed` as soon as a foreign agent fails.
@@ -45,8 +47,10 @@ def rollout_with(
         real = np.arange(position, position + size) < len(batch.press)
         if seeds is not None:
             mine = np.resize(seeds[position : position + size], size)
-            for worker in workers.values():
-                worker.reset([int(seed) for seed in mine])
+            for seat, worker in workers.items():
+                column = names[seat][position : position + size]
+                fill = [column[-1]] * (size - len(column))
+                worker.reset([int(seed) for seed in mine], [*column, *fill])
         position += size
         return _play(workers, structure, part, shared, real, parts, tick)
 

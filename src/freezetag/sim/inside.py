@@ -54,8 +54,8 @@ class InsideWorker:
         self.foreign, self.seat = foreign, seat
         self.agents: list[Any] = []
 
-    def reset(self, seeds: Sequence[int]) -> None:
-        """One fresh agent per episode."""
+    def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
+        """One fresh agent per episode; all are the one agent, whatever the names."""
         self.agents = []
         for b, seed in enumerate(seeds):
             try:

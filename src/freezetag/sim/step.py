@@ -182,14 +182,14 @@ class Steps:
             "proposed": proposed,
             "executed": executed,
             "levels": levels,
-            "rewards": rewards * running,
-            "mode": new.mode,
+            "rewards": rewards,
             "valid": running,
-            "forced": forced & running,
-            "illegal": illegal & running,
+            "forced": forced,
+            "illegal": illegal,
             "world": dict(self.world.account(after)),
         }
-        return new, record
+        record = jax.tree.map(lambda x: jnp.where(running, x, jnp.zeros_like(x)), record)
+        return new, {**record, "mode": new.mode}
 
     def _columns(self, batch: Batch) -> list[tuple[Column, Any, Any]]:
         return list(zip(self.structure.columns, self.shared.players, batch.seats, strict=True))

@@ -111,11 +111,15 @@ class Worker:
             f = self.foreign
             self._ask("load", (f.scheme, f.name, f.step_seconds), stall=LOAD_SECONDS)
 
-    def reset(self, seeds: list[int]) -> None:
-        """One fresh agent per episode, episode b seeded with seeds[b]."""
+    def reset(self, seeds: list[int], names: Sequence[str] | None = None) -> None:
+        """One fresh agent per episode, episode b seeded with seeds[b].
+
+        `names`, one per episode, seats several agents of one scheme in a column: a population.
+        """
         self.start()
         self._step = None
-        self._ask("reset", ([int(seed) for seed in seeds],), stall=START_SECONDS)
+        wanted = None if names is None else [str(name) for name in names]
+        self._ask("reset", ([int(seed) for seed in seeds], wanted), stall=START_SECONDS)
         self._episodes = len(seeds)
 
     def act(self, step: int, obs: Mapping[str, Any], active: Any) -> Any:

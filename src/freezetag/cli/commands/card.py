@@ -18,7 +18,7 @@ def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] 
     """
     from freezetag.report import junit, markdown, schema, terminal
 
-    found = schema.read_json(_existing(run))
+    found = schema.read_json(existing(run))
     if format == "table":
         terminal.print_card(found, every=True)
     elif format == "markdown":
@@ -29,7 +29,8 @@ def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] 
         print(schema.write_json(found), end="")
 
 
-def _existing(run: Path) -> Path:
+def existing(run: Path) -> Path:
+    """The card.json that a run folder or a path means. Raises `UserError`."""
     from freezetag.core.errors import UserError
 
     file = run / "card.json" if run.is_dir() else run

@@ -1,0 +1,42 @@
+"""Compare two runs of the same exam, row by row, paired by seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def compare(
+    first: Path,
+    second: Path,
+    /,
+    *,
+    interlocks: bool = False,
+    json_: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Show what changed from the first run to the second.
+
+    Parameters
+    ----------
+    first
+        a run folder or a card.json
+    second
+        another one, of the same spec, roster and panel
+    interlocks
+        the panel is what you compare, so it may differ
+    json
+        print the differences as JSON
+    """
+    from freezetag.cli.commands.card import existing
+    from freezetag.report import compare as compared
+    from freezetag.report.comparison_table import print_comparison
+
+    runs = [compared.load(existing(run).parent) for run in (first, second)]
+    found = compared.compare(*runs, interlocks=interlocks)
+    if json_:
+        print(json.dumps(compared.as_json(found), indent=1, allow_nan=False))
+    else:
+        print_comparison(found)
