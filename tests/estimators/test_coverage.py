@@ -10,7 +10,7 @@ import pytest
 from freezetag.estimators import bootstrap, intervals
 from freezetag.estimators.estimate import Estimate
 
-RUNS = 400  # binomial s.e. of a 95 % coverage: 1.1 points
+RUNS = 300  # binomial s.e. of a 95 % coverage: 1.3 points
 
 
 def measured(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -165,6 +166,20 @@ def test_rows_of_one_seed_are_one_unit() -> None:
 def test_the_same_data_give_the_same_interval() -> None:
     assert bootstrap.mean(X) == bootstrap.mean(X.copy())
     assert bootstrap.statistic(X, np.median) == bootstrap.statistic(X, np.median)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_estimates_cross_process_borders(name: str) -> None:
+    e = EVERY[name].scaled(2.0)
+    copy = pickle.loads(pickle.dumps(e))
+    assert copy == e
+    assert copy.p_above(e.value - 0.1) == e.p_above(e.value - 0.1)
+
+
+def test_many_units_need_little_memory() -> None:
+    x = np.random.default_rng(1).normal(size=20_000)
+    e, t = bootstrap.mean(x, resamples=400), intervals.student_t(x)
+    assert (e.low, e.high) == pytest.approx((t.low, t.high), abs=2e-3)
 
 
 def test_a_ratio_of_sums_over_seeds() -> None:

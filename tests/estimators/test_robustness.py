@@ -86,6 +86,14 @@ def test_cvar_takes_fractions_and_weights() -> None:
     assert cvar([5.0, -1.0], 0.5, p=[0.75, 0.25]) == pytest.approx(2.0)
 
 
+def test_the_least_budgets_are_the_mean() -> None:
+    u = np.array([0.0, 1.0, 5.0])
+    for kappa in (5e-324, 1e-30, 1e-13):
+        assert value_at(u, kappa) == pytest.approx(2.0, abs=2e-6)
+    ends = value_at(u, 0.999e-12), value_at(u, 1.001e-12)
+    assert ends[0] - ends[1] == pytest.approx(0, abs=1e-8)
+
+
 def test_the_reference_population_counts() -> None:
     u, p = np.array([0.0, 1.0]), np.array([0.1, 0.9])
     assert value_at(u, 0, p) == pytest.approx(0.9)

@@ -23,9 +23,9 @@ from freezetag.estimators.iqm import interquartile_mean, iqm
 
 @pytest.mark.parametrize("p", [0.1, 0.5])
 def test_the_sequence_covers_at_all_times_at_once(p: float) -> None:
-    rng, lost, alarms, runs = np.random.default_rng(4), 0, 0, 50
+    rng, lost, alarms, runs = np.random.default_rng(4), 0, 0, 30
     for _ in range(runs):
-        x = (rng.random(200) < p).astype(float)
+        x = (rng.random(120) < p).astype(float)
         low, high = confidence_sequence(x, 0, 1)
         lost += bool(((low > p) | (high < p)).any())
         alarms += sequential_mean(x, 0, 1).p_above(p) <= 0.05  # its best moment counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -80,13 +80,13 @@ def mean(
     if n < FEW:
         few = join_notes(note, f"only {n} units")
         return replace(student_t(x, level=level, bounds=bounds), note=few)
-    sample = x[_indices(n, resamples)]
-    spread = sample.std(axis=1, ddof=1)
+    parts = [(s.mean(axis=1), s.std(axis=1, ddof=1)) for s in _samples(x, resamples)]
+    centre, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
     live = spread > 1e-12 * max(abs(x).max(), np.finfo(float).tiny)
     if (~live).mean() > (1 - level) / 4:
         coarse = join_notes(note, "too few distinct values to studentise")
         return replace(student_t(x, level=level, bounds=bounds), note=coarse)
-    t = np.sort((sample[live].mean(axis=1) - value) / (spread[live] / math.sqrt(n)))
+    t = np.sort((centre[live] - value) / (spread[live] / math.sqrt(n)))
     se = float(x.std(ddof=1)) / math.sqrt(n)
     alpha = 1 - level
     low = value - _order(t, alpha / 2, upper=True) * se
@@ -141,9 +141,8 @@ def statistic(
     if not math.isfinite(value):
         words = join_notes(note, f"the statistic is {value}")
         return Estimate(math.nan, -math.inf, math.inf, n, "none", level, words)
-    draws = _resampled(x, function, resamples)
-    keep = np.concatenate([np.delete(np.arange(n), i)[None] for i in range(n)]) if n > 1 else None
-    jack = np.asarray(function(x[keep], axis=1)) if keep is not None else np.empty(0)
+    draws = np.concatenate([np.asarray(function(s, axis=1)) for s in _samples(x, resamples)])
+    jack = _jackknife(x, function) if n > 1 else np.empty(0)
     return bca(
         value, draws, jack, n, level=level, bounds=bounds, deterministic=deterministic, note=note
     )
@@ -197,17 +196,22 @@ def _wide(n: int, level: float) -> float:
     return math.sqrt(n / (n - 1)) * t_quantile((1 + level) / 2, n - 1)
 
 
-def _indices(n: int, resamples: int) -> Array:
-    return np.random.default_rng([SEED, n]).integers(0, n, size=(resamples, n))
+def _samples(x: Array, resamples: int) -> Iterator[Array]:
+    """Resamples [b, n, ...] of the units, in blocks that bound the memory."""
+    rng, n = np.random.default_rng([SEED, len(x)]), len(x)
+    block = max(1, int(4e6 // max(1, x.size)))
+    for done in range(0, resamples, block):
+        yield x[rng.integers(0, n, size=(min(block, resamples - done), n))]
 
 
-def _resampled(x: Array, function: Callable[..., Array], resamples: int) -> Array:
-    index = _indices(len(x), resamples)
-    block = max(1, int(4e6 // max(1, x.size)))  # bounds the memory of one gather
-    parts = [
-        np.asarray(function(x[index[i : i + block]], axis=1)) for i in range(0, resamples, block)
-    ]
-    return np.concatenate(parts)
+def _jackknife(x: Array, function: Statistic) -> Array:
+    """The statistic without each unit in turn [n], in blocks as in ``_samples``."""
+    n = len(x)
+    block, every, found = max(1, int(4e6 // max(1, x.size))), np.arange(n - 1), []
+    for first in range(0, n, block):
+        out = np.arange(first, min(n, first + block))[:, None]
+        found.append(np.asarray(function(x[every + (every >= out)], axis=1)))
+    return np.concatenate(found)
 
 
 def _order(ordered: Array, tail: float, *, upper: bool) -> float:

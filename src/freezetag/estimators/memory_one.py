@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 
@@ -100,31 +99,29 @@ def _trees(w: Array, root: int) -> Array:
     return one + two + rc * (ac * (ba + bc) + ab * bc)
 
 
-@cache
-def _forests(roots: int) -> tuple[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], ...]:
-    """Spanning forests of four states: edges, and the root that each state leads to."""
-    found = []
-    for parents in itertools.product(range(4), repeat=4):  # a root is its own parent
-        leads = list(range(4))
-        for _ in range(4):
-            leads = [parents[state] for state in leads]
-        fixed = [state for state in range(4) if parents[state] == state]
-        if len(fixed) == roots and all(state in fixed for state in leads):
-            edges = tuple((s, parents[s]) for s in range(4) if parents[s] != s)
-            found.append((edges, tuple(leads)))
-    return tuple(found)
-
-
 def _forests_law(w: Array, mu: Array, roots: int) -> Array:
+    """The same with several roots, each state's start mass going where the forest leads it."""
+    if roots == 4:
+        return mu.copy()
     law, total = np.zeros_like(mu), np.zeros(mu.shape[1])
-    for edges, leads in _forests(roots):
-        weight = np.ones(mu.shape[1])
-        for i, j in edges:
-            weight = weight * w[i, j]
+    for chosen in itertools.combinations(range(4), roots):
+        rest = [state for state in range(4) if state not in chosen]
+        out = {state: sum(w[state, r] for r in chosen) for state in rest}
+        if roots == 3:
+            (a,) = rest
+            weight, leads = out[a], {a: [w[a, r] for r in chosen]}
+        else:  # a may lead through b, or b through a
+            a, b = rest
+            via_a, via_b = out[a] + w[a, b], out[b] + w[b, a]
+            weight = out[a] * via_b + w[a, b] * out[b]
+            leads = {
+                a: [w[a, r] * via_b + w[a, b] * w[b, r] for r in chosen],
+                b: [w[b, r] * via_a + w[b, a] * w[a, r] for r in chosen],
+            }
         total += weight
-        for state, root in enumerate(leads):
-            law[root] += weight * mu[state]
-    return np.divide(law, total, out=np.zeros_like(law), where=total > 0)
+        for place, r in enumerate(chosen):
+            law[r] += mu[r] * weight + sum(mu[s] * leads[s][place] for s in rest)
+    return np.asarray(np.divide(law, total, out=np.zeros_like(law), where=total > 0))
 
 
 def long_run_payoffs(

@@ -47,6 +47,8 @@ def value_at(u: Array, kappa: float, p: Array | None = None) -> float:
     from scipy.optimize import brentq
 
     x = (u - least) / span
+    if kappa < 1e-12:  # KL = eta^2 var / 2 there, below what its formula can resolve
+        return float(u @ p) - span * math.sqrt(2 * kappa * float(p @ (x - x @ p) ** 2))
 
     def tilted(log_eta: float) -> tuple[float, float]:
         """Mean of x under q_eta, and KL(q_eta, p) = -eta E_q x - ln E_p exp(-eta x)."""
@@ -61,8 +63,6 @@ def value_at(u: Array, kappa: float, p: Array | None = None) -> float:
         high += 2.0
         if high > 60.0:  # the root lies beyond any difference between returns that floats hold
             return least
-    while tilted(low)[1] > kappa:
-        low -= 20.0
     root = brentq(lambda log_eta: tilted(log_eta)[1] - kappa, low, high, xtol=1e-13, rtol=1e-13)
     return least + span * tilted(float(root))[0]
 
