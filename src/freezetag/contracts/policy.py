@@ -11,6 +11,7 @@ import numpy as np
 
 from freezetag.contracts._common import need, same, shapes
 from freezetag.core import Array, Obs, level_of
+from freezetag.sim import engine
 from freezetag.substrates.commons import Commons
 from freezetag.substrates.matrix_game import MatrixGame
 
@@ -23,6 +24,7 @@ def check_policy(policy: Any, *, steps: int = 6, seed: int = 0) -> None:
     changes nothing; a player that declares `stochastic = False` ignores its key, one that
     declares `learns = False` has no `learn`.
     """
+    engine.start()
     name = type(policy).__name__
     for method in ("init", "act"):
         need(callable(getattr(policy, method, None)), f"{name} has no method {method}.")
