@@ -21,11 +21,14 @@ from typing import Any
 
 from freezetag.adapters._forked import Forked
 from freezetag.adapters._named import find, parse
+from freezetag.core import Ref
 from freezetag.sim.foreign import BadAgent
 
 EXTRA = "openspiel"
 PLAYS = "matrix_game(game='rock_paper_scissors')"
+WORLD = Ref.of("substrates/matrix_game", game="rock_paper_scissors")
 THROWS = 1000
+HORIZON = THROWS
 
 
 def names() -> tuple[str, ...]:
@@ -33,6 +36,11 @@ def names() -> tuple[str, ...]:
     import pyspiel
 
     return tuple(pyspiel.roshambo_bot_names())
+
+
+def classmates() -> tuple[Ref, ...]:
+    """The population: every bot, as members of a scenario's cast."""
+    return tuple(Ref(f"rrps:{name}") for name in names())
 
 
 def factory(name: str) -> Callable[[int], Forked]:

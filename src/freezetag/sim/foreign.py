@@ -26,7 +26,10 @@ class Foreign:
     step_seconds: float = 2.0
 
     def __str__(self) -> str:
-        return self.name if self.scheme == "python_file" else f"{self.scheme}:{self.name}"
+        """As the user knows it, without the folders of a path."""
+        if self.scheme == "python_file":
+            return self.name.rpartition("/")[2]
+        return f"{self.scheme}:{self.name}"
 
 
 class BadAgent(UserError):

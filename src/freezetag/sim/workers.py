@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -34,10 +35,11 @@ class Cache:
     """Idle children, kept so that the next batch of the same agent need not load it again.
 
     A context manager; `Worker(foreign, seat=0, cache=cache)` takes a child from it and gives it
-    back on `close`, unless it failed.
+    back on `close`, unless it failed. `note` is told, before a slow import, what is going on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Note | None = None) -> None:
+        self.note = note
         self._idle: dict[Foreign, list[Child]] = {}
 
     def take(self, foreign: Foreign) -> tuple[Child | None, bool]:
@@ -71,7 +73,7 @@ class Cache:
 class Worker:
     """One child process for one foreign agent in one seat column; a context manager.
 
-    `note` is told, before a slow import, what is going on. `action_sizes` are the world's, needed
+    `note` is the cache's if none is given. `action_sizes` are the world's, needed
     only where an action has several components of unequal size. Starting is lazy: the child is
     there from the first `reset` on. All methods raise `AgentFailed`; a worker whose agent failed
     starts a new child at the next `reset`.
@@ -94,10 +96,12 @@ class Worker:
         self.seat = seat
         self.printed = ""
         self._cache = cache
-        self._note = note
+        self._note = note or (cache.note if cache is not None else None)
         self._sizes = action_sizes
         self._child: Child | None = None
         self._step: int | None = None
+        self._names: list[str] | None = None
+        self._episodes = 0
 
     def start(self) -> None:
         """Load the agent now, rather than at the first `reset`."""
@@ -118,8 +122,8 @@ class Worker:
         """
         self.start()
         self._step = None
-        wanted = None if names is None else [str(name) for name in names]
-        self._ask("reset", ([int(seed) for seed in seeds], wanted), stall=START_SECONDS)
+        self._names = None if names is None else [str(name) for name in names]
+        self._ask("reset", ([int(seed) for seed in seeds], self._names), stall=START_SECONDS)
         self._episodes = len(seeds)
 
     def act(self, step: int, obs: Mapping[str, Any], active: Any) -> Any:
@@ -297,13 +301,16 @@ class Worker:
     def _failed(self, said: str, *, episode: int | None = None, **fields: Any) -> AgentFailed:
         """The error, after the child has been ended."""
         self._kill()
+        who = self.foreign
+        if self._names is not None and episode is not None and episode < len(self._names):
+            who = replace(who, name=self._names[episode])
         place = [] if self._step is None else [f"at step {self._step}"]
         if episode is not None:
             place.append(f"in episode {episode}")
         place.append(f"(seat {self.seat})")
         return AgentFailed(
-            f"{printable(str(self.foreign))} {' '.join(place)} {said}".strip(),
-            agent=str(self.foreign),
+            f"{printable(str(who))} {' '.join(place)} {said}",
+            agent=str(who),
             step=self._step,
             seat=self.seat,
             episode=episode,
