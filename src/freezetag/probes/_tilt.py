@@ -1,0 +1,81 @@
+"""The score in a plausible worst mix of co-players, with anchors and bootstrap intervals.
+
+`estimators.robustness` has the definition, the guarantee and the source; here is the same
+function for a whole batch of resamples, and what a probe does with it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from freezetag.core import Array
+from freezetag.estimators.bootstrap import RESAMPLES, SEED, bca
+from freezetag.estimators.estimate import Estimate
+
+
+def worst_mix(u: Array, kappa: float) -> Array:
+    """V(kappa) over the last axis of u [..., n], uniform reference; equals `robustness.value_at`.
+
+    Bisection on ln eta of KL(q_eta, p) = kappa, all rows at once.
+    """
+    u = np.asarray(u, np.float64)
+    least = u.min(-1)
+    if math.isinf(kappa):
+        return least
+    if kappa == 0:
+        return u.mean(-1)
+    span = u.max(-1) - least
+    x = (u - least[..., None]) / np.where(span > 0, span, 1.0)[..., None]
+    low, high = np.full(span.shape, -15.0), np.full(span.shape, 25.0)
+    for _ in range(38):
+        middle = (low + high) / 2
+        _, kl = _tilted(x, middle)
+        low, high = np.where(kl < kappa, middle, low), np.where(kl < kappa, high, middle)
+    mean, _ = _tilted(x, (low + high) / 2)
+    to_point = -np.log((x == 0).mean(-1))
+    return np.where(kappa >= to_point, least, least + span * mean)
+
+
+def _tilted(x: Array, log_eta: Array) -> tuple[Array, Array]:
+    """(mean of x, KL to uniform) under q ~ exp(-eta x); x in [0, 1] has a zero in each row."""
+    weight = np.exp(-np.exp(np.minimum(log_eta, 700.0))[..., None] * x)
+    total = weight.sum(-1)
+    q = weight / total[..., None]
+    live = np.where(q > 0, q, 1.0)
+    return (q * x).sum(-1), (q * np.log(live)).sum(-1) + math.log(x.shape[-1])
+
+
+def worst_mix_estimate(
+    scores: Array,
+    kappa: float,
+    bottom: Array | None = None,
+    top: Array | None = None,
+    *,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """V(kappa) of `scores` [R, n], BCa over repeats (rows), never over cells.
+
+    With `bottom` and `top` [R', n] it is anchored: (V - V_bottom) / (V_top - V_bottom), each
+    tilted against its own player; their repeats are resampled too.
+    """
+    tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
+    rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
+
+    def value(means: list[Array]) -> Array:
+        v = [worst_mix(mean, kappa) for mean in means]
+        return v[0] if len(v) == 1 else (v[0] - v[1]) / (v[2] - v[1])
+
+    def resampled(table: Array) -> Array:
+        draws = rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=resamples)
+        return draws @ table / len(table)
+
+    centre = [table.mean(0) for table in tables]
+    draws = value([resampled(table) for table in tables])
+    n = len(scores)
+    jack = np.empty(0)
+    if n > 1:
+        left = (tables[0].sum(0) - tables[0]) / (n - 1)
+        jack = value([left, *(np.broadcast_to(c, left.shape) for c in centre[1:])])
+    return bca(float(value(centre)), draws, jack, n)

@@ -1,0 +1,145 @@
+"""P1: an agent that does well among those it knows may not among strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+from freezetag.core import (
+    Arm,
+    Finding,
+    HasPayoffs,
+    Limits,
+    Measurement,
+    Record,
+    Ref,
+    Setting,
+    Tape,
+)
+from freezetag.probes import _pairs
+from freezetag.probes._strangers import (
+    Returns,
+    curve_rows,
+    deaf_row,
+    gap_rows,
+    rational_row,
+    size_row,
+)
+from freezetag.probes._strangers_figures import kappa_figure, sizes, strip
+from freezetag.probes._tilt import worst_mix_estimate
+
+NO_DEAF = "no tape: the budget allows no two repeats of it"
+
+
+@final
+@dataclass(frozen=True)
+class Strangers:
+    """V(kappa): the mean return in the worst mix of co-players within kappa nats of the class.
+
+    The agent meets every classmate in pairs. The headline is V(`judged`) anchored: 0 is what
+    random play keeps in *its* worst mix, 1 what the best known response to each classmate keeps.
+    That, and not the worst of many noisy means, is what a reviewer can plan with: nobody knows
+    the mix the agent will meet, and exp(kappa) bounds how much likelier a stranger may be there.
+    Class of 1: the co-players replay a tape of another match, deaf to the agent.
+
+    `held-out gap`: return against the other families less return against one family. The agent
+    was trained by somebody else, so no family is known to be strange to it; each is tried in
+    turn. Worst ones are chosen on one half of the repeats and measured on the other.
+
+    Rational curve: only co-players that got at least half of the best that any classmate got
+    against this agent, over the game's least payoff. That best is a lower bound on a best
+    response's, so the curve keeps some that a stricter count would drop.
+    """
+
+    rounds: int = 50
+    judged: float = 0.5
+    warn: float = 0.25
+    fail: float = 0.0
+    background: int = 8
+
+    asks: ClassVar[str] = "How low does the return fall if the class is not the one we thought?"
+    source: ClassVar[str] = (
+        "PROBES P1 of the design notes, C1 C4 C5; Hu & Hong 2013 (KL-constrained worst case); "
+        "Lanctot et al. 2023 (repeated rock-paper-scissors population); Maurer & Pontil 2009."
+    )
+    caveat: ClassVar[str] = (
+        "Only mixes of the co-players that were met: a stranger unlike all of them is not covered, "
+        "and an agent that recognises slots or names can look robust."
+    )
+    claims: ClassVar[tuple[str, ...]] = ("C1", "C4", "C5")
+    needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
+    worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
+
+    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+        """The live matches, then the same co-players as tapes; anchors cost no focal acts."""
+        _pairs.needs_two_seats(setting, "strangers")
+        rounds = _pairs.rounds_of(setting, self.rounds)
+        live = _pairs.focal_row(setting, rounds, share=0.6)
+        arms = {"live": live}
+        if "live" in seen:
+            left = setting.budget - live.episodes * rounds
+            repeats = min(live.repeats, left // (len(setting.classmates) * rounds))
+            if repeats >= 2:
+                arms["tape"] = _deaf(live, repeats)
+        if _pairs.anchored_by_search(setting):
+            arms["background"] = _pairs.background(setting, rounds, self.background)
+        elif _pairs.random_value(setting) is None:
+            cast = (Ref("players/baselines/random_play"), *setting.classmates)
+            arms["random"] = replace(live, scenario=replace(live.scenario, cast=cast))
+        return arms
+
+    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+        data = Returns(setting, seen)
+        rows = (
+            self._headline(data),
+            *curve_rows(data),
+            *rational_row(data, self.judged),
+            *gap_rows(data),
+            *deaf_row(data),
+            *size_row(data, self.judged),
+        )
+        return Finding(
+            rows, (strip(data), kappa_figure(data, self.judged), sizes(data, self.judged))
+        )
+
+    def _headline(self, data: Returns) -> Measurement:
+        score = worst_mix_estimate(data.live, self.judged, data.bottom, data.top)
+        deaf = None
+        if data.tape is not None:
+            deaf = worst_mix_estimate(data.tape, self.judged, data.bottom, data.top)
+        # Without a best known response 1 is out of reach, and only 0 means something.
+        warn = self.warn if data.searched else self.fail
+        reason = (
+            f"{self.fail:g}: in its worst mix within {self.judged:g} nats the agent keeps no more "
+            "than random play does in its own"
+        )
+        if data.searched:
+            reason += f"; {self.warn:g}: that share of the way to the best known response"
+        return Measurement(
+            name=f"score kept in the worst mix, kappa {self.judged:g}",
+            unit="0 random play, 1 best known",
+            of=score,
+            alone=deaf,
+            together=score,
+            limits=Limits(warn=warn, fail=self.fail, reason=reason, harm="below"),
+            headline=True,
+            regime=data.regime,
+            note=f"{data.anchor_note}. Class of 1: co-players replay a tape of another match"
+            if deaf is not None
+            else f"{data.anchor_note}. {NO_DEAF}",
+            advice="Give it a sane fallback for co-players it does not recognise, and train it "
+            f"against those it does worst with: {', '.join(data.worst_names())}.",
+        )
+
+
+def _deaf(live: Arm, repeats: int) -> Arm:
+    """Seat 1 replays what it did in the next repeat of the live match, whoever sits there."""
+    rows = live.scenario.seating
+    scenario = replace(
+        live.scenario,
+        cast=(live.scenario.cast[0], Ref("players/baselines/idle")),
+        seating=((0, 1),) * len(rows),
+        treatments=(Tape("live", (1,), "other_seed"),),
+    )
+    return replace(live, scenario=scenario, repeats=repeats)
