@@ -55,6 +55,7 @@ class SubstrateEnv(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]
         self.substrate, self._stepper = substrate, stepper(substrate)
         self.metadata = {"name": f"{_snake(substrate)}_v0", "render_modes": []}
         self.render_mode = None
+        self._sizes = substrate.action_sizes
         self.possible_agents = [f"seat_{n}" for n in range(seats)]
         self.agents: list[str] = []
         self._observes = {
@@ -120,7 +121,7 @@ class SubstrateEnv(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]
 
     def _shown(self, look: Any) -> dict[str, Observation]:
         flat, legal = np.asarray(look.flat), np.asarray(look.legal).view(np.int8)
-        sizes = self.substrate.action_sizes
+        sizes = self._sizes
         return {
             agent: _observation(flat[n], legal[n], sizes) for n, agent in enumerate(self.agents)
         }
