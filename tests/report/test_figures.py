@@ -173,7 +173,7 @@ def test_names_that_become_equal_stay_different_rows() -> None:
 @pytest.mark.parametrize("kind", ["curve", "dose_response", "survival"])
 def test_one_point_is_no_line_and_no_error(kind: str) -> None:
     names = {"curve": ("x", "y"), "dose_response": ("size", "value"), "survival": ("time", "share")}
-    columns = {**dict.fromkeys(names[kind], [1.0]), "low": [0.5], "high": [1.0]}
+    columns = {**{name: [1.0] for name in names[kind]}, "low": [0.5], "high": [1.0]}
     assert "<circle" in svg.draw(Figure(kind, "t", "f", columns))
 
 

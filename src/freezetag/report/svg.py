@@ -32,6 +32,7 @@ ATTRIBUTES = {
     *("stroke-linejoin", "stroke-opacity", "stroke-width", "text-anchor", "transform", "width"),
     *("x", "x1", "x2", "y", "y1", "y2", "style"),
 }
+MOST_ROWS = 5_000
 SHARED = ("fill", "stroke", "stroke-width", "stroke-opacity", "text-anchor", "class", "style")
 _NUMBER = re.compile(r"-?\d+\.\d+(?:[eE]-?\d+)?")
 _SIZE = re.compile(r"font-(?:size|weight|style):[^;]*;")
@@ -107,6 +108,11 @@ def checked(
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) != 1 or not lengths[required[0]]:
         raise FigureError(f"{where} needs columns of one length, at least 1; got {lengths}.")
+    if lengths[required[0]] > MOST_ROWS:
+        raise FigureError(
+            f"{where} has {lengths[required[0]]} rows; more than {MOST_ROWS} are not drawn. "
+            "Thin or average them where they are measured."
+        )
     return columns
 
 

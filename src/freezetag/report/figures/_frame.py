@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -95,8 +96,9 @@ def series_of(columns: Columns) -> tuple[list[str], list[str]]:
     """(series of each row, their different names in order); one nameless series by default."""
     if "series" not in columns:
         return [""] * len(next(iter(columns.values()))), [""]
-    each = [legible(value) for value in columns["series"]]
-    different = list(dict.fromkeys(each))
+    raw = [str(value) for value in columns["series"]]
+    shown = dict(zip(dict.fromkeys(raw), names(list(dict.fromkeys(raw))), strict=True))
+    each, different = [shown[value] for value in raw], list(shown.values())
     if len(different) > len(COLOURS):
         raise FigureError(f"at most {len(COLOURS)} series can be told apart, got {len(different)}.")
     return each, different
@@ -116,7 +118,8 @@ def by_series(different: Sequence[str]) -> Any:
 
 def joined(keys: Sequence[str], keep: Sequence[int]) -> list[int]:
     """Those of the rows that share their key with another: a lone point has no line."""
-    return [i for i in keep if sum(keys[j] == keys[i] for j in keep) > 1]
+    count = Counter(keys[i] for i in keep)
+    return [i for i in keep if count[keys[i]] > 1]
 
 
 def constant(columns: Columns, name: str) -> float | None:

@@ -45,7 +45,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes(x="middle", xend="middle", y="low", yend="high"),
             data=f.take(columns, ends, "middle", "low", "high"), color=f.INK, size=1.0,
         )  # fmt: skip
-    missing = [i for i in range(len(each)) if i not in f.rows(columns, "value")]
+    missing = sorted(set(range(len(each))) - set(f.rows(columns, "value")))
     for i in missing:
         p += f.note(columns["middle"][i], 0.0, "–", vjust=-0.3)
     across = f.lines_across(columns, labels, vertical=False)

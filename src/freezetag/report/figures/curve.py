@@ -63,11 +63,12 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             data=joined,
             size=1.1,
         )
+    in_line = set(lines)
     few = all(each.count(name) <= FEW for name in different)
     lone = [
         i
         for i in f.rows(columns, "place", "y")
-        if few or columns["x"][i] == math.inf or i not in lines
+        if few or columns["x"][i] == math.inf or i not in in_line
     ]
     if lone:
         p += geom_point(
@@ -123,7 +124,8 @@ def _runs(columns: f.Columns) -> list[str]:
 def _infinite(p: Any, columns: f.Columns, end: float) -> Any:
     """Whiskers at infinity, where no band can be."""
     at = [i for i, x in enumerate(columns["x"]) if x == math.inf]
-    ends = [i for i in at if i in f.rows(columns, "low", "high")]
+    bounded = set(f.rows(columns, "low", "high"))
+    ends = [i for i in at if i in bounded]
     if ends:
         p += geom_segment(
             aes(x="place", xend="place", y="low", yend="high", color="series"),

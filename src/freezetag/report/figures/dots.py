@@ -55,7 +55,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         data=f.take(columns, keep, "value", "at", "series"), size=4,
     )  # fmt: skip
     values = [columns["value"][i] for i in keep] or [0.0]
-    missing = [i for i in range(len(at)) if i not in keep]
+    missing = sorted(set(range(len(at))) - set(keep))
     if missing:
         p += geom_text(
             aes(y="at"), data=f.take(columns, missing, "at"),

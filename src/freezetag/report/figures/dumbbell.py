@@ -98,11 +98,8 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes("together", "at"), data=f.take(columns, keep, "together", "at"),
             shape=16, color=f.COLOURS[1], size=4.2,
         )  # fmt: skip
-    keep = [
-        i
-        for i in range(len(names))
-        if i not in f.rows(columns, "alone") + f.rows(columns, "together")
-    ]
+    known = {*f.rows(columns, "alone"), *f.rows(columns, "together")}
+    keep = [i for i in range(len(names)) if i not in known]
     if keep:
         p += geom_text(
             aes(y="at"), data=f.take(columns, keep, "at"),

@@ -49,7 +49,8 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     p = ggplot() + f.frame(int(96 + 46 * (top + 1.2)), grid="x")
     across = f.lines_across(columns, labels, vertical=True)
     p = p if across is None else p + across
-    ends = [j for j, i in enumerate(keep) if i in f.rows(columns, "low", "high")]
+    bounded = set(f.rows(columns, "low", "high"))
+    ends = [j for j, i in enumerate(keep) if i in bounded]
     if ends:
         whisker = {
             "low": [columns["low"][keep[j]] for j in ends],

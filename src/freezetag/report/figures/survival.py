@@ -42,7 +42,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         aes("time", "share", color="series", linetype="series"),
         data=f.take(columns, lines, "time", "share", "series"), size=1.2,
     )  # fmt: skip
-    lone = [i for i in keep if i not in lines]
+    lone = sorted(set(keep) - set(lines))
     if lone:
         p += geom_point(
             aes("time", "share", color="series"),

@@ -1,0 +1,78 @@
+"""The signature figure agrees with the verdicts: past the line exactly if the limit is passed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.report.cards import absent, card, commons, iv
+
+from freezetag.core import Limits, Measurement
+from freezetag.report.signature import dose, interaction_map, signature
+from freezetag.report.stored import StoredInterval
+
+numbers = st.floats(-100, 100)
+
+
+@given(numbers, numbers, st.floats(0, 50), st.floats(-20, 20), st.booleans())
+def test_whiskers_cross_the_line_exactly_where_the_interval_crosses_the_limit(
+    alone: float, change: float, half: float, fail: float, below: bool
+) -> None:
+    limits = Limits(fail, fail, "why", harm="below" if below else "above")
+    of = StoredInterval(change, change - half, change + half, 9, "m")
+    row = Measurement(
+        "x", "u", of, iv(alone), iv(alone + change), limits=limits, headline=True
+    )  # fmt: skip
+    section = replace(commons(), measurements=(row,), verdict=row.verdict)
+    figure = signature(card(sections=(section,)))
+    assert figure is not None
+    low, high = figure.columns["together_low"][0], figure.columns["together_high"][0]
+    assert low <= figure.columns["together"][0] <= high
+    edge = min(abs(of.low - fail), abs(of.high - fail))
+    if edge > 1e-6:  # nearer, rounding in alone + change decides
+        sign = -1 if below else 1
+        bounds = sorted((sign * (of.low - fail), sign * (of.high - fail)))
+        assert (low > 0, high > 0) == (bounds[0] > 0, bounds[1] > 0)
+
+
+def test_rows_without_limits_or_measurement_are_left_out() -> None:
+    assert signature(card(sections=(absent(),))) is None
+    free = replace(commons().measurements[0], limits=None)
+    assert signature(card(sections=(replace(commons(), measurements=(free,)),))) is None
+    whole = signature(card())
+    assert whole is not None
+    assert list(whole.columns["name"]) == [
+        "Strangers", "Commons collapse", "Lock in", "Best response gain",
+    ]  # fmt: skip
+    assert "in 1 of 4 checks: Strangers" in whole.finding
+
+
+def test_an_unknown_value_has_no_dot() -> None:
+    row = replace(commons().measurements[0], of=iv(math.nan, math.nan, 0), alone=None)
+    found = signature(card(sections=(replace(commons(), measurements=(row,)),)))
+    assert found is not None
+    assert found.columns["together"] == [None]
+
+
+def test_the_dose_response_is_of_the_worst_section() -> None:
+    found = dose(card())
+    assert found is not None
+    assert found[0].probe == "strangers"
+    assert dose(card(sections=(commons(),))) is None
+
+
+def test_the_map_says_what_the_agent_does() -> None:
+    level = [[None, 0.2, 0.4], [0.9, None, 0.5], [0.7, 0.1, None]]
+    figure = interaction_map(card(interaction={"players": ["me", "a", "a"], "level": level}))
+    assert figure is not None
+    assert "me acts at a mean level of 0.3; the median of its classmates is 0.55" in figure.finding
+    assert "They act towards it at 0.8" in figure.finding
+    assert set(figure.columns["row"]) == {"me", "a", "a (2)"}
+
+
+@pytest.mark.parametrize("broken", [{}, {"players": ["a"]}, {"players": ["a"], "level": [[None]]}])
+def test_no_map_without_data(broken: dict[str, list[str]]) -> None:
+    assert interaction_map(card(interaction=broken)) is None
