@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import jax
 import jax.numpy as jnp
 
 from freezetag.core import Array, Obs
+from freezetag.players._moves import uniform
 
 
 @final
@@ -22,7 +22,7 @@ class RandomPlay:
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(RandomPlay(), "CDDC", seed=1)
-    'D C D D'
+    'D C C D'
 
     Raises `ValueError` if the components cannot be told apart.
     """
@@ -46,10 +46,12 @@ class RandomPlay:
             )
         ends = [sum(sizes[: k + 1]) for k in range(width)]
         chosen = [
-            jax.random.categorical(
-                jax.random.fold_in(key, k),
-                jnp.where(obs.legal[end - size : end], 0.0, -jnp.inf),
-            )
+            nth_legal(uniform(key, k), obs.legal[end - size : end])
             for k, (size, end) in enumerate(zip(sizes, ends, strict=True))
         ]
         return jnp.stack(chosen), carry
+
+
+def nth_legal(draw: Array, legal: Array) -> Array:
+    """[] the legal value that `draw` in [0, 1) falls on, all being equally wide."""
+    return jnp.argmax(jnp.cumsum(legal) > jnp.floor(draw * legal.sum()))

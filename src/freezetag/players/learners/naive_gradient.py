@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from freezetag.core import Array, Obs
 from freezetag.players._moves import after, coin
-from freezetag.players._pair_value import Seen, estimates, long_run, look, nothing_seen
+from freezetag.players._pair_value import Seen, estimates, first_guess, look, nothing_seen, slopes
 
 
 @final
@@ -26,8 +26,8 @@ class NaiveGradient:
     .5 or more. All of it lasts over days. `frozen()` plays the same chances and changes nothing.
 
     >>> from freezetag.players._lines import play_line
-    >>> play_line(NaiveGradient(), "CCCC CCCC CCCC CCCC CCCC")  # it learns to defect
-    'D C D C C D D D C D D D D D D D D D D D'
+    >>> play_line(NaiveGradient(), "CCCC CCCC CCCC CCCC CCCC")
+    'D D C D D D C D C D C D D C D D D C D D'
 
     Source: the naive learner of Foerster et al., AAMAS 2018 (arXiv 1709.04326), which is told the
     other's chances and the payoffs; here both are estimated.
@@ -41,7 +41,7 @@ class NaiveGradient:
     stochastic: ClassVar[bool] = True
 
     def init(self, key: Array) -> tuple[Array, Seen]:
-        return jax.random.normal(key, (5,)), nothing_seen()
+        return first_guess(key), nothing_seen()
 
     def act(
         self, key: Array, carry: tuple[Array, Seen], obs: Obs
@@ -49,10 +49,9 @@ class NaiveGradient:
         theta, seen = carry
         if not self.held:
             seen = look(seen, obs)
-            others, payoff, _ = estimates(seen)
-            slope = jax.grad(lambda four: long_run(jax.nn.sigmoid(four), others) @ payoff)(
-                theta[1:]
-            )
+            others, mine, theirs = estimates(seen)
+            chances = jax.nn.sigmoid(theta[1:])
+            slope = slopes(chances, others, mine, theirs)[0] * chances * (1 - chances)
             theta = jnp.clip(theta.at[1:].add(self.rate * slope), -5.0, 5.0)
         chance = after(obs, *jax.nn.sigmoid(theta))
         return obs.at_level(coin(key, chance)), (theta, seen)

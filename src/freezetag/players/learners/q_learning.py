@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
-import jax
 import jax.numpy as jnp
 
 from freezetag.core import Array, Obs
@@ -21,13 +20,13 @@ class QLearning:
     other's is C where the mean last level of those seen is .5 or more). Each step q(s,a) += rate
     (reward + discount max q(s',.) - q(s,a)); then with chance `epsilon` a random move, else the
     better one, C on a tie. Values start at 0 and last over days. The carry is (q [5, 2] for D and
-    C, last state). `frozen()` plays the better move and changes nothing.
+    C, last state [5]). `frozen()` plays the better move and changes nothing.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(QLearning(epsilon=0.0), "DDDDD")  # C earned 0 after every state: still a tie
     'C C C C C'
     >>> play_line(QLearning(epsilon=0.5), "DDDDD DDDDD")
-    'C C D C D C C C D C'
+    'C C C C C C D C D C'
 
     Raises `ValueError` for a setting outside [0, 1], if it is a Python number.
     Source: Watkins and Dayan, Machine Learning 8 (1992) 279; Sandholm and Crites (1996) in the IPD.
@@ -46,20 +45,22 @@ class QLearning:
         check_chances(self, "rate", "discount", "epsilon")
 
     def init(self, key: Array) -> Array:
-        return jnp.zeros((5, 2), jnp.float32), jnp.int32(0)
+        return jnp.zeros((5, 2), jnp.float32), jnp.zeros(5, jnp.float32)
 
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         q, last = carry
-        state = jnp.where(obs.step == 0, 0, 1 + jnp.int32(2 * (1 - own_c(obs)) + 1 - other_c(obs)))
-        best = jnp.where(q[state, 1] >= q[state, 0], 1.0, 0.0)
+        number = jnp.where(obs.step == 0, 0.0, 4 - 2 * own_c(obs) - other_c(obs))
+        state = jnp.where(jnp.arange(5) == number, 1.0, 0.0)
+        if not self.held:
+            done = last[:, None] * jnp.stack([1 - own_c(obs), own_c(obs)])
+            error = obs.own_reward + self.discount * (state @ q).max() - (q * done).sum()
+            q = q + self.rate * error * done * (1 - opening(obs))
+        value = state @ q
+        best = jnp.where(value[1] >= value[0], 1.0, 0.0)
         if self.held:
             return obs.at_level(best), carry
-        move = jnp.int32(own_c(obs))
-        error = obs.own_reward + self.discount * q[state].max() - q[last, move]
-        q = q.at[last, move].add(self.rate * error * (1 - opening(obs)))
-        best = jnp.where(q[state, 1] >= q[state, 0], 1.0, 0.0)
-        whether, which = jax.random.split(key)
-        level = jnp.where(coin(whether, self.epsilon) > 0, coin(which, 0.5), best)
+        explores = coin(key, self.epsilon)
+        level = explores * coin(key, 0.5, purpose=1) + (1 - explores) * best
         return obs.at_level(level), (q, state)
 
     def frozen(self) -> QLearning:
