@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe has gone (head, a closed pager): not an error of ours.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return 0
 
 
@@ -55,14 +55,14 @@ def commands() -> dict[str, str]:
 
 
 def _app() -> Any:
-    from cyclopts import App
+    from importlib.metadata import version
 
-    from freezetag import __version__
+    from cyclopts import App
 
     app = App(
         name="freezetag",
         help="Interlocks for agents, and the playground that tests them.",
-        version=__version__,
+        version=version("freezetag"),
         help_format="plaintext",
     )
     for name, line in commands().items():

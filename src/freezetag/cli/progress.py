@@ -43,6 +43,9 @@ class Lines(Silent):
         took = time.monotonic() - self.begun
         self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {section.verdict}")
 
+    def note(self, text: str) -> None:
+        self._say(plain(text))
+
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
@@ -71,6 +74,9 @@ class Bars(Silent):
     def acts(self, number: int) -> None:
         if self.task is not None:
             self.bars.advance(self.task, number)
+
+    def note(self, text: str) -> None:
+        self.bars.console.print(plain(text), highlight=False, markup=False)
 
     def measured(self, section: Section) -> None:
         if self.task is not None:

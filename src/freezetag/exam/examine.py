@@ -33,6 +33,7 @@ class Progress(Protocol):
     def arm(self, name: str, arm: Arm) -> None: ...
     def acts(self, number: int) -> None: ...
     def measured(self, section: Section) -> None: ...
+    def note(self, text: str) -> None: ...
 
 
 class Silent:
@@ -52,6 +53,9 @@ class Silent:
 
     def measured(self, section: Section) -> None:
         """After a probe."""
+
+    def note(self, text: str) -> None:
+        """Something slow is going on, such as the import of a library."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,7 @@ class _Exam:
         kept = {(each.probe, each.world): each for each in self.sections}
         self.sections = []
         partial = False
-        with Cache() as cache:
+        with Cache(self.progress.note) as cache:
             runner = Runner(
                 self.agent.pupil,
                 self.spec.seed,

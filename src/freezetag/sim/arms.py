@@ -87,7 +87,7 @@ def run_arm(
     policies: list[dict[int, Any]] = []
     with ExitStack() as stack:
         workers = {
-            n: stack.enter_context(_worker(seat.foreign, n, cache))
+            n: stack.enter_context(_worker(seat.foreign, n, cache, substrate.action_sizes))
             for n, seat in enumerate(seated)
             if seat.foreign is not None
         }
@@ -139,10 +139,10 @@ def run_arm(
     return Record(arm, tuple(days), tuple(policies))
 
 
-def _worker(foreign: Foreign, seat: int, cache: Cache | None) -> Any:
+def _worker(foreign: Foreign, seat: int, cache: Cache | None, sizes: tuple[int, ...]) -> Any:
     if isinstance(foreign, Inside):
         return InsideWorker(foreign, seat=seat)
-    return Worker(foreign, seat=seat, cache=cache)
+    return Worker(foreign, seat=seat, cache=cache, action_sizes=sizes)
 
 
 def _seat(n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:

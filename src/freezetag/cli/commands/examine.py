@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from freezetag import players
 from freezetag.cli.progress import reporter
+from freezetag.core import Section
 from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.examine import Examined, resumed, run_spec
 from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec
@@ -79,7 +80,7 @@ def examine(
         print card.json instead of the table
     """
     del quick
-    before = []
+    before: list[Section] = []
     if resume is not None:
         if agent is not None or spec is not None:
             raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
@@ -111,7 +112,7 @@ def examine(
 def _run(
     wanted: Spec,
     folder: RunFolder | None,
-    before: list[schema.Section],
+    before: list[Section],
     out: Path | None,
     fail_on: FailOn,
     as_json: bool,

@@ -6,6 +6,7 @@ import inspect
 import textwrap
 
 from freezetag import catalogue
+from freezetag.core import Ref
 
 
 def explain(probe: str, /) -> None:
@@ -32,7 +33,7 @@ def explain(probe: str, /) -> None:
             print(f"\n{field}: {', '.join(names)}")
 
 
-def _find(name: str) -> catalogue.Ref:
+def _find(name: str) -> Ref:
     for kind in ("substrates", "players"):
         try:
             return catalogue.find(kind, name)
