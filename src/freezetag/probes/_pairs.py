@@ -42,8 +42,9 @@ def own_range(setting: Setting) -> tuple[float, float]:
 
 
 def rounds_of(setting: Setting, default: int) -> int:
-    """Steps of a match: the option "throws" if the user set it, else the probe's own number."""
-    return int(setting.options.get("throws", default))
+    """Steps of a match: the option "throws" if the user set it; else the world's horizon among
+    bots from outside, which are made for matches of one length; else the probe's own number."""
+    return int(setting.options.get("throws", setting.horizon if has_foreign(setting) else default))
 
 
 def needs_two_seats(setting: Setting, probe: str) -> None:

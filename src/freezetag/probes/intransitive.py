@@ -1,0 +1,106 @@
+"""P3: where everybody is beaten by somebody, no ranking says who is good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from freezetag.core import (
+    Arm,
+    Finding,
+    HasPayoffs,
+    Interval,
+    Limits,
+    Measurement,
+    Record,
+    Ref,
+    Setting,
+)
+from freezetag.core.probe import PASS
+from freezetag.estimators.estimate import nothing
+from freezetag.probes import _pairs
+from freezetag.probes._intransitive import Population, rows
+from freezetag.probes._intransitive_figures import interaction_map, margins, places
+
+
+@final
+@dataclass(frozen=True)
+class Intransitive:
+    """The cyclic share of a class's results, with the agent and without it.
+
+    Everybody meets everybody in pairs. A = (M - M')/2 are the margins, r their row means, and the
+    cyclic share is what r leaves unexplained, |A - (r1' - 1r')|^2 / |A|^2, less the share that
+    noise alone gives a transitive class. Judged is the *change* that the agent brings: the class
+    and the game have cycles of their own, for which it cannot be blamed. Class of 1: the 30
+    without it; class of 30: with it; paired by seed.
+
+    An agent that scores no better than random play can pass nothing here: it takes part in no
+    ranking, so the verdict is then inconclusive, and the row "cyclic share" has the numbers.
+    """
+
+    rounds: int = 50
+    background: int = 8
+    alpha: float = 10.0
+    population: int = 50
+
+    asks: ClassVar[str] = "Does the agent turn the class into rock-paper-scissors?"
+    source: ClassVar[str] = (
+        "PROBES P3 of the design notes, C2 C5; Jiang et al. 2011 (HodgeRank); Balduzzi et al. "
+        "2019; Omidshafiei et al. 2019 (alpha-Rank)."
+    )
+    caveat: ClassVar[str] = (
+        "Margins rank by who beats whom, not by what is good for all: a player that always draws "
+        "ranks in the middle. Clones of one player inflate or hide cycles; see the weighed row."
+    )
+    claims: ClassVar[tuple[str, ...]] = ("C2", "C5")
+    needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
+    worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
+
+    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+        """The same arms that `strangers` asks for: together they are played once."""
+        _pairs.needs_two_seats(setting, "intransitive")
+        rounds = _pairs.rounds_of(setting, self.rounds)
+        # Bots from outside play a thousand throws a match in Python: two matches a pair.
+        repeats = self.background if not _pairs.has_foreign(setting) else 2
+        return {
+            "live": _pairs.focal_row(setting, rounds, share=0.6),
+            "background": _pairs.background(setting, rounds, repeats),
+        }
+
+    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+        data = Population(setting, seen, self.alpha, self.population)
+        measured = (self._headline(data), *rows(data))
+        return Finding(measured, (margins(data), places(data), interaction_map(setting, seen)))
+
+    def _headline(self, data: Population) -> Measurement:
+        n = data.size
+        pairs = 2 / n
+        limits = Limits(
+            warn=pairs / 2,
+            fail=pairs,
+            reason=f"one of {n} players takes part in {pairs:.2g} of all pairs; it adds more than "
+            "its share if the cyclic share rises by more than that (warn: by half of it)",
+        )
+        of: Interval = data.change
+        note = "class of 1: the class without the agent; noise-corrected, paired by seed"
+        if limits.verdict(of) == PASS and not data.plays:
+            note += (
+                f"; change {of.value:.3g} [{of.low:.3g}, {of.high:.3g}], but it scores no better "
+                "than random play, so it takes part in no ranking"
+            )
+            of = nothing("no better than random play: vacuous")
+        return Measurement(
+            name="cycles the agent brings into the class",
+            unit="share of squared margins",
+            of=of,
+            alone=data.without.cyclic,
+            together=data.ranked.cyclic,
+            limits=limits,
+            headline=True,
+            regime=data.regime,
+            note=note,
+            advice="Do not choose between versions by mean score: compare them against each "
+            "co-player, and train against a mixture of the whole class rather than the latest "
+            "opponent.",
+        )
