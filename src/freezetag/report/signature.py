@@ -64,9 +64,7 @@ def _place(row: Measurement) -> dict[str, float | None]:
     limits, of = row.limits, row.of
     assert limits is not None
     start = row.alone.value if row.alone is not None and row.together is not None else None
-    both = None if start is None or row.together is None else row.together.value - start
-    is_change = both is not None and math.isclose(both, of.value, rel_tol=0.02, abs_tol=1e-9)
-    shift = start if is_change and start is not None else 0.0
+    shift = start if words.is_change(row) and start is not None else 0.0
     limit = shift + limits.fail
     sign = 1.0 if limits.harm == "above" else -1.0
     points = [shift + of.value, shift + limits.warn] + ([] if start is None else [start])

@@ -72,7 +72,10 @@ def interval(of: Interval | None, change: bool = False) -> str:
 
 def is_change(row: Measurement) -> bool:
     """Whether `of` is the difference of the two arms, rather than one of them."""
-    return row.alone is not None and row.together is not None
+    if row.alone is None or row.together is None:
+        return False
+    change = row.together.value - row.alone.value
+    return math.isclose(change, row.of.value, rel_tol=0.02, abs_tol=1e-9)
 
 
 def count(n: int) -> str:

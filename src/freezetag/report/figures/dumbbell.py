@@ -50,6 +50,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         if f.is_number(value)
     ]
     low, high = min(values, default=0.0), max(values, default=1.0)
+    high = max(high, low + 1.3 * (0.0 - low), 0.3) if "zone" in labels else high
     span = (high - low) or 1.0
     if "zone" in labels:
         p += geom_rect(

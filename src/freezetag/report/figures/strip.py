@@ -26,7 +26,7 @@ from freezetag.report.svg import legible
 
 REQUIRED = ("name", "value")
 OPTIONAL = ("held_out", "low", "high", "family", "reference", "limit")
-NAMED = 3
+NAMED, STEP, BELOW = 3, 0.55, 0.75
 
 
 def plot(columns: f.Columns, labels: f.Labels) -> Any:
@@ -37,16 +37,14 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     values = [columns["value"][i] for i in keep] or [0.0]
     span = (max(values) - min(values)) or 1.0
     height = _stack([(columns["value"][i], families[i]) for i in keep], span)
-    tall = max([*height, 1])
-    step = 0.34
-    pitch = 1.3 + step * tall
-    base = {name: pitch * (len(lines) - 1 - i) for i, name in enumerate(lines)}
+    bad_is_high = labels.get("harm") == "above"
+    worst = sorted(range(len(keep)), key=lambda j: values[j], reverse=bad_is_high)[:NAMED]
+    base, top = _places(lines, [families[i] for i in keep], height, worst)
     dots = {
         "x": values if keep else [],
-        "y": [base[families[i]] + step * level for i, level in zip(keep, height, strict=True)],
+        "y": [base[families[i]] + STEP * level for i, level in zip(keep, height, strict=True)],
     }
-    top = pitch * (len(lines) - 1) + step * tall + 0.9
-    p = ggplot() + f.frame(int(96 + 46 * (top + 1.2)), grid="x")
+    p = ggplot() + f.frame(int(70 + 26 * (top + 0.7)), grid="x")
     across = f.lines_across(columns, labels, vertical=True)
     p = p if across is None else p + across
     bounded = set(f.rows(columns, "low", "high"))
@@ -67,9 +65,9 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes("x", "y"), data=ring, shape=21, fill=f.PAPER, color=f.COLOURS[1], size=6, stroke=1.5
         )
     p += geom_point(aes("x", "y"), data=dots, shape=16, color=f.COLOURS[0], size=3.2)
-    p = _name_worst(p, columns, labels, keep, dots)
+    p = _name_worst(p, columns, keep, dots, worst, base, families)
     p += scale_y_continuous(
-        breaks=list(base.values()), labels=list(base), limits=[-1.3, top], expand=[0, 0]
+        breaks=list(base.values()), labels=list(base), limits=[-0.7, top], expand=[0, 0]
     )
     p += scale_x_continuous(expand=[0.09, 0])
     title = f.axis_title(labels.get("x", ""), columns, labels)
@@ -90,19 +88,39 @@ def _stack(dots: list[tuple[float, str]], span: float) -> list[int]:
     return levels
 
 
+def _places(
+    lines: list[str], families: list[str], height: list[int], worst: list[int]
+) -> tuple[dict[str, float], float]:
+    """Where each line stands, from the last upwards, with room for its stack and its names."""
+    base, y = {}, 0.0
+    for line in reversed(lines):
+        y += BELOW * sum(families[j] == line for j in worst)
+        base[line] = y
+        y += 0.9 + STEP * max(
+            (level for level, name in zip(height, families, strict=True) if name == line),
+            default=0,
+        )
+    return dict(reversed(base.items())), y
+
+
 def _name_worst(
-    p: Any, columns: f.Columns, labels: f.Labels, keep: list[int], dots: dict[str, list[float]]
+    p: Any,
+    columns: f.Columns,
+    keep: list[int],
+    dots: dict[str, list[float]],
+    worst: list[int],
+    base: dict[str, float],
+    families: list[str],
 ) -> Any:
-    """The worst three by name, one below the other so that the names do not run together."""
-    bad_is_high = labels.get("harm") == "above"
-    order = sorted(range(len(keep)), key=lambda j: dots["x"][j], reverse=bad_is_high)[:NAMED]
-    side = 1.0 if bad_is_high else 0.0
-    for line, j in enumerate(order):
-        y = dots["y"][j] - 0.42 - 0.38 * line
-        p += geom_segment(
-            x=dots["x"][j], xend=dots["x"][j], y=dots["y"][j] - 0.16, yend=y + 0.14,
-            color=f.AXIS, size=0.5,
-        )  # fmt: skip
-        text = legible(columns["name"][keep[j]], 26)
-        p += geom_text(x=dots["x"][j], y=y, label=text, hjust=side, color=f.INK, size=5)
+    """The worst by name, one below the other so that the names do not run together."""
+    middle = (min(dots["x"]) + max(dots["x"])) / 2 if keep else 0.0
+    used: dict[str, int] = {}
+    for j in worst:
+        line = families[keep[j]]
+        used[line] = used.get(line, 0) + 1
+        y = base[line] - BELOW * used[line]
+        x = dots["x"][j]
+        p += geom_segment(x=x, xend=x, y=dots["y"][j] - 0.3, yend=y + 0.2, color=f.AXIS, size=0.5)
+        text = f" {legible(columns['name'][keep[j]], 26)} "
+        p += geom_text(x=x, y=y, label=text, hjust=0.0 if x <= middle else 1.0, color=f.INK, size=5)
     return p
