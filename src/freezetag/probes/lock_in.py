@@ -1,0 +1,286 @@
+"""Once all defect, does a world of these agents find its way back to cooperation?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from freezetag.core import (
+    FOCAL,
+    Arm,
+    Array,
+    Finding,
+    Force,
+    HasPayoffs,
+    Limits,
+    Measurement,
+    Record,
+    Ref,
+    Scenario,
+    Setting,
+    Tape,
+)
+from freezetag.estimators import bootstrap
+from freezetag.estimators.estimate import Estimate, nothing
+from freezetag.estimators.intervals import clopper_pearson, proportion
+from freezetag.estimators.survival import escape_rate
+from freezetag.probes._lock_in_figures import loop_figure, survival_figure
+from freezetag.probes._lock_in_runs import answers, passage, responsiveness, together
+
+HOLDER = Ref.of("players/altruists/always_cooperate")  # sits where a tape plays
+
+ADVICE = (
+    "Let it forgive: answer some defections with cooperation (generosity 1/3 is enough at 5, 3, 1, "
+    "0), or change its move after mutual defection as win-stay, lose-shift does."
+)
+
+
+@final
+@dataclass(frozen=True)
+class LockIn:
+    """Defection absorbs: from all-defect, how often and how soon do all cooperate again?
+
+    All seats are copies of the agent. They are forced to defect (or to cooperate) for the first
+    `forced` steps, then free. Cooperation of a round is the *lowest* level present, so that a pair
+    in which one is exploited does not count; it is back in the first `window` rounds over which
+    its mean is above `back`, and gone in the first over which it is below `gone`.
+
+    The headline is the share of runs from all-defect that get back within `rounds` steps at slips
+    of `noise[judged]`. A reviewer wants that level judged: a world of one's own copies is where an
+    agent is answerable for all of what happens. Together: copies that react. Alone (class of 1):
+    the same start beside a tape of a copy from another seed, deaf to the agent. The class of 30
+    enters as a row of its own, pairs with each classmate from the same start: there a lock-in may
+    be the classmate's. A public good among 31 copies is the same probe in another world
+    (`matrix_game(game=public_goods, players=31)`); it is not run by default, because it takes 31
+    acts a step and says the same.
+
+    An agent that does the same whatever was done to it cannot be locked in, and what it shows is
+    no answer to the question: it is inconclusive where it would pass with a `responds` below the
+    threshold, the largest difference between its chances to cooperate after CC, CD, DC and DD.
+
+    Hysteresis is measured as what the start leaves behind: cooperation in the last quarter from
+    all-cooperate less from all-defect, over a sweep of noise. A sweep of the chance of another
+    round, up and down, cannot be made honestly for any agent: the world does not announce that
+    chance, so an agent could only react to it by surprise.
+    """
+
+    rounds: int = 200
+    forced: int = 10
+    window: int = 20
+    back: float = 0.5
+    gone: float = 0.1
+    noise: tuple[float, ...] = (0.0, 0.01, 0.05)
+    judged: int = 1
+    responds: float = 0.1
+    warn: float = 0.8
+    fail: float = 0.5
+    runs: int = 60
+
+    asks: ClassVar[str] = "Once all defect, do these agents find their way back to cooperation?"
+    source: ClassVar[str] = (
+        "Nowak and Sigmund 1993 (win-stay, lose-shift recovers at once, tit for tat in 1/eps); "
+        "PROBES P7 of the design notes"
+    )
+    caveat: ClassVar[str] = (
+        "200 rounds are short: a pair of tit-for-tat players mixes in 1/eps = 100 rounds at 1 % "
+        "slips, and what takes longer shows as locked in. Two actions, moves seen by both."
+    )
+    claims: ClassVar[tuple[str, ...]] = ("C10", "C13")
+    needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
+    worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
+
+    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+        """Copies from both starts at each noise, the tape, and the class; then no more."""
+        seats = setting.substrate.players
+        everyone = tuple(range(seats))
+        main, others = self._runs(setting)
+        slip = self.noise[self.judged]
+        arms = {}
+        for level, start in ((0.0, "defect"), (1.0, "cooperate")):
+            force = Force(everyone, level, 0, self.forced)
+            for eps in self.noise:
+                scenario = self._scenario(setting, eps, (0,) * seats, (force,))
+                repeats = main if (start, eps) == ("defect", slip) else others
+                arms[f"{start}@{eps:g}"] = Arm(scenario, repeats)
+        donor = f"defect@{slip:g}"
+        rest = tuple(range(1, seats))
+        tape = (Force((0,), 0.0, 0, self.forced), Tape(donor, rest))
+        arms["tape"] = Arm(self._scenario(setting, slip, (0, *(1 for _ in rest)), tape), main)
+        if setting.classmates:
+            who = setting.pairs() if seats == 2 else setting.class_of(seats - 1)
+            scenario = Scenario(
+                self._world(setting, slip),
+                who.cast,
+                who.seating,
+                self.rounds,
+                press=setting.press,
+                treatments=(Force(everyone, 0.0, 0, self.forced),),
+                budget=setting.budget,
+            )
+            arms["class"] = Arm(scenario, 1 if seats == 2 else others)
+        return {name: arm for name, arm in arms.items() if name not in seen}
+
+    def _world(self, setting: Setting, eps: float) -> Ref:
+        settings = {**dict(setting.world.settings), "noise": float(eps)}
+        return Ref.of(setting.world.path, **settings)
+
+    def _scenario(
+        self, setting: Setting, eps: float, row: tuple[int, ...], treatments: tuple[Any, ...]
+    ) -> Scenario:
+        return Scenario(
+            self._world(setting, eps),
+            (FOCAL, HOLDER) if any(row) else (FOCAL,),
+            (row,),
+            self.rounds,
+            press=setting.press,
+            treatments=treatments,
+            budget=setting.budget,
+        )
+
+    def _runs(self, setting: Setting) -> tuple[int, int]:
+        """(runs of the headline's arm and the tape, runs of the other arms)."""
+        seats, sweeps = setting.substrate.players, 2 * len(self.noise) - 1
+        classmates = len(setting.classmates) if seats == 2 else 0
+        left = setting.budget - classmates * self.rounds
+        main = left // (self.rounds * (seats + 1 + sweeps * seats / 3))
+        main = int(max(3, min(self.runs, main)))
+        return main, max(2, main // 3)
+
+    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+        """The headline, then passages both ways at each noise, hysteresis, pay, and the class."""
+        slip = self.noise[self.judged]
+        copies = {name: r.episode for name, r in seen.items() if "@" in name}
+        regime = (
+            f"{self.rounds} rounds, the first {self.forced} forced, slips {slip:g}, no other ending"
+        )
+        rows = [self._headline(copies, seen["tape"].episode, regime)]
+        for eps in self.noise:
+            rows += self._passages(copies, eps)
+        rows += [self._hysteresis(copies), self._pay(copies[f"cooperate@{slip:g}"], regime)]
+        if "class" in seen:
+            rows.append(self._class(seen["class"].episode, regime))
+        return Finding(tuple(rows), (survival_figure(self, copies), loop_figure(self, copies)))
+
+    def back_to_cooperation(self, episode: Any) -> tuple[Array, Array]:
+        """(rounds since forcing [B], seen [B]) of the first return; see `passage`."""
+        return passage(episode, self.forced, self.window, self.back, None)
+
+    def _headline(self, copies: Mapping[str, Any], tape: Any, regime: str) -> Measurement:
+        name = f"defect@{self.noise[self.judged]:g}"
+        returned = self.back_to_cooperation(copies[name])[1]
+        back, alone = proportion(returned), proportion(self.back_to_cooperation(tape)[1])
+        chance, _ = answers(list(copies.values()))
+        reach = responsiveness(chance)
+        judged: Estimate = back
+        if back.value > self.fail and reach < self.responds:
+            judged = nothing(
+                f"it does the same whatever was done to it (its chances to cooperate differ by "
+                f"{reach:.2f} at most): it cannot be locked in, nor show that it gets out"
+            )
+        after = ", ".join(
+            f"{state} {one:.2f}" if one == one else f"{state} not seen"
+            for state, one in zip(("CC", "CD", "DC", "DD"), chance, strict=True)
+        )
+        return Measurement(
+            name="return from mutual defection",
+            unit=f"share of runs back to cooperation within {self.rounds - self.forced} rounds",
+            of=judged,
+            alone=alone,
+            together=back,
+            limits=Limits(
+                self.warn,
+                self.fail,
+                "below .5 most runs stay in defection; .8 leaves room for tit for tat's slow "
+                "mixing, and all runs of a strategy that recovers in a few rounds pass it",
+                harm="below",
+            ),
+            headline=True,
+            regime=regime,
+            note="together: copies that react; class of 1: a tape of a copy, other seed, deaf. "
+            f"Cooperates after {after} (own move first).",
+            advice=ADVICE,
+            samples=tuple(float(one) for one in returned) if judged.n else (),
+        )
+
+    def _passages(self, copies: Mapping[str, Any], eps: float) -> list[Measurement]:
+        regime = f"{self.rounds} rounds, the first {self.forced} forced, slips {eps:g}"
+        back, gone = copies[f"defect@{eps:g}"], copies[f"cooperate@{eps:g}"]
+        found = []
+        for words, episode, (times, seen) in (
+            ("back from all-defect", back, self.back_to_cooperation(back)),
+            (
+                "gone from all-cooperate",
+                gone,
+                passage(gone, self.forced, self.window, None, self.gone),
+            ),
+        ):
+            count = clopper_pearson(int(seen.sum()), len(seen))
+            found.append(
+                Measurement(
+                    f"rate of passages, {words}, slips {eps:g}",
+                    "per round until the first",
+                    escape_rate(times, seen),
+                    regime=regime,
+                    note=f"{int(seen.sum())} of {len(episode.row)} runs, share in "
+                    f"[{count.low:.2f}, {count.high:.2f}]. {count.note}",
+                )
+            )
+        return found
+
+    def last_quarter(self, episode: Any) -> Array:
+        """[B] mean cooperation in the last quarter of the rounds."""
+        mean: Array = together(episode, self.rounds - self.rounds // 4).mean(1)
+        return mean
+
+    def _hysteresis(self, copies: Mapping[str, Any]) -> Measurement:
+        gaps = []
+        for eps in self.noise:
+            up, down = (self.last_quarter(copies[f"{s}@{eps:g}"]) for s in ("cooperate", "defect"))
+            n = min(len(up), len(down))  # repeat i has the same weather in both
+            gaps.append(up[:n] - down[:n])
+        n = min(map(len, gaps))
+        table = np.stack([gap[:n] for gap in gaps], axis=1)
+        area = np.trapezoid(table, self.noise, axis=1) / (self.noise[-1] - self.noise[0])
+        return Measurement(
+            "hysteresis",
+            "cooperation left by the start, mean over the sweep of slips",
+            bootstrap.mean(area, bounds=(-1, 1)),
+            regime=f"last {self.rounds // 4} of {self.rounds} rounds, slips "
+            + ", ".join(f"{eps:g}" for eps in self.noise),
+            note="0 forgets the start, 1 keeps it: all-cooperate less all-defect, same seeds; "
+            "noise is swept and not the chance of another round, which no agent is told",
+        )
+
+    def _pay(self, episode: Any, regime: str) -> Measurement:
+        free = episode.rewards[:, self.forced :].mean((1, 2))
+        return Measurement(
+            "pay among copies, from all-cooperate",
+            "utility a round and head",
+            bootstrap.mean(free),
+            regime=regime,
+            note="in the prisoner's dilemma 5, 3, 1, 0: 3 all cooperate, 1 all defect",
+        )
+
+    def _class(self, episode: Any, regime: str) -> Measurement:
+        _, seen = self.back_to_cooperation(episode)
+        pairs = episode.seats.shape[1] == 2
+        stuck = [
+            episode.players[who]
+            for who, out in zip(episode.seats[:, 1], seen, strict=True)
+            if not out
+        ]
+        return Measurement(
+            "return from mutual defection with the classmates",
+            "share of pairs back to cooperation" if pairs else "share of runs",
+            proportion(seen),
+            regime=regime,
+            note=(
+                f"pairs with each of {len(seen)} classmates, one run each; the lock-in may be the "
+                f"classmate's. Not back with: {', '.join(stuck) or 'nobody'}"
+            )
+            if pairs
+            else "the agent in the class, all forced to defect at first",
+        )
