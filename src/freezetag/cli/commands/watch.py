@@ -27,13 +27,14 @@ def watch(run: Path, episode: int = 0, /, *, arm: str = "", seat: int = 0, steps
     from freezetag.report import playthrough
     from freezetag.report.words import plain
 
-    file = run / "episodes.parquet"
-    if not file.exists():
-        raise UserError(f"there are no episodes at {file}. `freezetag examine AGENT` records them.")
+    # A resumed run has a second file beside the first.
+    files = sorted(run.glob("episodes*.parquet"))
+    if not files:
+        raise UserError(f"there are no episodes in {run}. `freezetag examine AGENT` records them.")
     with duckdb.connect() as db:
-        table = db.read_parquet(str(file))  # noqa: F841 - named in the queries
+        recorded = db.read_parquet([str(file) for file in files])  # noqa: F841 - in the queries
         arms = db.execute(
-            "select arm, count(distinct episode) from table group by arm order by arm"
+            "select arm, count(distinct episode) from recorded group by arm order by arm"
         ).fetchall()
         if not arm:
             for name, count in arms:
@@ -42,8 +43,8 @@ def watch(run: Path, episode: int = 0, /, *, arm: str = "", seat: int = 0, steps
         elif arm not in [name for name, _ in arms]:
             raise UserError(f"there is no arm {arm!r}; without --arm they are listed.")
         found = db.execute(
-            "select * from table where arm = ? and episode = ? "
-            "and day = (select max(day) from table where arm = ?) order by step, seat",
+            "select * from recorded where arm = ? and episode = ? "
+            "and day = (select max(day) from recorded where arm = ?) order by step, seat",
             [arm, episode, arm],
         )
         names = [column[0] for column in found.description]
