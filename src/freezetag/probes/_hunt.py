@@ -13,7 +13,8 @@ from freezetag.probes import _exploiters as exploiters
 from freezetag.probes._taking import per_step, scores
 
 Q = "Q-learner"
-Q_LEARNER = Ref("players/learners/q_learning")
+Q_LEARNER = Ref.of("players/learners/q_learning", epsilon=0.3)
+"""It explores more than usual: it has a thousand moves to learn in, and counts once frozen."""
 TOGETHER = 16
 """Exploiters in one arm, scripted or searched, so that all such arms share one program."""
 CHOSEN, FRESH = 0, 1
