@@ -17,7 +17,7 @@ class Ratcheting:
 
     It starts at level 1. Each step x <- min(x, max(x - slope, mean - ahead, 0)), where mean is the
     mean last level of those seen. Whoever drifts towards it pulls the mean, and so it, further
-    down. The carry is x, which lasts over days.
+    down. The carry is x, which no opening resets.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(Ratcheting(), "CCCCC CCCCC")

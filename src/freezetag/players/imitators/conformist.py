@@ -18,7 +18,7 @@ class Conformist:
 
     The trait x starts at `start`; each step x <- x + rate (model - x), where the model is 1 if
     more than half of those seen acted at level .5 or more, 0 if fewer than half did; a tie moves
-    nothing. The carry is x, which lasts over days.
+    nothing. The carry is x, which no opening resets.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(Conformist(), "DDDDD CC")

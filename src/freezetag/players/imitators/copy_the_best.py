@@ -19,7 +19,7 @@ class CopyTheBest:
 
     The trait x starts at `start`; each step x <- x + rate (model - x), where the model is whoever
     of those seen earned most in the last step (the mean of those that tie). Nobody is copied who
-    did not earn more than oneself. The carry is x, which lasts over days.
+    did not earn more than oneself. The carry is x, which no opening resets.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(CopyTheBest(), "CDDDD")  # D earns more than C

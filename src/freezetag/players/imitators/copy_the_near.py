@@ -19,8 +19,8 @@ class CopyTheNear:
 
     The seats stand in a ring by their labels, which are drawn anew in every episode. The trait x
     starts at `start`; each step x <- x + rate (model - x), where the model is the mean level of
-    those seen at the smallest distance (one seat, or one on each side). The carry is x, which
-    lasts over days.
+    those seen at the smallest distance (one seat, or one on each side). The carry is x, which no
+    opening resets.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(CopyTheNear(), "CDDDC CC")
@@ -30,7 +30,7 @@ class CopyTheNear:
     imitation rule x <- x + l (x_model - x) of PROBES, section 3 (playground); the ring is ours.
     """
 
-    rate: float = 0.5
+    rate: float = 0.3
     start: float = 1.0
 
     learns: ClassVar[bool] = False
