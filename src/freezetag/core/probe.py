@@ -127,10 +127,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a probe returns: its measurements (headline first) and figures."""
+    """What a probe returns: its measurements (headline first) and figures; `interaction`, if it
+    saw the whole class play in pairs, is the class's map (see `ReportCard`)."""
 
     measurements: tuple[Measurement, ...]
     figures: tuple[Figure, ...] = ()
+    interaction: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from freezetag.core import Array
+from freezetag.sim import engine
 from freezetag.sim.rollout import Traces, in_chunks
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 from freezetag.sim.workers import Worker
@@ -123,7 +124,9 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any]
         jax.vmap(ask, in_axes=(0, None, 0)),
         jax.vmap(answer, in_axes=(0, None, 0, 0, 0, 0, 0, 0)),
     )
-    return jax.jit(mapped[0]), jax.jit(mapped[1]), jax.jit(mapped[2])
+    # The agents take far longer than the compiled parts, whatever the optimisation.
+    compiled = [jax.jit(part, compiler_options=engine.QUICKLY_COMPILED) for part in mapped]
+    return compiled[0], compiled[1], compiled[2]
 
 
 def _to_horizon(traces: Traces, horizon: int) -> Traces:

@@ -71,7 +71,7 @@ class InsideWorker:
         actions = np.zeros((episodes, width), np.int32)
         for b in np.flatnonzero(active):
             try:
-                actions[b] = whole_numbers(self.agents[b].act(plain(lists, b, sizes)), width)
+                actions[b] = whole_numbers(self.agents[b].act(plain(lists, int(b), sizes)), width)
             except NotAnAction as wrong:
                 said = f"chose {wrong}, which is no action of {width} whole numbers"
                 raise self._failed(step, int(b), said, "action") from None

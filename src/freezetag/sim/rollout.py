@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array
+from freezetag.sim import engine
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 
 Traces = dict[str, Any]
@@ -20,23 +22,30 @@ def rollout(structure: Structure, batch: Batch, shared: Shared) -> tuple[Traces,
 
     Episodes run in chunks of one size, so that all arms of a world share one program.
     """
-    return in_chunks(structure, batch, lambda part: _episodes(structure)(part, shared))
+    work = len(batch.press) * len(structure.columns) * structure.horizon
+    program = _episodes(structure, work >= engine.LONG)
+    return in_chunks(structure, batch, lambda part: program(part, shared))
 
 
 @lru_cache(maxsize=64)
-def _episodes(structure: Structure) -> Any:
-    def one(batch: Batch, shared: Shared) -> tuple[Traces, tuple[Any, ...]]:
+def _episodes(structure: Structure, long: bool) -> Any:
+    # Mapped inside the scan: a scan inside the map would be traced again to batch it.
+    def run(batch: Batch, shared: Shared) -> tuple[Traces, tuple[Any, ...]]:
         steps = Steps(structure, shared)
 
-        def body(state: Any, _: None) -> tuple[Any, Traces]:
+        def step(batch: Batch, state: Any) -> tuple[Any, Traces]:
             obs = steps.look(batch, state)
             proposed, odd, carries = steps.decide(batch, state, obs)
             return steps.advance(batch, state, obs, proposed, odd, carries)
 
-        last, traces = jax.lax.scan(body, steps.begin(batch), None, structure.horizon)
-        return traces, last.carries
+        def body(state: Any, _: None) -> tuple[Any, Traces]:
+            return jax.vmap(step)(batch, state)
 
-    return jax.jit(jax.vmap(one, in_axes=(0, None)))
+        first = jax.vmap(steps.begin)(batch)
+        last, traces = jax.lax.scan(body, first, None, structure.horizon)
+        return jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces), last.carries
+
+    return jax.jit(run, compiler_options={} if long else engine.QUICKLY_COMPILED)
 
 
 def in_chunks(
