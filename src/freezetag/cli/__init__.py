@@ -57,13 +57,15 @@ def commands() -> dict[str, str]:
 def _app() -> Any:
     from importlib.metadata import version
 
-    from cyclopts import App
+    from cyclopts import App, Parameter
 
     app = App(
         name="freezetag",
         help="Interlocks for agents, and the playground that tests them.",
         version=version("freezetag"),
         help_format="plaintext",
+        # No --no-full and --empty-world: what is not asked for is not asked for.
+        default_parameter=Parameter(negative=()),
     )
     for name, line in commands().items():
         file = name if (COMMANDS / f"{name}.py").exists() else f"{name}_"

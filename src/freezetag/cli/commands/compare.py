@@ -14,8 +14,8 @@ def compare(
     second: Path,
     /,
     *,
-    interlocks: bool = False,
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    interlocks: Annotated[bool, Parameter(show_default=False)] = False,
+    json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
 ) -> None:
     """Show what changed from the first run to the second.
 
@@ -27,7 +27,7 @@ def compare(
         another one, of the same spec, roster and panel
     interlocks
         the panel is what you compare, so it may differ
-    json
+    json_
         print the differences as JSON
     """
     from freezetag.cli.commands.card import existing

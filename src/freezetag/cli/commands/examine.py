@@ -19,6 +19,10 @@ from freezetag.exam.store import CannotWrite, RunFolder
 from freezetag.report import schema, terminal
 
 FailOn = Literal["fail", "warn", "never"]
+# One name each time: `--world commons tit_for_tat` must leave the agent alone.
+Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
+Text = Annotated[str, Parameter(show_default=False)]
+Flag = Annotated[bool, Parameter(show_default=False)]
 EMPTY: tuple[str, ...] = ()
 
 
@@ -26,21 +30,21 @@ def examine(
     agent: str | None = None,
     /,
     *,
-    world: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = EMPTY,
-    probe: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = EMPTY,
+    world: Names = EMPTY,
+    probe: Names = EMPTY,
     classmates: int = 30,
     seed: int | None = None,
-    button: str = "",
+    button: Text = "",
     runtime: float | None = None,
     power: float | None = None,
-    quick: bool = True,
-    full: bool = False,
+    quick: Flag = False,
+    full: Flag = False,
     step_seconds: float = 2.0,
     out: Path | None = None,
     resume: Path | None = None,
     spec: Path | None = None,
     fail_on: FailOn = "fail",
-    json_: Annotated[bool, Parameter(name="--json")] = False,
+    json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
 ) -> int:
     """Examine an agent and write its report card.
 
@@ -49,9 +53,10 @@ def examine(
     agent
         a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger
     world
-        only in these worlds (commons, matrix_game); default: where each probe is measured
+        only in this world (commons, matrix_game), or several: --world A --world B; default: where
+        each probe is measured
     probe
-        only these probes; default: all
+        only this probe, or several; default: all
     classmates
         0 to 30; 0 prints as class of 1: the agent alone
     seed
@@ -75,11 +80,12 @@ def examine(
     spec
         run a spec.toml again
     fail_on
-        the worst verdict that still ends with 0 is the one before this
-    json
+        from which verdict on the exit code is 1
+    json_
         print card.json instead of the table
     """
-    del quick
+    if quick and full:
+        raise BadSpec("--quick and --full are two sizes of one exam: choose one.")
     before: list[Section] = []
     if resume is not None:
         if agent is not None or spec is not None:
@@ -151,7 +157,8 @@ def _code(examined: Examined, fail_on: FailOn) -> int:
     card = examined.card
     if card.partial:
         return 130
-    if card.sections and all(section.error for section in card.sections):
+    tried = [section for section in card.sections if section.error or section.measurements]
+    if tried and all(section.error for section in tried):
         return 3
     bad = {"fail": (FAIL,), "warn": (FAIL, WARN), "never": ()}[fail_on]
     return int(card.verdict in bad)
