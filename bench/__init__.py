@@ -1,0 +1,1 @@
+"""Timings against other programs, one claim a file: `python -m bench.NAME`, or `make bench`."""

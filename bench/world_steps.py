@@ -1,0 +1,152 @@
+"""Substrate steps a second with 31 players, against PettingZoo's loop: at least 100 times as many.
+
+Measured twice: the world alone, its actions given, and the whole driver with players, interlocks
+and record, against the same players in Python.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bench._measure import by_turns, checked, head, ratio, table
+from bench._python_worlds import (
+    PythonCommons,
+    PythonPublicGoods,
+    always_cooperate,
+    always_defect,
+    play,
+    play_blind,
+    tit_for_tat,
+)
+from freezetag import catalogue
+from freezetag.core import FOCAL, Arm, Ref, Scenario
+from freezetag.sim import arms, engine
+from freezetag.sim.arms import Pupil, run_arm
+
+PLAYERS, HORIZON, EPISODES, WORLDS_ALONE, REPEATS = 31, 12, 512, 4096, 7
+CAST = {
+    Ref("players/reciprocators/tit_for_tat"): tit_for_tat,
+    Ref("players/exploiters/always_defect"): always_defect,
+    Ref("players/altruists/always_cooperate"): always_cooperate,
+}
+SEATS = (0,) * 25 + (1,) * 3 + (2,) * 3
+WORLDS = {
+    "commons": (Ref.of("substrates/commons", players=PLAYERS), PythonCommons),
+    "public goods": (
+        Ref.of("substrates/matrix_game", game="public_goods", players=PLAYERS),
+        PythonPublicGoods,
+    ),
+}
+
+
+def main() -> None:
+    head(
+        f"world steps, {PLAYERS} players (25 tit for tat, 3 always defect, 3 always cooperate), "
+        f"episodes of {HORIZON} steps, {EPISODES} at once",
+        "pettingzoo",
+        "jax",
+        "numpy",
+    )
+    for name, (ref, peer) in WORLDS.items():
+        print(f"\n{name}")
+        compare(ref, peer(PLAYERS, HORIZON))
+
+
+def alone(ref: Ref) -> Any:
+    """The world without driver or players: all episodes, everybody at level 1 at every step.
+
+    Per step what PettingZoo's does: scale, step, and what each seat then sees of the world.
+    """
+    world = catalogue.load(ref)
+
+    def step(state: Any, keys: Any) -> Any:
+        _, prosocial = world.scale(state)
+        outcome = world.step(keys, state, prosocial)
+        return outcome.state, (outcome.rewards, outcome.terminated, world.observe(outcome.state))
+
+    @jax.jit
+    def run(keys: Any) -> Any:
+        first = jax.vmap(partial(world.init, present=jnp.ones(PLAYERS, bool)))(keys)
+
+        def all_worlds(state: Any, t: Any) -> Any:
+            return jax.vmap(step)(state, jax.vmap(lambda key: jax.random.fold_in(key, t))(keys))
+
+        return jax.lax.scan(all_worlds, first, jnp.arange(HORIZON))[1]
+
+    keys = jax.random.split(jax.random.key(0), WORLDS_ALONE)
+    return lambda: jax.block_until_ready(run(keys))
+
+
+def compare(ref: Ref, env: Any) -> None:
+    focal = next(iter(CAST))
+    row = tuple(0 if seat == 0 else 1 + who for seat, who in enumerate(SEATS))
+    arm = Arm(Scenario(ref, (FOCAL, *CAST), (row,), HORIZON), EPISODES)
+    pupil = Pupil("tit_for_tat", catalogue.load(focal))
+    given = {}
+    loop = arms.rollout
+
+    def noted(*inputs: object) -> object:
+        given["inputs"] = inputs
+        return loop(*inputs)
+
+    arms.rollout = noted  # what `run_arm` hands to the loop, to time the loop alone too
+    try:
+        episode = run_arm(arm, pupil, {}, seed=1).episode
+    finally:
+        arms.rollout = loop
+
+    def in_full() -> Any:
+        """The loop as a long run has it: compiled with all optimisation."""
+        usual, engine.LONG = engine.LONG, 0
+        try:
+            return loop(*given["inputs"])
+        finally:
+            engine.LONG = usual
+
+    players = [list(CAST.values())[who] for who in SEATS]
+    rewards = np.asarray(play(env, players))
+    same = np.array_equal(episode.lengths, np.full(EPISODES, len(rewards))) and np.allclose(
+        episode.rewards[:, : len(rewards)], rewards, rtol=1e-6, atol=0
+    )
+    checked("every reward of every step and player equal to 1e-6 on both sides", same)
+    world = alone(ref)
+    rewards_alone = np.asarray(world()[0])
+    blind_rewards = np.asarray(play(env, [always_cooperate] * PLAYERS))
+    checked(
+        "the world alone, all at level 1: every reward equal to 1e-6 on both sides",
+        bool(np.allclose(rewards_alone, blind_rewards[:, None], rtol=1e-6, atol=0)),
+    )
+    ours, few = int(episode.valid.sum()), 40
+    theirs, blind = few * len(rewards), few * play_blind(env)
+    times = by_turns(
+        {
+            "PettingZoo, Python players": lambda: [play(env, players) for _ in range(few)],
+            "PettingZoo, no players": lambda: [play_blind(env) for _ in range(few)],
+            "freezetag, world alone": world,
+            "freezetag, the loop, as in long runs": in_full,
+            "freezetag, the loop, as in short runs": lambda: loop(*given["inputs"]),
+            "freezetag, run_arm": lambda: run_arm(arm, pupil, {}, seed=1),
+        },
+        REPEATS,
+    )
+    alone_steps = WORLDS_ALONE * HORIZON
+    steps = dict(zip(times, (theirs, blind, alone_steps, ours, ours, ours), strict=True))
+    each = {side: timing.per(steps[side], 1e6) for side, timing in times.items()}
+    table("microseconds a world step", each)
+    for side, timing in each.items():
+        print(f"  {side:<40} {1e6 / timing.median:>10,.0f} world steps a second")
+    with_players, without = each["PettingZoo, Python players"], each["PettingZoo, no players"]
+    ratio("the world alone on both sides", without, each["freezetag, world alone"], 100)
+    for run in ("long", "short"):
+        name = f"freezetag, the loop, as in {run} runs"
+        ratio(f"driver and players on both sides, {run} runs", with_players, each[name])
+    ratio("the same with the record (run_arm)", with_players, each["freezetag, run_arm"])
+
+
+if __name__ == "__main__":
+    main()
