@@ -62,7 +62,7 @@ class Column:
             mine = seat["group"] == index
             whole, strange = as_action(raw, width)
             action, odd = jnp.where(mine, whole, action), jnp.where(mine, strange, odd)
-            after.append(_like(carries[index], carry))
+            after.append(like(carries[index], carry))
         return action, odd, tuple(after)
 
     def power(
@@ -122,6 +122,6 @@ def as_action(raw: Array, width: int) -> tuple[Array, Array]:
     return raw.astype(jnp.int32), jnp.zeros((), bool)
 
 
-def _like(before: Any, after: Any) -> Any:
+def like(before: Any, after: Any) -> Any:
     """A carry keeps its shapes and types through a scan."""
     return jax.tree.map(lambda old, new: jnp.asarray(new).astype(old.dtype), before, after)

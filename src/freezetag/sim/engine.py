@@ -6,7 +6,6 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-
 QUICKLY_COMPILED = {"xla_backend_optimization_level": 0}
 """Compiler options for programs that run for less time than they take to compile: a class of 31
 different players compiles in half the time and runs at half the speed, tenths of a second."""

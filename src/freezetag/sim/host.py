@@ -51,11 +51,16 @@ def rollout_with(
             for seat, worker in workers.items():
                 column = names[seat][position : position + size]
                 fill = [column[-1]] * (size - len(column))
-                worker.reset([int(seed) for seed in mine], [*column, *fill])
+                worker.reset([_seed_of(seed, seat) for seed in mine], [*column, *fill])
         position += size
         return _play(workers, structure, part, shared, real, parts, tick)
 
     return in_chunks(structure, batch, run, len(batch.press) if whole else 0)
+
+
+def _seed_of(seed: int, seat: int) -> int:
+    """A seat's own seed: two agents that throw dice do not throw the same."""
+    return (int(seed) + 0x9E3779B9 * seat) % 2**32
 
 
 def _play(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array
-from freezetag.sim import engine
+from freezetag.sim import engine, packed
+from freezetag.sim.columns import Column
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 
 Traces = dict[str, Any]
@@ -22,30 +24,72 @@ def rollout(structure: Structure, batch: Batch, shared: Shared) -> tuple[Traces,
 
     Episodes run in chunks of one size, so that all arms of a world share one program.
     """
-    work = len(batch.press) * len(structure.columns) * structure.horizon
+    total, size = len(batch.press), chunk_size(len(structure.columns), structure.horizon)
+    mixed = {n: len(c.groups) for n, c in enumerate(structure.columns) if packed.is_packed(c)}
+    # Mixed, so that every chunk has some episodes of every kind of player.
+    order = np.random.default_rng(0).permutation(total) if mixed else np.arange(total)
+    groups = {n: _padded(batch.seats[n]["group"][order], size) for n in mixed}
+    caps = {n: packed.capacity(groups[n], mixed[n], size) for n in mixed}
+    work = total * structure.horizon * sum(max(1, len(c.groups)) for c in structure.columns)
     program = _episodes(structure, work >= engine.LONG)
-    return in_chunks(structure, batch, lambda part: program(part, shared))
+
+    def run(part: Batch) -> tuple[Traces, tuple[Any, ...]]:
+        takes = {n: packed.take(part.seats[n]["group"], mixed[n], caps[n]) for n in mixed}
+        return program(part, shared, takes)
+
+    shuffled = jax.tree.map(lambda leaf: leaf[order], batch)
+    back = np.argsort(order)
+    found: tuple[Traces, tuple[Any, ...]] = jax.tree.map(
+        lambda leaf: leaf[back], in_chunks(structure, shuffled, run)
+    )
+    return found
 
 
 @lru_cache(maxsize=64)
 def _episodes(structure: Structure, long: bool) -> Any:
+    """The compiled loop. Seats with several kinds of player act packed, the others in place."""
+    mixed = {n: c for n, c in enumerate(structure.columns) if packed.is_packed(c)}
+    blank = Column((), host=True)
+    columns = tuple(blank if n in mixed else c for n, c in enumerate(structure.columns))
+    inner = replace(structure, columns=columns)
+
     # Mapped inside the scan: a scan inside the map would be traced again to batch it.
-    def run(batch: Batch, shared: Shared) -> tuple[Traces, tuple[Any, ...]]:
-        steps = Steps(structure, shared)
+    def run(batch: Batch, shared: Shared, takes: packed.Takes) -> tuple[Traces, tuple[Any, ...]]:
+        players = tuple(() if n in mixed else own for n, own in enumerate(shared.players))
+        steps = Steps(inner, shared._replace(players=players))
 
-        def step(batch: Batch, state: Any) -> tuple[Any, Traces]:
-            obs = steps.look(batch, state)
-            proposed, odd, carries = steps.decide(batch, state, obs)
-            return steps.advance(batch, state, obs, proposed, odd, carries)
+        def body(carry: Any, _: None) -> tuple[Any, Traces]:
+            state, packs = carry
+            obs = jax.vmap(steps.look)(batch, state)
+            proposed, odd, carries = jax.vmap(steps.decide)(batch, state, obs)
+            packs = dict(packs)
+            for n, column in mixed.items():
+                actions, strange, packs[n] = packed.act(
+                    column, shared.players[n], batch, state, obs, n, takes[n], packs[n]
+                )
+                proposed, odd = proposed.at[:, n].set(actions), odd.at[:, n].set(strange)
+            state, traces = jax.vmap(steps.advance)(batch, state, obs, proposed, odd, carries)
+            return (state, packs), traces
 
-        def body(state: Any, _: None) -> tuple[Any, Traces]:
-            return jax.vmap(step)(batch, state)
-
+        packs = {
+            n: packed.init(column, shared.players[n], batch, n, takes[n])
+            for n, column in mixed.items()
+        }
         first = jax.vmap(steps.begin)(batch)
-        last, traces = jax.lax.scan(body, first, None, structure.horizon)
-        return jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces), last.carries
+        (last, packs), traces = jax.lax.scan(body, (first, packs), None, structure.horizon)
+        carries = tuple(
+            packed.unpacked(packs[n], takes[n], len(batch.press)) if n in mixed else carry
+            for n, carry in enumerate(last.carries)
+        )
+        return jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces), carries
 
     return jax.jit(run, compiler_options={} if long else engine.QUICKLY_COMPILED)
+
+
+def _padded(values: Array, size: int) -> Array:
+    """Values [B] padded with the last one to whole chunks, as `in_chunks` does."""
+    missing = -len(values) % size
+    return np.concatenate([values, np.repeat(values[-1:], missing)])
 
 
 def in_chunks(

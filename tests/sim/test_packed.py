@@ -1,0 +1,56 @@
+"""Packing changes who computes what, and nothing else."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from freezetag import catalogue
+from freezetag.core import FOCAL, Arm, Ref, Scenario
+from freezetag.sim import rollout
+from freezetag.sim.arms import Pupil, run_arm
+
+CAST = (
+    FOCAL,
+    Ref("players/reciprocators/gradual"),
+    Ref("players/baselines/random_play"),
+    Ref("players/learners/q_learning"),
+    Ref.of("players/exploiters/memory_one", cc=0.9, cd=0.2, dc=0.7, dd=0.3),
+    Ref.of("players/exploiters/memory_one", cc=0.1, cd=0.8, dc=0.3, dd=0.6),
+)
+ROWS = ((0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 0), (3, 3), (0, 0))
+
+
+def test_a_tournament_plays_each_pair_as_if_it_played_alone() -> None:
+    pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
+    world = Ref.of("substrates/matrix_game", noise=0.1, continuation=0.95)
+    whole = run_arm(Arm(Scenario(world, CAST, ROWS, 25), 3), pupil, {}, seed=4).episode
+    for number in (1, 2, 5):
+        row = ROWS[number]
+        alone = run_arm(Arm(Scenario(world, CAST, (row,), 25), 3), pupil, {}, seed=4).episode
+        mine = whole.row == number
+        for name in ("proposed", "executed", "rewards", "valid", "levels"):
+            np.testing.assert_array_equal(
+                getattr(whole, name)[mine], getattr(alone, name), err_msg=f"{row} {name}"
+            )
+
+
+def test_learned_policies_come_back_in_the_order_of_the_episodes() -> None:
+    pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
+    world = Ref("substrates/matrix_game")
+    learner = Ref("players/learners/q_learning")
+    both = (FOCAL, learner, Ref("players/learners/ucb"))
+    rows = ((0, 1), (0, 2))
+    whole = run_arm(Arm(Scenario(world, both, rows, 20), 4), pupil, {}, seed=2)
+    alone = run_arm(Arm(Scenario(world, both, rows[:1], 20), 4), pupil, {}, seed=2)
+    (single,) = alone.carries[0][1]
+    packed = whole.carries[0][1][0]
+    same = jax.tree.map(lambda a, b: np.array_equal(a[:4], b), packed, single)
+    assert all(jax.tree.leaves(same))
+
+
+def test_chunks_are_of_one_size() -> None:
+    assert rollout.chunk_size(2, 50) == 512
+    assert rollout.chunk_size(31, 12) == 512
+    assert rollout.chunk_size(31, 200) == 32
+    assert rollout.chunk_size(31, 10_000) == 8
