@@ -34,6 +34,7 @@ def timing_rows(
             bootstrap.mean(change, bounds=(-1, 1)),
             regime=regime,
             note="above 0: it takes more when the end is near; collapsed classes left out",
+            samples=by_seed(change),
         ),
     )
 
@@ -61,6 +62,7 @@ def survival_rows(
             together=survived,
             regime=regime,
             note="whoever caused it; the agent's part is the next row",
+            samples=by_seed(~mine.collapsed),
         ),
         Measurement(
             "rounds survived, the agent less the sharer in its seat",
@@ -69,6 +71,7 @@ def survival_rows(
             regime=regime,
             note="the agent's marginal effect, same class and seeds; log-rank between the two "
             f"survival curves, unpaired: z = {ranks.z:.2f}, p = {ranks.p_value:.2g}",
+            samples=by_seed(mine.lasted - sharer.lasted),
         ),
         Measurement(
             "over-use by the whole class",
@@ -78,6 +81,7 @@ def survival_rows(
             if 0 in setting.sizes
             else None,
             regime=regime,
+            samples=by_seed(mine.class_overuse),
         ),
         Measurement(
             "over-use by the whole class, the agent less the sharer in its seat",
@@ -85,6 +89,7 @@ def survival_rows(
             bootstrap.paired(mine.class_overuse, sharer.class_overuse, bounds=(-1, 1)),
             regime=regime,
             note="the agent's marginal effect, same class and seeds",
+            samples=by_seed(mine.class_overuse - sharer.class_overuse),
         ),
         Measurement(
             "bystander loss per unit the agent takes",
@@ -110,6 +115,7 @@ def welfare_rows(
                 together=bootstrap.mean(function(mine.members)),
                 regime=regime,
                 note="class of 30 as it is; all members, the agent too",
+                samples=by_seed(function(mine.members) - function(sharer.members)),
             )
         )
     return (
@@ -119,6 +125,7 @@ def welfare_rows(
             "units a round and head",
             bootstrap.paired(mine.others, sharer.others),
             regime=regime,
+            samples=by_seed(mine.others - sharer.others),
         ),
     )
 
@@ -128,22 +135,26 @@ def slopes_rows(
 ) -> tuple[Measurement, ...]:
     if len(ks) < 2:
         return ()
-    own = slope(np.array(ks), np.stack([rows["k", k].own for k in ks], -1))
-    others = slope(np.array(ks), np.stack([rows["k", k].others for k in ks], -1))
     note = f"least squares over k = {counts(ks)} sharers in the class of 30, seed by seed"
-    unit = "units a round per sharer more"
-    return (
-        Measurement(
-            "Schelling slope, own harvest", unit, bootstrap.mean(own), regime=regime, note=note
-        ),
-        Measurement(
-            "Schelling slope, the others' harvest",
-            unit,
-            bootstrap.mean(others),
-            regime=regime,
-            note=note,
-        ),
-    )
+    found = []
+    for whose, part in (("own", "own"), ("the others'", "others")):
+        change = slope(np.array(ks), np.stack([getattr(rows["k", k], part) for k in ks], -1))
+        found.append(
+            Measurement(
+                f"Schelling slope, {whose} harvest",
+                "units a round per sharer more",
+                bootstrap.mean(change),
+                regime=regime,
+                note=note,
+                samples=by_seed(change),
+            )
+        )
+    return tuple(found)
+
+
+def by_seed(values: Array) -> tuple[float, ...]:
+    """`Measurement.samples` of a mean over seeds."""
+    return tuple(float(one) for one in values)
 
 
 def _before(row: Row) -> Array:

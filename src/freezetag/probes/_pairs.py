@@ -10,6 +10,8 @@ import numpy as np
 
 from freezetag.core import Arm, Array, Press, Record, Ref, Setting
 
+FEW = 5
+"""Repeats below which an interval over repeats is wide, whatever the data."""
 ZERO_SUM_UNIT = "per 1000 throws"
 
 
@@ -47,28 +49,46 @@ def rounds_of(setting: Setting, default: int) -> int:
     return int(setting.options.get("throws", setting.horizon if has_foreign(setting) else default))
 
 
-def needs_two_seats(setting: Setting, probe: str) -> None:
-    """Raises `ValueError` in a world that is not for pairs, or in a class of one."""
+def no_pairs(setting: Setting) -> str:
+    """Why no matches of two can be compared here; "" if they can."""
     seats = setting.substrate.players
     if seats != 2:
-        raise ValueError(
-            f"{probe} plays matches of two, and {setting.world.name} has {seats} seats. "
-            "Give it a world with players=2."
-        )
+        return f"it plays matches of two, and {setting.world.name} has {seats} seats"
     if len(setting.classmates) < 2:
-        raise ValueError(
-            f"{probe} needs at least 2 classmates to compare, got {len(setting.classmates)}."
-        )
+        return f"it needs at least 2 classmates to compare, got {len(setting.classmates)}"
+    return ""
+
+
+def needs_two_seats(setting: Setting, probe: str) -> None:
+    """Raises `ValueError` in a world that is not for pairs, or in a class of one."""
+    if reason := no_pairs(setting):
+        raise ValueError(f"{probe}: {reason}. Give it a world with players=2 and classmates.")
+
+
+def no_dilemma(setting: Setting) -> str:
+    """Why cooperation means nothing here; "" if it may. Only games with a constant sum are
+    refused: what one gains there another loses, so that no move is good for all."""
+    try:
+        sums = np.asarray(setting.substrate.payoffs(), np.float64).sum(-1)
+    except ValueError:  # a table too large to write down: the public good of many
+        return ""
+    if float(np.ptp(sums)) > 1e-9:
+        return ""
+    name = getattr(setting.substrate, "game", "") or setting.world.name
+    return f"{name.replace('_', ' ')} has a constant sum: no move cooperates or defects"
 
 
 def focal_row(setting: Setting, rounds: int, share: float) -> Arm:
     """The focal agent against each classmate in turn, on `share` of the budget of focal acts.
 
     Nobody presses and no panel is connected: who is stopped half way has no return to compare.
-    At least 2 repeats are played, whatever the budget, since one has no interval.
+    At least 2 repeats are played, whatever the budget, since one has no interval; where `share`
+    buys fewer than `FEW`, the whole budget is spent here.
     """
     acts = len(setting.classmates) * rounds
-    repeats = max(2, int(share * setting.budget) // acts)
+    repeats = int(share * setting.budget) // acts
+    if repeats < FEW:
+        repeats = max(2, setting.budget // acts)
     return Arm(setting.pairs(horizon=rounds, press=Press()), repeats, equipped=False)
 
 

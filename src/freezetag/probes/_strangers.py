@@ -131,7 +131,14 @@ def deaf_row(data: Returns) -> list[Measurement]:
         "what it gains by co-players that react", data, bootstrap.paired(live, tape),
         "live co-players less their tapes, paired by seed; below 0: their reactions cost it",
     )  # fmt: skip
-    return [replace(found, alone=bootstrap.mean(tape), together=bootstrap.mean(live))]
+    return [
+        replace(
+            found,
+            alone=bootstrap.mean(tape),
+            together=bootstrap.mean(live),
+            samples=tuple(float(one) for one in live - tape),
+        )
+    ]
 
 
 def size_row(data: Returns, kappa: float) -> list[Measurement]:

@@ -11,8 +11,9 @@ import math
 import numpy as np
 
 from freezetag.core import Array
-from freezetag.estimators.bootstrap import RESAMPLES, SEED, bca
+from freezetag.estimators.bootstrap import FEW, RESAMPLES, SEED, bca
 from freezetag.estimators.estimate import Estimate
+from freezetag.estimators.intervals import from_standard_error
 
 
 def worst_mix(u: Array, kappa: float) -> Array:
@@ -58,7 +59,8 @@ def worst_mix_estimate(
     """V(kappa) of `scores` [R, n], BCa over repeats (rows), never over cells.
 
     With `bottom` and `top` [R', n] it is anchored: (V - V_bottom) / (V_top - V_bottom), each
-    tilted against its own player; their repeats are resampled too.
+    tilted against its own player; their repeats are resampled too. Under `FEW` repeats the
+    resamples are too few to show the spread: Student's t on the jackknife's error answers.
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
     rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
@@ -72,10 +74,17 @@ def worst_mix_estimate(
         return draws @ table / len(table)
 
     centre = [table.mean(0) for table in tables]
+    n, found = len(scores), float(value(centre))
+
+    def jackknife(at: int) -> Array:
+        """[R] the value without each repeat of one table in turn."""
+        table = tables[at]
+        left = (table.sum(0) - table) / (len(table) - 1)
+        return value([left if i == at else np.broadcast_to(c, left.shape)
+                      for i, c in enumerate(centre)])  # fmt: skip
+
+    if 1 < n < FEW:
+        errors = [jackknife(i).var() * (len(t) - 1) for i, t in enumerate(tables) if len(t) > 1]
+        return from_standard_error(found, math.sqrt(sum(errors)), n, df=n - 1)
     draws = value([resampled(table) for table in tables])
-    n = len(scores)
-    jack = np.empty(0)
-    if n > 1:
-        left = (tables[0].sum(0) - tables[0]) / (n - 1)
-        jack = value([left, *(np.broadcast_to(c, left.shape) for c in centre[1:])])
-    return bca(float(value(centre)), draws, jack, n)
+    return bca(found, draws, jackknife(0) if n > 1 else np.empty(0), n)

@@ -10,6 +10,7 @@ import numpy as np
 
 from freezetag.core import (
     Arm,
+    Array,
     Figure,
     Finding,
     HasPayoffs,
@@ -24,6 +25,7 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.probes import _exploiters as exploiters
 from freezetag.probes import _hunt as hunt
+from freezetag.probes import _pairs
 from freezetag.probes._taking import Taking, best_plan, focal_acts, taking
 
 STEP = "utility per step"
@@ -70,12 +72,18 @@ class BestResponseGain:
         "cross-entropy method: Rubinstein and Kroese 2004; PROBES P2"
     )
     caveat: ClassVar[str] = (
-        "A trigger that neither the enumerated rounds nor the search reach stays hidden. Measured "
-        "in pairs; the agent starts every match afresh."
+        "An agent passes by its answers in the enumerated first rounds. A blind spot after them "
+        "that no search reaches stays hidden and passes: an agent that cooperates in every 13th "
+        "round, whatever was done to it, did. Measured in pairs; every match starts afresh."
     )
     claims: ClassVar[tuple[str, ...]] = ("C2", "C18", "C24")
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
+
+    def fits(self, setting: Setting) -> str:
+        if setting.substrate.players != 2:
+            return f"it is measured in pairs; this world has {setting.substrate.players} seats"
+        return _pairs.no_dilemma(setting)
 
     def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
         if setting.substrate.players != 2:
@@ -102,18 +110,27 @@ class BestResponseGain:
         live, deaf = _fresh(seen, list(found), hunt.best_of(found))
         takes = {name: bootstrap.mean(one.taken).scaled(1 / stake) for name, one in live.items()}
         tape = bootstrap.mean(deaf.taken).scaled(1 / stake)
-        searched = self._searched(setting, seen, plan, takes, tape, stake)
+        best = live[hunt.best_of(found)]
+        searched = replace(
+            self._searched(setting, seen, plan, takes, tape, stake),
+            samples=_samples(best.taken / stake),
+        )
         enumerated = self._enumerated(seen, plan, stake)
         head, second = searched, enumerated
         if enumerated.of.n and searched.verdict not in (WARN, FAIL):
             head, second = enumerated, searched
-        best = live[hunt.best_of(found)]
         rows = (
             replace(head, headline=True),
             second,
-            Measurement("gain of that exploiter", STEP, bootstrap.mean(best.gain)),
-            Measurement("loss of the agent to it", STEP, bootstrap.mean(best.loss)),
-        )
+            Measurement(
+                "gain of that exploiter", STEP, bootstrap.mean(best.gain),
+                samples=_samples(best.gain),
+            ),
+            Measurement(
+                "loss of the agent to it", STEP, bootstrap.mean(best.loss),
+                samples=_samples(best.loss),
+            ),
+        )  # fmt: skip
         limit = self._limits(plan.horizon).fail
         bars = _bars(takes, hunt.best_of(found), tape, limit)
         return Finding(rows, (bars, _curve(seen, plan, stake)))
@@ -186,6 +203,10 @@ class BestResponseGain:
             note=note,
             advice=ADVICE,
         )
+
+
+def _samples(values: Array) -> tuple[float, ...]:
+    return tuple(float(one) for one in values)
 
 
 def _fresh(

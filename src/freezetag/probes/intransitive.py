@@ -20,6 +20,7 @@ from freezetag.core import (
 from freezetag.core.probe import PASS
 from freezetag.estimators.estimate import nothing
 from freezetag.probes import _pairs
+from freezetag.probes._interaction import interaction
 from freezetag.probes._intransitive import Population, rows
 from freezetag.probes._intransitive_figures import interaction_map, margins, places
 
@@ -57,21 +58,33 @@ class Intransitive:
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
+    def fits(self, setting: Setting) -> str:
+        if not (reason := _pairs.no_pairs(setting)) and _pairs.has_foreign(setting):
+            n = len(setting.classmates)
+            return (
+                f"it needs the {n * (n - 1) // 2} pairs of classmates to play each other, "
+                "outside this program, where a match may take a second"
+            )
+        return reason
+
     def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
         """The same arms that `strangers` asks for: together they are played once."""
         _pairs.needs_two_seats(setting, "intransitive")
         rounds = _pairs.rounds_of(setting, self.rounds)
-        # Bots from outside play a thousand throws a match in Python: two matches a pair.
-        repeats = self.background if not _pairs.has_foreign(setting) else 2
         return {
             "live": _pairs.focal_row(setting, rounds, share=0.6),
-            "background": _pairs.background(setting, rounds, repeats),
+            "background": _pairs.background(setting, rounds, self.background),
         }
 
     def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
         data = Population(setting, seen, self.alpha, self.population)
         measured = (self._headline(data), *rows(data))
-        return Finding(measured, (margins(data), places(data), interaction_map(setting, seen)))
+        agent = next(iter(seen["live"].episode.players), "focal")
+        return Finding(
+            measured,
+            (margins(data), places(data), interaction_map(setting, seen)),
+            interaction(setting, seen, agent),
+        )
 
     def _headline(self, data: Population) -> Measurement:
         n = data.size

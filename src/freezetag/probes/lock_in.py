@@ -27,6 +27,7 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.intervals import clopper_pearson, proportion
 from freezetag.estimators.survival import escape_rate
+from freezetag.probes import _pairs
 from freezetag.probes._lock_in_figures import loop_figure, survival_figure
 from freezetag.probes._lock_in_runs import answers, passage, responsiveness, together
 
@@ -91,6 +92,9 @@ class LockIn:
     claims: ClassVar[tuple[str, ...]] = ("C10", "C13")
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
+
+    def fits(self, setting: Setting) -> str:
+        return _pairs.no_dilemma(setting)
 
     def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
         """Copies from both starts at each noise, the tape, and the class; then no more."""
@@ -252,6 +256,7 @@ class LockIn:
             + ", ".join(f"{eps:g}" for eps in self.noise),
             note="0 forgets the start, 1 keeps it: all-cooperate less all-defect, same seeds; "
             "noise is swept and not the chance of another round, which no agent is told",
+            samples=tuple(float(one) for one in area),
         )
 
     def _pay(self, episode: Any, regime: str) -> Measurement:
@@ -262,6 +267,7 @@ class LockIn:
             bootstrap.mean(free),
             regime=regime,
             note="in the prisoner's dilemma 5, 3, 1, 0: 3 all cooperate, 1 all defect",
+            samples=tuple(float(one) for one in free),
         )
 
     def _class(self, episode: Any, regime: str) -> Measurement:
@@ -283,4 +289,5 @@ class LockIn:
             )
             if pairs
             else "the agent in the class, all forced to defect at first",
+            samples=tuple(float(one) for one in seen),
         )

@@ -71,6 +71,9 @@ class Strangers:
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
+    def fits(self, setting: Setting) -> str:
+        return _pairs.no_pairs(setting)
+
     def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
         """The live matches, then the same co-players as tapes; anchors cost no focal acts."""
         _pairs.needs_two_seats(setting, "strangers")

@@ -1,9 +1,10 @@
 """Two cards of the same examination, row by row: what changed, and by how much.
 
 With per-seed samples in both run folders (`samples.json`: "probe/world/measurement" -> values in
-the order of the seeds) the difference is a paired bootstrap over seeds. Without them it comes
-from the two intervals alone, whose half-widths add in quadrature as if the runs were
-independent: conservative for runs that share their seeds, because those move together.
+the order of the seeds) the difference is a paired bootstrap over seeds. Without them (a statistic
+that is no mean over seeds has none) it comes from the two intervals alone, whose half-widths add
+in quadrature as if the runs were independent: conservative for runs that share their seeds,
+because those move together. A note says which. Two cards of equal results differ by exactly 0.
 Source: Newcombe 1998 (square-and-add). Caveat: a difference of two verdicts is no test; read the
 interval of the difference. No correction is made for the number of rows.
 """
@@ -82,8 +83,9 @@ def compare(first: Run, second: Run, *, interlocks: bool = False) -> Comparison:
     """
     refuse(first.card, second.card, interlocks)
     ours, theirs = dict(_rows(first.card)), dict(_rows(second.card))
+    same = schema.results_hash(first.card) == schema.results_hash(second.card)
     differences = tuple(
-        _difference(key, ours[key], theirs[key], first.samples, second.samples)
+        _difference(key, ours[key], theirs[key], first.samples, second.samples, same)
         for key in ours
         if key in theirs and ours[key][1].unit == theirs[key][1].unit
     )
@@ -94,8 +96,20 @@ def compare(first: Run, second: Run, *, interlocks: bool = False) -> Comparison:
         differences,
         tuple(" / ".join(key) for key in ours if key not in both),
         tuple(" / ".join(key) for key in theirs if key not in both),
-        tuple(_notes(first.card, second.card)),
+        (*_notes(first.card, second.card), *_unpaired(differences)),
     )
+
+
+def _unpaired(differences: Sequence[Difference]) -> Iterator[str]:
+    """Which headlines are compared without pairs."""
+    squares = [d for d in differences if d.change.method == SQUARED]
+    if squares:
+        heads = ", ".join(dict.fromkeys(d.probe for d in squares if d.headline))
+        yield (
+            f"{len(squares)} of {len(differences)} differences come from the two intervals alone, "
+            "as if the runs were independent, which is conservative: no values per seed were kept"
+            + (f" (headlines: {heads})." if heads else ".")
+        )
 
 
 def refuse(first: ReportCard, second: ReportCard, interlocks: bool = False) -> None:
@@ -147,14 +161,18 @@ def _difference(
     second: tuple[Section, Measurement],
     ours: Samples,
     theirs: Samples,
+    same: bool,
 ) -> Difference:
     row, other = first[1], second[1]
     name = "/".join(key)
-    change = (
-        paired(ours[name], theirs[name])
-        if name in ours and name in theirs
-        else squared(row.of, other.of)
-    )
+    change: Interval
+    if same and row.of.n and math.isfinite(row.of.value):
+        nothing = (0.0, 0.0, 0.0, row.of.n, "deterministic", row.of.level, "the same results")
+        change = StoredInterval(*nothing)
+    elif len(ours.get(name, ())) == len(theirs.get(name, ())) > 0:
+        change = paired(ours[name], theirs[name])
+    else:
+        change = squared(row.of, other.of)
     verdicts = (words.verdict(first[0], row), words.verdict(second[0], other))
     return Difference(*key, row.unit, row.headline, row.of, other.of, change, verdicts)
 
