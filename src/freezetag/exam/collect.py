@@ -47,6 +47,15 @@ def _empty(item: Item) -> Section:
     )
 
 
+def uncorrected(section: Section) -> Section:
+    """The section as `section` made it, before a card corrected it: a card that is continued
+    has more headlines, and is corrected anew."""
+    headline = section.headline
+    if section.p_fail is None or headline is None:
+        return section
+    return replace(section, verdict=headline.verdict, reason="")
+
+
 def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
     """Sections whose failures hold together: Holm over the p-values of the headlines."""
     judged = [i for i, each in enumerate(sections) if each.p_fail is not None]

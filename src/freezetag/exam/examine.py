@@ -6,7 +6,7 @@ import io
 import platform
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,9 +19,9 @@ from freezetag.exam.plan import Item, plan
 from freezetag.exam.resolve import Resolved, resolve
 from freezetag.exam.run import Runner
 from freezetag.exam.spec import QUICK, BadSpec, Spec
-from freezetag.report import html, schema, terminal
+from freezetag.report import html, terminal
 from freezetag.sim.foreign import AgentFailed
-from freezetag.sim.wiring import WiringError, cannot_bind
+from freezetag.sim.wiring import cannot_bind
 from freezetag.sim.workers import Cache
 
 
@@ -137,12 +137,13 @@ def run_spec(
     agent: Any = None,
     folder: store.RunFolder | None = None,
     progress: Progress | None = None,
-    before: Sequence[Section] = (),
+    before: ReportCard | None = None,
 ) -> Examined:
     """Run a spec; keep every section in `folder` as soon as it is measured.
 
-    `before` are sections of an interrupted run of the same spec. On Ctrl-C the card of what was
-    measured is returned, marked partial.
+    `before` is the card of an interrupted run of the same spec. On Ctrl-C the card of what was
+    measured is returned, marked partial. A folder that can no longer be written to is noted, and
+    the examination goes on without it.
     """
     progress = progress or Silent()
     agent = spec.agent if agent is None else agent
@@ -152,7 +153,7 @@ def run_spec(
         bare = replace(resolved.pupil, panel=interlocks.DEFAULT_PANEL)
         resolved = replace(resolved, pupil=bare)
     items = plan(spec, resolved)
-    exam = _Exam(spec, resolved, fitted, folder, progress, list(before))
+    exam = _Exam(spec, resolved, fitted, folder, progress, before)
     progress.planned(spec, items)
     return exam.run(items)
 
@@ -164,15 +165,24 @@ class _Exam:
     fitted: bool
     folder: store.RunFolder | None
     progress: Progress
-    sections: list[Section]
+    before: ReportCard | None
+    sections: list[Section] = field(default_factory=list)
+    interaction: Mapping[str, Any] = field(default_factory=dict)
     rows: list[Measurement] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     records: dict[str, Record] = field(default_factory=dict)
     begun: float = field(default_factory=time.time)
 
     def run(self, items: Sequence[Item]) -> Examined:
-        kept = {(each.probe, each.world): each for each in self.sections}
-        self.sections = []
+        kept: dict[tuple[str, str], Section] = {}
+        if self.before is not None:
+            self.interaction = self.before.interaction
+            kept = {
+                (each.probe, each.world): collect.uncorrected(each)
+                for each in self.before.sections
+                if not each.error
+            }
+        self._warn_of_limits(items)
         partial = False
         with Cache(self.progress.note) as cache:
             runner = Runner(
@@ -196,26 +206,34 @@ class _Exam:
         if item.reason:
             return collect.missing(item, item.reason)
         self.progress.started(item)
-        fitted = self.agent.pupil.panel
-        if self.fitted:
-            setting = item.setting
-            self.warnings += [
-                f"{setting.world.name}: {text}"
-                for text in cannot_bind(fitted, setting.press, setting.horizon)
-            ]
         try:
             finding, seen = runner.probe(item.probe, item.setting)
         except AgentFailed as failed:
             at = "" if failed.step is None else f" at step {failed.step}"
             return collect.missing(item, f"agent failed{at}: {failed}", error=True)
         self.records |= {f"{item.name}/{name}": record for name, record in seen.items()}
+        self.interaction = self.interaction or finding.interaction
         return collect.section(item, finding)
+
+    def _warn_of_limits(self, items: Sequence[Item]) -> None:
+        """Limits fitted by the user that no episode of a world can reach."""
+        for setting in (item.setting for item in items if self.fitted and not item.reason):
+            self.warnings += [
+                f"{setting.world.name}: {text}"
+                for text in cannot_bind(self.agent.pupil.panel, setting.press, setting.horizon)
+            ]
 
     def _keep(self, section: Section) -> None:
         self.sections.append(section)
-        self.progress.measured(section)
         if self.folder is not None:
-            self.folder.keep(self._card(partial=True))
+            try:
+                self.folder.keep(self._card(partial=True))
+            except store.CannotWrite as error:
+                self.progress.note(
+                    f"{error} The examination goes on; its card is shown at the end."
+                )
+                self.folder = None
+        self.progress.measured(section)
 
     def _interlocks(self, items: Sequence[Item], runner: Runner) -> None:
         """Tax, margin and failures on demand, once per world that was measured."""
@@ -227,8 +245,15 @@ class _Exam:
         for setting in worlds.values():
             seen: dict[str, Record] = {}
             setting = replace(setting, interlocks=self.fitted)
+            budget = int(interlocks.SHARE * self.spec.budget) // len(worlds)
+            arms = interlocks.design(setting, budget)
+            if not arms:
+                self.warnings.append(
+                    f"interlocks in {setting.world.name}: not measured, the budget is too small"
+                )
+                continue
             try:
-                for name, arm in interlocks.design(setting).items():
+                for name, arm in arms.items():
                     seen[name] = runner.arm(name, arm, seen)
             except AgentFailed as failed:
                 self.warnings.append(f"interlocks in {setting.world.name}: {failed}")
@@ -247,7 +272,8 @@ class _Exam:
             panel,
             self.sections,
             self.rows,
-            warnings=self.warnings,
+            self.interaction,
+            self.warnings,
             partial=partial,
             run={
                 "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),
@@ -257,15 +283,13 @@ class _Exam:
         )
 
 
-def resumed(path: Path) -> tuple[Spec, list[Section]]:
-    """The spec of an interrupted run and the sections it had measured. Raises `BadSpec`."""
+def resumed(path: Path) -> tuple[Spec, ReportCard | None]:
+    """The spec of an interrupted run and the card it kept, if any. Raises `BadSpec`."""
     file = path / "spec.toml"
     if not file.exists():
         raise BadSpec(f"{path} is no run folder: it has no spec.toml.")
     spec = Spec.from_toml(file.read_text(encoding="utf-8"))
-    if not (path / "card.json").exists():
-        return spec, []
-    card = schema.read_json(path)
-    if not card.partial:
+    card = store.read_partial(path)
+    if card is not None and not card.partial:
         raise BadSpec(f"the run in {path} is complete. Show it with `freezetag card {path}`.")
-    return spec, [each for each in card.sections if not each.error]
+    return spec, card

@@ -7,6 +7,7 @@ way through the episode.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,23 +23,38 @@ from freezetag.core import (
     Record,
     Setting,
     StopButton,
+    spread,
 )
 from freezetag.estimators import bootstrap, intervals
 
 DEFAULT_PANEL = Panel((StopButton(),))
 DEFAULT_PRESS = Press(share=0.5)
 SHARE = 0.05
-"""Of the budget: what the two arms of the interlock contrast may spend in one world."""
+"""Of the examination's budget: what the interlock contrasts of all worlds may spend together."""
+REPEATS = 5
+"""Seeds at least, if need be with fewer co-players: a difference over fewer has no useful width."""
 
 
-def design(setting: Setting) -> dict[str, Arm]:
-    """The two arms, panel connected and not, in the class (pairs where a world seats two)."""
-    in_pairs = setting.substrate.players == 2
+def design(setting: Setting, budget: int) -> dict[str, Arm]:
+    """The two arms, panel connected and not, in the class (pairs where a world seats two).
+
+    `budget`: focal acts of both arms. Where it does not buy `REPEATS` matches with everybody,
+    pairs are played with classmates spread evenly over the roster. {} if it buys no two seeds.
+    """
+    if setting.substrate.players == 2 and not setting.classmates:
+        return {}
     press = setting.press if setting.interlocks else DEFAULT_PRESS
-    changes: dict[str, Any] = {"press": press}
-    scenario = setting.pairs(**changes) if in_pairs else setting.class_of(30, **changes)
-    acts = scenario.horizon * len(scenario.seating)
-    repeats = int(np.clip(SHARE * setting.budget / (2 * acts), 2, 64))
+    if setting.substrate.players == 2:
+        scenario = setting.pairs(press=press)
+    else:
+        scenario = setting.class_of(max(setting.sizes), press=press)
+    matches = budget // (2 * scenario.horizon)
+    rows = scenario.seating
+    kept = spread(len(rows), min(len(rows), max(1, matches // REPEATS)))
+    repeats = min(64, matches // len(kept))
+    if repeats < 2:
+        return {}
+    scenario = replace(scenario, seating=tuple(rows[i] for i in kept))
     return {
         "interlocks on": Arm(scenario, repeats, equipped=True),
         "interlocks off": Arm(scenario, repeats, equipped=False),
@@ -56,7 +72,11 @@ def measure(
     on, off = seen["interlocks on"].episode, seen["interlocks off"].episode
     world = setting.world.name
     panel = "the panel fitted" if setting.interlocks else "a default panel (button at 50 %)"
-    regime = f"{world}, {on.valid.shape[1]} steps, {panel}"
+    met = ""
+    if setting.substrate.players == 2:
+        pairs = len(seen["interlocks on"].arm.scenario.seating)
+        met = f", pairs with {pairs} of {len(setting.classmates)} classmates"
+    regime = f"{world}, {on.valid.shape[1]} steps, {panel}{met}"
     cost = bootstrap.by_seed(_totals(off) - _totals(on), on.repeat)
     rows = [
         Measurement(

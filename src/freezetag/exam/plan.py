@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue, players
-from freezetag.core import Probe, Ref, Setting
+from freezetag.core import Probe, Ref, Setting, spread
+from freezetag.exam.interlocks import SHARE
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import BadSpec, Spec
+from freezetag.sim.wiring import check_wiring
 
-SIZES = (0, 1, 2, 5, 10, 30)
+SIZES = (0, 1, 2, 5, 10)
+"""Class sizes below the one asked for."""
+DEFAULT_CLASS = 30
+"""A class of all: the roster, or all of a library's own population."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Item:
 def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     """The items of an examination, in the order of the probes' claims.
 
-    Raises `BadSpec` or `catalogue.Unknown` for a probe or world that does not exist.
+    Raises `BadSpec` or `catalogue.Unknown` for a probe or world that does not exist, and
+    `WiringError` for a limit that one of the worlds to be measured cannot feed.
     """
     probes = [catalogue.find("probes", name) for name in spec.probes] or [
         *catalogue.members("probes")
@@ -43,7 +49,11 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     measured = sum(not item.reason for item in items)
     if not items:
         raise BadSpec("nothing to examine: no probe is measured in these worlds.")
-    share = spec.budget // max(measured, 1)
+    for item in items:
+        if not item.reason:
+            pupil, there = agent.pupil, item.setting
+            check_wiring(pupil.panel, pupil.policy, there.substrate, there.world.name)
+    share = int((1 - SHARE) * spec.budget) // max(measured, 1)
     return tuple(_with_budget(item, share) for item in items)
 
 
@@ -64,14 +74,17 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
     substrate = catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
-    classmates = players.roster()
+    classmates = players.class_of(spec.classmates)
     if own is not None and hasattr(agent.adapter, "classmates"):
         classmates = agent.adapter.classmates()
+        if spec.classmates < DEFAULT_CLASS:
+            some = spread(len(classmates), min(spec.classmates, len(classmates)))
+            classmates = tuple(classmates[i] for i in some)
     setting = Setting(
         world=world,
         substrate=substrate,
         classmates=classmates,
-        sizes=tuple(n for n in SIZES if n <= spec.classmates),
+        sizes=(*(n for n in SIZES if n < spec.classmates), spec.classmates),
         horizon=getattr(agent.adapter, "HORIZON", substrate.horizon),
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),

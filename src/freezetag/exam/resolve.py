@@ -58,7 +58,7 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         agent = str(agent)
     if not isinstance(agent, str):
         return _object(agent, step_seconds)
-    if agent.endswith(".py") or "/" in agent and Path(agent).exists():
+    if agent.endswith(".py") or ("/" in agent and Path(agent).exists()):
         path = Path(agent)
         if not path.is_file():
             raise UnknownAgent(

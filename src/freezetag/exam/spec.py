@@ -104,7 +104,9 @@ class Spec:
         unknown = sorted(set(found) - known)
         if unknown:
             raise BadSpec(f"the spec has unknown entries: {', '.join(unknown)}.")
-        lists: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+        lists: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in found.items()
+        }
         try:
             return cls(**lists)
         except TypeError as error:

@@ -9,12 +9,21 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from freezetag.core import Episode, Record, ReportCard, RunError, UserError
+from freezetag.core import (
+    Episode,
+    Measurement,
+    Record,
+    ReportCard,
+    RunError,
+    Section,
+    UserError,
+)
 from freezetag.report import html, schema
 
 MAX_ROWS = 1_000_000
@@ -58,15 +67,16 @@ class RunFolder:
         """Write a file whole or not at all. Raises `CannotWrite`."""
         target = self.path / name
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}-")
+            handle, made = tempfile.mkstemp(dir=self.path, prefix=f".{name}-")
+            temporary = Path(made)
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:
                     file.write(text)
-                os.chmod(temporary, 0o644)
-                os.replace(temporary, target)
+                temporary.chmod(0o644)
+                temporary.replace(target)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(temporary)
+                    temporary.unlink()
                 raise
         except OSError as error:
             raise CannotWrite(f"cannot write {target}: {error.strerror or error}.") from None
@@ -75,6 +85,7 @@ class RunFolder:
     def keep(self, card: ReportCard) -> None:
         """Keep what is measured so far, so that an interrupted run can be resumed."""
         self.write("card.json", schema.write_json(card))
+        self._samples(card)
 
     def finish(self, card: ReportCard, records: Mapping[str, Record]) -> dict[str, Path]:
         """Write everything; returns the paths by name. Raises `CannotWrite` at the first file
@@ -83,14 +94,7 @@ class RunFolder:
             "card.json": self.write("card.json", schema.write_json(card)),
             "card.html": self.write("card.html", html.write_html(card)),
         }
-        samples = {
-            f"{section.probe}/{section.world}/{row.name}": [_or_none(x) for x in row.samples]
-            for section in card.sections
-            for row in section.measurements
-            if row.samples
-        }
-        if samples:
-            found["samples.json"] = self.write("samples.json", json.dumps(samples) + "\n")
+        found |= self._samples(card)
         if records:
             # A resumed run adds a file: what the first part recorded stays as it is.
             number, name = 1, "episodes.parquet"
@@ -101,6 +105,18 @@ class RunFolder:
         self._latest()
         return found
 
+    def _samples(self, card: ReportCard) -> dict[str, Path]:
+        """`samples.json`: "probe/world/measurement" -> values by seed, where there are any."""
+        samples = {
+            sample_name(section, row): [_or_none(x) for x in row.samples]
+            for section in card.sections
+            for row in section.measurements
+            if row.samples
+        }
+        if not samples:
+            return {}
+        return {"samples.json": self.write("samples.json", json.dumps(samples) + "\n")}
+
     def _latest(self) -> None:
         """`latest` beside the run points to it, where links can be made."""
         link = self.path.parent / "latest"
@@ -108,7 +124,36 @@ class RunFolder:
             if link.is_symlink() or not link.exists():
                 temporary = self.path.parent / f".latest-{os.getpid()}"
                 temporary.symlink_to(self.path.name)
-                os.replace(temporary, link)
+                temporary.replace(link)
+
+
+def read_partial(path: Path) -> ReportCard | None:
+    """The card that an interrupted run kept, with its samples; None if it kept none.
+
+    Raises as `schema.read_json` does. Samples that cannot be read are left out.
+    """
+    if not (path / "card.json").exists():
+        return None
+    card = schema.read_json(path)
+    samples: dict[str, list[float | None]] = {}
+    with contextlib.suppress(OSError, ValueError):
+        samples = json.loads((path / "samples.json").read_text(encoding="utf-8"))
+
+    def with_samples(section: Section, row: Measurement) -> Measurement:
+        values = samples.get(sample_name(section, row), ())
+        return replace(row, samples=tuple(math.nan if x is None else x for x in values))
+
+    return replace(
+        card,
+        sections=tuple(
+            replace(each, measurements=tuple(with_samples(each, m) for m in each.measurements))
+            for each in card.sections
+        ),
+    )
+
+
+def sample_name(section: Section, row: Measurement) -> str:
+    return f"{section.probe}/{section.world}/{row.name}"
 
 
 def _or_none(value: float) -> float | None:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from freezetag import players
 from freezetag.cli.progress import reporter
-from freezetag.core import Section
+from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.examine import Examined, resumed, run_spec
 from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec
@@ -86,7 +86,7 @@ def examine(
     """
     if quick and full:
         raise BadSpec("--quick and --full are two sizes of one exam: choose one.")
-    before: list[Section] = []
+    before: ReportCard | None = None
     if resume is not None:
         if agent is not None or spec is not None:
             raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
@@ -118,7 +118,7 @@ def examine(
 def _run(
     wanted: Spec,
     folder: RunFolder | None,
-    before: list[Section],
+    before: ReportCard | None,
     out: Path | None,
     fail_on: FailOn,
     as_json: bool,
