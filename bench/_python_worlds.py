@@ -22,6 +22,10 @@ class World(ParallelEnv):
 
     metadata: dict[str, Any] = {"name": "world"}  # noqa: RUF012 - PettingZoo's way
 
+    blind = False
+    """Agents see the world's own fields only, not each other: what a world without a driver does.
+    Set by `play_blind`, for then nobody looks."""
+
     def __init__(self, players: int, horizon: int, actions: int) -> None:
         self.possible_agents = [f"player_{i}" for i in range(players)]
         self.horizon, self.actions = horizon, actions
@@ -50,6 +54,9 @@ class World(ParallelEnv):
 
     def look(self, levels: np.ndarray, rewards: np.ndarray) -> dict[str, Any]:
         """Each agent sees the others' levels and rewards; its own places are 0."""
+        if self.blind:
+            world = {"scale": self.scale(), "stock": self.stock, "step": self.t}
+            return dict.fromkeys(self.agents, world)
         seen, paid = np.where(self.others, levels, 0.0), np.where(self.others, rewards, 0.0)
         scale, stock = self.scale(), self.stock
         return {
@@ -66,9 +73,7 @@ class World(ParallelEnv):
     def step(self, actions: dict[str, int]) -> Step:
         agents = self.agents
         moves = np.array([actions[agent] for agent in agents])
-        selfish, prosocial = self.scale()
-        span = prosocial - selfish
-        levels = np.clip((moves - selfish) / span, 0, 1) if span else np.ones(len(moves))
+        levels = None if self.blind else self.levels(moves)
         rewards, over = self.play(moves)
         self.t += 1
         seen = self.look(levels, rewards)
@@ -78,6 +83,11 @@ class World(ParallelEnv):
         if over or late:
             self.agents = []
         return seen, paid, ended, cut, {agent: {} for agent in agents}
+
+    def levels(self, moves: np.ndarray) -> np.ndarray:
+        selfish, prosocial = self.scale()
+        span = prosocial - selfish
+        return np.clip((moves - selfish) / span, 0, 1) if span else np.ones(len(moves))
 
     stock: float = 0
 
@@ -165,9 +175,12 @@ def play(env: World, players: list[Any]) -> list[list[float]]:
 
 def play_blind(env: World) -> int:
     """The same loop without players: everybody acts at level 1. Steps that took place."""
-    env.reset(seed=0)
-    steps = 0
-    while env.agents:
-        env.step(dict.fromkeys(env.agents, env.scale()[1]))
-        steps += 1
+    env.blind, steps = True, 0
+    try:
+        env.reset(seed=0)
+        while env.agents:
+            env.step(dict.fromkeys(env.agents, env.scale()[1]))
+            steps += 1
+    finally:
+        env.blind = False
     return steps
