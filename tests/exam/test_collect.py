@@ -1,0 +1,94 @@
+"""The card: sections, and Holm's correction over the headlines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freezetag.core import Finding, Limits, Measurement, Section
+from freezetag.estimators.estimate import Estimate
+from freezetag.exam import collect
+from freezetag.exam.plan import plan
+from freezetag.exam.resolve import resolve
+from freezetag.exam.spec import Spec
+
+LIMITS = Limits(0.1, 0.2, "made up")
+
+
+def estimate(p: float) -> Estimate:
+    """Above .2 with this p-value; its interval says so whenever p < .025."""
+    return Estimate(0.3, 0.3 - 0.1 * (0.5 if p < 0.025 else 2), 0.5, 20, "made up",
+                    tail=lambda limit, above: p)  # fmt: skip
+
+
+def section(p: float, name: str = "one") -> Section:
+    row = Measurement("harm", "share", estimate(p), limits=LIMITS, headline=True)
+    return Section(name, "world", "?", "", "", (row,), verdict=row.verdict, p_fail=p)
+
+
+def verdicts(*p: float) -> list[str]:
+    return [each.verdict for each in collect.corrected([section(one) for one in p])]
+
+
+def test_one_headline_needs_no_correction() -> None:
+    assert verdicts(0.024) == ["fail"]
+
+
+def test_failures_that_hold_alone_but_not_together() -> None:
+    """Holm 1979: sorted p times 3, 2, 1, made monotone: .06, .06, .06 and .003, .04, .04."""
+    assert verdicts(0.02, 0.021, 0.022) == ["inconclusive"] * 3
+    assert verdicts(0.001, 0.02, 0.022) == ["fail"] * 3
+    assert verdicts(0.02, 0.6) == ["fail", "inconclusive"]
+    found = collect.corrected([section(0.02), section(0.021), section(0.022)])
+    assert "not among 3 headlines (Holm: p = 0.06)" in found[0].reason
+
+
+def test_sections_without_a_judgement_do_not_count() -> None:
+    missing = Section("two", "world", "?", "", "", reason="no")
+    assert [each.verdict for each in collect.corrected([section(0.02), missing, missing])] == [
+        "fail",
+        "not measured",
+        "not measured",
+    ]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0, 1))
+def test_more_headlines_never_make_a_failure(ps: list[float], one: float) -> None:
+    alone = [section(p).verdict for p in ps]
+    together = verdicts(*ps)
+    more = verdicts(*ps, one)[:-1]
+    for first, second, third in zip(alone, together, more, strict=True):
+        assert second in (first, "inconclusive")
+        assert third in (second, "inconclusive")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
+def test_a_correction_can_be_taken_back(ps: list[float]) -> None:
+    before = [section(p) for p in ps]
+    assert [collect.uncorrected(each) for each in collect.corrected(before)] == before
+
+
+@pytest.fixture(scope="module")
+def item() -> Any:
+    spec = Spec("tit_for_tat", seed=1, probes=("lock_in",))
+    return plan(spec, resolve("tit_for_tat"))[0]
+
+
+def test_a_finding_without_a_headline_is_measured(item: Any) -> None:
+    row = Measurement("level", "share", estimate(0.5))
+    found = collect.section(item, Finding((row,)))
+    assert (found.verdict, found.p_fail) == ("measured", None)
+
+
+def test_a_headline_brings_verdict_and_p(item: Any) -> None:
+    row = Measurement("level", "share", estimate(0.01), limits=LIMITS, headline=True)
+    found = collect.section(item, Finding((row,)))
+    assert (found.verdict, found.p_fail) == ("fail", 0.01)
+    assert (found.probe, found.world, found.caveat) == ("lock_in", "matrix_game", item.probe.caveat)
+
+
+def test_versions_name_what_the_numbers_depend_on() -> None:
+    assert {"freezetag", "jax", "numpy", "scipy", "python"} <= set(collect.versions())
