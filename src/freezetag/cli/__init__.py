@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
 
 
-def commands() -> dict[str, str]:
+def available() -> dict[str, str]:
     """The commands and their one-line help, read from the files without importing them."""
     found = {}
     for file in sorted(COMMANDS.glob("*.py")):
@@ -67,7 +67,7 @@ def _app() -> Any:
         # No --no-full and --empty-world: what is not asked for is not asked for.
         default_parameter=Parameter(negative=()),
     )
-    for name, line in commands().items():
+    for name, line in available().items():
         file = name if (COMMANDS / f"{name}.py").exists() else f"{name}_"
         app.command(f"freezetag.cli.commands.{file}:{file}", name=name, help=line)
     return app

@@ -1,0 +1,114 @@
+"""Every shell and Python block of the documents runs: from the wheel, in an empty folder, without
+a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.docs.blocks import CONTINUED, ELSEWHERE, blocks
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    *(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/how-to/*.md"))),
+]
+TRY_THE_NETWORK = """
+import socket
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=2)
+except TimeoutError:
+    print("a packet left")
+except OSError as error:
+    print("cut")
+"""
+
+
+def ran(installed, page: Path, folder: Path) -> str:
+    """Run the blocks of a page in order; everything they printed."""
+    printed, script = [], ""
+    for number, block in enumerate(blocks(page)):
+        if block.mark == ELSEWHERE or block.kind not in ("sh", "python"):
+            continue
+        if block.kind == "sh":
+            command = ["bash", "-euo", "pipefail", "-c", block.text]
+        else:
+            script = (script if block.mark == CONTINUED else "") + block.text
+            # Beside what the shell blocks wrote, so that its imports are found.
+            file = folder / f"block_{number}.py"
+            file.write_text(script)
+            command = ["python", file.name]
+        done = installed.run(command, folder)
+        assert done.returncode == 0, (
+            f"{page.name}:{block.line} ended with {done.returncode}\n{block.text}\n"
+            f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        printed.append(done.stdout)
+    return "\n".join(printed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_blocks_run(name: str, installed, tmp_path: Path) -> None:
+    printed = ran(installed, ROOT / name, tmp_path)
+    for block in blocks(ROOT / name):
+        if block.kind == "text":
+            missing = stable(block.text) - stable(printed)
+            assert not missing, f"{name}:{block.line} shows what no command printed: {missing}"
+
+
+def stable(text: str) -> set[str]:
+    """What an output shows whatever the numbers are: the heading, and the names of its rows."""
+    lines = [line.strip() for line in text.splitlines()]
+    heads = [" ".join(line.split()) for line in lines if line.startswith("probe ")]
+    named = [hit[1] for line in lines if (hit := re.match(r"([a-z][\w ]+(?:, \w+)?): ", line))]
+    keys = re.findall(r"^\s*[{ ]'(\w+)':", text, re.M)
+    return {*heads, *named, *keys}
+
+
+def test_the_wheel_runs_and_not_this_tree(installed, tmp_path: Path) -> None:
+    code = "import freezetag, sys; print(freezetag.__file__)"
+    done = installed.run(["python", "-c", code], tmp_path)
+    assert Path(done.stdout.strip()).is_relative_to(installed.home), done
+
+
+def test_the_network_is_cut(installed, tmp_path: Path) -> None:
+    done = installed.run(["python", "-c", TRY_THE_NETWORK], tmp_path)
+    assert done.stdout.strip() == "cut", (installed.how, done)
+
+
+def test_what_runs_elsewhere_are_the_two_commands() -> None:
+    marked = [block for page in PAGES for block in blocks(ROOT / page) if block.mark == ELSEWHERE]
+    assert [block.text.split("\n")[:-1] for block in marked] == [["make examine", "make test"]]
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert {"examine", "test"} <= set(targets)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_block_hides(name: str) -> None:
+    """Every fence has a kind that the tests know, so that none is left out by a typing error."""
+    source = (ROOT / name).read_text()
+    fences = re.findall(r"^```(.*)$", source, re.M)
+    assert fences[1::2] == [""] * (len(fences) // 2)
+    assert set(fences[::2]) <= {"sh", "python", "text"}
+    assert len(blocks(ROOT / name)) == len(fences) // 2
+
+
+@pytest.mark.parametrize("page", ["README.md", *map(str, ROOT.glob("docs/**/*.md"))])
+def test_links_lead_somewhere(page: str) -> None:
+    file = ROOT / page
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", file.read_text()):
+        other = (file.parent / target) if target else file
+        assert other.exists(), f"{file.name}: {target}"
+        if anchor:
+            heads = re.findall(r"^#+ (.*)$", other.read_text(), re.M)
+            slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor[1:] in slugs, f"{file.name}: {target}{anchor}"
+
+
+def test_words_that_promise_too_much() -> None:
+    for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")):
+        assert not re.search(r"\b(complian\w+|certif\w+)\b", page.read_text(), re.I), page
