@@ -11,8 +11,20 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from freezetag.core import FOCAL, Arm, Episode, Measurement, Record, Ref, ReportCard, Scenario, Section
+from freezetag.core import (
+    FOCAL,
+    Arm,
+    Episode,
+    Measurement,
+    Record,
+    Ref,
+    ReportCard,
+    Scenario,
+    Section,
+)
 from freezetag.estimators.estimate import exact
 from freezetag.exam import store
 from freezetag.report import schema
@@ -75,6 +87,18 @@ def test_parquet_keeps_whole_episodes_up_to_its_ceiling(tmp_path: Path) -> None:
     ]
     # 20 rows an arm: episodes 0, 1 (8 rows each) and 2 (2 rows); the fourth would be cut.
     assert counts == [("first", 3, {B}), ("second", 3, {B})]
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(1, 200))
+def test_no_row_is_left_out_that_has_room(sizes: list[int], total: int) -> None:
+    share = store._share(sizes, total)
+    kept = sum(min(size, share) for size in sizes)
+    assert kept <= total
+    assert share >= total // len(sizes)
+    if sum(sizes) > total:
+        assert kept > total - len(sizes)
+    else:
+        assert kept == sum(sizes)
 
 
 def test_an_episode_as_rows_is_what_parquet_has(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -171,18 +171,21 @@ def _next_free(agent: str) -> Path:
 def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = MAX_ROWS) -> Path:
     """One row per (arm, day, episode, step, seat present): moves, levels, rewards, modes.
 
-    Episodes beyond the ceiling are left out, evenly over the arms; column `episodes_in_arm` says
-    how many there were. Raises `CannotWrite`.
+    Beyond the ceiling the last episodes of the largest arms are left out; `episodes_in_arm` says
+    how many there were. What a world does not publish is NaN. Raises `CannotWrite`.
     """
     import duckdb
 
-    share = max_rows // max(sum(len(record.days) for record in records.values()), 1)
+    share = _share([_size(day) for one in records.values() for day in one.days], max_rows)
     names, parts = [], []
     for arm, record in records.items():
         for day, episode in enumerate(record.days):
             names.append((arm, day, episode.players, len(episode.valid)))
             parts.append(_rows(episode, len(names) - 1, share))
-    columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    columns = {
+        key: np.concatenate([_column(part, key) for part in parts])
+        for key in dict.fromkeys(key for part in parts for key in part)
+    }
     labels = [
         {"which": i, "arm": arm, "day": day, "episodes_in_arm": total}
         for i, (arm, day, _, total) in enumerate(names)
@@ -209,6 +212,28 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
     except (OSError, duckdb.Error) as error:
         raise CannotWrite(f"cannot write {target}: {error}.") from None
     return target
+
+
+def _size(episode: Episode) -> int:
+    """Rows of a day: steps that took place, times the seats present."""
+    return int((episode.lengths * (episode.seats >= 0).sum(1)).sum())
+
+
+def _share(sizes: Sequence[int], total: int) -> int:
+    """The most rows that each arm may have, so that all together have `total` at most: what
+    small arms do not need goes to the large ones."""
+    left = total
+    for i, size in enumerate(ordered := sorted(sizes)):
+        share = left // (len(ordered) - i)
+        if size > share:
+            return share
+        left -= size
+    return total
+
+
+def _column(part: Mapping[str, Any], key: str) -> Any:
+    """A column of a part; NaN where its world has no such thing."""
+    return part[key] if key in part else np.full(len(part["which"]), np.nan)
 
 
 def episode_rows(episode: Episode, b: int) -> list[dict[str, Any]]:
