@@ -26,9 +26,21 @@ class Moment(NamedTuple):
     prosocial: Array
 
 
+class Forcing(NamedTuple):
+    """Levels that seats are made to act at, as data: arms that differ in it share a program.
+
+    level [B, N], below 0 for a free seat; from step first [B, N] to before step last [B, N].
+    """
+
+    level: Array
+    first: Array
+    last: Array
+
+
 class Treatment(Protocol):
     """The hooks, all optional, and `data`. Absent hooks change nothing.
 
+    forces(episodes, seats) -> Forcing           pure data: see there
     observe(moment, obs) -> obs                  fields are [N, ...]
     message(moment, messages) -> messages        [N, M]
     act(moment, actions) -> (actions, forced)    [N, K], [N] bool; before the interlocks
@@ -44,7 +56,7 @@ class Treatment(Protocol):
 
 @dataclass(frozen=True)
 class Force:
-    """Seats act at a level during steps first .. last - 1, whatever they want. Hook: act."""
+    """Seats act at a level during steps first .. last - 1, whatever they want. Hook: forces."""
 
     seats: tuple[int, ...]
     level: float
@@ -54,12 +66,11 @@ class Force:
     def data(self, seen: Mapping[str, Record], episodes: int) -> None:
         return None
 
-    def act(self, moment: Moment, actions: Array) -> tuple[Array, Array]:
-        now = (moment.step >= self.first) & (moment.step < self.last)
-        chosen = sum(1 * (_range_like(actions) == seat) for seat in self.seats) > 0
-        forced = chosen & now
-        wanted = moment.selfish + (moment.prosocial - moment.selfish) * self.level
-        return select(forced, ((wanted + 0.5) // 1).astype(actions.dtype), actions), forced
+    def forces(self, episodes: int, seats: int) -> Forcing:
+        """One row for all episodes; plain lists, which the driver makes arrays of."""
+        level = [self.level if seat in self.seats else -1.0 for seat in range(seats)]
+        rows = [level] * episodes
+        return Forcing(rows, [[self.first] * seats] * episodes, [[self.last] * seats] * episodes)
 
 
 @dataclass(frozen=True)

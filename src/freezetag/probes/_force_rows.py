@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from freezetag.core import Array, Moment, Record, select
+from freezetag.core import Record
+from freezetag.core.treatment import Forcing
 
 FREE = -1.0
 """In a row of `ForceRows`: this seat does what it wants."""
@@ -15,7 +16,7 @@ FREE = -1.0
 
 @dataclass(frozen=True)
 class ForceRows:
-    """In row r seat n acts at `levels[r][n]` at every step, unless that is `FREE`. Hook: act.
+    """In row r seat n acts at `levels[r][n]` at every step, unless that is `FREE`. Hook: forces.
 
     Who is forced is data and not structure, so that a class with k of its members replaced by
     sharers runs in the program of the class as it is.
@@ -23,15 +24,13 @@ class ForceRows:
 
     levels: tuple[tuple[float, ...], ...]
 
-    def data(self, seen: Mapping[str, Record], episodes: int) -> Array:
+    def data(self, seen: Mapping[str, Record], episodes: int) -> None:
+        return None
+
+    def forces(self, episodes: int, seats: int) -> Forcing:
         """[episodes, N] the levels, row by row, each row as often as it is repeated."""
         rows = np.asarray(self.levels, np.float32)
         if episodes % len(rows):
             raise ValueError(f"{episodes} episodes do not divide into {len(rows)} rows.")
-        return np.repeat(rows, episodes // len(rows), axis=0)
-
-    def act(self, moment: Moment, actions: Array) -> tuple[Array, Array]:
-        level = moment.data[:, None]
-        forced = level[:, 0] >= 0
-        wanted = moment.selfish + (moment.prosocial - moment.selfish) * level
-        return select(forced, ((wanted + 0.5) // 1).astype(actions.dtype), actions), forced
+        level = np.repeat(rows, episodes // len(rows), axis=0)
+        return Forcing(level, np.zeros_like(level), np.full_like(level, np.inf))

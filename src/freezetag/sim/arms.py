@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from freezetag import catalogue
 from freezetag.core import ABSENT, FOCAL, Arm, Array, Episode, Learned, Panel, Press, Record, Ref
+from freezetag.core.treatment import Forcing
 from freezetag.sim import engine
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
@@ -83,6 +84,7 @@ def run_arm(
         safe=np.broadcast_to(np.asarray(safe, np.int32), (len(substrate.action_sizes),)),
         stop=stop[1],
     )
+    shaping = tuple(each for each in scenario.treatments if not hasattr(each, "forces"))
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     with ExitStack() as stack:
@@ -98,7 +100,7 @@ def run_arm(
                 columns=tuple(seat.column for seat in seated),
                 horizon=scenario.horizon,
                 limits=tuple(template for template, _ in limits),
-                treatments=scenario.treatments,
+                treatments=shaping,
                 stop=stop[0],
             )
             keys = _keys(seed, arm.block, arm.repeats, day)
@@ -109,9 +111,9 @@ def run_arm(
                 equipped=focal & arm.equipped,
                 press=_press_steps(scenario.press, scenario.horizon, keys)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
+                forcing=forcing(scenario.treatments, len(rows), substrate.players),
                 treatments=tuple(
-                    getattr(each, "data", lambda *_: None)(seen, len(rows))
-                    for each in scenario.treatments
+                    getattr(each, "data", lambda *_: None)(seen, len(rows)) for each in shaping
                 ),
             )
             if workers:
@@ -220,6 +222,20 @@ def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
     """[repeats] one key per repeat: the same in all rows, and in all arms of a block."""
     base = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), block), day)
     return jax.vmap(lambda repeat: jax.random.fold_in(base, repeat))(np.arange(repeats))
+
+
+def forcing(treatments: Sequence[Any], episodes: int, seats: int) -> Forcing:
+    """What all the treatments that only force actions force, together; the later one wins."""
+    shape = (episodes, seats)
+    level = np.full(shape, -1.0, np.float32)
+    first, last = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for treatment in treatments:
+        if hasattr(treatment, "forces"):
+            mine = [np.asarray(part, np.float32) for part in treatment.forces(episodes, seats)]
+            chosen = mine[0] >= 0
+            for part, new in zip((level, first, last), mine, strict=True):
+                part[chosen] = new[chosen]
+    return Forcing(level, first, last)
 
 
 def _press_steps(press: Press, horizon: int, keys: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from freezetag.core import Array
 from freezetag.sim import engine
-from freezetag.sim.rollout import Traces, in_chunks
+from freezetag.sim.rollout import Traces, chunk_size, in_chunks
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 from freezetag.sim.workers import Worker
 
@@ -55,7 +55,8 @@ def rollout_with(
         position += size
         return _play(workers, structure, part, shared, real, parts, tick)
 
-    return in_chunks(structure, batch, run, len(batch.press) if whole else 0)
+    size = len(batch.press) if whole else chunk_size(len(structure.columns), structure.horizon)
+    return in_chunks(batch, run, size)
 
 
 def _seed_of(seed: int, seat: int) -> int:

@@ -1,13 +1,14 @@
-"""A tournament's seat: each player acts only in the episodes in which it sits there.
+"""A tournament's seats: each kind of player acts only in the places where it sits.
 
-Mapped naively over episodes, a column with 30 kinds of player computes all 30 in every episode
-and throws 29 away. Here each kind gets the episodes of its own, packed together: `take` [G, cap]
-lists them, padded with B (which gathers nothing of use and scatters nowhere).
+Mapped naively over episodes, a seat with 30 kinds of player computes all 30 in every episode and
+throws 29 away, and two such seats trace all 30 twice. Here every kind gets its own places,
+wherever they are, packed together: `takes` [G, cap] lists them as episode * N + seat, padded with
+B * N (which gathers nothing of use and scatters nowhere).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -19,121 +20,198 @@ from freezetag.sim.columns import Column, as_action, like
 from freezetag.sim.step import ACT, INIT, Batch, State
 from freezetag.sim.template import Template, pick
 
-Takes = Mapping[int, Array]
-"""Seat -> [G, cap] episodes of each group."""
+ROUND = 32
+"""Capacities are multiples of it, so that tournaments of about one size share a program."""
 
 
-def is_packed(column: Column) -> bool:
-    """Whether a seat has several kinds of player."""
-    return len(column.groups) > 1
+@dataclass(frozen=True)
+class Packing:
+    """Which kinds of player share the seats of several kinds. Hashable.
+
+    kinds   the templates, each once
+    groups  seat -> index into `kinds` of each group of that seat's column
+    places  the most places a kind has in a chunk, rounded up
+    """
+
+    kinds: tuple[Template, ...]
+    groups: tuple[tuple[int, tuple[int, ...]], ...]
+    places: int = 0
+
+    @property
+    def seats(self) -> tuple[int, ...]:
+        """The seats that are packed."""
+        return tuple(seat for seat, _ in self.groups)
 
 
-def capacity(groups: Array, number: int, size: int) -> int:
-    """The most episodes that one of `number` groups has in any chunk of `size`, rounded up so
-    that tournaments of about one size share a program. groups [B]."""
-    chunks = [groups[first : first + size] for first in range(0, len(groups), size)]
-    most = max(np.bincount(chunk, minlength=number).max() for chunk in chunks)
-    return min(int(-(-most // 8) * 8), size)
+def packing(columns: tuple[Column, ...]) -> Packing:
+    """The packing of all seats that have several kinds of player."""
+    mixed = {n: column for n, column in enumerate(columns) if len(column.groups) > 1}
+    kinds = tuple(dict.fromkeys(kind for column in mixed.values() for kind in column.groups))
+    groups = tuple((n, tuple(map(kinds.index, mixed[n].groups))) for n in mixed)
+    return Packing(kinds, groups)
 
 
-def take(groups: Array, number: int, cap: int) -> Array:
-    """[G, cap] the episodes of each group, padded with B. groups [B]."""
-    found = np.full((number, cap), len(groups), np.int32)
-    for group in range(number):
-        mine = np.flatnonzero(groups == group)
-        found[group, : len(mine)] = mine
+def settings(packs: Packing, players: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Array]]:
+    """(leaves by kind, seat -> offset of each of its groups in them): the stacks of all seats,
+    one after the other."""
+    stacks: list[list[Any]] = [[] for _ in packs.kinds]
+    sizes = [0] * len(packs.kinds)
+    offsets = {}
+    for seat, kinds in packs.groups:
+        offsets[seat] = np.array([sizes[kind] for kind in kinds], np.int32)
+        for group, kind in enumerate(kinds):
+            leaves = players[seat][group]
+            stacks[kind].append(leaves)
+            sizes[kind] += len(next(iter(leaves.values()))) if leaves else 0
+    joined = (
+        jax.tree.map(lambda *each: np.concatenate(each), *stack) if stack else {}
+        for stack in stacks
+    )
+    return tuple(joined), offsets
+
+
+def kinds_of(packs: Packing, batch: Batch, seats: int) -> Array:
+    """[B, N] the kind that sits there, -1 in seats that are not packed."""
+    found = np.full((len(batch.press), seats), -1, np.int32)
+    for seat, kinds in packs.groups:
+        found[:, seat] = np.asarray(kinds)[batch.seats[seat]["group"]]
     return found
 
 
-def init(column: Column, leaves: tuple[Any, ...], batch: Batch, seat: int, takes: Array) -> Any:
-    """First carries, one per group, each [cap, ...]."""
-    data = batch.seats[seat]
+def most(kinds: Array, number: int) -> int:
+    """The most places of one kind, rounded up. kinds [B, N]."""
+    count = int(np.bincount(kinds[kinds >= 0], minlength=number).max(initial=0))
+    return -(-count // ROUND) * ROUND
+
+
+def take(kinds: Array, number: int, cap: int) -> Array:
+    """[G, cap] the places of each kind, padded with B * N. kinds [B, N]."""
+    flat = kinds.reshape(-1)
+    found = np.full((number, cap), len(flat), np.int32)
+    for kind in range(number):
+        mine = np.flatnonzero(flat == kind)
+        found[kind, : len(mine)] = mine
+    return found
+
+
+def members(batch: Batch, offsets: dict[int, Array], seats: int) -> Array:
+    """[B, N] where a place's settings stand in the leaves of its kind."""
+    found = np.zeros((len(batch.press), seats), np.int32)
+    for seat, offset in offsets.items():
+        data = batch.seats[seat]
+        found[:, seat] = offset[data["group"]] + data["member"]
+    return found
+
+
+def init(
+    packs: Packing, columns: Any, leaves: Any, batch: Batch, member: Array, takes: Array
+) -> tuple[Any, ...]:
+    """First carries, one per kind, each [cap, ...]."""
+    seats = member.shape[1]
     carries = []
-    for group, template in enumerate(column.groups):
-        there = takes[group]
-        if column.carried:
-            carries.append(_gather(data["carry"][group], there))
-            continue
-        keys = _keys(batch, there, INIT, None, seat)
-        settings = jax.vmap(pick, in_axes=(None, 0))(leaves[group], _gather(data["member"], there))
-        fresh = jax.vmap(_begin(template))(settings, keys)
-        carries.append(jax.tree.map(jnp.asarray, fresh))
+    for kind, template in enumerate(packs.kinds):
+        there = takes[kind]
+        keys = _keys(batch, there, seats, INIT)
+        own = jax.vmap(pick, in_axes=(None, 0))(leaves[kind], _gather(member, there))
+        fresh = jax.vmap(_begin(template))(own, keys)
+        fresh = jax.tree.map(jnp.asarray, fresh)
+        for seat, kinds in packs.groups:
+            if columns[seat].carried and kind in kinds:
+                given = batch.seats[seat]["carry"][kinds.index(kind)]
+                here = there % seats == seat
+                held = jax.tree.map(lambda leaf, there=there: _episode(leaf, there, seats), given)
+                fresh = _where(here, held, fresh)
+        carries.append(fresh)
     return tuple(carries)
 
 
 def act(
-    column: Column,
-    leaves: tuple[Any, ...],
+    packs: Packing,
+    leaves: Any,
     batch: Batch,
     state: State,
     obs: Obs,
-    seat: int,
+    member: Array,
     takes: Array,
-    carries: Any,
-) -> tuple[Array, Array, Any]:
-    """(actions [B, K] int32, odd [B], carries) of one seat; state and obs have leading axis B."""
-    episodes, _, width = state.actions.shape
-    actions = jnp.zeros((episodes, width), jnp.int32)
-    odd = jnp.zeros(episodes, bool)
+    carries: tuple[Any, ...],
+) -> tuple[Array, Array, tuple[Any, ...]]:
+    """(actions [B, N, K] int32, odd [B, N], carries); zero in seats that are not packed."""
+    episodes, seats, width = state.actions.shape
+    actions = jnp.zeros((episodes * seats, width), jnp.int32)
+    odd = jnp.zeros(episodes * seats, bool)
     after = []
-    for group, template in enumerate(column.groups):
-        there = takes[group]
-        own = jax.tree.map(lambda field, there=there: _gather(field[:, seat], there), obs)
-        keys = _keys(batch, there, ACT, state.step, seat)
-        member = _gather(batch.seats[seat]["member"], there)
-        settings = jax.vmap(pick, in_axes=(None, 0))(leaves[group], member)
-        raw, carry = jax.vmap(_act(template))(settings, keys, carries[group], own)
+    for kind, template in enumerate(packs.kinds):
+        there = takes[kind]
+        own = jax.tree.map(lambda field, there=there: _gather(field, there), obs)
+        keys = _keys(batch, there, seats, ACT, state.step)
+        chosen = jax.vmap(pick, in_axes=(None, 0))(leaves[kind], _gather(member, there))
+        raw, carry = jax.vmap(_act(template))(chosen, keys, carries[kind], own)
         whole, strange = jax.vmap(lambda action: as_action(action, width))(raw)
         actions = actions.at[there].set(whole, mode="drop")
         odd = odd.at[there].set(strange, mode="drop")
-        running = ~_gather(state.done, there)
-        after.append(_freeze(running, carries[group], like(carries[group], carry)))
-    return actions, odd, tuple(after)
+        running = ~_episode(state.done, there, seats)
+        after.append(_where(running, like(carries[kind], carry), carries[kind]))
+    return actions.reshape(state.actions.shape), odd.reshape(episodes, seats), tuple(after)
 
 
-def unpacked(carries: Any, takes: Array, episodes: int) -> Any:
-    """Carries [cap, ...] per group as [B, ...], zero where the group does not sit."""
-    return tuple(
-        jax.tree.map(
-            lambda leaf, there=there: (
-                jnp.zeros((episodes, *leaf.shape[1:]), leaf.dtype).at[there].set(leaf, mode="drop")
-            ),
-            carry,
-        )
-        for carry, there in zip(carries, takes, strict=True)
-    )
+def unpacked(packs: Packing, carries: tuple[Any, ...], takes: Array, shape: Any) -> dict[int, Any]:
+    """Seat -> carries [B, ...] of each of its groups, zero where the group does not sit."""
+    episodes, seats = shape
+    found = {}
+    for seat, kinds in packs.groups:
+        spread = []
+        for kind in kinds:
+            there = takes[kind]
+            at = jnp.where(there % seats == seat, there // seats, episodes)
+            spread.append(
+                jax.tree.map(
+                    lambda leaf, at=at: (
+                        jnp.zeros((episodes, *leaf.shape[1:]), leaf.dtype)
+                        .at[at]
+                        .set(leaf, mode="drop")
+                    ),
+                    carries[kind],
+                )
+            )
+        found[seat] = tuple(spread)
+    return found
 
 
 def _begin(template: Template) -> Any:
-    return lambda settings, key: template.build(settings).init(key)
+    return lambda chosen, key: template.build(chosen).init(key)
 
 
 def _act(template: Template) -> Any:
-    return lambda settings, key, carry, obs: template.build(settings).act(key, carry, obs)
+    return lambda chosen, key, carry, obs: template.build(chosen).act(key, carry, obs)
 
 
-def _keys(batch: Batch, there: Array, purpose: int, step: Array | None, seat: int) -> Array:
-    """The keys that the same seat has where it is not packed."""
+def _keys(batch: Batch, there: Array, seats: int, purpose: int, step: Array | None = None) -> Array:
+    """The keys that the same seats have where they are not packed."""
 
-    def one(key: Array, at: Array | None) -> Array:
+    def one(key: Array, at: Array, seat: Array) -> Array:
         key = jax.random.fold_in(key, purpose)
-        if at is not None:
+        if step is not None:
             key = jax.random.fold_in(key, at)
         return jax.random.fold_in(key, seat)
 
-    keys = _gather(batch.key, there)
-    if step is None:
-        return jax.vmap(lambda key: one(key, None))(keys)
-    return jax.vmap(one)(keys, _gather(step, there))
+    keys = _episode(batch.key, there, seats)
+    steps = jnp.zeros(len(there), jnp.int32) if step is None else _episode(step, there, seats)
+    return jax.vmap(one)(keys, steps, there % seats)
 
 
-def _gather(values: Any, there: Array) -> Any:
-    """Rows of every leaf; beyond the end, the last row."""
-    return jax.tree.map(lambda leaf: leaf[jnp.minimum(there, leaf.shape[0] - 1)], values)
+def _gather(values: Array, there: Array) -> Array:
+    """Places of an array [B, N, ...]; beyond the end, the last place."""
+    flat = values.reshape((-1, *values.shape[2:]))
+    return flat[jnp.minimum(there, flat.shape[0] - 1)]
 
 
-def _freeze(running: Array, before: Any, after: Any) -> Any:
-    def hold(old: Array, new: Array) -> Array:
-        return jnp.where(running.reshape(running.shape + (1,) * (new.ndim - 1)), new, old)
+def _episode(values: Array, there: Array, seats: int) -> Array:
+    """The episodes of places, of an array [B, ...]."""
+    return values[jnp.minimum(there // seats, values.shape[0] - 1)]
 
-    return jax.tree.map(hold, before, after)
+
+def _where(chosen: Array, yes: Any, no: Any) -> Any:
+    def choose(a: Array, b: Array) -> Array:
+        return jnp.where(chosen.reshape(chosen.shape + (1,) * (b.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, yes, no)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from freezetag.core import GO, Array, Moment, Obs, Panel, admit, level_of
+from freezetag.core.treatment import Forcing
 from freezetag.sim.columns import Column
 from freezetag.sim.template import Template
 
@@ -41,6 +42,7 @@ class Batch(NamedTuple):
     equipped: Array
     press: Array
     hold: Array
+    forcing: Forcing
     treatments: tuple[Any, ...]
 
 
@@ -240,7 +242,11 @@ class Steps:
         return None if value is None else value * jnp.ones(self.seats)
 
     def _force(self, batch: Batch, state: State, obs: Obs, actions: Array) -> tuple[Array, Array]:
-        forced = jnp.zeros(self.seats, bool)
+        level, first, last = batch.forcing
+        forced = (level >= 0) & (state.step >= first) & (state.step < last) & batch.present
+        wanted = obs.selfish + (obs.prosocial - obs.selfish) * level[:, None]
+        wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
+        actions = jnp.where(forced[:, None], wanted, actions)
         for number, treatment in enumerate(self.structure.treatments):
             if hasattr(treatment, "act"):
                 moment = self._moment(batch, state, obs, number)
