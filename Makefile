@@ -14,11 +14,11 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine test check format bench browser constraints
+.PHONY: help examine test check format bench calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
-	@echo "make test [TESTS=tests/shape]   make check   make format   make bench   make constraints"
+	@echo "make test [TESTS=tests/shape]   make check   make format   make bench   make calibration   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
@@ -44,6 +44,10 @@ bench: $(STAMPS)/test
 	@set -e; for file in bench/[a-z]*.py; do \
 	  name=$$(basename "$$file" .py); echo "== bench.$$name"; $(BIN)/python -m "bench.$$name"; \
 	done
+
+# How often each verdict is right and wrong, written to docs/calibration.md: about 20 minutes.
+calibration: $(STAMPS)/base
+	$(BIN)/python docs/calibrate.py
 
 # After trying newer versions: write down what this .venv holds.
 constraints: $(STAMPS)/dev
