@@ -1,0 +1,103 @@
+"""Requests that cannot be met: one message, the right exit code, nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from freezetag import cli
+
+WRONG = [
+    ("examine", "tit_fo_tat", "tit_for_tat"),
+    ("examine", "axlrod:Grudger", "axelrod:Grudger"),
+    ("examine", "tit_for_tat --probe lockin", "lock_in"),
+    ("examine", "tit_for_tat --world comons", "commons"),
+    ("examine", "nowhere.py", "freezetag new nowhere.py"),
+    ("examine", "tit_for_tat --classmates -3", "-3"),
+    ("examine", "tit_for_tat --classmates 31", "31"),
+    ("examine", "tit_for_tat --seed -1", "-1"),
+    ("examine", "tit_for_tat --seed 2147483648", "2147483648"),
+    ("examine", "tit_for_tat --button whenever", "whenever"),
+    ("examine", "tit_for_tat --button 200%", "200%"),
+    ("examine", "tit_for_tat --runtime nan", "nan"),
+    ("examine", "tit_for_tat --step-seconds 0", "0"),
+    ("examine", "tit_for_tat --quick --full", "choose one"),
+    ("examine", "--resume runs/none", "runs/none"),
+    ("examine", "--spec none.toml", "none.toml"),
+    ("examine", "", "freezetag examine tit_for_tat"),
+    ("check", "tit_for_tat --world comons", "commons"),
+    ("card", "runs/none", "runs/none"),
+    ("watch", "runs/none", "runs/none"),
+    ("compare", "runs/none runs/none", "runs/none"),
+    ("explain", "commons_colapse", "commons_collapse"),
+]
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("command", "rest", "told"), WRONG)
+def test_a_wrong_request(
+    command: str, rest: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.run([command, *rest.split()]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", ["exmaine x", "examine tit_for_tat --seed abc", "list foo"])
+def test_what_the_parser_refuses(arguments: str) -> None:
+    assert cli.run(arguments.split()) == 2
+
+
+def test_a_world_before_the_agent_leaves_the_agent_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["examine", "--world", "commons", "--probe", "none", "tit_for_tat"]) == 2
+    assert "no probe called 'none'" in capsys.readouterr().err
+
+
+def test_a_run_folder_that_exists_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    assert cli.run(["examine", "tit_for_tat", "--out", "mine"]) == 2
+    assert "not overwritten" in capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_new_never_overwrites(tmp_path: Path) -> None:
+    assert cli.run(["new", "mine.py"]) == 0
+    (tmp_path / "mine.py").write_text("years of work")
+    assert cli.run(["new", "mine.py"]) == 2
+    assert (tmp_path / "mine.py").read_text() == "years of work"
+    assert cli.run(["new", "no/such/folder/mine.py"]) == 3
+
+
+def test_the_file_that_new_writes_is_an_agent(tmp_path: Path) -> None:
+    assert cli.run(["new", "mine.py"]) == 0
+    found: dict[str, object] = {}
+    exec((tmp_path / "mine.py").read_text(), found)
+    agent = found["Agent"](seed=1)  # type: ignore[operator]
+    assert agent.act({"mean_level": None, "prosocial": 7, "selfish": 1}) == 7
+
+
+def test_a_newer_card_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "card.json").write_text('{"schema_version": 99, "results": {}, "run": {}}')
+    assert cli.run(["card", "card.json"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_app", lambda: lambda *_, **__: interrupted())
+    assert cli.run(["list"]) == 130
