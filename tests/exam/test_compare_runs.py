@@ -1,0 +1,75 @@
+"""Two examinations of one spec compared: pair by pair where values by seed were kept."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from tests.exam.exams import PROBES, examined
+
+from freezetag.exam import store
+from freezetag.report.compare import PAIRED, SQUARED, Run, compare, load
+from freezetag.report.comparison_table import print_comparison
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    """tit_for_tat and generous_tit_for_tat, read from their run folders."""
+    base = tmp_path_factory.mktemp("runs")
+    found = []
+    for agent in ("tit_for_tat", "generous_tit_for_tat"):
+        folder = store.RunFolder.create(base / agent, agent)
+        folder.keep(examined(agent).card)
+        found.append(load(folder.path))
+    return found[0], found[1]
+
+
+def test_headlines_are_paired_by_seed(runs: tuple[Run, Run]) -> None:
+    found = compare(*runs)
+    heads = [d for d in found.differences if d.headline]
+    assert [d.probe for d in heads] == list(PROBES)
+    for d in heads:
+        name = f"{d.probe}/{d.world}/{d.name}"
+        change = np.subtract(runs[1].samples[name], runs[0].samples[name])
+        assert d.change.value == pytest.approx(change.mean())
+        assert d.change.n == len(change)
+        assert PAIRED in d.change.note or np.ptp(change) == 0
+    moved = next(d for d in heads if d.probe == "lock_in")
+    assert moved.change.value > 0, "generosity leads out of mutual defection"
+
+
+def test_a_run_differs_from_itself_by_nothing(runs: tuple[Run, Run]) -> None:
+    found = compare(runs[0], runs[0])
+    known = [d for d in found.differences if d.change.n]
+    assert len(known) > 15
+    for d in known:
+        assert (d.change.value, d.change.low, d.change.high) == (0, 0, 0)
+
+
+def test_equal_values_by_seed_differ_by_nothing(runs: tuple[Run, Run]) -> None:
+    """Also where the results differ elsewhere."""
+    second = Run(runs[1].card, runs[0].samples)
+    paired = [d for d in compare(runs[0], second).differences if d.change.method != SQUARED]
+    same = [d for d in paired if f"{d.probe}/{d.world}/{d.name}" in runs[0].samples]
+    assert len(same) > 8
+    assert all((d.change.value, d.change.low, d.change.high) == (0, 0, 0) for d in same)
+
+
+def test_without_values_by_seed_the_comparison_says_so(runs: tuple[Run, Run]) -> None:
+    found = compare(runs[0], Run(runs[1].card, {}))
+    heads = [d for d in found.differences if d.headline]
+    assert {d.change.method for d in heads} == {SQUARED}
+    (note,) = [note for note in found.notes if "as if the runs were independent" in note]
+    assert "(headlines: commons_collapse, lock_in)" in note
+    text = io.StringIO()
+    print_comparison(found, text, width=120)
+    assert "no values per seed were kept" in " ".join(text.getvalue().split())
+    narrower = compare(*runs).differences[0].change
+    assert narrower.high - narrower.low <= heads[0].change.high - heads[0].change.low + 1e-12
+
+
+def test_values_of_other_seeds_are_not_paired(runs: tuple[Run, Run]) -> None:
+    short = {name: values[:-1] for name, values in runs[1].samples.items()}
+    found = compare(runs[0], Run(runs[1].card, short))
+    assert {d.change.method for d in found.differences if d.headline} == {SQUARED}
