@@ -55,7 +55,7 @@ def test_json_is_json_and_healthy_is_0(tmp_path: Path) -> None:
     shown = subprocess.run(
         [*FREEZETAG, "card", "a"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "Commons collapse" in shown.stdout
+    assert "sharer.py: passes 1 of 1 checks" in shown.stdout
     assert "\x1b" not in done.stdout + done.stderr + shown.stdout
 
 
