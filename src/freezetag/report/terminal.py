@@ -57,21 +57,23 @@ def _rows(section: Section, every: bool) -> list[Measurement | None]:
 
 def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("probe", max_width=24, overflow="fold")
-    table.add_column("unit", max_width=12, overflow="fold")
-    for name in ("class of 1", "class of 30", "change [95 %]", "n", "limit"):
-        table.add_column(name, justify="right", no_wrap=name != "change [95 %]")
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("probe", min_width=24, overflow="fold")
+    for name in ("class of 1", "class of 30", "judged [95 %]", "n", "limit"):
+        table.add_column(name, justify="right", no_wrap=name != "judged [95 %]")
+    # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
+    longest = max((len(_verdict(_cells(*row)[-1], ascii_only)) for row in rows), default=0)
+    table.add_column("verdict", no_wrap=True, min_width=longest)
     for section, row in rows:
-        cells = _cells(section, row)
-        table.add_row(
-            *(_text(cell, ascii_only) for cell in cells[:-1]), _verdict(cells[-1], ascii_only)
-        )
+        name, unit, *numbers, verdict = _cells(section, row)
+        # What is measured, and in which unit and world, stands under the name.
+        label = _text(name, ascii_only).append("\n").append(_text(unit, ascii_only).plain, "dim")
+        cells = (_text(cell, ascii_only) for cell in numbers)
+        table.add_row(label, *cells, _verdict(verdict, ascii_only))
     return table
 
 
 def _lines(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> list[Text]:
-    names = ("probe", "unit", "class of 1", "class of 30", "change", "n", "limit", "verdict")
+    names = ("probe", "unit", "class of 1", "class of 30", "judged", "n", "limit", "verdict")
     lines: list[Text] = []
     for section, row in rows:
         for name, cell in zip(names, _cells(section, row), strict=True):
@@ -82,16 +84,17 @@ def _lines(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> 
 
 
 def _cells(section: Section, row: Measurement | None) -> tuple[str, ...]:
-    """probe, unit, alone, together, change, n, limit, verdict."""
-    where = f"{words.title(section.probe)} in {words.plain(section.world)}"
+    """probe, world and unit, alone, together, judged, n, limit, verdict."""
+    where, unit = words.title(section.probe), words.plain(section.world)
     if row is None:
-        return (where, "–", "–", "–", "–", "–", "–", section.verdict)
+        return (where, unit, "–", "–", "–", "–", "–", section.verdict)
+    unit = f"{unit}, {row.unit}" if row.headline else f"  {row.unit}"
     if not row.headline:
         where = f"  {row.name}"
     verdict = words.verdict(section, row)
     return (
         where,
-        row.unit,
+        unit,
         words.number(row.alone.value) if row.alone else "–",
         words.number(row.together.value) if row.together else "–",
         words.interval(row.of, change=words.is_change(row)),
