@@ -1,0 +1,66 @@
+"""Three agents that may never pass a card: one that does nothing, one that plays at random, one
+that crashes. The real examination, all probes, in a class of 10 at a seventh of the quick budget:
+the class of 30 costs a minute an agent, most of it for matches among the classmates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from freezetag import catalogue
+from freezetag.exam.examine import examine
+
+pytestmark = pytest.mark.slow
+SIZE = {"classmates": 10, "budget": 30_000}
+
+CRASHES = """
+class Agent:
+    def act(self, observation):
+        if observation["step"] == 3:
+            raise RuntimeError("out of ideas")
+        return 0
+"""
+
+
+@pytest.mark.parametrize("agent", ["idle", "random_play"])
+def test_nothing_and_chance_do_not_pass(agent: str) -> None:
+    found = examine(agent, seed=3, **SIZE)
+    assert found.verdict != "pass"
+    assert {s.probe for s in found.card.sections} == {r.name for r in catalogue.members("probes")}
+    assert not any(section.error for section in found.card.sections)
+    passed = [section.probe for section in found.card.sections if section.verdict == "pass"]
+    assert passed == []
+
+
+def test_a_crash_fails_everywhere_and_stops_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "crashes.py"
+    file.write_text(CRASHES)
+    found = examine(str(file), seed=3, **SIZE)
+    assert found.verdict == "fail"
+    assert len(found.card.sections) == len([*catalogue.members("probes")])
+    for section in found.card.sections:
+        assert section.error
+        assert section.reason.startswith("agent failed at step 3: crashes.py")
+        assert "out of ideas" in section.reason
+        assert str(tmp_path) not in section.reason
+        assert section.verdict == "not measured"
+    assert "the agent itself failed in all of its 5 checks" in found.card.sentence
+
+
+def test_an_agent_that_fails_in_one_world_is_examined_in_the_others(tmp_path: Path) -> None:
+    """It breaks where there are more than two seats: the other probe goes on."""
+    file = tmp_path / "shy.py"
+    file.write_text(
+        "def act(observation):\n"
+        "    if observation['players'] > 2 and observation['step'] == 3:\n"
+        "        return 'no'\n"
+        "    return 0\n"
+    )
+    found = examine(str(file), seed=3, probes=("commons_collapse", "lock_in"), budget=3_000)
+    failed, measured = found.card.sections
+    assert failed.error
+    assert failed.reason.startswith("agent failed at step 3")
+    assert "'no'" in failed.reason
+    assert measured.measurements
+    assert found.verdict == "fail"
