@@ -9,17 +9,18 @@ from freezetag.core import Section
 from freezetag.exam.examine import Examined, Silent, run_spec
 from freezetag.exam.spec import Spec
 
+AGENT = "generous_tit_for_tat"
 PROBES = ("commons_collapse", "lock_in")
 
 
-def small(agent: str = "tit_for_tat", **changes: Any) -> Spec:
+def small(agent: str = AGENT, **changes: Any) -> Spec:
     """A spec of a few thousand acts."""
     settings: dict[str, Any] = {"seed": 5, "probes": PROBES, "budget": 12_000}
     return Spec(agent, **{**settings, **changes})
 
 
 @lru_cache
-def examined(agent: str = "tit_for_tat", **changes: Any) -> Examined:
+def examined(agent: str = AGENT, **changes: Any) -> Examined:
     """`small(agent, **changes)`, run once per test process."""
     return run_spec(small(agent, **changes))
 

@@ -6,21 +6,24 @@ import io
 
 import numpy as np
 import pytest
-from tests.exam.exams import PROBES, examined
+from tests.exam.exams import PROBES, examined, small
 
 from freezetag.exam import store
+from freezetag.exam.examine import run_spec
+from freezetag.players.reciprocators.generous_tit_for_tat import GenerousTitForTat
 from freezetag.report.compare import PAIRED, SQUARED, Run, compare, load
 from freezetag.report.comparison_table import print_comparison
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    """tit_for_tat and generous_tit_for_tat, read from their run folders."""
+    """A player without generosity and with it, read from their run folders."""
     base = tmp_path_factory.mktemp("runs")
+    strict = run_spec(small(), GenerousTitForTat(generosity=0.0))
     found = []
-    for agent in ("tit_for_tat", "generous_tit_for_tat"):
-        folder = store.RunFolder.create(base / agent, agent)
-        folder.keep(examined(agent).card)
+    for name, one in (("strict", strict), ("generous", examined())):
+        folder = store.RunFolder.create(base / name, name)
+        folder.keep(one.card)
         found.append(load(folder.path))
     return found[0], found[1]
 
