@@ -78,6 +78,19 @@ def test_bca_covers_a_median_and_a_ratio() -> None:
     assert max(above, below) <= 0.09
 
 
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_a_statistic_of_few_units_is_not_as_narrow_as_what_was_seen(n: int) -> None:
+    """Resamples of 2 units reach from one to the other, which covers half of the time."""
+    covered, above, below = measured(
+        lambda rng: rng.beta(4, 4, size=n),
+        0.5,
+        lambda x: bootstrap.statistic(x, np.mean, bounds=(0, 1)),
+    )
+    assert covered >= 0.92
+    assert above <= 0.085
+    assert below <= 0.085
+
+
 def test_paired_removes_what_both_arms_share() -> None:
     def arms(rng: np.random.Generator) -> np.ndarray:
         weather = 10 * rng.normal(size=20)
