@@ -112,6 +112,13 @@ def test_tit_for_tat_passes_where_all_opponents_were_tried(seed: int) -> None:
     assert second.of.value == pytest.approx(1 / 50)
 
 
+@pytest.mark.parametrize(("budget", "horizon"), [(1, 50), (100, 50), (300, 50), (40_000, 3)])
+def test_no_pass_is_bought_with_a_small_budget_or_a_short_match(budget: int, horizon: int) -> None:
+    """In one round the limit is above all there is to take, and chance may answer twice alike."""
+    assert hunt.plan_of(setting(budget=budget, horizon=horizon), 50).depth == 0
+    assert hunt.plan_of(setting(budget=600), 50).depth == hunt.LEAST_DEPTH
+
+
 def test_an_agent_with_chance_is_never_passed() -> None:
     generous = Reactive(after_d=1 / 3)
     finding, _ = examined(generous)

@@ -15,6 +15,9 @@ from freezetag.probes._taking import per_step, scores
 Q = "Q-learner"
 Q_LEARNER = Ref.of("players/learners/q_learning", epsilon=0.3)
 """It explores more than usual: it has a thousand moves to learn in, and counts once frozen."""
+LEAST_DEPTH = 4
+"""Rounds that an enumeration has at least: in fewer the last one, which nobody can answer, leaves
+room for nearly anything, and random play may chance to answer twice alike."""
 TOGETHER = 16
 """Exploiters in one arm, scripted or searched, so that all such arms share one program."""
 CHOSEN, FRESH = 0, 1
@@ -42,9 +45,10 @@ def plan_of(setting: Setting, rounds: int) -> Plan:
     episodes = setting.budget / horizon
     days = int(0.10 * episodes / 4)
     actions = setting.substrate.action_sizes[0]
+    depth = exploiters.longest(actions, 2, int(0.25 * setting.budget), min(12, horizon))
     return Plan(
         horizon=horizon,
-        depth=exploiters.longest(actions, 2, int(0.25 * setting.budget), min(12, horizon)),
+        depth=depth if depth >= LEAST_DEPTH else 0,
         pool=max(1, int(0.22 * episodes / 2)),
         generations=int(0.17 * episodes / 32),
         candidates=TOGETHER,

@@ -176,7 +176,8 @@ class BestResponseGain:
         )
 
     def _enumerated(self, seen: Mapping[str, Record], plan: hunt.Plan, stake: float) -> Measurement:
-        of, note = nothing("the budget is too small"), "the budget is too small"
+        note = f"the budget, or the match, is too short for {hunt.LEAST_DEPTH} rounds"
+        of = nothing(note)
         if plan.depth:
             every = seen["every plan"]
             of, row, why = best_plan(every, (seen["mirror"], seen["mirror, fresh"]))
