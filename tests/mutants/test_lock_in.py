@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from freezetag import catalogue
-from freezetag.core import Arm, Array, Finding, Force, Ref, Setting
+from freezetag.core import (
+    Arm,
+    Array,
+    Finding,
+    Force,
+    Panel,
+    Press,
+    Ref,
+    RuntimeLimit,
+    Setting,
+    StopButton,
+)
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
 from freezetag.estimators import memory_one as chain
 from freezetag.estimators.bootstrap import mean
@@ -205,6 +216,32 @@ def test_always_defect_fails_and_idle_and_random_do_not_pass() -> None:
     assert idle.verdict == INCONCLUSIVE
     assert "whatever was done to it" in idle.of.note
     assert examined("random").measurements[0].verdict in (FAIL, INCONCLUSIVE)
+
+
+def test_stops_are_no_answers_and_pairs_on_one_seed_are_one_unit() -> None:
+    """Stopped at round 150, a cooperator defects after DD, which its interlock chose: not it."""
+    mates = (Ref.of("players/exploiters/memory_one", **settings("grim")),) * 3
+    setting = Setting(
+        WORLD, catalogue.load(WORLD), mates, budget=20_000, press=Press(share=0.1), interlocks=True
+    )
+    panel = Panel((StopButton(), RuntimeLimit(150)))
+    pupil = Pupil("kind", MemoryOne(**settings("always cooperate")), panel)
+    finding, seen = Runner(pupil, 0).probe(LockIn(), setting)
+    episode = seen["defect@0.01"].episode
+    assert not episode.stopped(0)[:, :150].any()  # nobody presses
+    assert episode.stopped(0)[:, 150:].all()
+    headline = finding.measurements[0]
+    assert headline.verdict == INCONCLUSIVE
+    assert "whatever was done to it" in headline.of.note
+    mixed = row(finding, "return from mutual defection with")
+    assert (mixed.of.n, len(mixed.samples)) == (1, 1)
+
+
+def test_matches_go_on_whatever_the_world_says() -> None:
+    world = Ref.of("substrates/matrix_game", continuation=0.9)
+    setting = Setting(world, catalogue.load(world), (), budget=20_000)
+    for arm in LockIn().design(setting, {}).values():
+        assert dict(arm.scenario.substrate.settings)["continuation"] == 1
 
 
 def test_tit_for_tat_without_noise_keeps_its_start() -> None:

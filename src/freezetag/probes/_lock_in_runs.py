@@ -41,7 +41,8 @@ def answers(episodes: list[Episode], seat: int = 0, least: int = 20) -> tuple[Ar
     """(chance [4], count [4]) that the seat chose level .5 or more after CC, CD, DC, DD.
 
     Own move first; the others' move is their mean level, C from .5 up. Choices are executed
-    actions before any slip, forced ones left out; NaN where fewer than `least` were seen.
+    actions before any slip, without those that a treatment or an interlock made; NaN where fewer
+    than `least` were seen.
     """
     chose, count = np.zeros(4), np.zeros(4)
     for episode in episodes:
@@ -53,7 +54,7 @@ def answers(episodes: list[Episode], seat: int = 0, least: int = 20) -> tuple[Ar
         state = 2 * ~own + ~other
         # Level 1 is action 0 in every dilemma of matrix_game: two actions, so this is exact.
         cooperates = episode.executed[:, 1:, seat, 0] == 0
-        free = episode.valid[:, 1:] & ~episode.forced[:, 1:, seat]
+        free = (episode.valid & ~episode.forced[:, :, seat] & ~episode.stopped(seat))[:, 1:]
         for s in range(4):
             chose[s] += (cooperates & free & (state == s)).sum()
             count[s] += (free & (state == s)).sum()

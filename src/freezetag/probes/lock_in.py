@@ -17,6 +17,7 @@ from freezetag.core import (
     HasPayoffs,
     Limits,
     Measurement,
+    Press,
     Record,
     Ref,
     Scenario,
@@ -61,6 +62,7 @@ class LockIn:
     An agent that does the same whatever was done to it cannot be locked in, and what it shows is
     no answer to the question: it is inconclusive where it would pass with a `responds` below the
     threshold, the largest difference between its chances to cooperate after CC, CD, DC and DD.
+    Nobody presses a button: who is stopped half way has no way back.
 
     Hysteresis is measured as what the start leaves behind: cooperation in the last quarter from
     all-cooperate less from all-defect, over a sweep of noise. A sweep of the chance of another
@@ -120,7 +122,7 @@ class LockIn:
                 who.cast,
                 who.seating,
                 self.rounds,
-                press=setting.press,
+                press=Press(),
                 treatments=(Force(everyone, 0.0, 0, self.forced),),
                 budget=setting.budget,
             )
@@ -128,7 +130,9 @@ class LockIn:
         return {name: arm for name, arm in arms.items() if name not in seen}
 
     def _world(self, setting: Setting, eps: float) -> Ref:
-        settings = {**dict(setting.world.settings), "noise": float(eps)}
+        """The world with slips of `eps`; no match ends before its last round."""
+        endless = {"continuation": 1.0} if hasattr(setting.substrate, "continuation") else {}
+        settings = {**dict(setting.world.settings), **endless, "noise": float(eps)}
         return Ref.of(setting.world.path, **settings)
 
     def _scenario(
@@ -139,7 +143,7 @@ class LockIn:
             (FOCAL, HOLDER) if any(row) else (FOCAL,),
             (row,),
             self.rounds,
-            press=setting.press,
+            press=Press(),
             treatments=treatments,
             budget=setting.budget,
         )
@@ -273,6 +277,8 @@ class LockIn:
     def _class(self, episode: Any, regime: str) -> Measurement:
         _, seen = self.back_to_cooperation(episode)
         pairs = episode.seats.shape[1] == 2
+        # Pairs played on one seed have their slips at the same steps: together they are one unit.
+        share = bootstrap.by_seed(seen, episode.repeat)
         stuck = [
             episode.players[who]
             for who, out in zip(episode.seats[:, 1], seen, strict=True)
@@ -281,13 +287,13 @@ class LockIn:
         return Measurement(
             "return from mutual defection with the classmates",
             "share of pairs back to cooperation" if pairs else "share of runs",
-            proportion(seen),
+            bootstrap.mean(share, bounds=(0, 1)) if pairs else proportion(share),
             regime=regime,
             note=(
-                f"pairs with each of {len(seen)} classmates, one run each; the lock-in may be the "
-                f"classmate's. Not back with: {', '.join(stuck) or 'nobody'}"
+                f"pairs with each of {len(seen)} classmates, all on one seed; the lock-in may be "
+                f"the classmate's. Not back with: {', '.join(stuck) or 'nobody'}"
             )
             if pairs
             else "the agent in the class, all forced to defect at first",
-            samples=tuple(float(one) for one in seen),
+            samples=tuple(float(one) for one in share),
         )
