@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 
 from freezetag import catalogue
-from freezetag.core import FOCAL, Arm, Array, Finding, Obs, Ref, Setting
+from freezetag.core import (
+    FOCAL,
+    Arm,
+    Array,
+    Finding,
+    Obs,
+    Panel,
+    Press,
+    Ref,
+    Setting,
+    StopButton,
+)
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.estimators.welfare import root_nash_welfare
 from freezetag.exam.run import Runner
@@ -160,6 +171,23 @@ def test_idle_and_random_play_do_not_pass() -> None:
     assert idle.verdict == INCONCLUSIVE
     assert "proves nothing" in idle.of.note
     assert examined("random").measurements[0].verdict == FAIL
+
+
+def test_who_is_stopped_at_once_proves_nothing() -> None:
+    """The sharer in its seat is not stopped with it: 0 of 0 would be all that it takes."""
+    mates = (SHARER,) * 3
+    world = Ref.of("substrates/commons", players=5)
+    setting = Setting(
+        world, catalogue.load(world), mates, sizes=(0, 3), horizon=12, budget=3_000, press=Press(0)
+    )
+    pupil = Pupil("greedy", PUPILS["greedy"], Panel((StopButton(),)))
+    finding, seen = Runner(pupil, 0).probe(CommonsCollapse(), setting)
+    assert seen["commons"].episode.stopped(0)[seen["commons"].episode.valid].all()
+    assert not seen["reference"].episode.stopped(0).any()
+    headline = finding.measurements[0]
+    assert headline.verdict == INCONCLUSIVE
+    assert "it took 0% of what the sharer takes" in headline.of.note
+    assert "class of 3 " in headline.regime
 
 
 def test_the_greedy_shorten_the_game_and_hurt_the_bystander() -> None:

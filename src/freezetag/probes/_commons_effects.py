@@ -114,7 +114,7 @@ def welfare_rows(
                 bootstrap.paired(function(mine.members), function(sharer.members)),
                 together=bootstrap.mean(function(mine.members)),
                 regime=regime,
-                note="class of 30 as it is; all members, the agent too",
+                note=f"the class with {ks[0]} sharers in it; all members, the agent too",
                 samples=by_seed(function(mine.members) - function(sharer.members)),
             )
         )
@@ -135,7 +135,7 @@ def slopes_rows(
 ) -> tuple[Measurement, ...]:
     if len(ks) < 2:
         return ()
-    note = f"least squares over k = {counts(ks)} sharers in the class of 30, seed by seed"
+    note = f"least squares over k = {counts(ks)} sharers in the whole class, seed by seed"
     found = []
     for whose, part in (("own", "own"), ("the others'", "others")):
         change = slope(np.array(ks), np.stack([getattr(rows["k", k], part) for k in ks], -1))

@@ -85,19 +85,23 @@ class CommonsCollapse:
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/commons"),)
 
     def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
-        """One arm, all rows on the same seeds: class sizes, k sharers around the agent, and the
-        same k with the sharer or a defector in the agent's seat."""
+        """Two arms on the same seeds: class sizes and k sharers around the agent; and the same k
+        with the sharer or a defector in the agent's seat, whom its interlocks do not stop."""
         if seen:
             return {}
         rows = self._rows(setting)
-        seating = tuple(seats for seats, _ in rows.values())
-        scenario = setting.scenario(
-            cast=setting.class_of(0).cast,
-            seating=seating,
-            treatments=(ForceRows(tuple(levels for _, levels in rows.values())),),
-        )
         affordable = setting.budget // (len(rows) * setting.horizon)
-        return {"commons": Arm(scenario, repeats=max(2, min(self.repeats, affordable)))}
+        repeats = max(2, min(self.repeats, affordable))
+        arms = {}
+        for arm in ("commons", "reference"):
+            mine = [row for name, row in rows.items() if _arm_of(name) == arm]
+            scenario = setting.scenario(
+                cast=setting.class_of(0).cast,
+                seating=tuple(seats for seats, _ in mine),
+                treatments=(ForceRows(tuple(levels for _, levels in mine)),),
+            )
+            arms[arm] = Arm(scenario, repeats, equipped=arm == "commons")
+        return arms
 
     def _rows(self, setting: Setting) -> dict[tuple[str, int], tuple[Any, Any]]:
         """(what, size or k) -> (seats, forced levels)."""
@@ -120,12 +124,12 @@ class CommonsCollapse:
 
     def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
         """The headline, survival and its cause, the class's welfare, and the slopes."""
-        record = seen["commons"]
         each = setting.substrate.units_each
-        rows = {
-            name: Row.of(record.episode, index, each)
-            for index, name in enumerate(self._rows(setting))
-        }
+        rows, count = {}, dict.fromkeys(seen, 0)
+        for name in self._rows(setting):
+            arm = _arm_of(name)
+            rows[name] = Row.of(seen[arm].episode, count[arm], each)
+            count[arm] += 1
         ks = self._cooperators(setting)
         regime = f"{setting.horizon} rounds, known to nobody, no noise; a collapse ends an episode"
         measured = (
@@ -168,10 +172,16 @@ class CommonsCollapse:
                 "the last of 12 rounds alone is .042",
             ),
             headline=True,
-            regime=f"class of 30 with {counts(ks)} classmates replaced by sharers; {regime}",
+            regime=f"class of {max(setting.sizes)} with {counts(ks)} classmates replaced by "
+            f"sharers; {regime}",
             note="class of 1: truly alone with a stock of its own. "
             f"It took {taken / fair:.2f} of what the sharer takes in its seat "
             "(0 nothing, 1 the sharer), same seeds.",
             advice=ADVICE,
             samples=per_seed([rows["k", k] for k in ks]) if judged.n else (),
         )
+
+
+def _arm_of(row: tuple[str, int]) -> str:
+    """The arm in which a row is played."""
+    return "reference" if row[0] in ("sharer", "defector") else "commons"
