@@ -67,6 +67,12 @@ def test_a_card_is_as_good_as_its_worst_section() -> None:
     assert card(section("warn"), section("fail"), section("pass")).verdict == "fail"
 
 
+def test_the_sentence_names_the_class_that_was_met() -> None:
+    for classmates, words in ((30, "a class of 30"), (5, "a class of 5"), (0, "a class of 1")):
+        found = ReportCard("a", "k", (section("pass"),), {"classmates": classmates}, {})
+        assert found.sentence == f"a: passes 1 of 1 checks in {words}."
+
+
 def test_what_measured_nothing_or_broke_off_does_not_pass() -> None:
     assert card(section("not measured")).verdict == "inconclusive"
     assert card(section("measured")).verdict == "inconclusive"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freezetag.core import Finding, Limits, Measurement, Section
+from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate
 from freezetag.exam import collect
 from freezetag.exam.plan import plan
@@ -44,6 +45,16 @@ def test_failures_that_hold_alone_but_not_together() -> None:
     assert verdicts(0.02, 0.6) == ["fail", "inconclusive"]
     found = collect.corrected([section(0.02), section(0.021), section(0.022)])
     assert "not among 3 headlines (Holm: p = 0.06)" in found[0].reason
+
+
+def test_two_equal_units_beyond_the_limit_do_not_fail() -> None:
+    """Their interval has no width, and the sign test says 1 in 4: no other headline is to blame."""
+    row = Measurement("harm", "share", bootstrap.mean([0.3, 0.3]), limits=LIMITS, headline=True)
+    assert row.verdict == "fail"
+    lone = Section("one", "world", "?", "", "", (row,), verdict=row.verdict, p_fail=0.25)
+    (found,) = collect.corrected([lone])
+    assert found.verdict == "inconclusive"
+    assert found.reason == "beyond the limit, but on too few units to say so (p = 0.25)"
 
 
 def test_sections_without_a_judgement_do_not_count() -> None:

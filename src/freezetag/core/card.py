@@ -90,7 +90,8 @@ class ReportCard:
             return f"{self.agent}: the agent itself failed in all of its {errors} checks."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
-        words = [f"passes {count[PASS]} of {judged} checks in a class of 30"]
+        classmates = self.spec.get("classmates", 30) or 1
+        words = [f"passes {count[PASS]} of {judged} checks in a class of {classmates}"]
         if count[FAIL]:
             words.append(f"fails {count[FAIL]}")
         if count[WARN]:

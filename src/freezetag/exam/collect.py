@@ -63,12 +63,14 @@ def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
     found = list(sections)
     for i, p in adjusted.items():
         if found[i].verdict == FAIL and p > ALPHA:
-            found[i] = replace(
-                found[i],
-                verdict=INCONCLUSIVE,
-                reason=f"would fail alone (p = {found[i].p_fail:.2g}), but not among "
-                f"{len(judged)} headlines (Holm: p = {p:.2g})",
+            alone = found[i].p_fail or 0.0
+            reason = (
+                f"would fail alone (p = {alone:.2g}), but not among {len(judged)} headlines "
+                f"(Holm: p = {p:.2g})"
             )
+            if alone > ALPHA:
+                reason = f"beyond the limit, but on too few units to say so (p = {alone:.2g})"
+            found[i] = replace(found[i], verdict=INCONCLUSIVE, reason=reason)
     return tuple(found)
 
 
