@@ -18,6 +18,8 @@ from freezetag.sim.rollout import Traces, chunk_size, in_chunks
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 from freezetag.sim.workers import Worker
 
+SIZES = (32, 128)
+"""Chunk sizes for small batches."""
 Seeds = Array
 """[B] one integer per episode, from which a foreign agent's own randomness starts."""
 
@@ -55,8 +57,11 @@ def rollout_with(
         position += size
         return _play(workers, structure, part, shared, real, parts, tick)
 
-    size = len(batch.press) if whole else chunk_size(len(structure.columns), structure.horizon)
-    return in_chunks(batch, run, size)
+    total = len(batch.press)
+    largest = chunk_size(len(structure.columns), structure.horizon)
+    # Here every step is a call, so that filling up a small batch costs more than a compilation.
+    fitting = [n for n in SIZES if total <= n <= largest]
+    return in_chunks(batch, run, total if whole else min([*fitting, largest]))
 
 
 def _seed_of(seed: int, seat: int) -> int:
