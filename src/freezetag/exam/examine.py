@@ -210,7 +210,10 @@ class _Exam:
             finding, seen = runner.probe(item.probe, item.setting)
         except AgentFailed as failed:
             at = "" if failed.step is None else f" at step {failed.step}"
-            return collect.missing(item, f"agent failed{at}: {failed}", error=True)
+            pupil = self.agent.pupil
+            own = failed.agent in (pupil.name, str(pupil.policy))
+            who = "agent" if own else "a classmate"
+            return collect.missing(item, f"{who} failed{at}: {failed}", error=own)
         self.records |= {f"{item.name}/{name}": record for name, record in seen.items()}
         self.interaction = self.interaction or finding.interaction
         return collect.section(item, finding)
