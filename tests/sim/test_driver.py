@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -62,6 +63,23 @@ def test_a_python_player_lives_the_same_episode_as_its_jax_twin(scenario: Scenar
     theirs = run_arm(arm, pupil(inside), {}, seed=5).episode
     for name in ("proposed", "executed", "rewards", "valid", "mode", "levels"):
         np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+
+
+class Gambler:
+    """Throws the global dice, as scripts do."""
+
+    def act(self, obs: dict[str, Any]) -> int:
+        return random.randrange(2) ^ int(np.random.randint(2))  # noqa: NPY002
+
+
+def test_global_dice_repeat_with_the_seed_and_are_given_back() -> None:
+    gambler = pupil(Inside("object", "gambler", given=Gambler))
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    runs = [run_arm(Arm(PAIRS, 2), gambler, {}, seed).episode.executed for seed in (5, 5, 6)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert (runs[0] != runs[2]).any()
+    after = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    assert before == after
 
 
 def test_a_repeat_does_not_depend_on_how_many_there_are() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -48,7 +49,10 @@ class _Function:
 
 
 class InsideWorker:
-    """The interface of `Worker`, without a process. Raises `AgentFailed` alike."""
+    """The interface of `Worker`, without a process. Raises `AgentFailed` alike.
+
+    The global generators are seeded per batch, as in a process, and given back as they were.
+    """
 
     def __init__(self, foreign: Inside, *, seat: int) -> None:
         self.foreign, self.seat = foreign, seat
@@ -56,6 +60,9 @@ class InsideWorker:
 
     def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
         """One fresh agent per episode; all are the one agent, whatever the names."""
+        first = seeds[0] if seeds else 0
+        random.seed(first)
+        np.random.seed(first % 2**32)  # noqa: NPY002 - for agents that use the global generator
         self.agents = []
         for b, seed in enumerate(seeds):
             try:
@@ -98,6 +105,7 @@ class InsideWorker:
         )
 
     def __enter__(self) -> InsideWorker:
+        self.before = random.getstate(), np.random.get_state()  # noqa: NPY002 - see reset
         return self
 
     def __exit__(
@@ -107,3 +115,5 @@ class InsideWorker:
         trace: TracebackType | None,
     ) -> None:
         self.agents = []
+        random.setstate(self.before[0])
+        np.random.set_state(self.before[1])  # noqa: NPY002 - see reset
