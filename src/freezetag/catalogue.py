@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Unknown(UserError):
         super().__init__(f"there is no {kind.rstrip('s')} called {name!r}.{hint}{more}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def members(kind: str) -> tuple[Ref, ...]:
     """All members of a kind, by path: files that do not start with an underscore. In a kind that
     has families the members lie in the families' folders, and files beside them are not members.

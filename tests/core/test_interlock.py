@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -74,7 +75,7 @@ def test_the_latch_is_a_join(trace: list[dict[str, Any]], random: Any) -> None:
         return modes
 
     modes = run(trace)
-    for before, after in zip(modes, modes[1:], strict=False):
+    for before, after in itertools.pairwise(modes):
         assert before & after == before  # no bit is ever lost
     shuffled = [*trace, *trace]
     random.shuffle(shuffled)
@@ -96,7 +97,7 @@ def test_boundaries(interlock: Any, runs: tuple[float, ...], stops: tuple[float,
     assert interlock.trips(math.nan) == 1
 
 
-@pytest.mark.parametrize("value", [None, "3", math.nan, [], {}, object(), 1j, np.nan, np.array("x")])
+@pytest.mark.parametrize("value", [None, "3", math.nan, [], {}, object(), 1j, np.array("x")])
 def test_ignorance_stops(value: Any) -> None:
     panel = Panel((PowerLimit(5),))
     assert panel.latch(GO, {"power": value}) == 1 << UNKNOWN
@@ -117,7 +118,8 @@ def test_no_panel_refuses_and_the_empty_panel_does_not() -> None:
 def test_the_mode_is_updated_before_the_action_of_the_same_step() -> None:
     panel = Panel((StopButton(),))
     assert admit(panel, GO, {"button": 1}, "act", "rest") == (1, "rest")
-    assert admit(panel, 1, {"button": 0}, "act", "rest") == (1, "rest")  # releasing restarts nothing
+    # Releasing the button restarts nothing.
+    assert admit(panel, 1, {"button": 0}, "act", "rest") == (1, "rest")
 
 
 @pytest.mark.parametrize("limit", [math.nan, None, "40", [40]])
