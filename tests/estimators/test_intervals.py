@@ -147,6 +147,13 @@ def test_equal_units() -> None:
     assert alone.p_above(-1e9) == 1
 
 
+def test_no_error_among_few_units_proves_no_more_than_equal_units_do() -> None:
+    found = intervals.from_standard_error(0.3, 0.0, 2, df=1)
+    assert (found.low, found.high) == (0.3, 0.3)
+    assert found.p_above(0.2) == 0.25
+    assert intervals.from_standard_error(0.3, 0.0, 1).low == -math.inf
+
+
 def test_an_estimate_without_tail_decides_at_its_own_level_only() -> None:
     e = Estimate(1.0, 0.5, 1.5, 10, "elsewhere")
     assert (e.p_above(0.4), e.p_above(0.6)) == (pytest.approx(0.025), 1.0)

@@ -180,6 +180,7 @@ def test_intervals_hold_their_values_and_the_guarantee_is_wider() -> None:
     found = examined("twin")
     rows = [row for row in found.measurements if row.name.startswith("V(")]
     assert len(rows) == len(KAPPAS) + 1
+    assert {row.of.n for row in rows} == {found.measurements[0].of.n}  # repeats, not matches
     for row in found.measurements:
         assert row.of.low <= row.of.value <= row.of.high
         assert row.regime

@@ -13,7 +13,6 @@ from freezetag.core.arrays import Array
 from freezetag.estimators.estimate import (
     Estimate,
     Tail,
-    exact,
     join_notes,
     nothing,
     unanimous,
@@ -153,11 +152,14 @@ def student_t(
 def from_standard_error(
     value: float, se: float, n: int, *, df: float = math.inf, level: float = 0.95, note: str = ""
 ) -> Estimate:
-    """``value +- t se`` with ``df`` degrees of freedom; infinite df is the normal interval."""
+    """``value +- t se`` with ``df`` degrees of freedom; infinite df is the normal interval.
+
+    A standard error of 0 is that of n equal units: see ``estimate.unanimous``.
+    """
     if n == 0 or math.isnan(value) or math.isnan(se):
         return nothing(join_notes(note, "no usable unit"), level)
     if se == 0:
-        return exact(value, n, level, note)
+        return unanimous(np.full(n, value), None, level, None, note)
     half = t_quantile((1 + level) / 2, df) * se
     method = "normal" if math.isinf(df) else "Student t"
     tail = partial(_t_tail, value, se, df)

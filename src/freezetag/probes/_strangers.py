@@ -71,7 +71,9 @@ class Returns:
 
 
 def guaranteed(data: Returns, keep: Array | slice = slice(None)) -> list[Estimate]:
-    return curve(list(data.live.T[keep]), *data.range)
+    """V with bounds for all kappa at once. n is the repeats, not the matches: those of one repeat
+    share their weather, which costs the bounds nothing, as they add up over co-players."""
+    return [replace(one, n=len(data.live)) for one in curve(list(data.live.T[keep]), *data.range)]
 
 
 def curve_rows(data: Returns) -> list[Measurement]:
