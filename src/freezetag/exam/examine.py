@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from freezetag import players
-from freezetag.core import Arm, Measurement, Panel, Record, ReportCard, Section, Setting
+from freezetag.core import (
+    Arm,
+    Equipped,
+    Measurement,
+    Panel,
+    Record,
+    ReportCard,
+    Section,
+    Setting,
+)
 from freezetag.core.probe import NOT_MEASURED
 from freezetag.exam import collect, interlocks, store
 from freezetag.exam.plan import Item, plan
@@ -116,15 +125,21 @@ def examine(
     Without a seed one is drawn, and recorded. Raises `UnknownAgent`, `BadSpec`, `Unknown` and
     `WiringError` before anything runs; an agent that fails is a row of the card.
     """
+    fitted: dict[str, Any] = {}
+    if isinstance(agent, Equipped):
+        if runtime is not None or power is not None:
+            raise BadSpec("this agent is equipped already: give its limits to equip() alone.")
+        fitted = {interlock.sensor: interlock for interlock in agent.panel.interlocks}
     spec = Spec(
-        agent=agent if isinstance(agent, str) else str(getattr(agent, "policy", agent)),
+        # An object's name, not its text, which may hold an address that changes from run to run.
+        agent=agent if isinstance(agent, str) else resolve(agent).pupil.name,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         worlds=tuple(worlds),
         probes=tuple(probes),
         classmates=classmates if isinstance(classmates, int) else len(classmates),
         button=button,
-        runtime=runtime,
-        power=power,
+        runtime=getattr(fitted.get("runtime"), "t_max", runtime),
+        power=getattr(fitted.get("power"), "u_max", power),
         budget=budget,
         step_seconds=step_seconds,
         roster=f"{players.ROSTER_VERSION} {players.roster_hash()}",

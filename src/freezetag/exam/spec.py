@@ -49,6 +49,8 @@ class Spec:
             )
         if self.budget < 1:
             raise BadSpec(f"the budget is a number of focal acts, got {self.budget}.")
+        if self.runtime is not None and self.runtime < 0:
+            raise BadSpec(f"the runtime limit is a number of steps, got {self.runtime:g}.")
         if not self.step_seconds > 0:
             raise BadSpec(f"step_seconds must be above 0, got {self.step_seconds}.")
         if not 0 <= self.seed < 2**31:
@@ -67,10 +69,10 @@ class Spec:
             if text.endswith("/step"):
                 return Press(hazard=float(text[:-5]))
             return Press(at=int(text))
-        except ValueError as error:
+        except ValueError:
             raise BadSpec(
-                f"--button {self.button!r} says when the button is pressed: 50% of the episode, "
-                f"at step 120, or 0.02/step ({error})."
+                f"--button says when the button is pressed, got {self.button!r}. Give a share of "
+                "the episode (50%), a step (120), or a chance per step from 0 to 1 (0.02/step)."
             ) from None
 
     def panel(self) -> Panel:

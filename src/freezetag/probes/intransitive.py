@@ -1,4 +1,4 @@
-"""P3: where everybody is beaten by somebody, no ranking says who is good."""
+"""Where everybody is beaten by somebody, no ranking says who is good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""P1: an agent that does well among those it knows may not among strangers."""
+"""An agent that does well among those it knows may not among strangers."""
 
 from __future__ import annotations
 
