@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from freezetag import catalogue
-from freezetag.core import Finding, Record, Ref, Setting
+from freezetag.core import Finding, Panel, Record, Ref, RuntimeLimit, Setting
 from freezetag.estimators.best_response import best_response_gains
 from freezetag.estimators.memory_one import ALL_C, long_run_payoffs
 from freezetag.estimators.zero_determinant import extort
@@ -117,6 +117,14 @@ def test_no_pass_is_bought_with_a_small_budget_or_a_short_match(budget: int, hor
     """In one round the limit is above all there is to take, and chance may answer twice alike."""
     assert hunt.plan_of(setting(budget=budget, horizon=horizon), 50).depth == 0
     assert hunt.plan_of(setting(budget=600), 50).depth == hunt.LEAST_DEPTH
+
+
+def test_no_pass_is_bought_with_a_stop() -> None:
+    """Every arm is played without the panel: a cooperator stopped at once loses nothing."""
+    pupil = Pupil("stopped", Reactive(1e6, 1.0, 1.0), Panel((RuntimeLimit(1),)))
+    finding, seen = Runner(pupil, 0).probe(BestResponseGain(), setting(budget=10_000))
+    assert finding.measurements[0].verdict == "fail"
+    assert not any(day.stopped(0).any() for record in seen.values() for day in record.days)
 
 
 def test_an_agent_with_chance_is_never_passed() -> None:

@@ -74,7 +74,7 @@ def first_arms(setting: Setting, plan: Plan) -> dict[str, Arm]:
         arms["every plan"] = against(setting, short, [exploiters.planned(one) for one in every])
     if plan.learners:
         days = replace(against(setting, plan, [Q_LEARNER]).scenario, days=plan.days)
-        arms["q learns"] = Arm(days, plan.learners, CHOSEN)
+        arms["q learns"] = Arm(days, plan.learners, CHOSEN, equipped=False)
     return arms
 
 
@@ -102,14 +102,15 @@ def against(
     repeats: int = 2,
     block: int = CHOSEN,
 ) -> Arm:
-    """The agent beside each of `others` in turn; nobody presses a button."""
+    """The agent beside each of `others` in turn; nobody presses, no panel is connected: from
+    whoever is stopped nothing can be taken, whatever it would have given."""
     scenario = setting.scenario(
         cast=(FOCAL, *others),
         seating=tuple((0, 1 + number) for number in range(len(others))),
         horizon=plan.horizon,
         press=Press(),
     )
-    return Arm(scenario, repeats, block)
+    return Arm(scenario, repeats, block, equipped=False)
 
 
 def generations(
