@@ -22,6 +22,8 @@ class World(ParallelEnv):
 
     metadata: dict[str, Any] = {"name": "world"}  # noqa: RUF012 - PettingZoo's way
 
+    any_action = True
+    """Whether any legal action may be played; without rationing, not all of them may."""
     blind = False
     """Agents see the world's own fields only, not each other: what a world without a driver does.
     Set by `play_blind`, for then nobody looks."""
@@ -29,6 +31,7 @@ class World(ParallelEnv):
     def __init__(self, players: int, horizon: int, actions: int) -> None:
         self.possible_agents = [f"player_{i}" for i in range(players)]
         self.horizon, self.actions = horizon, actions
+        self.spaces = {agent: Discrete(actions) for agent in self.possible_agents}
         self.others = ~np.eye(players, dtype=bool)
 
     def observation_space(self, agent: str) -> Dict:
@@ -44,7 +47,7 @@ class World(ParallelEnv):
         )
 
     def action_space(self, agent: str) -> Discrete:
-        return Discrete(self.actions)
+        return self.spaces[agent]  # the same object each time, as PettingZoo recommends
 
     def reset(self, seed: int | None = None, options: dict | None = None) -> tuple[dict, dict]:
         self.agents = list(self.possible_agents)
@@ -102,6 +105,8 @@ class World(ParallelEnv):
 
 class PythonCommons(World):
     """The rule of `freezetag.substrates.commons`, without rationing."""
+
+    any_action = False
 
     def __init__(self, players: int = 31, horizon: int = 12, units_each: int = 20) -> None:
         super().__init__(players, horizon, units_each * players + 1)
@@ -180,6 +185,20 @@ def play_blind(env: World) -> int:
         env.reset(seed=0)
         while env.agents:
             env.step(dict.fromkeys(env.agents, env.scale()[1]))
+            steps += 1
+    finally:
+        env.blind = False
+    return steps
+
+
+def play_sampled(env: World) -> int:
+    """The loop of PettingZoo's documentation: every agent samples its action space. Steps that
+    took place. Agents see the world's own fields, as in `play_blind`."""
+    env.blind, steps = True, 0
+    try:
+        env.reset(seed=0)
+        while env.agents:
+            env.step({agent: env.action_space(agent).sample() for agent in env.agents})
             steps += 1
     finally:
         env.blind = False

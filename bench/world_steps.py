@@ -21,6 +21,7 @@ from bench._python_worlds import (
     always_defect,
     play,
     play_blind,
+    play_sampled,
     tit_for_tat,
 )
 from freezetag import catalogue
@@ -57,8 +58,9 @@ def main() -> None:
         compare(ref, peer(PLAYERS, HORIZON))
 
 
-def alone(ref: Ref) -> Any:
-    """The world without driver or players: all episodes, everybody at level 1 at every step.
+def alone(ref: Ref, sampled: bool = False) -> Any:
+    """The world without driver or players: all episodes, everybody at level 1 at every step, or
+    at random.
 
     Per step what the PettingZoo side does then: scale, step, and the world's own observations,
     without what the seats see of each other.
@@ -66,8 +68,11 @@ def alone(ref: Ref) -> Any:
     world = catalogue.load(ref)
 
     def step(state: Any, keys: Any) -> Any:
-        _, prosocial = world.scale(state)
-        outcome = world.step(keys, state, prosocial)
+        _, actions = world.scale(state)
+        if sampled:
+            draw = jax.random.fold_in(keys, 1)
+            actions = jax.random.randint(draw, actions.shape, 0, world.action_sizes[0])
+        outcome = world.step(keys, state, actions)
         return outcome.state, (outcome.rewards, outcome.terminated, world.observe(outcome.state))
 
     @jax.jit
@@ -124,25 +129,30 @@ def compare(ref: Ref, env: Any) -> None:
     )
     ours, few = int(episode.valid.sum()), 20
     theirs, blind = few * len(rewards), few * play_blind(env)
-    times = by_turns(
-        {
-            "PettingZoo, Python players": lambda: [play(env, players) for _ in range(few)],
-            "PettingZoo, no players": lambda: [play_blind(env) for _ in range(few)],
-            "freezetag, world alone": world,
-            "freezetag, the loop, as in long runs": in_full,
-            "freezetag, the loop, as in short runs": lambda: loop(*given["inputs"]),
-            "freezetag, run_arm": lambda: run_arm(arm, pupil, {}, seed=1),
-        },
-        REPEATS,
-    )
     alone_steps = WORLDS_ALONE * HORIZON
-    steps = dict(zip(times, (theirs, blind, alone_steps, ours, ours, ours), strict=True))
+    sides: dict[str, tuple[int, Any]] = {
+        "PettingZoo, Python players": (theirs, lambda: [play(env, players) for _ in range(few)]),
+        "PettingZoo, no players": (blind, lambda: [play_blind(env) for _ in range(few)]),
+        "freezetag, world alone": (alone_steps, world),
+        "freezetag, the loop, as in long runs": (ours, in_full),
+        "freezetag, the loop, as in short runs": (ours, lambda: loop(*given["inputs"])),
+        "freezetag, run_arm": (ours, lambda: run_arm(arm, pupil, {}, seed=1)),
+    }
+    if env.any_action:
+        draws = lambda: [play_sampled(env) for _ in range(few)]  # noqa: E731
+        sides["PettingZoo, sampled actions"] = (few * HORIZON, draws)
+        sides["freezetag, sampled actions"] = (alone_steps, alone(ref, sampled=True))
+    times = by_turns({side: run for side, (_, run) in sides.items()}, REPEATS)
+    steps = {side: count for side, (count, _) in sides.items()}
     each = {side: timing.per(steps[side], 1e6) for side, timing in times.items()}
     table("microseconds a world step", each)
     for side, timing in each.items():
         print(f"  {side:<40} {1e6 / timing.median:>10,.0f} world steps a second")
     with_players, without = each["PettingZoo, Python players"], each["PettingZoo, no players"]
     ratio("the world alone on both sides", without, each["freezetag, world alone"], 100)
+    if env.any_action:
+        documented = each["PettingZoo, sampled actions"]
+        ratio("the documented loop, sampled", documented, each["freezetag, sampled actions"], 100)
     for run in ("long", "short"):
         name = f"freezetag, the loop, as in {run} runs"
         ratio(f"driver and players on both sides, {run} runs", with_players, each[name])

@@ -13,6 +13,7 @@ fail into "inconclusive".
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -266,12 +267,21 @@ limit, where an honest interval has to be inconclusive.
 """
 
 
+def finished(keep: Path | None) -> dict[str, str]:
+    """Rows of an earlier call, by probe, family and number of seeds."""
+    if keep is None or not keep.exists():
+        return {}
+    found: dict[str, str] = json.loads(keep.read_text(encoding="utf-8"))
+    return found
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the draws, say how long each family took, write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--probe", action="append", choices=sorted(FAMILIES))
     parser.add_argument("--out", default=str(PAGE), help="a file, or - for standard output")
+    parser.add_argument("--keep", type=Path, help="a file of finished rows: stop and go on")
     chosen = parser.parse_args(arguments)
     if chosen.seeds < 1:
         parser.error(f"--seeds is at least 1, got {chosen.seeds}")
@@ -279,10 +289,15 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("a page of some probes only would replace the whole one: give --out")
     probes = chosen.probe or list(FAMILIES)
     rows = []
+    kept = finished(chosen.keep)
     for probe in probes:
         for family in FAMILIES[probe]:
-            begun = time.monotonic()
-            rows.append(row(probe, family, chosen.seeds))
+            name, begun = f"{probe}/{family.name}/{chosen.seeds}", time.monotonic()
+            if name not in kept:
+                kept[name] = row(probe, family, chosen.seeds)
+                if chosen.keep is not None:
+                    chosen.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            rows.append(kept[name])
             print(f"{time.monotonic() - begun:6.1f} s  {rows[-1]}", file=sys.stderr, flush=True)
     text = page(rows, probes, chosen.seeds)
     if chosen.out == "-":
