@@ -93,3 +93,11 @@ def test_plain_text_has_no_control_or_format_character(text: str) -> None:
 def test_plain_text_keeps_letters() -> None:
     assert words.plain("α-Rank, naïve, 机器人") == "α-Rank, naïve, 机器人"
     assert "\x1b" not in words.plain(ESCAPES)
+
+
+@pytest.mark.parametrize("width", [80, 90, 100, 140])
+def test_a_verdict_is_never_cut(width: int) -> None:
+    text = shown(width=width)
+    assert text.splitlines()[0].rstrip().endswith("verdict")
+    for verdict in ("FAIL ✗", "WARN !", "inconclusive ?", "pass ✓"):
+        assert verdict in text

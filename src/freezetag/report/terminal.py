@@ -16,7 +16,7 @@ from rich.text import Text
 from freezetag.core import Measurement, ReportCard, Section
 from freezetag.report import words
 
-NARROW, PIPED = 80, 100
+NARROW, ROOMY, PIPED = 80, 96, 100
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "cyan"}
 
 
@@ -36,7 +36,7 @@ def print_card(
         for line in _lines(rows, ascii_only):
             console.print(line, soft_wrap=True)
     else:
-        console.print(_table(rows, ascii_only))
+        console.print(_table(rows, ascii_only, console.width))
     for section in card.sections:
         if section.verdict == "not measured":
             console.print(_not_measured(section), soft_wrap=True)
@@ -55,14 +55,14 @@ def _rows(section: Section, every: bool) -> list[Measurement | None]:
     return [section.headline]
 
 
-def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> Table:
+def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    table.add_column("probe", min_width=24, overflow="fold")
+    table.add_column("probe", min_width=24 if width >= ROOMY else 12, overflow="fold")
     for name in ("class of 1", "class of 30", "judged [95 %]", "n", "limit"):
         table.add_column(name, justify="right", no_wrap=name != "judged [95 %]")
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
     longest = max((len(_verdict(_cells(*row)[-1], ascii_only)) for row in rows), default=0)
-    table.add_column("verdict", no_wrap=True, min_width=longest)
+    table.add_column("verdict", no_wrap=True, min_width=max(longest, len("verdict")))
     for section, row in rows:
         name, unit, *numbers, verdict = _cells(section, row)
         # What is measured, and in which unit and world, stands under the name.
