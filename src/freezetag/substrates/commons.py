@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple, final
 
 import jax
@@ -193,32 +194,38 @@ def _ration(key: Array, asked: Array, stock: Array, most: int) -> Array:
     scarce = asked.sum() > stock
     none = jnp.zeros_like(asked)
     supply = jnp.where(scarce, stock, 0)
-    draw = _Draw(jnp.int32(0), key, asked, none, supply, jnp.arange(most))
-    # Functions of the module, not of this call: a step that is not compiled then traces them once.
-    draw = jax.lax.while_loop(_unfinished, _batch, draw)
+    draw = _Draw(jnp.int32(0), key, asked, none, supply)
+    draw = jax.lax.while_loop(_unfinished, _batches(most), draw)
     return jnp.where(scarce, draw.got, asked)
 
 
 class _Draw(NamedTuple):
-    """turn [], key, asked [M], got [M], supply [] units to hand out, units 0 .. most - 1."""
+    """turn [], key, asked [M], got [M], supply [] units to hand out."""
 
     turn: Array
     key: Array
     asked: Array
     got: Array
     supply: Array
-    units: Array
 
 
 def _unfinished(draw: _Draw) -> Array:
     return draw.got.sum() < draw.supply
 
 
-def _batch(draw: _Draw) -> _Draw:
+@cache
+def _batches(most: int) -> Callable[[_Draw], _Draw]:
+    """One function per `most`: a step that is not compiled then traces it once."""
+    return partial(_batch, most)
+
+
+def _batch(most: int, draw: _Draw) -> _Draw:
+    # Made here: as part of the draw it would be copied at every step, rationing or not.
+    units = jnp.arange(most)
     asking = draw.got < draw.asked
-    bits = jax.random.bits(jax.random.fold_in(draw.key, draw.turn), draw.units.shape)
+    bits = jax.random.bits(jax.random.fold_in(draw.key, draw.turn), units.shape)
     label = (bits % jnp.maximum(asking.sum(), 1).astype(bits.dtype)).astype(jnp.int32)
-    live = draw.units < draw.supply - draw.got.sum()
+    live = units < draw.supply - draw.got.sum()
     labels = jnp.zeros_like(draw.got).at[label].add(live.astype(draw.got.dtype))
     rank = jnp.maximum(jnp.cumsum(asking) - 1, 0)
     more = jnp.where(asking, labels[rank], 0)
