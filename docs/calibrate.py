@@ -17,7 +17,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -228,8 +228,8 @@ def row(probe: str, family: Family, seeds: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(rows: list[str], probes: list[str], seeds: int) -> str:
-    """The whole page."""
+def page(rows: list[str], probes: list[str], seeds: int, missing: Sequence[str] = ()) -> str:
+    """The whole page; `missing` are the families that were not measured."""
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     heads = ["probe", "agents", "they are", *VERDICTS, "right", "wrong", "inconclusive, rate"]
     known = [
@@ -239,6 +239,7 @@ def page(rows: list[str], probes: list[str], seeds: int) -> str:
         if family.state != EMPTY
     ]
     command = "make calibration" if seeds == SEEDS else f"python docs/calibrate.py --seeds {seeds}"
+    not_measured = f"\nNot measured on this version: {', '.join(missing)}.\n" if missing else ""
     never = 100 * clopper_pearson(0, seeds).high
     return f"""# Calibration
 
@@ -256,7 +257,7 @@ fail into inconclusive.
 | {" | ".join(heads)} |
 |{"---|" * len(heads)}
 {chr(10).join(rows)}
-
+{not_measured}
 What is known of the agents beforehand:
 
 {chr(10).join(known)}
@@ -290,8 +291,9 @@ def main(arguments: list[str] | None = None) -> None:
     probes = chosen.probe or list(FAMILIES)
     rows = []
     kept = finished(chosen.keep)
-    for probe in probes:
-        for family in FAMILIES[probe]:
+    wanted = [(probe, family) for probe in probes for family in FAMILIES[probe]]
+    try:
+        for probe, family in wanted:
             name, begun = f"{probe}/{family.name}/{chosen.seeds}", time.monotonic()
             if name not in kept:
                 kept[name] = row(probe, family, chosen.seeds)
@@ -299,7 +301,13 @@ def main(arguments: list[str] | None = None) -> None:
                     chosen.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
             rows.append(kept[name])
             print(f"{time.monotonic() - begun:6.1f} s  {rows[-1]}", file=sys.stderr, flush=True)
-    text = page(rows, probes, chosen.seeds)
+    except KeyboardInterrupt:
+        print("interrupted: the page says what is missing", file=sys.stderr)
+    # Rows that an earlier call kept count, wherever it stopped.
+    done = [(p, f) for p, f in wanted if f"{p}/{f.name}/{chosen.seeds}" in kept]
+    rows = [kept[f"{p}/{f.name}/{chosen.seeds}"] for p, f in done]
+    missing = [f"`{p}` with {f.name}" for p, f in wanted if (p, f) not in done]
+    text = page(rows, probes, chosen.seeds, missing)
     if chosen.out == "-":
         print(text, end="")
     else:
