@@ -16,7 +16,7 @@ from rich.text import Text
 from freezetag.core import Measurement, ReportCard, Section
 from freezetag.report import words
 
-NARROW, ROOMY, PIPED = 80, 96, 100
+NARROW, ROOMY, PIPED = 80, 110, 100
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "cyan"}
 
 
