@@ -1,0 +1,87 @@
+"""The answer of every solver: values, argmax sets, and how far they can be from the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from freezetag.core.arrays import Array
+
+UNIT = float(np.finfo(np.float64).eps) / 2  # the relative error of one rounded operation
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solver found. S states, A actions; T is the Bellman operator, V* its fixed point.
+
+    `optimal` contains **every** optimal action, so that ties are visible: it holds the actions
+    within `tolerance` of the best `q`, and no optimal action can be further away. What an extra
+    member may lose is at most twice the tolerance.
+    """
+
+    value: Array  # [S], utility: V
+    q: Array  # [S, A], one step of V: r + discount * E V(next); -inf where not allowed
+    policy: Array  # [S], the lowest-numbered action of `optimal`
+    optimal: Array  # [S, A] bool, the argmax set
+    residual: float  # sup |TV - V|, from `q`, which is computed anew from the data at the end
+    bound: float  # sup |V - V*| is guaranteed to be at most this, rounding included
+    tolerance: float  # the width of a tie in `q`, from the same guarantee
+    iterations: int
+    method: str
+
+
+def judged(
+    value: Array,
+    q: Array,
+    *,
+    discount: float,
+    rows: tuple[float, float],
+    terms: int,
+    iterations: int,
+    method: str,
+) -> Solution:
+    """A Solution with its guarantee, from `value` [S] and its own fresh one-step `q` [S, A].
+
+    With m <= TV - V <= M the truth lies in V + [m, M] / (1 - discount), state by state; so true
+    ties lie within discount (M - m) / (1 - discount) of each other in `q`. `rows` are the least
+    and the largest sum of a row of probabilities: the discount is taken times that sum, so that
+    rows that sum to 1 only nearly are paid for. `terms` is the number of products in one sum of
+    `q`: m and M are widened by the largest rounding error of such a sum.
+    Source: MacQueen 1966; Puterman 1994, section 6.6; Higham 2002, section 3.1, for the rounding.
+    """
+    best = q.max(axis=1)
+    gap = best - value
+    low, high = float(gap.min()), float(gap.max())
+    # A sum's error is relative to |r| + discount |V|, and |r| <= |q| + discount |V|.
+    scale = float(np.abs(best).max()) + 2.0 * float(np.abs(value).max())
+    rounding = (terms + 4) * UNIT * scale
+    below, above = enclosed(low - rounding, high + rounding, discount, rows)
+    bound = max(above, -below)
+    shift = rows[1] * (above - below) + (rows[1] - rows[0]) * bound
+    tolerance = discount * shift + 2.0 * rounding
+    optimal = q >= (best - tolerance)[:, None]
+    return Solution(
+        value=value,
+        q=q,
+        policy=optimal.argmax(axis=1),
+        optimal=optimal,
+        residual=max(high, -low),
+        bound=bound,
+        tolerance=tolerance,
+        iterations=iterations,
+        method=method,
+    )
+
+
+def enclosed(
+    low: float, high: float, discount: float, rows: tuple[float, float]
+) -> tuple[float, float]:
+    """Shifts [below, above] with V + below <= V* <= V + above, from low <= TV - V <= high.
+
+    V + c is an upper bound if T(V + c) <= V + c; T moves c by the discount times a row's sum.
+    """
+    slow, fast = 1.0 - discount * rows[0], 1.0 - discount * rows[1]
+    below = low / (slow if low >= 0 else fast)
+    above = high / (fast if high >= 0 else slow)
+    return below, above
