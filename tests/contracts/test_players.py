@@ -12,10 +12,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from freezetag.core import Obs, Policy
+from freezetag import catalogue
+from freezetag.core import Obs, Planner, Policy, Ref, ReportsPower
 from freezetag.players import families
 
-PATHS = [f"{family}/{name}" for family, names in families().items() for name in names]
+FILES = [f"{family}/{name}" for family, names in families().items() for name in names]
 SEATS = 4
 
 
@@ -26,6 +27,10 @@ def module_of(path: str) -> Any:
 def class_of_file(path: str) -> Any:
     name = "".join(part.capitalize() for part in path.rsplit("/", 1)[-1].split("_"))
     return getattr(module_of(path), name)
+
+
+PLANNERS = [path for path in FILES if isinstance(class_of_file(path)(), Planner)]
+PATHS = [path for path in FILES if path not in PLANNERS]
 
 
 def observation(width: int = 1) -> Obs:
@@ -51,7 +56,7 @@ def shapes(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FILES)
 def test_one_public_frozen_dataclass_named_as_the_file(path: str) -> None:
     module, cls = module_of(path), class_of_file(path)
     public = [
@@ -62,14 +67,38 @@ def test_one_public_frozen_dataclass_named_as_the_file(path: str) -> None:
     assert public == [cls.__name__]
     assert is_dataclass(cls)
     assert cls.__dataclass_params__.frozen
-    assert isinstance(cls(), Policy)
+    assert isinstance(cls(), Policy | Planner)
     assert hash(cls()) == hash(cls())
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", FILES)
 def test_traits_are_declared(path: str) -> None:
     cls = class_of_file(path)
     assert all(type(vars(cls)[trait]) is bool for trait in ("learns", "plans", "stochastic"))
+    assert cls.plans == (path in PLANNERS)
+
+
+def test_the_planners_were_found() -> None:
+    assert {"planners/factual", "planners/interlocked"} <= set(PLANNERS)
+
+
+@pytest.mark.parametrize("path", PLANNERS)
+def test_a_planner_has_a_policy_in_a_world_with_a_model(path: str) -> None:
+    """And a panel. `home` names the world of a planner that cannot plan in every world."""
+    planner = class_of_file(path)()
+    world = catalogue.load(Ref(getattr(planner, "home", "substrates/button")))
+    assert all(hasattr(each, "trips") for each in planner.panel.interlocks)
+    policy = planner.plan(world, 0)
+    assert isinstance(policy, Policy)
+    assert isinstance(policy, ReportsPower)
+    assert "\nSource: " in (inspect.getdoc(class_of_file(path)) or "")
+    seen = replace(observation(), step=jnp.int32(0), world={"state": jnp.int32(0)})
+    carry = policy.init(jax.random.key(0))
+    action, after = policy.act(jax.random.key(1), carry, seen)
+    assert action.shape == (1,)
+    assert 0 <= int(action[0]) < world.action_sizes[0]
+    assert shapes(carry) == shapes(after)
+    assert jnp.isfinite(policy.power(carry, seen))
 
 
 @pytest.mark.parametrize("path", PATHS)

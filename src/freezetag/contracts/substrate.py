@@ -12,6 +12,7 @@ import numpy as np
 from freezetag.contracts._common import ContractError, is_key, leaves, need, same, shapes
 from freezetag.core import Array, HasBystander, HasPayoffs, HasStock, Substrate, level_of
 from freezetag.sim import engine
+from freezetag.sim.template import split
 
 
 def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
@@ -275,24 +276,21 @@ class _World:
 
     def batch_and_leaves(self) -> None:
         """Under vmap, and with float settings traced, a step is the same step."""
-        floats = {
-            f.name: getattr(self.it, f.name)
-            for f in dataclasses.fields(self.it)
-            if isinstance(getattr(self.it, f.name), float)
-        }
+        template, settings = split(self.it)
         state = self.it.init(self.key, self.seatings()[0])
         actions = self.draw(state)
         keys = jax.random.split(self.key, 3)
 
         def step(settings: Mapping[str, Array], key: Array) -> tuple[Any, Array, Array]:
-            out = dataclasses.replace(self.it, **settings).step(key, state, actions)
+            out = template.build(dict(settings)).step(key, state, actions)
             return out.state, out.rewards, out.terminated
 
         try:
-            batch = jax.jit(jax.vmap(step, in_axes=(None, 0)))(floats, keys)
+            batch = jax.jit(jax.vmap(step, in_axes=(None, 0)))(settings, keys)
         except Exception as error:
             raise ContractError(
-                f"{self.name}: step fails under vmap with settings {sorted(floats)} traced: {error}"
+                f"{self.name}: step fails under vmap with settings {sorted(settings)} traced: "
+                f"{error}"
             ) from error
         for i, key in enumerate(keys):
             one = self.compiled(key, state, actions)

@@ -1,8 +1,9 @@
 """The contracts, in the standard library alone: no clock, no I/O, no randomness, no arrays.
 
 Where a stop is decided: `admit`. What decides it: `interlock`. Who acts: `policy`. What a world
-is: `substrate`. How an experiment is laid out: `scenario`, `treatment`. What is recorded:
-`episode`. What is measured: `probe`. What is reported: `card`.
+is: `substrate`; what a planner may know of it: `model`; a world model as a diagram that runs:
+`diagram`. How an experiment is laid out: `scenario`, `treatment`. What is recorded: `episode`. What
+is measured: `probe`. What is reported: `card`.
 """
 
 from freezetag.core.admit import Equipped, admit, equip
@@ -22,7 +23,8 @@ from freezetag.core.interlock import (
     Trip,
     Watchdog,
 )
-from freezetag.core.policy import Freezable, Learner, Obs, Policy, ReportsPower
+from freezetag.core.model import BadModel, Model
+from freezetag.core.policy import Freezable, Learner, Obs, Planner, Policy, ReportsPower
 from freezetag.core.probe import Figure, Finding, Interval, Limits, Measurement, Probe
 from freezetag.core.scenario import (
     ABSENT,
@@ -57,6 +59,7 @@ __all__ = [
     "UNKNOWN",
     "Arm",
     "Array",
+    "BadModel",
     "Episode",
     "Equipped",
     "Event",
@@ -76,10 +79,12 @@ __all__ = [
     "Learner",
     "Limits",
     "Measurement",
+    "Model",
     "Moment",
     "Obs",
     "Outcome",
     "Panel",
+    "Planner",
     "Policy",
     "PowerLimit",
     "Press",

@@ -104,6 +104,14 @@ class Freezable(Policy, Protocol):
 
 
 @runtime_checkable
+class Planner(Protocol):
+    """Somebody who plans: given a world that offers its exact model (`HasModel`), the policy that
+    acts there. The driver asks for it when the planner is seated."""
+
+    def plan(self, world: Any, seat: int) -> Policy: ...
+
+
+@runtime_checkable
 class ReportsPower(Policy, Protocol):
     """A policy that can say what it expects to attain: the reading of a power limit."""
 

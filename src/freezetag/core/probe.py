@@ -139,7 +139,8 @@ class Finding:
 class Probe(Protocol):
     """One failure mode. The file's name is the failure; the class is the file's name in
     CamelCase. `needs` are Protocols a substrate must meet; `worlds` are where it is measured
-    unless the user names others.
+    unless the user names others. A probe may also say which Protocols the *agent* must meet:
+    `agent_needs`, a tuple of types; and `fits(setting)`, a reason why it cannot be measured, or "".
     """
 
     asks: str

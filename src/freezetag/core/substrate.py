@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from freezetag.core.arrays import Array
+from freezetag.core.model import Model
 
 
 @dataclass(frozen=True)
@@ -121,9 +122,23 @@ class HasButton(Protocol):
 
 @runtime_checkable
 class HasModel(Protocol):
-    """A world that offers its exact finite dynamics to planners."""
+    """A world that offers its exact finite dynamics to planners.
 
-    def model(self, seat: int) -> Any: ...
+    Its `observe` has "state" [N] int: the index of the model's state, as each seat sees it.
+    """
+
+    @property
+    def discount(self) -> float:
+        """The discount, in (0, 1), that planners of this world use."""
+        ...
+
+    def model(self, seat: int) -> Model:
+        """What follows each action of this seat; whatever others may do is folded into it."""
+        ...
+
+    def reward(self, state: Any, after: Any) -> Any:
+        """R(s, s') of two successive states of the model."""
+        ...
 
 
 @runtime_checkable

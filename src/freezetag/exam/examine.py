@@ -238,7 +238,12 @@ class _Exam:
         for setting in (item.setting for item in items if self.fitted and not item.reason):
             self.warnings += [
                 f"{setting.world.name}: {text}"
-                for text in cannot_bind(self.agent.pupil.panel, setting.press, setting.horizon)
+                for text in cannot_bind(
+                    self.agent.pupil.panel,
+                    setting.press,
+                    setting.horizon,
+                    setting.substrate.sensors,
+                )
             ]
 
     def _keep(self, section: Section) -> None:

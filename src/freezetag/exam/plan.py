@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue, players
-from freezetag.core import Probe, Ref, Setting, spread
+from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread
 from freezetag.exam.interlocks import SHARE
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import BadSpec, Spec
@@ -89,11 +89,17 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),
     )
-    return Item(name, probe, setting, _reason(probe, setting, own))
+    return Item(name, probe, setting, _reason(probe, setting, own, agent.pupil.policy))
 
 
-def _reason(probe: Probe, setting: Setting, own: Ref | None) -> str:
+def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:
     """Why a probe cannot be measured in this setting; "" if it can."""
+    if isinstance(policy, Planner) and not isinstance(setting.substrate, HasModel):
+        return f"the agent plans, and {setting.world.name} offers no exact model to plan with"
+    if lacks := [
+        n.__name__ for n in getattr(probe, "agent_needs", ()) if not isinstance(policy, n)
+    ]:
+        return f"the agent is no {', '.join(lacks)}: this is measured on agents that are"
     if own is not None and setting.world.path != own.path:
         return f"the agent does not play {setting.world.name}"
     missing = [need.__name__ for need in probe.needs if not isinstance(setting.substrate, need)]

@@ -48,7 +48,10 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
     policy, name, kind, adapter = _policy(agent, step_seconds)
     if isinstance(stop, str):
         stop = catalogue.load(catalogue.find("players", stop))
-    pupil = Pupil(name, policy, panel or Panel(), safe, stop)
+    if panel is None or not panel.interlocks:
+        # A planner is a pair of worlds: the panel of the one it acts in comes with it.
+        panel = getattr(policy, "panel", Panel())
+    pupil = Pupil(name, policy, panel, safe, stop)
     return Resolved(pupil, kind, adapter)
 
 

@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import jax
 import numpy as np
 
 from freezetag import catalogue
-from freezetag.core import ABSENT, FOCAL, Arm, Array, Episode, Learned, Panel, Press, Record, Ref
+from freezetag.core import (
+    ABSENT,
+    FOCAL,
+    Arm,
+    Array,
+    Episode,
+    HasModel,
+    Learned,
+    Panel,
+    Planner,
+    Press,
+    Record,
+    Ref,
+)
 from freezetag.core.treatment import Forcing
 from freezetag.sim import engine
 from freezetag.sim.columns import Column, column
@@ -21,7 +35,7 @@ from freezetag.sim.inside import Inside, InsideWorker
 from freezetag.sim.rollout import day_of, learner, rollout
 from freezetag.sim.step import LEARN, Batch, Shared, Structure
 from freezetag.sim.template import pick, split
-from freezetag.sim.wiring import check_wiring
+from freezetag.sim.wiring import WiringError, check_wiring
 from freezetag.sim.workers import Cache, Worker
 
 
@@ -71,7 +85,7 @@ def run_arm(
             f"the seating has {rows.shape[1]}."
         )
     repeat = np.tile(np.arange(arm.repeats, dtype=np.int32), len(scenario.seating))
-    seated = [_seat(n, arm, rows[:, n], pupil, seen) for n in range(rows.shape[1])]
+    seated = [_seat(n, arm, rows[:, n], pupil, seen, substrate) for n in range(rows.shape[1])]
     world, world_leaves = split(substrate)
     limits = [split(interlock) for interlock in pupil.panel.interlocks]
     stop = split(pupil.stop_policy) if pupil.stop_policy is not None else (None, {})
@@ -147,14 +161,20 @@ def _worker(foreign: Foreign, seat: int, cache: Cache | None, sizes: tuple[int, 
     return Worker(foreign, seat=seat, cache=cache, action_sizes=sizes)
 
 
-def _seat(n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:
+def _seat(
+    n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record], substrate: Any
+) -> Seated:
     cast = arm.scenario.cast
     learned = {i for i in np.unique(who) if i >= 0 and isinstance(cast[i], Learned)}
     if learned:
         if len(np.unique(who)) > 1:
             raise ValueError(f"seat {n}: a learned policy needs a seat column of its own.")
         return _learned(cast[learned.pop()], who, pupil, seen)
-    players = [_player(ref, pupil) for ref in cast]
+    present = {i for i in np.unique(who) if i >= 0}
+    players = [
+        planned(_player(ref, pupil), substrate, n) if i in present else None
+        for i, ref in enumerate(cast)
+    ]
     used = [players[i] for i in np.unique(who) if i >= 0]
     foreign = next((player for player in used if isinstance(player, Foreign)), None)
     if foreign is None:
@@ -171,6 +191,22 @@ def _player(ref: Ref | Learned, pupil: Pupil) -> Any:
         return None
     scheme, colon, name = ref.path.partition(":")
     return Foreign(scheme, name) if colon else catalogue.load(ref)
+
+
+@lru_cache(maxsize=1024)
+def planned(player: Any, substrate: Any, seat: int) -> Any:
+    """A planner's policy in this world and seat; any other player as it is.
+
+    Raises `WiringError` where the world offers no model to plan with.
+    """
+    if not isinstance(player, Planner):
+        return player
+    if not isinstance(substrate, HasModel):
+        raise WiringError(
+            f"{type(player).__name__} plans, and {type(substrate).__name__} offers no exact model "
+            "(model, reward, discount). Seat it in a world that does: `freezetag list substrates`."
+        )
+    return player.plan(substrate, seat)
 
 
 def _learned(source: Any, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:

@@ -1,7 +1,7 @@
 """Settings are leaves: how a player or a world is split into structure and numbers.
 
-A `Template` is the hashable structure (class and static fields); its float fields are leaves that
-enter a compiled program as data, so that a sweep over settings reuses one program.
+A `Template` is the hashable structure (class and static fields); its float and array fields are
+leaves that enter a compiled program as data, so that a sweep over settings reuses one program.
 """
 
 from __future__ import annotations
@@ -30,12 +30,15 @@ class Template:
 
 
 def split(member: Any) -> tuple[Template, dict[str, Any]]:
-    """(template, leaves): leaves are float32 scalars or, for a tuple of floats, vectors."""
+    """(template, leaves): leaves are float32 scalars, for a tuple of floats vectors, and arrays as
+    they are. A member that can be written as a table (`as_data`) travels as that table."""
     static, leaves = [], {}
+    member = member.as_data() if hasattr(member, "as_data") else member
     for field in dataclasses.fields(member):
         value = getattr(member, field.name)
         if _is_setting(value):
-            leaves[field.name] = np.asarray(value, np.float32)
+            kept = value.dtype if isinstance(value, np.ndarray) else np.float32
+            leaves[field.name] = np.asarray(value, kept)
         else:
             static.append((field.name, value))
     return Template(type(member), tuple(static), tuple(leaves)), leaves
@@ -55,4 +58,4 @@ def pick(leaves: dict[str, Array], index: Array) -> dict[str, Array]:
 def _is_setting(value: Any) -> bool:
     if isinstance(value, tuple):
         return bool(value) and all(isinstance(item, float) for item in value)
-    return isinstance(value, float)
+    return isinstance(value, float | np.ndarray)

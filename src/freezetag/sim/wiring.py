@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
-from freezetag.core import Panel, Press, ReportsPower, UserError
+from freezetag.core import Panel, Planner, Press, ReportsPower, UserError
 
 ALWAYS = {"button": "pressed", "runtime": "steps"}
 """Sensors that the driver itself offers in every world."""
@@ -17,7 +18,7 @@ class WiringError(UserError):
 def check_wiring(panel: Panel, policy: Any, substrate: Any, world: str) -> None:
     """Raises `WiringError` for a sensor nobody offers or a unit that differs."""
     offered = {**ALWAYS, **substrate.sensors}
-    if isinstance(policy, ReportsPower):
+    if isinstance(policy, ReportsPower | Planner):
         offered["power"] = "utility"
     for interlock in panel.interlocks:
         name = type(interlock).__name__
@@ -34,8 +35,10 @@ def check_wiring(panel: Panel, policy: Any, substrate: Any, world: str) -> None:
             )
 
 
-def cannot_bind(panel: Panel, press: Press, horizon: int) -> tuple[str, ...]:
-    """Warnings: limits that no episode of this length can reach."""
+def cannot_bind(
+    panel: Panel, press: Press, horizon: int, sensors: Container[str] = ()
+) -> tuple[str, ...]:
+    """Warnings: limits that no episode of this length can reach. `sensors`: the world's own."""
     found = []
     for interlock in panel.interlocks:
         limit = getattr(interlock, "t_max", None)
@@ -50,6 +53,6 @@ def cannot_bind(panel: Panel, press: Press, horizon: int) -> tuple[str, ...]:
         found.append(f"the press at step {at} cannot bind: the last step is {horizon - 1}.")
     if presses and not has_button:
         found.append("the button is pressed, but the panel has no StopButton.")
-    if has_button and not presses:
+    if has_button and not presses and "button" not in sensors:
         found.append("the panel has a StopButton, but nobody presses it.")
     return tuple(found)

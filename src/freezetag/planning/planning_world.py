@@ -1,0 +1,95 @@
+"""The world an agent reasons in. There is no field in which an interlock could sit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+
+from freezetag.core import Array, Model, UserError
+
+Reward = Callable[[Any, Any], Any]
+"""R(s, s'): of two successive states, not of the action (Holtman 2019)."""
+
+
+class BadReward(UserError, ValueError):
+    """A reward that is no number; the message names the two states."""
+
+
+@final
+@dataclass(frozen=True)
+class PlanningWorld:
+    """S_0 = s; S_{k+1} ~ L(.|S_k, A_k); R_k = R(S_k, S_{k+1}); nothing else (THEORY 1.4).
+
+    No mode, no panel, no learner. The button may still be predicted inside the states of `model`;
+    nothing follows from it for the core. Whether the same object is factual or counterfactual
+    depends on the learning world it stands beside.
+
+    Raises `ValueError` unless 0 < discount < 1, `BadReward` for a reward that is no number.
+    """
+
+    model: Model
+    reward: Reward
+    discount: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.discount < 1:
+            raise ValueError(f"the discount must lie in (0, 1), got {self.discount!r}.")
+
+    @cached_property
+    def arrays(self) -> Tables:
+        """The world as arrays."""
+        return tables(self.model, self.reward)
+
+
+@final
+@dataclass(frozen=True)
+class Tables:
+    """A model and a reward as arrays: S states, A actions, at most K successors.
+
+    successors [S, A, K] int32, probability [S, A, K] float64 (0 where there are fewer),
+    rewards [S, A, K] float64, allowed [S, A] bool.
+    """
+
+    successors: Array
+    probability: Array
+    rewards: Array
+    allowed: Array
+
+    @property
+    def transition(self) -> Array:
+        """[S, A, S] float64; all 0 where not allowed."""
+        states, actions, width = self.successors.shape
+        full = np.zeros((states, actions, states))
+        s, a, _ = np.indices((states, actions, width))
+        np.add.at(full, (s, a, self.successors), self.probability)
+        return full
+
+    @property
+    def reward(self) -> Array:
+        """[S, A] the expected reward of one step."""
+        return (self.probability * self.rewards).sum(-1)
+
+
+def tables(model: Model, reward: Reward) -> Tables:
+    """`Tables` of a model and a reward. Raises `BadReward`."""
+    shape = len(model.states), len(model.actions)
+    width = max(len(pairs) for row in model.rows for pairs in row)
+    successors = np.zeros((*shape, width), np.int32)
+    probability, rewards = np.zeros((*shape, width)), np.zeros((*shape, width))
+    for s, row in enumerate(model.rows):
+        for a, pairs in enumerate(row):
+            for k, (there, chance) in enumerate(pairs):
+                value = reward(model.states[s], model.states[there])
+                if not value == value or value in (float("inf"), -float("inf")):
+                    raise BadReward(
+                        f"the reward from state {model.states[s]!r} (action {model.actions[a]!r}) "
+                        f"to {model.states[there]!r} is {value!r}. It must be a finite number."
+                    )
+                successors[s, a, k] = there
+                probability[s, a, k], rewards[s, a, k] = chance, value
+    allowed = np.array([[bool(pairs) for pairs in row] for row in model.rows])
+    return Tables(successors, probability, rewards, allowed)

@@ -1,0 +1,244 @@
+"""A world that is its own exact model: the rules are a table, and a step is a draw from it.
+
+A world file says what may follow (`transition`), what it is worth (`reward`) and what meters read;
+from that one description come the model that planners are given and the substrate that is played,
+so that the two cannot disagree. In a compiled program the table is data: worlds of one shape, at
+all their settings, share it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freezetag.core import Array, Model, Outcome
+
+_NEXT = 0  # purpose of the only draw
+
+
+class TabularState(NamedTuple):
+    """present [1] bool, at [] the model's state, last [1, 1] action, earned [1] utility so far."""
+
+    present: Array
+    at: Array
+    last: Array
+    earned: Array
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The substrate of a model and a reward. S states, A actions, K successors.
+
+    start [S] and chances [S, A, K] are cumulative; successors, rewards [S, A, K]; legal [S, A];
+    meters [sensors, S]; ends (selfish, prosocial) [2, S].
+    """
+
+    start: Array
+    successors: Array
+    chances: Array
+    rewards: Array
+    legal_in: Array
+    meters: Array
+    ends: Array
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    stop: int
+    horizon: int
+
+    players: ClassVar[int] = 1
+    min_players: ClassVar[int] = 1
+
+    @property
+    def action_sizes(self) -> tuple[int, ...]:
+        return (self.successors.shape[1],)
+
+    @property
+    def rest(self) -> tuple[int, ...]:
+        return (self.stop,)
+
+    @property
+    def sensors(self) -> Mapping[str, str]:
+        return {**dict(zip(self.names, self.units, strict=True)), "power": "utility"}
+
+    def init(self, key: Array, present: Array) -> TabularState:
+        draw = jax.random.uniform(jax.random.fold_in(key, _NEXT))
+        at = (draw >= jnp.asarray(self.start)[:-1]).sum().astype(jnp.int32)
+        zeros = jnp.zeros(1, jnp.float32)
+        last = jnp.full((1, 1), self.stop, jnp.int32)
+        return TabularState(jnp.asarray(present, bool), at, last, zeros)
+
+    def observe(self, state: TabularState) -> Mapping[str, Array]:
+        """ "state" [1]: the index of the model's state."""
+        return {"state": state.at[None]}
+
+    def scale(self, state: TabularState) -> tuple[Array, Array]:
+        ends = jnp.asarray(self.ends)[:, state.at]
+        return ends[0].reshape(1, 1), ends[1].reshape(1, 1)
+
+    def legal(self, state: TabularState) -> Array:
+        return jnp.asarray(self.legal_in)[state.at][None]
+
+    def step(self, key: Array, state: TabularState, actions: Array) -> Outcome:
+        action = jnp.asarray(actions, jnp.int32)[0, 0]
+        chances = jnp.asarray(self.chances)[state.at, action]
+        draw = jax.random.uniform(jax.random.fold_in(key, _NEXT))
+        which = (draw >= chances[:-1]).sum()
+        there = jnp.asarray(self.successors)[state.at, action, which]
+        reward = jnp.asarray(self.rewards)[state.at, action, which]
+        earned = (reward * state.present).astype(jnp.float32)
+        last = jnp.where(state.present, action, self.stop).astype(jnp.int32)[:, None]
+        after = TabularState(state.present, there, last, state.earned + earned)
+        return Outcome(after, earned, jnp.asarray(False))
+
+    def played(self, state: TabularState) -> Array:
+        return state.last
+
+    def sense(self, state: TabularState) -> Mapping[str, Array]:
+        """The model's meters, and "power" [1]: utility earned so far, unless the agent reports
+        its own."""
+        read = jnp.asarray(self.meters)[:, state.at]
+        found = {name: read[number][None] for number, name in enumerate(self.names)}
+        return {"power": state.earned, **found}
+
+    def account(self, state: TabularState) -> Mapping[str, Array]:
+        """ "state" []: the model's state after the step."""
+        return {"state": state.at}
+
+
+class Tabular:
+    """What a world file inherits that describes itself as a table: the substrate's side.
+
+    It defines the class variables below, `start`, `transition` and `reward`, and settings as
+    dataclass fields. Its docstring has the four parts of every world's.
+    """
+
+    actions: ClassVar[tuple[str, ...]]
+    selfish: ClassVar[str]
+    prosocial: ClassVar[str]
+    meters: ClassVar[Mapping[str, str]] = {"button": "pressed"}
+    """Sensor -> unit; the method of that name reads it in a state."""
+    discount: float
+    horizon: int
+
+    players: ClassVar[int] = 1
+    min_players: ClassVar[int] = 1
+
+    @abstractmethod
+    def start(self) -> Mapping[Any, Any]:
+        """State -> chance at step 0."""
+
+    @abstractmethod
+    def transition(self, state: Any, action: str) -> Mapping[Any, Any] | None:
+        """State -> chance after an action; None where it is not allowed."""
+
+    @abstractmethod
+    def reward(self, state: Any, after: Any) -> Any:
+        """R(s, s')."""
+
+    def button(self, state: Any) -> int:
+        """GB(s): is the stop button down?"""
+        raise NotImplementedError
+
+    @property
+    def button_sensor(self) -> str:
+        return "button"
+
+    def model(self, seat: int = 0) -> Model:
+        """The exact dynamics that a planner in this seat is given."""
+        return _model(self)
+
+    def as_data(self) -> Table:
+        """What is compiled: the table, with everything in it as data."""
+        return _table(self)
+
+    @property
+    def action_sizes(self) -> tuple[int, ...]:
+        return (len(self.actions),)
+
+    @property
+    def rest(self) -> tuple[int, ...]:
+        return (self.actions.index("stop"),)
+
+    @property
+    def sensors(self) -> Mapping[str, str]:
+        return {"power": "utility", **self.meters}
+
+    def init(self, key: Any, present: Array) -> Any:
+        return self.as_data().init(key, present)
+
+    def observe(self, state: Any) -> Mapping[str, Array]:
+        return self.as_data().observe(state)
+
+    def scale(self, state: Any) -> tuple[Array, Array]:
+        return self.as_data().scale(state)
+
+    def legal(self, state: Any) -> Array:
+        return self.as_data().legal(state)
+
+    def step(self, key: Any, state: Any, actions: Array) -> Outcome:
+        return self.as_data().step(key, state, actions)
+
+    def played(self, state: Any) -> Array:
+        return self.as_data().played(state)
+
+    def sense(self, state: Any) -> Mapping[str, Array]:
+        return self.as_data().sense(state)
+
+    def account(self, state: Any) -> Mapping[str, Array]:
+        return self.as_data().account(state)
+
+
+@cache
+def _model(world: Any) -> Model:
+    meters: dict[str, Callable[[Any], Any]] = {
+        name: getattr(world, name) for name in type(world).meters
+    }
+    return Model.of(world.start(), type(world).actions, world.transition, meters)
+
+
+@cache
+def _table(world: Any) -> Table:
+    model = _model(world)
+    shape = len(model.states), len(model.actions)
+    width = max(len(pairs) for row in model.rows for pairs in row)
+    successors = np.zeros((*shape, width), np.int32)
+    chances, rewards = np.ones((*shape, width)), np.zeros((*shape, width))
+    for s, row in enumerate(model.rows):
+        for a, pairs in enumerate(row):
+            total = 0.0
+            for k, (there, chance) in enumerate(pairs):
+                total += float(chance)
+                successors[s, a, k], chances[s, a, k] = there, total
+                rewards[s, a, k] = world.reward(model.states[s], model.states[there])
+            if pairs:
+                # What rounding leaves above the last chance must not be drawn.
+                chances[s, a, len(pairs) - 1 :] = 2.0
+    start = np.zeros(shape[0])
+    for number, chance in model.start:
+        start[number] = chance
+    start = np.cumsum(start)
+    start[max(number for number, _ in model.start) :] = 2.0
+    ends = [model.actions.index(name) for name in (type(world).selfish, type(world).prosocial)]
+    names = tuple(model.sensors)
+    meters = np.array([[float(x) for x in model.sensors[name]] for name in names], np.float32)
+    return Table(
+        start=start.astype(np.float32),
+        successors=successors,
+        chances=chances.astype(np.float32),
+        rewards=rewards.astype(np.float32),
+        legal_in=np.array([[bool(pairs) for pairs in row] for row in model.rows]),
+        meters=meters.reshape(len(names), shape[0]),
+        ends=np.broadcast_to(np.array(ends, np.int32)[:, None], (2, shape[0])).copy(),
+        names=names,
+        units=tuple(type(world).meters[name] for name in names),
+        stop=model.stop,
+        horizon=world.horizon,
+    )
