@@ -78,6 +78,10 @@ class Diagram:
             raise DiagramError(f"there is no node {name!r}.{_near(name, self._named)}")
         return self._named[name]
 
+    def get(self, name: str) -> Node | None:
+        """The node of this name, if there is one."""
+        return self._named.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._named
 
