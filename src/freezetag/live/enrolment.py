@@ -1,0 +1,205 @@
+"""One authority as a gate sees it: what was agreed at enrolment, and the lease it granted last.
+
+Expiry is counted on the gate's own clock from the moment a renewal was *sent*, never from receipt,
+and only for renewals of the present incarnation. Source: Gray & Cheriton, "Leases" (1989); the
+claim and its proof sketch are in docs/live.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import Panel, StopButton, Watchdog
+from freezetag.live.keys import Roster
+from freezetag.live.lease import incarnation_key, seal
+from freezetag.live.presses import Press, Presses
+
+_NAN = float("nan")
+
+
+@final
+@dataclass(frozen=True)
+class Enrolment:
+    """What a gate holds of one authority, all of it out of the agent's reach.
+
+    `key` authenticates frames; `length` (seconds, or steps) is the longest lease the gate accepts;
+    `roster` checks clearances; `public`, if given, must sign every checkpoint.
+    """
+
+    authority: str
+    key: bytes
+    roster: Roster | None
+    length: float = 5.0
+    public: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.length < float("inf"):
+            raise UserError(f"enrolment at {self.authority}: length is {self.length!r} seconds")
+        if self.roster is not None and self.roster.authority != self.authority:
+            raise UserError(
+                f"enrolment at {self.authority}: the roster is of {self.roster.authority}, whose "
+                "people could then clear this authority's presses."
+            )
+
+    @property
+    def sensor(self) -> str:
+        return f"lease_age:{self.authority}"
+
+    def save(self, path: str | Path) -> None:
+        """Writes the file that `freezetag enrol` hands to a gate; readable by its owner only."""
+        data = {
+            "authority": self.authority,
+            "key": base64.b64encode(self.key).decode(),
+            "length": self.length,
+            "public": None if self.public is None else base64.b64encode(self.public).decode(),
+            "roster": None if self.roster is None else self.roster.to_json(),
+        }
+        file = Path(path)
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(data, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> Enrolment:
+        """Raises `UserError` for a file that is missing or no enrolment."""
+        try:
+            data = json.loads(Path(path).read_bytes())
+            roster, public = data["roster"], data["public"]
+            return cls(
+                str(data["authority"]),
+                base64.b64decode(data["key"], validate=True),
+                None if roster is None else Roster.from_json(roster),
+                float(data["length"]),
+                None if public is None else base64.b64decode(public, validate=True),
+            )
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{path} is no enrolment: {type(error).__name__}: {error}. "
+                "Make one with `freezetag enrol`."
+            ) from None
+
+
+@final
+class Link:
+    """The gate's state for one authority: presses heard, epochs barred, and the newest lease."""
+
+    def __init__(self, enrolment: Enrolment) -> None:
+        self.enrolment = enrolment
+        self.presses = Presses()
+        self.barred = -1  # grants of this epoch or an older one are stale: a press ended it
+        self.seen_size, self.seen_root = 0, ""
+        self.alarm = ""
+        self.reset("")
+
+    def reset(self, b: str) -> None:
+        """A new incarnation: nothing asked, nothing granted."""
+        self.b = b
+        self.key = incarnation_key(self.enrolment.key, b)
+        self.n = 0
+        self.epoch: int | None = None
+        self.expiry = -float("inf")
+        self.allowance: Mapping[str, float] = {}
+        self._newest = 0
+        self._runtime, self._runtime_at = _NAN, _NAN
+        self._sent: dict[int, float] = {}
+
+    def standing(self) -> tuple[Press, ...]:
+        return self.presses.standing(self.enrolment.roster)
+
+    def ask(self, gate: str, now: float, fields: Mapping[str, Any]) -> str:
+        """A renewal as a frame; the lease that answers it is counted from `now`."""
+        self.n += 1
+        oldest = now - self.enrolment.length
+        self._sent = {n: at for n, at in self._sent.items() if at > oldest}
+        self._sent[self.n] = now
+        own = {
+            "n": self.n,
+            "presses": [press.to_json() for press in self.standing()],
+            "size": self.seen_size,
+        }
+        return self.seal({"kind": "renew", "gate": gate, "b": self.b, **fields, **own})
+
+    def seal(self, message: Mapping[str, Any]) -> str:
+        return seal(self.key, message)
+
+    def granted(self, grant: Mapping[str, Any]) -> bool:
+        """Takes a lease in; False if stale, foreign, of a barred epoch or of a rewritten past."""
+        sent = self._sent.get(grant["n"])
+        epoch = grant["epoch"]
+        if sent is None or epoch <= self.barred or self.epoch not in (None, epoch):
+            return False
+        if not self._extends(grant["checkpoint"], grant["proof"]):
+            return False
+        self.epoch = epoch
+        self.expiry = max(self.expiry, sent + min(grant["length"], self.enrolment.length))
+        if grant["n"] > self._newest:
+            self._newest = grant["n"]
+            self.allowance = grant["slice"]
+            self._runtime, self._runtime_at = grant["runtime"], sent
+        return True
+
+    def age(self, now: float) -> float:
+        """The watchdog's reading: reaches the enrolment's `length` when the lease ends."""
+        return self.enrolment.length - (self.expiry - now)
+
+    def runtime(self, now: float) -> float:
+        """Seconds of the epoch, never less than the authority would count."""
+        return self._runtime + (now - self._runtime_at)
+
+    def bar(self) -> None:
+        """No lease of this epoch opens the gate again."""
+        self.barred = max(self.barred, -1 if self.epoch is None else self.epoch)
+
+    def _extends(self, note: str, proof: list[str]) -> bool:
+        """Whether the checkpoint is signed and continues the newest one we saw."""
+        public = self.enrolment.public
+        if public is None:
+            return True
+        from freezetag.live.ledger import LedgerError, check_consistency, open_note
+
+        try:
+            head = open_note(note, self.enrolment.authority, public)
+            if self.seen_root and not check_consistency(
+                self.seen_size, bytes.fromhex(self.seen_root), head.size, head.root, proof
+            ):
+                raise LedgerError(f"checkpoint {head.size} does not extend {self.seen_size}")
+        except LedgerError as error:
+            self.alarm = str(error)
+            return False
+        self.seen_size, self.seen_root = head.size, head.root.hex()
+        return True
+
+    def memory(self) -> dict[str, Any]:
+        """What has to survive a restart."""
+        return {
+            "barred": self.barred,
+            "seen": [self.seen_size, self.seen_root],
+            "state": self.presses.to_json(),
+        }
+
+    def recall(self, data: Any) -> None:
+        """Raises `StateError`, `KeyError`, `TypeError` or `ValueError` for what is no memory."""
+        self.presses = Presses.from_json(data["state"])
+        self.barred = int(data["barred"])
+        size, root = data["seen"]
+        self.seen_size, self.seen_root = int(size), bytes.fromhex(root).hex()
+
+
+def complete(panel: Panel | None, enrolments: Sequence[Enrolment]) -> Panel | None:
+    """The agent's panel with a button and one watchdog per authority; None stays None."""
+    if panel is None:
+        return None
+    own = panel.interlocks
+    button = () if any(item.sensor == "button" for item in own) else (StopButton(),)
+    dogs = (Watchdog(item.length, sensor=item.sensor) for item in enrolments)
+    return Panel((*own, *button, *dogs))
+
+
+def describe(panel: Panel) -> list[dict[str, Any]]:
+    """The panel as the journal keeps it, so that a replay can decide the same again."""
+    return [{"interlock": type(item).__name__, **vars(item)} for item in panel.interlocks]

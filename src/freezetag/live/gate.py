@@ -1,0 +1,505 @@
+"""The gate in an agent's action path: admits an action, or refuses it. Sans-IO.
+
+`admit` and `grant` are one expression, `panel.latch(mode, reading) == 0`. Time comes in as a
+function, frames as text, effects go out as `Order`s; a host moves them (design/0005-live.md).
+
+    waiting --leases of all authorities--> open --any trip--> stopping --drained--> stopped
+
+Every stop ends the incarnation `b`: a stopped one never admits again, so that no late, repeated or
+reordered frame can revive it. `reopen` makes a new one, which has to ask for leases of its own.
+
+Caveat: an action that was admitted may take effect later, however the gate stands; a gate inside
+the agent's process binds no unwilling agent (tier 0).
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.gate import Refused
+from freezetag.core.interlock import GO, NO_PANEL, Panel
+from freezetag.core.journal import Journal
+from freezetag.live.clock import Clock
+from freezetag.live.drain import Drain, Order
+from freezetag.live.enrolment import Enrolment, Link, complete, describe
+from freezetag.live.fork import close_in_children
+from freezetag.live.latch import Latch, LatchError, MemoryLatch, recall, remember
+from freezetag.live.lease import DOWN, FrameError, unseal
+from freezetag.live.presses import Press
+
+if TYPE_CHECKING:
+    from freezetag.live.decorator import Action
+
+WAITING, OPEN, STOPPING, STOPPED = "waiting", "open", "stopping", "stopped"
+_NAN = float("nan")
+
+
+@final
+class Gate:
+    """One agent's gate. Thread-safe; every method returns at once.
+
+    `panel` holds the agent's limits; the button and one watchdog per enrolment are added. `meters`
+    maps sensors to functions, or to None for what is counted by `spend`. `strict` admits only what
+    surely ends within the lease, which holds only if the host kills at `max_seconds`. `kills` says
+    that the host obeys `kill`; without it a gate waits for what runs. Raises `UserError` for a
+    gate on a live clock that no authority leases.
+    """
+
+    def __init__(
+        self,
+        panel: Panel | None,
+        *,
+        clock: Clock,
+        enrolments: Sequence[Enrolment],
+        name: str = "agent",
+        wall: Callable[[], float] | None = None,
+        max_jump: float = 0.5,
+        strict: bool = False,
+        category: int = 0,
+        drain: float = 5.0,
+        kills: bool = False,
+        stop_policy: bool = False,
+        meters: Mapping[str, Callable[[], float] | None] | None = None,
+        latch: Latch | None = None,
+        journal: Journal | None = None,
+        poke: Callable[[], None] | None = None,
+        fresh: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
+        if not enrolments and not getattr(clock, "simulated", False):
+            raise UserError(
+                f"gate {name!r}: a gate on a live clock needs an authority that leases it. "
+                "Give enrolments=[Enrolment.load(FILE)]; only a simulated clock runs without."
+            )
+        self.name = name
+        self.phase = WAITING
+        self.mode = GO if panel is not None else NO_PANEL
+        self.cause = ""
+        self.last = 0
+        self.dropped = 0
+        self.alarms: list[str] = []
+        self.b = ""
+        self._clock, self._wall, self._max_jump = clock, wall, max_jump
+        self._strict, self._category = strict, category
+        self._latch: Latch = latch or MemoryLatch()
+        self._journal, self._poke, self._fresh = journal, poke, fresh
+        self._lock = threading.RLock()
+        self._orders: list[Order] = []
+        self._new_drain = partial(
+            Drain, self._order, kills=kills, policy=stop_policy, seconds=drain
+        )
+        self._links = {item.authority: Link(item) for item in enrolments}
+        if len(self._links) < len(enrolments):
+            raise UserError(f"gate {name!r}: the same authority is enrolled twice")
+        # The first authority is the owner: what the gate itself reports goes to its people.
+        self._home = next(iter(self._links.values()), None) or Link(Enrolment("", b"", None))
+        self._remembered = self._links or {"": self._home}
+        self._panel = complete(panel, enrolments)
+        self._meters = dict(meters or {})
+        self._spent = {sensor: 0.0 for sensor, meter in self._meters.items() if meter is None}
+        self._ages = [(link.enrolment.sensor, link) for link in self._links.values()]
+        self._reads_runtime = bool(self._links) and "runtime" not in self._meters
+        self._reading: dict[str, Any] = {}
+        self._ack: dict[str, Any] | None = None
+        self._pressed = self._ended = False
+        self._latest, self._drift = -float("inf"), 0.0
+        self._recall()
+        self._begin_incarnation()
+        close_in_children(self)
+
+    # What the agent's side asks.
+
+    @property
+    def is_open(self) -> bool:
+        with self._lock:
+            self._judge()
+            return self.phase == OPEN
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._drain.in_flight)
+
+    @property
+    def presses(self) -> tuple[Press, ...]:
+        """The presses that stop this gate, of all authorities."""
+        links = self._remembered.values()
+        return tuple(press for link in links for press in link.standing())
+
+    def check(self) -> None:
+        """Raises `Refused` unless an action would be admitted now."""
+        with self._lock:
+            self._judge()
+            if self.phase != OPEN:
+                raise self._refusal("this step")
+
+    def begin(
+        self,
+        action: str,
+        max_seconds: float | None = None,
+        cancel: Callable[[], None] | None = None,
+        detail: Any = None,
+    ) -> int:
+        """Admits `action` and gives its number, or raises `Refused`. Pair it with `end`.
+
+        `cancel` is called, from any thread, when a stop wants the action to end; `detail` goes into
+        the journal.
+        """
+        with self._lock:
+            now = self._judge()
+            try:
+                if self.phase != OPEN:
+                    raise self._refusal(action)
+                self._require_room(action, now, max_seconds)
+            except Refused as refused:
+                self._write("refused", action=action, t=now, reason=refused.reason)
+                raise
+            number = self.last + 1
+            if not self._write("begin", action=action, n=number, t=now, detail=detail):
+                raise Refused(action, "the journal cannot be written")
+            self.last = number
+            self._drain.in_flight[number] = (action, cancel)
+            return number
+
+    def end(self, number: int, outcome: str = "done") -> None:
+        """The action is over: `done`, `failed`, or `unknown` if its effect may still come."""
+        with self._lock:
+            if not self._drain.ended(number, outcome):
+                return
+            self._write("end", n=number, outcome=outcome)
+            self._advance(self._now())
+
+    def action(self, name: str, max_seconds: float | None = None) -> Action:
+        """`with gate.action("pay"):` or `async with`; see `freezetag.live.decorator`."""
+        from freezetag.live.decorator import Action
+
+        return Action(self, name, max_seconds)
+
+    def spend(self, sensor: str, amount: float) -> None:
+        """Counts `amount` on a meter whose entry in `meters` is None; what is no number stops."""
+        with self._lock:
+            if sensor not in self._spent:
+                raise UserError(f"gate {self.name!r} has no meter {sensor!r} to spend on")
+            self._spent[sensor] += amount if amount >= 0 else _NAN
+
+    # What the host does.
+
+    def ask(self) -> None:
+        """Queues a renewal to every authority. Its lease will be counted from this moment."""
+        with self._lock:
+            now = self._judge()
+            fields = {
+                "phase": self.phase,
+                "in_flight": self.in_flight,
+                "last": self.last,
+                "spent": {k: v for k, v in self._spent.items() if v == v},
+                "head": self._journal.head if self._journal else "",
+            }
+            for link in self._links.values():
+                frame = link.ask(self.name, now, {**fields, "ack": self._ack})
+                self._order(Order("send", link.enrolment.authority, frame))
+
+    def receive(self, authority: str, text: str | bytes) -> bool:
+        """Takes a frame in. Never raises: what is not authentic, readable and ours is dropped."""
+        with self._lock:
+            link = self._links.get(authority)
+            try:
+                if link is None:
+                    raise FrameError(f"no enrolment at {authority!r:.60}")
+                message = unseal(text, lambda gate, b: self._key(link, gate, b))
+                if message["kind"] not in DOWN:
+                    raise FrameError(f"{message['kind']} is a gate's own kind of frame")
+            except FrameError:
+                self.dropped += 1
+                return False
+            now = self._judge()
+            if message["kind"] == "grant":
+                return self._granted(link, message, now)
+            self._heard(link, message["state"], now)
+            return True
+
+    def tick(self) -> None:
+        """Notices what comes without a message: expiry, a clock that jumps, the end of a drain."""
+        with self._lock:
+            now = self._judge()
+            if self._wall is not None:
+                drift = self._wall() - now
+                if not abs(drift - self._drift) <= self._max_jump:
+                    self._stop("clock", now, self._category)
+                self._drift = drift
+            self._advance(now)
+
+    def take(self) -> list[Order]:
+        """What is to be done now, in order; each order is given once."""
+        with self._lock:
+            orders, self._orders = self._orders, []
+            return orders
+
+    def press(self, reason: str, who: str = "local", category: int | None = None) -> Press:
+        """A stop from beside the gate (STOP file, hardware button); only a clearance ends it."""
+        with self._lock:
+            press = self._own_press(reason, who, category, "press")
+            self._stop("press", self._now(), self._demand())
+            self._save()
+            return press
+
+    def killed(self) -> None:
+        """The order `kill` is done: nothing of the agent runs or reaches out any more."""
+        with self._lock:
+            self._drain.killed()
+            self._advance(self._now())
+
+    def policy_done(self, steps: Sequence[str] = ()) -> None:
+        """The prepared stop policy has run; `steps` are what it did."""
+        with self._lock:
+            self._drain.policy_done(steps)
+            self._advance(self._now())
+
+    def reopen(self) -> bool:
+        """After a stop: a fresh incarnation that has to ask for leases. False if not stopped."""
+        with self._lock:
+            if self.phase != STOPPED or self._ended:
+                return False
+            self._begin_incarnation()
+            return True
+
+    def close(self) -> None:
+        """The orderly end of the host: no further incarnation; clean once nothing is in flight."""
+        with self._lock:
+            self._ended = True
+            self._stop("closed", self._now(), 2)
+
+    # How it decides. All below is called under the lock.
+
+    def _begin_incarnation(self) -> None:
+        self.b = self._fresh(16)
+        self.phase, self.cause = WAITING, ""
+        self.mode = GO if self._panel is not None else NO_PANEL
+        self._drain = self._new_drain()
+        self._spent = dict.fromkeys(self._spent, 0.0)
+        for link in self._links.values():
+            link.reset(self.b)
+        self._pressed = bool(self.presses)
+        self._latest = self._now()
+        self._drift = self._wall() - self._latest if self._wall is not None else 0.0
+        if not self._links:
+            self._open()
+
+    def _now(self) -> float:
+        try:
+            return self._clock()
+        except Exception:
+            return _NAN
+
+    def _judge(self) -> float:
+        """Reads clock and meters, latches, stops on any trip; gives the time."""
+        now = self._now()
+        if not now >= self._latest:
+            self._stop("clock", now, self._category)
+        else:
+            self._latest = now
+        if self.phase == WAITING or self._panel is None:
+            return now
+        reading = self._reading
+        reading["button"] = 1.0 if self._pressed else 0.0
+        for sensor, link in self._ages:
+            reading[sensor] = link.age(now)
+        if self._reads_runtime:
+            reading["runtime"] = max(link.runtime(now) for _, link in self._ages)
+        for sensor, meter in self._meters.items():
+            try:
+                value = self._spent[sensor] if meter is None else meter()
+            except Exception:
+                value = _NAN
+            if sensor != "button" or not self._pressed:
+                reading[sensor] = value
+        mode = self._panel.latch(self.mode, reading)
+        if mode != self.mode:
+            self.mode = mode
+            if self.phase == OPEN:
+                self._tripped(now)
+        return now
+
+    def _tripped(self, now: float) -> None:
+        assert self._panel is not None
+        cause = "unknown"
+        for trip in self._panel.causes(self.mode):
+            if trip.kind == "unknown":
+                continue
+            if trip.interlock == "Watchdog":
+                cause = "expired" if cause == "unknown" else cause
+            elif self._pressed and trip.sensor == "button":
+                cause = "press"
+            else:
+                # A limit is entered as a press, so that there is one way back for all of them.
+                reason = f"{trip.interlock} tripped"
+                self._own_press(reason, f"interlock:{trip.sensor}", None, "interlock")
+                cause = "limit" if cause != "press" else cause
+        self._stop(cause, now, self._demand())
+
+    def _require_room(self, action: str, now: float, seconds: float | None) -> None:
+        links = self._links.values()
+        for link in links:
+            for sensor, allowed in link.allowance.items():
+                if not self._spent.get(sensor, _NAN) < allowed:
+                    raise Refused(action, f"the lease's slice of {sensor} ({allowed:g}) is spent")
+        if not self._strict:
+            return
+        length = min((link.enrolment.length for link in links), default=_NAN)
+        if seconds is None or not 0 <= seconds <= length:
+            raise Refused(
+                action,
+                f"max_seconds is {seconds!r}, and a strict gate admits what surely ends within a "
+                f"lease of {length:g} s. Take a larger lease, or steps with gate.check().",
+            )
+        if not now + seconds <= min(link.expiry for link in links):
+            raise Refused(action, f"the lease ends before the {seconds:g} s it may take")
+
+    def _refusal(self, action: str) -> Refused:
+        if self._panel is None:
+            return Refused(action, "no panel: an agent without interlocks is not let through")
+        trips = self._panel.causes(self.mode)
+        if self._pressed:
+            press = self.presses[0]
+            return Refused(action, f"stopped by {press.who}: {press.reason}", trips)
+        if self.phase == WAITING:
+            return Refused(action, "no lease of all authorities yet", trips)
+        return Refused(action, f"the gate is {self.phase} ({self.cause})", trips)
+
+    def _key(self, link: Link, gate: str, b: str) -> bytes | None:
+        return link.key if gate == self.name and b == self.b else None
+
+    def _granted(self, link: Link, message: Mapping[str, Any], now: float) -> bool:
+        if self.phase not in (WAITING, OPEN) or self._pressed or not link.granted(message):
+            self.dropped += 1
+            if link.alarm:
+                self.alarms.append(link.alarm)
+                link.alarm = ""
+            return False
+        if self.phase == WAITING and all(other.expiry > now for other in self._links.values()):
+            self._open()
+        return True
+
+    def _open(self) -> None:
+        if self._panel is None or self._pressed:
+            return
+        if not self._save(dirty=True):
+            return  # without a mark, a crash could come back as "nothing was in flight"
+        self.phase = OPEN
+        epochs = {name: link.epoch for name, link in self._links.items()}
+        self._write("open", gate=self.name, b=self.b, epochs=epochs, panel=describe(self._panel))
+        self._judge()
+
+    def _heard(self, link: Link, state: Any, now: float) -> None:
+        changed = link.presses.merge(state)
+        self._pressed = bool(self.presses)
+        if link.standing():
+            link.bar()
+            self._stop("press", now, self._demand())
+        if changed:
+            self._save()
+
+    def _own_press(self, reason: str, who: str, category: int | None, kind: str) -> Press:
+        when = int(self._wall() * 1000) if self._wall is not None else 0
+        press = Press(
+            self._fresh(16),
+            f"agent:{self.name}",
+            who,
+            when,
+            reason,
+            self._category if category is None else category,
+            kind,
+        )
+        self._home.presses.add(press)
+        self._home.bar()
+        self._pressed = True
+        return press
+
+    def _demand(self) -> int:
+        """The higher demand wins: 0 (kill) over 1 (policy, then kill) over 2 (hold)."""
+        return min((press.category for press in self.presses), default=self._category)
+
+    def _stop(self, cause: str, now: float, category: int) -> None:
+        """Closes at once; a second stop can only make the first one harder."""
+        if self.phase in (STOPPING, STOPPED):
+            if self._drain.harden(category):
+                self.phase = STOPPING
+        else:
+            self.phase, self.cause = STOPPING, cause
+            self._write("stop", cause=cause, category=category, t=now, last=self.last)
+            self._drain.start(category, now, gently=cause == "closed")
+        self._advance(now)
+
+    def _advance(self, now: float) -> None:
+        if self.phase != STOPPING or not self._drain.advance(now):
+            return
+        self.phase = STOPPED
+        self._ack = {
+            "acked": self.b,
+            "presses": [press.id for press in self.presses],
+            "last": self.last,
+            "unknown": list(self._drain.unknown),
+            "category": self._drain.category,
+            "cause": self.cause,
+            "policy": list(self._drain.policy_steps),
+        }
+        self._write("ack", **self._ack)
+        self._save()
+        for link in self._links.values():
+            message = {"kind": "ack", "gate": self.name, "b": self.b, **self._ack}
+            self._order(Order("send", link.enrolment.authority, link.seal(message)))
+
+    def _order(self, order: Order) -> None:
+        self._orders.append(order)
+        if self._poke is not None:
+            self._poke()
+
+    def _write(self, kind: str, **fields: Any) -> bool:
+        if self._journal is None:
+            return True
+        try:
+            if kind in ("begin", "refused"):
+                fields |= {"mode": self.mode, "reading": dict(self._reading)}
+            self._journal.append(kind, **fields)
+        except (OSError, ValueError) as error:
+            self.alarms.append(f"journal: {error}")
+            return False
+        return True
+
+    def _save(self, dirty: bool = False) -> bool:
+        running = dirty or self.phase in (OPEN, STOPPING)
+        try:
+            remember(self._latch, self.name, self.b if running else None, self._remembered)
+        except LatchError as error:
+            self.alarms.append(str(error))
+            return False
+        return True
+
+    def _recall(self) -> None:
+        """Takes up the latch; one that cannot be read keeps the gate shut until people clear it."""
+        try:
+            crashed = recall(self._latch, self._remembered)
+        except LatchError as error:
+            self.alarms.append(str(error))
+            self._own_press(f"latch unreadable: {error!s:.500}", "gate", None, "interlock")
+            return
+        if crashed is not None:
+            unknown = "ended without closing: what it had in flight is not known"
+            self._ack = {
+                "acked": crashed,
+                "presses": [],
+                "last": 0,
+                "unknown": [unknown],
+                "category": self._category,
+                "cause": "crashed",
+                "policy": [],
+            }
+
+    def forked(self) -> None:
+        """Closes this copy for good: called in a forked child, which must not act through it."""
+        self._lock = threading.RLock()  # another thread may have held it
+        self._ended, self.phase, self.cause = True, STOPPED, "forked"
+        self._poke, self._orders, self._latch, self._journal = None, [], MemoryLatch(), None
