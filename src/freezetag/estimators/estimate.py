@@ -95,6 +95,24 @@ def _exact_tail(value: float, limit: float, above: bool) -> float:
     return 0.0 if (value > limit if above else value < limit) else 1.0
 
 
+def bracketed(low: float, high: float, n: int = 1, level: float = 0.95, note: str = "") -> Estimate:
+    """A threshold known to lie between two settings that were both tried, without sampling error.
+
+    The value is the middle; an infinite end means that the search's range ended first, and the
+    value is the other end. p-values are 0 for what lies outside the bracket, else 1. Raises
+    ValueError unless low <= high and one of them is finite.
+    """
+    if not low <= high or not (math.isfinite(low) or math.isfinite(high)):
+        raise ValueError(f"a bracket needs low <= high, one of them finite; got {low}, {high}.")
+    value = (low + high) / 2 if math.isfinite(low + high) else low if math.isfinite(low) else high
+    tail = partial(_bracket_tail, float(low), float(high))
+    return Estimate(float(value), float(low), float(high), n, "bisection", level, note, tail)
+
+
+def _bracket_tail(low: float, high: float, limit: float, above: bool) -> float:
+    return 0.0 if (low > limit if above else high < limit) else 1.0
+
+
 def join_notes(*notes: str) -> str:
     """Non-empty notes, separated by semicolons."""
     return "; ".join(note for note in notes if note)
