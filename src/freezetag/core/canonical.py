@@ -12,6 +12,7 @@ EXACT = 2**53
 """Integers beyond ±EXACT are not the same number in every JSON reader."""
 
 _quote = json.JSONEncoder(ensure_ascii=False).encode
+_fast = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def canonical(value: Any) -> bytes:
@@ -21,11 +22,23 @@ def canonical(value: Any) -> bytes:
     '{"a":"€","b":[1,2,1e-7]}'
     """
     try:
-        return _spell(value).encode()
+        return (_fast(value) if _is_plain(value) else _spell(value)).encode()
     except UnicodeEncodeError as error:
         raise ValueError(f"a lone surrogate has no canonical form: {error.object!r}") from None
     except RecursionError:
         raise ValueError("nested too deeply for a canonical form") from None
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the standard encoder spells it canonically: no floats, keys in ASCII."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-EXACT <= value <= EXACT)
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(value[key]) for key in value)
+    return kind is list and all(map(_is_plain, value))
 
 
 def _spell(value: Any) -> str:

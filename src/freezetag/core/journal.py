@@ -12,10 +12,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from freezetag.core.canonical import canonical
 from freezetag.core.errors import UserError
 
 GENESIS = "0" * 64
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class JournalError(UserError):
@@ -31,7 +31,7 @@ class Journal:
 
     def append(self, kind: str, **fields: Any) -> str:
         """Writes one line and gives the new head. Numbers that are not finite become null."""
-        line = canonical({**_known(fields), "kind": kind, "prev": self.head})
+        line = _encode({**_known(fields), "kind": kind, "prev": self.head}).encode()
         self._write(line + b"\n")
         self.head = hashlib.sha256(line).hexdigest()
         return self.head
