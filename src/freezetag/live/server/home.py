@@ -1,0 +1,192 @@
+"""The folder of one authority: keys, roster, tokens, ledger, lock. Only its owner may read it.
+
+authority.json   name, addresses, lengths        secret, signing   keys (never in a backup)
+roster.json      people who may reset            tokens.json       hashes; tokens/ their texts
+ledger.db        what happened                   second.jsonl      what could not go there
+freezetag.sock   the local listener              lock              held by the one server
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO, Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.live.keys import Person, Roster, generate, public_of
+from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
+
+
+class HomeError(UserError):
+    """A folder that is no authority's, or cannot be used; the text says what to do."""
+
+
+@final
+@dataclass(frozen=True)
+class Settings:
+    """What a server needs to know beside its keys.
+
+    `port` is for console and gates, `press_port` for presses alone; 0 takes a free one. `length` is
+    that of a lease, `rearm_within` the longest silence that a gate may return from by itself, both
+    in seconds. `certificate` and `key` are PEM files for TLS.
+    """
+
+    name: str = "authority"
+    host: str = "127.0.0.1"
+    port: int = 8750
+    press_port: int = 8751
+    length: float = 5.0
+    rearm_within: float = 60.0
+    certificate: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise HomeError(f"an authority's name is letters, digits, '.', '_', '-': {self.name!r}")
+        for field in ("length", "rearm_within"):
+            value = getattr(self, field)
+            if type(value) not in (int, float) or not 0 < value < float("inf"):
+                raise HomeError(f"{field} must be a number of seconds above 0, got {value!r}")
+        for field in ("port", "press_port"):
+            value = getattr(self, field)
+            if type(value) is not int or not 0 <= value < 65536:
+                raise HomeError(f"{field} must be from 0 to 65535, got {value!r}")
+        if self.port and self.port == self.press_port:
+            raise HomeError(f"port and press_port are both {self.port}: presses need their own")
+        if bool(self.certificate) != bool(self.key):
+            raise HomeError("TLS takes both a certificate and its key")
+
+
+@final
+class Home:
+    """An opened folder. `create` makes one, `open` reads one; `lock` keeps a second server out."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `HomeError` for a folder that lacks a part or holds an unreadable one."""
+        self.path = path
+        try:
+            known = {field.name for field in fields(Settings)}
+            told = _read_json(path / "authority.json")
+            if extra := sorted(set(told) - known):
+                raise HomeError(f"{path / 'authority.json'}: no such setting: {', '.join(extra)}")
+            self.settings = Settings(**told)
+            self.roster = Roster.from_json(_read_json(path / "roster.json"))
+            self.secret = _read_key(path / "secret")
+            self.signing = _read_key(path / "signing")
+            self.tokens = TokenBook(Token(**item) for item in _read_json(path / "tokens.json"))
+        except (OSError, TypeError, ValueError, AttributeError) as error:
+            raise HomeError(f"{path} is no authority's folder: {error}") from None
+        self.public = public_of(self.signing)
+        if self.roster.authority != self.settings.name:
+            raise HomeError(
+                f"{path}: the roster is of {self.roster.authority}, not of {self.settings.name}"
+            )
+
+    @classmethod
+    def create(
+        cls, path: str | Path, settings: Settings, people: Sequence[Person], solo: bool
+    ) -> Home:
+        """A new folder with fresh keys and one token for each right. Nothing is overwritten."""
+        path = Path(path)
+        roster = Roster(settings.name, tuple(people), solo)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise HomeError(f"{path} exists and is not empty; nothing is overwritten.")
+        issued = {right: issue(right, "fleet", "first") for right in RIGHTS}
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+            (path / "tokens").mkdir()
+            _write(path / "secret", secrets.token_bytes(32).hex())
+            _write(path / "signing", generate()[0].hex())
+            _write(path / "roster.json", roster.to_json())
+            _write(path / "tokens.json", [token.to_json() for _, token in issued.values()])
+            for right, (text, _) in issued.items():
+                _write(path / "tokens" / right, text)
+            _write(path / "authority.json", asdict(settings))
+        except OSError as error:
+            raise HomeError(f"cannot make {path}: {error.strerror}.") from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Home:
+        """Raises `HomeError` where there is none."""
+        path = Path(path)
+        if not (path / "authority.json").exists():
+            raise HomeError(
+                f"there is no authority in {path}. Make one: "
+                f"freezetag serve {path} --person ada.pub --person bob.pub"
+            )
+        return cls(path)
+
+    def lock(self) -> IO[str]:
+        """Held until the file is closed or the process ends. Raises `HomeError` if another has it.
+
+        Caveat: guards one host. Two hosts on one shared folder are two primaries (docs/limits.md).
+        """
+        file = (self.path / "lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise HomeError(
+                f"another server runs on {self.path}. One authority has one server; "
+                f"ask it with: freezetag status --home {self.path}"
+            ) from None
+        return file
+
+    @property
+    def ledger(self) -> Path:
+        return self.path / "ledger.db"
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "freezetag.sock"
+
+    def token(self, right: str) -> str:
+        """The text of the first token, while it lies in the folder; else ""."""
+        with contextlib.suppress(OSError):
+            return (self.path / "tokens" / right).read_text(encoding="utf-8").strip()
+        return ""
+
+    def addresses(self, *, press: bool = False) -> tuple[str, ...]:
+        """Where the running server listens, the local socket first; empty if it never ran."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            told = _read_json(self.path / "listening.json")
+            return tuple(map(str, told["press" if press else "main"]))
+        return ()
+
+    def listening(self, main: Sequence[str], press: Sequence[str]) -> None:
+        """Writes down where the server listens now."""
+        _write(self.path / "listening.json", {"main": list(main), "press": list(press)})
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_bytes())
+
+
+def _read_key(path: Path) -> bytes:
+    key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    if len(key) != 32:
+        raise ValueError(f"{path} holds {len(key)} bytes of key, not 32")
+    return key
+
+
+def _write(path: Path, content: Any) -> None:
+    """For its owner's eyes only from the first byte on."""
+    text = content if isinstance(content, str) else json.dumps(content, indent=1)
+    beside = path.with_name(f".{path.name}.new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
