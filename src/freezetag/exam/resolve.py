@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import Equipped, Panel, Policy, UserError
+from freezetag.core import Equipped, Panel, Planner, Policy, UserError
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
@@ -91,8 +91,8 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
 
 def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     name = getattr(agent, "__name__", type(agent).__name__)
-    if isinstance(agent, Policy) and not isinstance(agent, type):
-        return agent, name, "JAX policy", None
+    if isinstance(agent, Policy | Planner) and not isinstance(agent, type):
+        return agent, name, "planner" if isinstance(agent, Planner) else "JAX policy", None
     if callable(getattr(agent, "act", None)) or callable(agent):
         inside = Inside("object", name, step_seconds, given=agent, identity=id(agent))
         return inside, name, "Python object", None

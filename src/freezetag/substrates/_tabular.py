@@ -201,7 +201,7 @@ def _model(world: Any) -> Model:
     meters: dict[str, Callable[[Any], Any]] = {
         name: getattr(world, name) for name in type(world).meters
     }
-    return Model.of(world.start(), type(world).actions, world.transition, meters)
+    return Model.of(world.start(), world.actions, world.transition, meters)
 
 
 @cache

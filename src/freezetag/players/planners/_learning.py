@@ -1,0 +1,21 @@
+"""What learners of a model share: what they are told of a world, which is not its dynamics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from freezetag.core import HasModel
+from freezetag.planning.model_learner import ModelLearner
+
+
+def learner(world: HasModel, seat: int, epsilon: float, records: str) -> ModelLearner:
+    """A `ModelLearner` that knows states, actions, what is allowed and the reward R(s, s')."""
+    model = world.model(seat)
+    rewards = [[float(world.reward(s, t)) for t in model.states] for s in model.states]
+    return ModelLearner(
+        rewards=np.array(rewards, np.float32),
+        allowed=np.array([[bool(pairs) for pairs in row] for row in model.rows]),
+        discount=float(world.discount),
+        epsilon=epsilon,
+        records=records,
+    )
