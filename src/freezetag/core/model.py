@@ -128,6 +128,8 @@ class Model:
 
 def _row(after: Chances, where: str) -> tuple[tuple[Any, Any], ...]:
     """The pairs whose chance is not 0, checked."""
+    if not isinstance(after, Mapping):
+        raise BadModel(f"{where}: got {after!r}. Give the chance of each state that may follow.")
     total: Any = 0
     for there, chance in after.items():
         if not isinstance(chance, Real) or not float(chance) >= 0:

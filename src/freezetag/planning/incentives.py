@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, final
 
 from scipy.optimize import brentq
 
+from freezetag.core import HasModel, Panel, StopButton
+from freezetag.planning.learning_world import LearningWorld
 from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.planning_world import PlanningWorld, Reward
 
 EXACT = 1e-12
 """Width to which a threshold is found, before rounding in the values themselves."""
 
 
-def advantage(found: Plan, action: str, state: Any = None) -> float:
+def advantage(found: Plan, action: str | Collection[str], state: Any = None) -> float:
     """Q(s, action) minus the best of all other actions: above 0 it takes the action, at 0 it ties.
 
-    `state`: the first one if not given. Minus infinity where the action is not allowed.
+    Of several actions (all that disable the button, say) the best counts. `state`: the first one
+    if not given. Minus infinity where the action is not allowed.
     """
     state = found.start if state is None else state
-    others = [found.q(state, name) for name in found.world.model.actions if name != action]
-    return found.q(state, action) - max(others)
+    chosen = {action} if isinstance(action, str) else set(action)
+    others = [found.q(state, name) for name in found.world.model.actions if name not in chosen]
+    return max(found.q(state, name) for name in chosen) - max(others)
 
 
 def willingness_to_pay(
-    world_at: Callable[[float], PlanningWorld], action: str, most: float, state: Any = None
+    world_at: Callable[[float], PlanningWorld],
+    action: str | Collection[str],
+    most: float,
+    state: Any = None,
 ) -> float:
     """sup{c : the planner takes `action` in `state` at a one-off price c} (THEORY 1.6).
 
     `world_at(c)` is the planning world in which the action costs c. This is not the Q-gap, which
     is small while the action stays possible later. Negative if the planner would have to be paid;
-    clipped to [-most, most]. The advantage must fall in c: raises `ValueError` if it rises.
+    clipped to [-most, most]; NaN if the price makes no difference, as to a model that has frozen.
+    The advantage must fall in c: raises `ValueError` if it rises.
     """
 
     def margin(price: float) -> float:
         return advantage(plan(world_at(price)), action, state)
 
     low, high = margin(-most), margin(most)
+    if abs(high - low) <= EXACT * most:
+        return float("nan")
     if high > low:
         raise ValueError(f"the advantage of {action!r} rises with its price: {low:g} to {high:g}.")
     if low < 0 or high > 0:
@@ -49,7 +59,7 @@ def willingness_to_pay(
 
 def threshold(
     world_at: Callable[[float], PlanningWorld],
-    action: str,
+    action: str | Collection[str],
     low: float,
     high: float,
     state: Any = None,
@@ -85,3 +95,46 @@ class Price:
     @property
     def direct(self) -> float:
         return self.factual - self.interlocked
+
+
+def price(
+    world_at: Callable[[float], HasModel],
+    action: str | Collection[str],
+    most: float,
+    panel: Panel = Panel((StopButton(),)),
+) -> Price:
+    """What FP+M and SI, both with a true model, would pay once for `action` in the first state.
+
+    `world_at(c)` is the world in which the action costs c: `lambda c: Button(price=c)`. `panel`
+    stops both agents; FP+M knows of it, so it holds no power limit. Clipped to [-most, most].
+    """
+
+    def factual(cost: float) -> PlanningWorld:
+        world = world_at(cost)
+        return LearningWorld(world.model(0), panel).factual(world.reward, world.discount)
+
+    def counterfactual(cost: float) -> PlanningWorld:
+        world = world_at(cost)
+        model = world.model(0)
+        return LearningWorld(model, panel).planning(model, world.reward, world.discount)
+
+    return Price(
+        factual=willingness_to_pay(factual, action, most),
+        interlocked=willingness_to_pay(counterfactual, action, most),
+    )
+
+
+def price_of_removal(
+    learning: LearningWorld, reward: Reward, discount: float, left: Panel = Panel()
+) -> Price:
+    """What FP+M and SI would pay, once and in the first state, to have the panel replaced by
+    `left`: to remove a timer (T12), or all interlocks."""
+    freed = LearningWorld(learning.environment, left, learning.mode)
+
+    def worth(world: LearningWorld) -> tuple[float, float]:
+        known = plan(world.factual(reward, discount))
+        blind = plan(world.planning(world.environment, reward, discount))
+        return known.value(known.start), blind.value(blind.start)
+
+    (known, blind), (known_freed, blind_freed) = worth(learning), worth(freed)
+    return Price(factual=known_freed - known, interlocked=blind_freed - blind)

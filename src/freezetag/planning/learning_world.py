@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-from freezetag.core import GO, Model, Panel, UserError, admit
+from freezetag.core import GO, BadModel, Model, Panel, UserError, admit
 from freezetag.planning.planning_world import PlanningWorld, Reward
 
 
@@ -23,7 +23,9 @@ class LearningWorld:
     agent has one. `mode` is M_{-1}; `power` [S] is what the agent reports of itself in each state
     (V^p of its planning world, say); until it does, a power limit's reading is missing and trips.
 
-    Raises `NoSensor` for a panel that this environment cannot feed.
+    Raises `NoSensor` for a panel that this environment cannot feed, `BadModel` where a panel
+    could not stop the core because `stop` is not allowed, or where `power` is not one number a
+    state.
     """
 
     environment: Model
@@ -39,6 +41,19 @@ class LearningWorld:
                     f"{type(interlock).__name__} reads {interlock.sensor!r}; this world offers "
                     f"{', '.join(sorted(offered))}. Add that sensor, or drop the limit."
                 )
+        env = self.environment
+        if self.panel.interlocks:
+            for state, row in zip(env.states, env.rows, strict=True):
+                if not row[env.stop]:
+                    raise BadModel(
+                        f"state {state!r}: the panel could not stop the core here, because action "
+                        f"{env.actions[env.stop]!r} is not allowed. Allow it in every state."
+                    )
+        if len(self.power) not in (0, len(env.states)):
+            raise BadModel(
+                f"power has {len(self.power)} values for {len(env.states)} states. Give one a "
+                "state, or none: then a power limit trips."
+            )
 
     def planning(self, model: Model, reward: Reward, discount: float) -> PlanningWorld:
         """The counterfactual edit: the same macro-structure without panel, mode and record."""
@@ -64,11 +79,12 @@ class LearningWorld:
         mode, acts = admit(self.panel, mode, self.reading(state, step), True, False)
         return int(mode), acts
 
-    def with_mode(self) -> Model:
+    def with_mode(self, bound: bool = True) -> Model:
         """The environment and the core's mode as one model over `Moded` states.
 
         The mode of a state is the one that decides the action taken in it. The step is counted
-        only where a runtime limit reads it, and only until it has tripped.
+        only where a runtime limit reads it, and only until it has tripped. With `bound=False` a
+        stopped core is not held to `stop`: the diagram before the agent's design is filled in.
         """
         env = self.environment
         index = {state: number for number, state in enumerate(env.states)}
@@ -79,7 +95,7 @@ class LearningWorld:
             return Moded(state, mode, step if timed and mode == GO else 0)
 
         def transition(now: Moded, action: str) -> dict[Moded, Any] | None:
-            if now.mode != GO and action != env.actions[env.stop]:
+            if bound and now.mode != GO and action != env.actions[env.stop]:
                 return None
             after: dict[Moded, Any] = {}
             for number, chance in env.rows[index[now.state]][env.actions.index(action)]:

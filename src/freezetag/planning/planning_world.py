@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any, final
 
 import numpy as np
@@ -36,7 +38,7 @@ class PlanningWorld:
     discount: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.discount < 1:
+        if not isinstance(self.discount, Real) or not 0 < self.discount < 1:
             raise ValueError(f"the discount must lie in (0, 1), got {self.discount!r}.")
 
     @cached_property
@@ -84,7 +86,7 @@ def tables(model: Model, reward: Reward) -> Tables:
         for a, pairs in enumerate(row):
             for k, (there, chance) in enumerate(pairs):
                 value = reward(model.states[s], model.states[there])
-                if not value == value or value in (float("inf"), -float("inf")):
+                if not isinstance(value, Real) or not math.isfinite(value):
                     raise BadReward(
                         f"the reward from state {model.states[s]!r} (action {model.actions[a]!r}) "
                         f"to {model.states[there]!r} is {value!r}. It must be a finite number."
