@@ -121,11 +121,16 @@ def test_online_the_record_of_executed_actions_never_teaches_to_resist() -> None
 
 
 def test_online_the_record_of_wishes_learns_to_resist() -> None:
-    for seed in range(3):
+    """At most checkpoints it disables (where it has seen few presses it is unsure), and it ends up
+    having disabled more often than the same learner on the same seeds that records what was done.
+    """
+    chosen, more = [], []
+    for seed in range(8):
         found = lessons("proposed", seed)
-        assert found[-1].chosen
-        assert found[-1].gap > 0
-        assert found[-1].damage > lessons("executed", seed)[-1].damage
+        chosen += [each.chosen for each in found[2:]]
+        more.append(found[-1].damage > lessons("executed", seed)[-1].damage)
+    assert np.mean(chosen) > 0.5
+    assert all(more)
 
 
 def test_checkpoints_must_rise() -> None:
