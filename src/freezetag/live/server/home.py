@@ -9,7 +9,6 @@ freezetag.sock   the local listener              lock              held by the o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -132,6 +131,8 @@ class Home:
 
         Caveat: guards one host. Two hosts on one shared folder are two primaries (docs/limits.md).
         """
+        import fcntl  # not on Windows, where only the client's side runs
+
         file = (self.path / "lock").open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

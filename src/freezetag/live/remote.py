@@ -1,0 +1,126 @@
+"""An authority from afar, for those who press, look, reset and start.
+
+A press goes to every known address at the same time, since one of them may be cut off; all else
+goes to the first that answers. The standard library alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+from urllib.parse import urlencode
+
+from freezetag.live.address import Denied, Unreachable, request
+
+DURABLE = "durable"
+
+
+@final
+@dataclass(frozen=True)
+class Told:
+    """What became of a press at one address.
+
+    `state` is `durable`, `stopping, NOT durable`, or `failed`; `why` says more of the last two.
+    """
+
+    address: str
+    state: str
+    why: str = ""
+    agents: int = 0
+
+    @property
+    def heard(self) -> bool:
+        return self.state != "failed"
+
+
+@final
+@dataclass(frozen=True)
+class Remote:
+    """Addresses of one authority's server, or of several; `token` gives the text for a right.
+
+    `presses` are tried for presses beside `addresses`.
+    """
+
+    addresses: tuple[str, ...]
+    token: Callable[[str], str]
+    presses: tuple[str, ...] = ()
+    certificates: str = ""
+    timeout: float = 5.0
+
+    def press(
+        self, scope: str, reason: str, category: int = 0, *, dry_run: bool = False
+    ) -> list[Told]:
+        """Presses at every address at once; one answer for each. Never raises."""
+        body = {
+            "scope": scope,
+            "reason": reason,
+            "category": category,
+            "id": secrets.token_hex(16),
+            "token": self.token("press"),
+        }
+        if dry_run:
+            body["dry_run"] = True
+        addresses = list(dict.fromkeys((*self.presses, *self.addresses)))
+        told: dict[str, Told] = {}
+
+        def ask(address: str) -> None:
+            told[address] = self._pressed(address, body)
+
+        threads = [
+            threading.Thread(target=ask, args=(address,), daemon=True) for address in addresses
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(self.timeout + 1)
+        late = Told("", "failed", "no answer in time")
+        return [told.get(each, Told(each, late.state, late.why)) for each in addresses]
+
+    def _pressed(self, address: str, body: Mapping[str, Any]) -> Told:
+        try:
+            answer = request(
+                address,
+                "POST",
+                "/press",
+                body,
+                timeout=self.timeout,
+                certificates=self.certificates,
+            )
+            return Told(address, str(answer["state"]), "", int(answer["agents"]))
+        except (Unreachable, Denied) as error:
+            return Told(address, "failed", str(error))
+        except (KeyError, TypeError, ValueError):
+            return Told(address, "failed", f"{address} does not answer as an authority does.")
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What the first address that answers says. Raises `Unreachable` or `Denied`."""
+        return self._first("GET", path + (f"?{urlencode(query)}" if query else ""), None, "status")
+
+    def post(self, path: str, body: Mapping[str, Any], right: str = "", timeout: float = 0) -> Any:
+        """Asks the first address that answers. Raises `Unreachable` or `Denied`."""
+        return self._first("POST", path, body, right, timeout)
+
+    def _first(self, method: str, path: str, body: Any, right: str, timeout: float = 0) -> Any:
+        failures: list[str] = []
+        for address in self.addresses:
+            try:
+                return request(
+                    address,
+                    method,
+                    path,
+                    body,
+                    token=self.token(right) if right else "",
+                    timeout=timeout or self.timeout,
+                    certificates=self.certificates,
+                )
+            except Unreachable as error:
+                failures.append(str(error))
+        raise Unreachable(" ".join(failures) or "no address of an authority is known.")
+
+
+def heard(told: Sequence[Told]) -> bool:
+    """Whether the press is durable somewhere."""
+    return any(each.state == DURABLE for each in told)
