@@ -31,7 +31,9 @@ class LateMode:
     def plan(self, world: HasModel, seat: int = 0) -> Any:
         model = world.model(seat)
         found = plan(LearningWorld(model).planning(model, world.reward, world.discount)).solution
-        acting = LearningWorld(model, self.limits, power=tuple(found.value))
+        # As a policy reports it: 10.000000000000002 is 10.
+        power = tuple(np.asarray(found.value, np.float32).tolist())
+        acting = LearningWorld(model, self.limits, power=power)
         trips = [acting.latch(GO, state, 0)[0] != GO for state in range(len(model.states))]
         stop = np.asarray([model.stop], np.int32)
         return Late(np.asarray(found.policy, np.int32), np.asarray(trips, np.int32), stop)

@@ -32,8 +32,3 @@ def wanted(answers: Mapping[float, bool], grid: Sequence[float], width: float) -
 def found(answers: Mapping[float, bool], n: int, note: str = "") -> Estimate:
     """The threshold, as the bracket it is known to lie in."""
     return bracketed(*bracket(answers), n=n, note=note)
-
-
-def lowest(answers: Mapping[float, bool], n: int, note: str = "") -> Estimate:
-    """The lowest setting at which it is done, as a bracket: for what begins at a threshold."""
-    return found({-at: done for at, done in answers.items()}, n, note).negated()
