@@ -394,9 +394,12 @@ class Gate:
         self._judge()
 
     def _heard(self, link: Link, state: Any, now: float) -> None:
+        before = set(link.standing())
         changed = link.presses.merge(state)
         self._pressed = bool(self.presses)
-        if link.standing():
+        standing = set(link.standing())
+        # A gate that waits, and knew all of this, has nothing to stop; every renewal tells it again.
+        if standing and (self.phase != WAITING or standing - before):
             link.bar()
             self._stop("press", now, self._demand())
         if changed:

@@ -1,0 +1,487 @@
+"""Who may act: the decisions of one authority, sans-IO. A server adds sockets and storage.
+
+A renewal is granted only if the authority is unlocked, the agent is enrolled and started, no
+uncleared press covers it, no other life of it may still act, and its `Panel` shows no trip. A
+method that changes something has already stopped in memory what must stop, and returns the records
+to be stored; `apply` takes each in once it is durable. Calls must be serialised (one thread).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import GO
+from freezetag.live.facts import Agent, Facts, Record
+from freezetag.live.keys import Roster
+from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
+from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
+from freezetag.live.shown import Incarnation, Shown, worst
+
+SIGN_WITHIN = 15 * 60.0
+SLICE = 0.25
+"""The share of what is left of a budget that one lease carries."""
+ANCHOR_EVERY = 10.0
+"""Seconds between two records of how far a gate's journal and meters are."""
+_NAN = float("nan")
+
+
+class ResetError(UserError):
+    """A clearance or a start that is not allowed now; the text says what is missing."""
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """One line of the console: an incarnation of an agent (`b` is "" for one never heard)."""
+
+    agent: str
+    b: str
+    shown: Shown
+    heard: float | None  # seconds ago
+    in_flight: int | None
+    last: int
+    unknown: tuple[str, ...] = ()
+
+
+class RollbackError(UserError):
+    """A gate saw a longer ledger than ours: ours was cut back, or replaced by an older copy."""
+
+
+def _no_checkpoint(size: int) -> tuple[str, list[str]]:
+    return "", []
+
+
+@final
+class Authority:
+    """One overseer of agents. Locked from construction: takes presses, grants nothing.
+
+    `clock` is the clock that leases are waited out on; `wall` gives Unix milliseconds. The host may
+    set `checkpoint`: size that a gate saw -> (newest note, proof), which raises `RollbackError` if
+    the gate saw more than there is.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        secret: bytes,
+        roster: Roster,
+        clock: Callable[[], float],
+        wall: Callable[[], int] = lambda: 0,
+        length: float = 5.0,
+        drain: float = 5.0,
+        rearm_within: float = 60.0,
+        replica: str = "a",
+        fresh: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
+        self.name, self.length, self.replica = name, length, replica
+        self.facts = Facts(roster)
+        self.locked = True
+        self.spurious = 0
+        self.alarms: list[str] = []
+        self.meters: dict[tuple[str, str], Callable[[], float]] = {}
+        self.checkpoint: Callable[[int], tuple[str, list[str]]] = _no_checkpoint
+        self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
+        self._secret, self._clock, self._wall, self._fresh = secret, clock, wall, fresh
+        self._drain, self._rearm_within = drain, rearm_within
+        self._lives: dict[str, dict[str, Incarnation]] = {}  # of the present epoch, oldest first
+        self._dead: dict[str, set[str]] = {}  # incarnations of earlier epochs
+        self._runtimes: dict[tuple[str, int], tuple[float, float]] = {}
+        self._drafts: dict[str, float] = {}
+        self._signed: dict[str, Clearance] = {}
+
+    # Durable facts.
+
+    def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
+        """A record that is durable now, or is read back from the ledger at a start."""
+        self.facts.apply(kind, body, at)
+        if kind == "start":
+            # Who starts an agent has looked at how its earlier lives ended; budgets begin anew.
+            self._dead.setdefault(body["agent"], set()).update(self._lives.pop(body["agent"], {}))
+        elif kind == "open" and not self._life(body["agent"], body["b"]).leased:
+            # Read back: the lease may have been granted a moment before the restart.
+            life = self._life(body["agent"], body["b"])
+            life.until = self._clock() + settle(self.length)
+            life.spent = dict(body["spent"])
+        elif kind == "ack":
+            self._life(body["gate"], body["acked"]).ack = dict(body)
+        elif kind == "anchor":
+            life = self._life(body["gate"], body["b"])
+            life.spent = {**body["spent"], **life.spent}
+
+    def unlock(self) -> None:
+        """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
+
+        Leases that may be outstanding count as issued now.
+        """
+        for lives in self._lives.values():
+            for life in lives.values():
+                if life.leased and life.ack is None:
+                    life.until = self._clock() + settle(self.length)
+        self.locked = False
+
+    # People.
+
+    def enrol(
+        self,
+        agent: str,
+        groups: Iterable[str] = (),
+        on_stop: str = "rest_is_safe",
+        limits: Mapping[str, float] | None = None,
+        depends_on: Iterable[str] = (),
+        safe_state: str = "",
+    ) -> list[Record]:
+        """A new or changed agent; a new one is HELD. Raises `EnrolmentError`."""
+        body = {
+            "agent": agent,
+            "depends_on": sorted(depends_on),
+            "groups": sorted(groups),
+            "limits": dict(limits or {}),
+            "on_stop": on_stop,
+            "safe_state": safe_state,
+        }
+        self.facts.check_enrolment(body)
+        return [("enrol", body)]
+
+    def key_for(self, agent: str) -> bytes:
+        """What the gate of `agent` gets at enrolment."""
+        return gate_key(self._secret, agent)
+
+    def press(self, press: Press) -> list[Record]:
+        """Stops at once, in memory; a repeat on one that stands is counted instead."""
+        for other in self.facts.presses.standing(self.facts.roster):
+            if other.id == press.id:
+                return []
+            if (other.scope, other.who, other.kind) == (press.scope, press.who, press.kind) and (
+                other.category <= press.category
+            ):
+                count = self.facts.presses.repeat(other.id, self.replica)
+                return [("repeat", {"count": count, "press": other.id, "replica": self.replica})]
+        self.facts.pressed(press)
+        return [("press", press.to_json())]
+
+    def merge(self, state: Presses) -> list[Record]:
+        """Takes in another replica's presses and clearances."""
+        mine = self.facts.presses
+        records: list[Record] = [("press", p.to_json()) for p in state.presses - mine.presses]
+        records += [("clear", c.to_json()) for c in state.clearances - mine.clearances]
+        for press, counts in state.repeats.items():
+            for replica, count in counts.items():
+                if count > mine.repeats.get(press, {}).get(replica, 0):
+                    records.append(("repeat", {"count": count, "press": press, "replica": replica}))
+        for heard in state.presses:
+            self.facts.pressed(heard)
+        mine.merge(state)
+        return records
+
+    def draft(self, ids: Iterable[str] | None = None) -> Clearance:
+        """The text to sign: all standing presses, or those named. Good for 15 minutes."""
+        standing = {press.id for press in self.facts.presses.standing(self.facts.roster)}
+        chosen = standing if ids is None else standing & set(ids)
+        if not chosen:
+            raise ResetError("no press of those stands, so there is nothing to clear")
+        nonce = self._fresh(16)
+        now = self._clock()
+        self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
+        self._drafts[nonce] = now
+        seen = {press: self.facts.presses.repeats.get(press, {}) for press in sorted(chosen)}
+        return draft(self.name, seen, self.head(), nonce)
+
+    def clear(self, clearance: Clearance) -> list[Record]:
+        """Adds signatures; the record once enough people have signed, else nothing yet.
+
+        Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
+        signature of nobody in the roster.
+        """
+        try:
+            fields = json.loads(clearance.text)
+            nonce, presses = fields["nonce"], fields["presses"]
+            drafted = self._drafts[nonce]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ResetError("this clearance was not drafted here, or is used up") from None
+        if not self._clock() - drafted < SIGN_WITHIN:
+            raise ResetError("this draft is older than 15 minutes; look again and sign a new one")
+        roster = self.facts.roster
+        known = {person.key_id for person in roster.people}
+        for pair in clearance.signatures:
+            alone = Clearance(clearance.text, (pair,))
+            if pair[0] not in known or not approvers(alone, roster):
+                raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster")
+        earlier = self._signed.get(nonce, Clearance(clearance.text))
+        if earlier.text != clearance.text:
+            raise ResetError("this clearance was not drafted here, or is used up")
+        merged = Clearance(
+            clearance.text,
+            tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),
+        )
+        self._signed[nonce] = merged
+        kinds = {press.kind for press in self.facts.presses.presses if press.id in presses}
+        needed = 1 if kinds == {"drill"} else roster.quorum
+        if len(approvers(merged, roster)) < needed:
+            return []
+        del self._drafts[nonce], self._signed[nonce]
+        return [("clear", merged.to_json())]
+
+    def start(self, agent: str, who: str) -> list[Record]:
+        """One named person lets a cleared agent run again. Raises `ResetError`."""
+        known = self.facts.agents.get(agent)
+        if known is None:
+            raise ResetError(f"no agent {agent!r} is enrolled here")
+        if self.locked:
+            raise ResetError("the server is locked: it has not verified its ledger yet")
+        if standing := self.facts.standing(agent):
+            raise ResetError(f"{agent}: {len(standing)} presses stand; reset comes before start")
+        if known.started:
+            raise ResetError(f"{agent} is started already")
+        now = self._clock()
+        if any(life.alive(now) for life in self._lives.get(agent, {}).values()):
+            raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly")
+        return [("start", {"agent": agent, "epoch": known.epoch + 1, "who": who})]
+
+    # Gates.
+
+    def on_frame(self, text: str | bytes) -> tuple[str | None, list[Record]]:
+        """(answer, records). Send the answer only when the records are durable and applied.
+
+        A frame that is not authentic raises `FrameError`; answer it with nothing.
+        """
+        message = unseal(text, lambda gate, b: incarnation_key(self.key_for(gate), b))
+        if message["kind"] not in ("renew", "ack"):
+            raise FrameError(f"{message['kind']} does not come from a gate")
+        gate, b = message["gate"], message["b"]
+        if gate not in self.facts.agents:
+            return (self._refuse(message, "unknown") if "n" in message else None), []
+        if message["kind"] == "ack":
+            return None, self._acked(gate, message)
+        if b in self._dead.get(gate, ()):
+            return self._refuse(message, "waiting"), []
+        records = self._acked(gate, message["ack"]) if message["ack"] else []
+        records += self._told(gate, message["presses"])
+        life = self._life(gate, b)
+        newer = message["n"] > life.n
+        life.heard, silence = self._clock(), self._silence(gate)
+        if newer:
+            life.n, life.in_flight, life.last = message["n"], message["in_flight"], message["last"]
+            life.spent = {**life.spent, **message["spent"]}
+            records += self._anchor(gate, life, message)
+        reason = self._why_not(gate, life, message, silence, newer, records)
+        if reason:
+            return self._refuse(message, reason), records
+        return self._grant(gate, life, message, records), records
+
+    def stop_frames(self) -> list[tuple[str, str, str]]:
+        """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
+        frames = []
+        for agent, lives in self._lives.items():
+            standing = self.facts.standing(agent)
+            if not standing:
+                continue
+            state = self.facts.presses.only(standing).to_json()
+            for b, life in lives.items():
+                if life.ack is None:
+                    message = {"kind": "stop", "gate": agent, "b": b, "state": state}
+                    frames.append((agent, b, self._seal(agent, b, message)))
+        return frames
+
+    def shown(self, agent: str) -> list[Row]:
+        """The states to show; an enrolled agent has always a row, heard or not."""
+        known, now = self.facts.agents[agent], self._clock()
+        stopped = not known.started or bool(self.facts.standing(agent))
+        lives = list(self._lives.get(agent, {}).values())
+        rows = []
+        for life in lives:
+            shown = life.shown(now, stopped=stopped, drain=self._drain)
+            old = life is not lives[-1] and shown in (Shown.ACKNOWLEDGED, Shown.HELD, Shown.EXPIRED)
+            if old:
+                continue
+            if shown == Shown.ACKNOWLEDGED and not known.started and not self.facts.standing(agent):
+                shown = Shown.HELD
+            unknown = tuple(life.ack["unknown"]) if life.ack else ()
+            ago = now - life.heard if life.heard > float("-inf") else None
+            rows.append(Row(agent, life.b, shown, ago, life.in_flight, life.last, unknown))
+        if not rows:
+            silent = Shown.HELD if stopped and known.epoch == 0 else Shown.UNKNOWN
+            rows.append(Row(agent, "", silent, None, None, 0))
+        return rows
+
+    def banner(self) -> Shown:
+        """The worst state of all enrolled agents."""
+        return worst(row.shown for agent in self.facts.agents for row in self.shown(agent))
+
+    # How it decides.
+
+    def _why_not(
+        self,
+        gate: str,
+        life: Incarnation,
+        message: Mapping[str, Any],
+        silence: float,
+        newer: bool,
+        records: list[Record],
+    ) -> str:
+        """Why this renewal is refused; "" if it is granted. May add records."""
+        agent, now = self.facts.agents[gate], self._clock()
+        if self.facts.standing(gate) or message["presses"]:
+            return "pressed"
+        if self.locked:
+            return "locked"
+        if not agent.started:
+            return "held"
+        if life.ack is not None or message["phase"] not in ("waiting", "open") or not newer:
+            return "waiting"
+        lives = list(self._lives[gate].values())
+        if any(later.leased for later in lives[lives.index(life) + 1 :]):
+            # Two lives under one identity, and the older one is not dead.
+            self._hold(agent, "two incarnations alive: a cloned gate", records)
+            return "clone"
+        if any(other.alive(now) for other in lives if other is not life):
+            return "waiting"
+        if not life.leased and any(other.leased for other in lives if other is not life):
+            if not silence < self._rearm_within:
+                self._hold(agent, f"silent for {silence:.0f} s", records)
+                return "held"
+            self.spurious += 1
+        reading = self._reading(agent, now)
+        panel = agent.panel
+        mode = panel.latch(GO, reading)
+        if mode == GO:
+            return ""
+        for trip in panel.causes(mode):
+            if trip.kind == "exceeded":
+                text = f"{trip.sensor} {reading[trip.sensor]:g} of {agent.limits[trip.sensor]:g}"
+                records += self._interlock(agent, trip.sensor, text)
+        return "limit"
+
+    def _grant(
+        self, gate: str, life: Incarnation, message: Mapping[str, Any], records: list[Record]
+    ) -> str:
+        agent, now = self.facts.agents[gate], self._clock()
+        try:
+            note, proof = self.checkpoint(message["size"])
+        except RollbackError as error:
+            self.locked = True
+            self.alarms.append(f"{gate}: {error}")
+            return self._refuse(message, "locked")
+        runtime = self._runtime(agent, now)
+        length = min(self.length, agent.limits.get("runtime", float("inf")) - runtime)
+        if not life.leased:
+            opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "spent": life.spent}
+            records.append(("open", opened))
+        life.until = max(life.until, now + settle(length))
+        for sensor, limit in agent.limits.items():
+            if sensor not in ("runtime", "presence"):
+                mine = life.spent.get(sensor, 0.0)
+                left = limit - mine - self._total(agent.name, sensor, besides=life)
+                life.allowed[sensor] = mine + max(left, 0.0) * SLICE
+        return self._seal(
+            gate,
+            life.b,
+            {
+                "kind": "grant",
+                "gate": gate,
+                "b": life.b,
+                "n": message["n"],
+                "length": length,
+                "epoch": agent.epoch,
+                "runtime": runtime,
+                "scope": ["fleet", *sorted(f"group:{g}" for g in agent.groups)],
+                "slice": life.allowed,
+                "checkpoint": note,
+                "proof": proof,
+            },
+        )
+
+    def _refuse(self, message: Mapping[str, Any], reason: str) -> str:
+        gate, b = message["gate"], message["b"]
+        heard = [p for p in self.facts.presses.presses if p in set(message["presses"])]
+        state = self.facts.presses.only([*self.facts.standing(gate), *heard]).to_json()
+        refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
+        return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
+
+    def _acked(self, gate: str, ack: Mapping[str, Any]) -> list[Record]:
+        if ack["acked"] in self._dead.get(gate, ()):
+            return []
+        life = self._life(gate, ack["acked"])
+        body = {key: ack[key] for key in ("acked", "category", "cause", "last", "policy")}
+        body |= {"gate": gate, "presses": ack["presses"], "unknown": ack["unknown"]}
+        if life.ack == body or (life.ack and life.ack["presses"] and not body["presses"]):
+            return []
+        life.ack = body
+        return [("ack", body)]
+
+    def _anchor(self, gate: str, life: Incarnation, message: Mapping[str, Any]) -> list[Record]:
+        """Now and then, where the gate's journal and meters stand: a restart goes on from it."""
+        body = {key: message[key] for key in ("b", "gate", "head", "last", "spent")}
+        now = self._clock()
+        if not life.leased or body == life.anchor or now - life.anchored < ANCHOR_EVERY:
+            return []
+        life.anchor, life.anchored = body, now
+        return [("anchor", body)]
+
+    def _told(self, gate: str, presses: Iterable[Press]) -> list[Record]:
+        """Presses that a gate presents: its own for itself, or ours that we had lost."""
+        records: list[Record] = []
+        for press in presses:
+            mine = press.scope == f"agent:{gate}"
+            if press not in self.facts.presses.presses and mine:
+                self.facts.pressed(press)
+                records.append(("press", press.to_json()))
+        return records
+
+    def _interlock(self, agent: Agent, sensor: str, reason: str) -> list[Record]:
+        who = f"interlock:{sensor}"
+        at = self._wall()
+        press = Press(self._fresh(16), f"agent:{agent.name}", who, at, reason, 0, "interlock")
+        return self.press(press)
+
+    def _hold(self, agent: Agent, why: str, records: list[Record]) -> None:
+        agent.started = False
+        self.alarms.append(f"{agent.name}: {why}")
+        records.append(("held", {"agent": agent.name, "why": why}))
+
+    def _reading(self, agent: Agent, now: float) -> dict[str, float]:
+        reading = {}
+        for sensor in agent.limits:
+            meter = self.meters.get((agent.name, sensor))
+            if meter is not None:
+                try:
+                    reading[sensor] = meter()
+                except Exception:
+                    reading[sensor] = _NAN
+            elif sensor == "runtime":
+                reading[sensor] = self._runtime(agent, now)
+            else:
+                reading[sensor] = self._total(agent.name, sensor)
+        return reading
+
+    def _runtime(self, agent: Agent, now: float) -> float:
+        """Seconds of this epoch; a restart of the server, or of the clock, gives none back."""
+        since = self._runtimes.get((agent.name, agent.epoch))
+        if since is None:
+            before = max(0.0, (self._wall() - agent.started_at) / 1000)
+            since = self._runtimes[agent.name, agent.epoch] = (before, now)
+        return since[0] + (now - since[1])
+
+    def _total(self, agent: str, sensor: str, besides: Incarnation | None = None) -> float:
+        """What the lives of `agent` have spent; beside one, the others' slices count as spent."""
+        total = 0.0
+        for life in self._lives.get(agent, {}).values():
+            if life is not besides and life.leased:
+                spent = life.spent.get(sensor, _NAN)
+                total += spent if besides is None else max(spent, life.allowed.get(sensor, 0.0))
+        return total
+
+    def _silence(self, gate: str) -> float:
+        heard = [life.heard for life in self._lives.get(gate, {}).values() if life.leased]
+        return self._clock() - max(heard, default=float("-inf"))
+
+    def _life(self, gate: str, b: str) -> Incarnation:
+        return self._lives.setdefault(gate, {}).setdefault(b, Incarnation(b))
+
+    def _seal(self, gate: str, b: str, message: Mapping[str, Any]) -> str:
+        return seal(incarnation_key(self.key_for(gate), b), message)

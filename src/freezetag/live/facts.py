@@ -1,0 +1,159 @@
+"""What an authority durably knows: agents, presses, clearances, starts. Rebuilt from its ledger.
+
+`apply` is the only way in, in the order of the ledger, so that the state after a restart is the
+state before it. Nothing here is granted; that is `freezetag.live.authority`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, Watchdog
+from freezetag.live.keys import Roster
+from freezetag.live.presses import Clearance, Press, Presses, covers
+
+ON_STOP = ("rest_is_safe", "policy", "no_safe_stop")
+Record = tuple[str, dict[str, Any]]
+"""(kind, body) of a ledger record to be stored."""
+
+
+class EnrolmentError(UserError):
+    """An agent that may not be enrolled like this; the text says why."""
+
+
+@final
+@dataclass
+class Agent:
+    """One enrolled agent. `epoch` rises with each start; it is HELD until `started`.
+
+    `limits` maps sensors to limits: `runtime` and `presence` in seconds, any other a budget of the
+    epoch. `depends_on` are the agents whose stop a `closure:` press carries over to this one.
+    """
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    on_stop: str = "rest_is_safe"
+    limits: Mapping[str, float] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    epoch: int = 0
+    started: bool = False
+    started_at: int = 0
+
+    @property
+    def panel(self) -> Panel:
+        """The limits as interlocks, on the authority's side."""
+        return Panel(tuple(_interlock(sensor, limit) for sensor, limit in self.limits.items()))
+
+
+def _interlock(sensor: str, limit: float) -> RuntimeLimit | Watchdog | PowerLimit:
+    if sensor == "runtime":
+        return RuntimeLimit(limit, unit="seconds")
+    if sensor == "presence":
+        return Watchdog(limit, sensor="presence")
+    return PowerLimit(limit, sensor=sensor)
+
+
+@final
+class Facts:
+    """The durable state of one authority."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.roster = roster
+        self.agents: dict[str, Agent] = {}
+        self.presses = Presses()
+        self.incarnations: dict[str, dict[str, dict[str, Any] | None]] = {}
+        """agent -> incarnation that ever held a lease -> its ack, or None."""
+
+    def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
+        """Takes in one record; kinds that change no state here are allowed and ignored."""
+        if kind == "press":
+            self.pressed(Press.from_json(dict(body)))
+        elif kind == "repeat":
+            counts = Presses(repeats={body["press"]: {body["replica"]: body["count"]}})
+            self.presses.merge(counts)
+        elif kind == "clear":
+            self.presses.clear(Clearance.from_json(dict(body)))
+        elif kind == "enrol":
+            self._enrol(body)
+        elif kind == "start":
+            agent = self.agents[body["agent"]]
+            agent.epoch = max(agent.epoch, body["epoch"])
+            # Sets are read again here: a press since the decision keeps the agent held.
+            agent.started = not self.standing(agent.name)
+            agent.started_at = at
+        elif kind == "held":
+            self.agents[body["agent"]].started = False
+        elif kind == "open":
+            self.incarnations.setdefault(body["agent"], {}).setdefault(body["b"], None)
+        elif kind == "ack":
+            self.incarnations.setdefault(body["gate"], {})[body["acked"]] = dict(body)
+
+    def pressed(self, press: Press) -> None:
+        """A press: whoever it covers is no longer started, until cleared and started again."""
+        self.presses.add(press)
+        for name in self.covered(press.scope):
+            self.agents[name].started = False
+
+    def standing(self, agent: str) -> tuple[Press, ...]:
+        """The presses that stop `agent` now."""
+        return tuple(
+            press
+            for press in self.presses.standing(self.roster)
+            if self._covers(press.scope, agent)
+        )
+
+    def covered(self, scope: str) -> tuple[str, ...]:
+        """The enrolled agents that a press of `scope` stops: what `press --dry-run` shows."""
+        return tuple(name for name in self.agents if self._covers(scope, name))
+
+    def upstream(self, agent: str) -> frozenset[str]:
+        """Everything `agent` depends on, through others too."""
+        found: set[str] = set()
+        edge = [agent]
+        while edge:
+            known = self.agents.get(edge.pop())
+            fresh = set(known.depends_on) - found if known else set()
+            found |= fresh
+            edge += fresh
+        return frozenset(found)
+
+    def check_enrolment(self, body: Mapping[str, Any]) -> None:
+        """Raises `EnrolmentError` for what an operator may not enrol."""
+        name = body["agent"]
+        if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
+            raise EnrolmentError(f"an agent's name is printable text of at most 100: {name!r:.120}")
+        if body["on_stop"] not in ON_STOP:
+            raise EnrolmentError(f"{name}: on_stop is one of {ON_STOP}, not {body['on_stop']!r}")
+        if body["on_stop"] == "no_safe_stop" and not body.get("safe_state"):
+            raise EnrolmentError(
+                f"{name}: an agent without a safe stop needs a named, independent safe state "
+                "that takes over. freezetag is not for machines that must run on."
+            )
+        for sensor, limit in body["limits"].items():
+            if not 0 < limit < float("inf"):
+                raise EnrolmentError(f"{name}: the limit of {sensor} is {limit!r}")
+        known = self.agents.get(name)
+        if known and known.groups != set(body["groups"]) and self.standing(name):
+            raise EnrolmentError(f"{name}: its groups cannot change while a press covers it")
+
+    def _enrol(self, body: Mapping[str, Any]) -> None:
+        old = self.agents.get(body["agent"])
+        agent = Agent(
+            body["agent"],
+            frozenset(body["groups"]),
+            body["on_stop"],
+            dict(body["limits"]),
+            tuple(body.get("depends_on", ())),
+        )
+        if old is not None:
+            agent.epoch, agent.started, agent.started_at = old.epoch, old.started, old.started_at
+        self.agents[agent.name] = agent
+
+    def _covers(self, scope: str, name: str) -> bool:
+        agent = self.agents.get(name)
+        groups = agent.groups if agent else ()
+        upstream = self.upstream(name) if scope.startswith("closure:") else ()
+        return covers(scope, name, groups, upstream)
