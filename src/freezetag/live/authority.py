@@ -102,7 +102,11 @@ class Authority:
         self.facts.apply(kind, body, at)
         if kind == "start":
             # Who starts an agent has looked at how its earlier lives ended; budgets begin anew.
-            self._dead.setdefault(body["agent"], set()).update(self._lives.pop(body["agent"], {}))
+            lives = self._lives.get(body["agent"], {})
+            ended = {b for b, life in lives.items() if life.leased or life.ack is not None}
+            self._dead.setdefault(body["agent"], set()).update(ended)
+            for b in ended:
+                del lives[b]
         elif kind == "open" and not self._life(body["agent"], body["b"]).leased:
             # Read back: the lease may have been granted a moment before the restart.
             life = self._life(body["agent"], body["b"])

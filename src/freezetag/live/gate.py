@@ -398,7 +398,7 @@ class Gate:
         changed = link.presses.merge(state)
         self._pressed = bool(self.presses)
         standing = set(link.standing())
-        # A gate that waits, and knew all of this, has nothing to stop; every renewal tells it again.
+        # A gate that waits, and knew all this, has nothing to stop; each renewal tells it again.
         if standing and (self.phase != WAITING or standing - before):
             link.bar()
             self._stop("press", now, self._demand())
