@@ -26,13 +26,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from numbers import Rational
 from typing import Any
 
+from freezetag.core import inference
 from freezetag.core.graph import Graph
-from freezetag.core.inference import MOST_STATES, joint
-from freezetag.core.node import DiagramError, Function, Kind, Node, Number, Value, is_number
+from freezetag.core.node import DiagramError, Function, Kind, Node, Number, Value, require_value
 
 __all__ = ["Diagram", "DiagramError", "Edge", "Node"]
 
@@ -106,23 +104,7 @@ class Diagram:
         `draw` gives numbers uniform on [0, 1), such as `random.Random(0).random`; it is called
         once for each node whose row has more than one possible value, parents first.
         """
-        run: dict[str, Value] = {}
-        for node in self.nodes:
-            row = node.row(tuple(run[parent] for parent in node.parents))
-            value = next(iter(row))
-            if len(row) > 1:
-                left = draw()
-                if not 0 <= left < 1:
-                    raise DiagramError(
-                        f"{node.name}: draw() gave {left!r}, which is not in [0, 1)."
-                    )
-                reached: Number = 0
-                for value, probability in row.items():  # noqa: B007 - rounding leaves the last one
-                    reached += probability
-                    if left < reached:
-                        break
-            run[node.name] = value
-        return run
+        return inference.run(self.nodes, draw)
 
     def distribution(
         self, *of: str, given: Mapping[str, Value] | None = None
@@ -137,14 +119,7 @@ class Diagram:
         for name in of:
             self[name]
         self._require_values(known)
-        found = joint(self._named, of, known)
-        total = sum(found.values())
-        if not total:
-            said = ", ".join(f"{name}={value!r}" for name, value in known.items())
-            raise DiagramError(f"nothing can be said given {said}: that has probability 0.")
-        if not known:
-            return found
-        return {values: _ratio(weight, total) for values, weight in found.items()}
+        return inference.law(self._named, of, known)
 
     def probability(
         self,
@@ -155,6 +130,7 @@ class Diagram:
         """P(event | given): `probability({"S": 12})`, or of a predicate on the nodes `of`:
         `probability(lambda x, y: x == y, "X", "Y")`. Cost and errors as for `distribution`."""
         if not isinstance(event, Mapping):
+            self._require_names(of)
             law = self.distribution(*of, given=given)
             return sum(weight for values, weight in law.items() if event(*values))
         if of:
@@ -173,19 +149,11 @@ class Diagram:
         `expectation(max, "X", "Y")`. Cost and errors as for `distribution`; its values must be
         numbers."""
         if isinstance(what, str):
-            of, function = (what, *of), None
-            if len(of) > 1:
-                raise DiagramError(f"what function of {', '.join(of)}? Give it first.")
-        else:
-            function = what
-        total: Number = 0
-        for values, weight in self.distribution(*of, given=given).items():
-            value: Any = values[0] if function is None else function(*values)
-            if not is_number(value):
-                said = ", ".join(f"{name}={v!r}" for name, v in zip(of, values, strict=True))
-                raise DiagramError(f"no expectation: at {said} the value is {value!r}, no number.")
-            total += weight * value
-        return total
+            if of:
+                raise DiagramError(f"what function of {what}, {', '.join(of)}? Give it first.")
+            return inference.mean(self.distribution(what, given=given), (what,), lambda x: x)
+        self._require_names(of)
+        return inference.mean(self.distribution(*of, given=given), of, what)
 
     def expected_utility(self, given: Mapping[str, Value] | None = None) -> Number:
         """The sum of the expectations of all utility nodes."""
@@ -201,8 +169,10 @@ class Diagram:
         """Every row of a node: values of the parents -> value -> probability."""
         node = self[name]
         heard = [self.values(parent) for parent in node.parents]
-        if (rows := math.prod(map(len, heard))) > MOST_STATES:
-            raise DiagramError(f"{name} has {rows:,} rows; the most listed is {MOST_STATES:,}.")
+        if (rows := math.prod(map(len, heard))) > inference.MOST_STATES:
+            raise DiagramError(
+                f"{name} has {rows:,} rows; the most listed is {inference.MOST_STATES:,}."
+            )
         return {values: node.row(values) for values in itertools.product(*heard)}
 
     def check(self) -> None:
@@ -315,19 +285,20 @@ class Diagram:
                     f"{', '.join(self[child].parents) or 'none'}."
                 )
 
+    def _require_names(self, of: tuple[str, ...]) -> None:
+        if not of:
+            raise DiagramError('a function of which nodes? Name them: (function, "X", "Y").')
+
     def _require_values(self, values: Mapping[str, Value]) -> None:
         for name, value in values.items():
             domain = self[name].domain
+            require_value(name, value, "a question or an edit")
             if domain and value not in domain:
                 raise DiagramError(f"{name} cannot be {value!r}; its domain is {domain}.")
 
 
 def _constant(value: Value) -> Function:
     return lambda: value
-
-
-def _ratio(part: Number, whole: Number) -> Number:
-    return Fraction(part) / whole if isinstance(part, Rational) else part / whole
 
 
 def _near(name: str, names: Iterable[str]) -> str:

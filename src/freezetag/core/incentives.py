@@ -174,12 +174,9 @@ def _without_idle(
     while True:
         before = graph
         for decision in reversed(list(decisions)):
-            relevant = _relevant(graph, decision, utilities)
-            idle = {
-                (parent, decision)
-                for parent in graph.parents[decision]
-                if parent not in relevant and parent not in bonds
-            }
+            heard = [parent for parent in graph.parents[decision] if parent not in bonds]
+            relevant = _relevant(graph, decision, utilities) if heard else set()
+            idle = {(parent, decision) for parent in heard if parent not in relevant}
             if idle:
                 graph = graph.without(edges=idle)
         if graph is before:

@@ -1,4 +1,4 @@
-"""Exact inference: a sweep through the nodes that keeps the joint law of the frontier alone.
+"""One run, and exact inference: a sweep that keeps the joint law of the frontier alone.
 
 The frontier is what is filled in and still needed: by a child to come, or by the question. Nodes
 that are no ancestors of the question are never touched. Joint values of probability 0 are never
@@ -13,12 +13,67 @@ it is exponential in the number of nodes, as exact inference is (Cooper, 1990).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from numbers import Rational
 
-from freezetag.core.node import DiagramError, Node, Number, Value
+from freezetag.core.node import DiagramError, Node, Number, Value, is_number
 
 MOST_STATES = 2_000_000
 """Joint values of the frontier beyond which a question is refused, rather than memory filled."""
+
+
+def run(nodes: Sequence[Node], draw: Callable[[], float]) -> dict[str, Value]:
+    """A value for each node, parents first: see `Diagram.sample`."""
+    found: dict[str, Value] = {}
+    for node in nodes:
+        row = node.row(tuple(found[parent] for parent in node.parents))
+        value = next(iter(row))
+        if len(row) > 1:
+            drawn = draw()
+            if not 0 <= drawn < 1:
+                raise DiagramError(f"{node.name}: draw() gave {drawn!r}, which is not in [0, 1).")
+            reached: Number = 0
+            for value, probability in row.items():  # noqa: B007 - rounding leaves the last one
+                reached += probability
+                if drawn < reached:
+                    break
+        found[node.name] = value
+    return found
+
+
+def law(
+    nodes: Mapping[str, Node], of: Sequence[str], given: Mapping[str, Value]
+) -> dict[tuple[Value, ...], Number]:
+    """P(of | given). Raises `DiagramError` for a condition of probability 0."""
+    found = joint(nodes, of, given)
+    if not given:
+        return found
+    total = sum(found.values())
+    if not total:
+        said = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise DiagramError(f"nothing can be said given {said}: that has probability 0.")
+    return {values: _ratio(weight, total) for values, weight in found.items()}
+
+
+def mean(
+    found: Mapping[tuple[Value, ...], Number], of: Sequence[str], what: Callable[..., Number]
+) -> Number:
+    """E[what] under a law of the nodes `of`. Raises `DiagramError` where it is no number."""
+    total: Number = 0
+    for values, weight in found.items():
+        value = what(*values)
+        if not is_number(value):
+            said = ", ".join(f"{name}={v!r}" for name, v in zip(of, values, strict=True))
+            raise DiagramError(f"no expectation: at {said} the value is {value!r}, not a number.")
+        total += weight * value
+    if not is_number(total):
+        raise DiagramError(f"no expectation of {', '.join(of)}: it is infinity less infinity.")
+    return total
+
+
+def _ratio(part: Number, whole: Number) -> Number:
+    return Fraction(part) / whole if isinstance(part, Rational) else part / whole
 
 
 def joint(

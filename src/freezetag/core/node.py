@@ -66,7 +66,7 @@ class Node:
         if len(set(self.parents)) < len(self.parents):
             raise DiagramError(f"{self.name}: a parent is named twice in {self.parents}.")
         for value in self.domain:
-            _require_value(self.name, value, "its domain")
+            require_value(self.name, value, "its domain")
         if len(set(self.domain)) < len(self.domain):
             raise DiagramError(f"{self.name}: a value stands twice in the domain {self.domain}.")
         if self.function is not None:
@@ -103,7 +103,7 @@ class Node:
                 "mapping value -> probability that is not empty."
             )
         for value, probability in row.items():
-            _require_value(where, value, "its row")
+            require_value(where, value, "its row")
             if self.domain and value not in self.domain:
                 raise DiagramError(
                     f"{where}: the value {value!r} is not in its domain {_few(self.domain)}."
@@ -159,9 +159,10 @@ def _require_arity(name: str, function: Function, parents: tuple[str, ...]) -> N
         ) from None
 
 
-def _require_value(where: str, value: Value, place: str) -> None:
+def require_value(where: str, value: Value, place: str) -> None:
+    """Raise `DiagramError` for what cannot be a value: NaN, or something unhashable."""
     if not _hashable(value) or value != value:
-        raise DiagramError(f"{where}: {value!r} in {place} is no value: it is NaN or unhashable.")
+        raise DiagramError(f"{where}: {value!r} in {place} cannot be a value: NaN or unhashable.")
 
 
 def _require_one(where: str, row: Mapping[Value, Number]) -> None:

@@ -26,7 +26,7 @@ SVG = "http://www.w3.org/2000/svg"
 MOST_NODES = 300
 LONGEST_LABEL = 24
 DASHES = "5 4"
-WIDEST = 720.0
+WIDEST = 780.0
 """Panels stand side by side up to this width, and below each other past it."""
 MARGIN, GAP, CAPTION, LEGEND = 14.0, 44.0, 30.0, 34.0
 INK: dict[Kind, str] = {"chance": "soft", "decision": "series-1", "utility": "series-2"}
