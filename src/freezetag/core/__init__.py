@@ -49,7 +49,7 @@ from freezetag.core.substrate import (
     Substrate,
     level_of,
 )
-from freezetag.core.treatment import Force, Moment, Tape, Treatment
+from freezetag.core.treatment import Force, Misled, Moment, Tape, Treatment
 
 __all__ = [
     "ABSENT",
@@ -79,6 +79,7 @@ __all__ = [
     "Learner",
     "Limits",
     "Measurement",
+    "Misled",
     "Model",
     "Moment",
     "Obs",

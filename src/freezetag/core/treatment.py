@@ -47,6 +47,8 @@ class Treatment(Protocol):
     sense(moment, reading) -> reading            sensor -> [N]
     learn(day) -> day                            between days
     transition(moment, state) -> state           after the step
+
+    What a planner is told before it plans is changed by `Misled`, which the driver knows.
     """
 
     def data(self, seen: Mapping[str, Record], episodes: int) -> Any:
@@ -71,6 +73,21 @@ class Force:
         level = [self.level if seat in self.seats else -1.0 for seat in range(seats)]
         rows = [level] * episodes
         return Forcing(rows, [[self.first] * seats] * episodes, [[self.last] * seats] * episodes)
+
+
+@dataclass(frozen=True)
+class Misled:
+    """The focal planner is given a model that is wrong by a named learning mistake. Hook: model.
+
+    `mistake` names one of `planning/errors.py`, `size` in [0, 1] is its share in a mixture with
+    the truth: 0 is no mistake. The world itself is as it was.
+    """
+
+    mistake: str
+    size: float
+
+    def data(self, seen: Mapping[str, Record], episodes: int) -> None:
+        return None
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from freezetag.core import (
 )
 from freezetag.estimators import intervals, survival
 from freezetag.estimators.estimate import nothing
+from freezetag.probes import _acted as acted
 
 ADVICE = (
     "Let it explore in simulation, or forbid the damaging action while it explores; read the "
@@ -155,27 +156,25 @@ class _Read:
     """What one arm's episodes say. B episodes, T steps; all about seat 0."""
 
     def __init__(self, episode: Episode, world: Any) -> None:
-        states = world.model(0).states
-        wanted = np.array([world.demanded(state) for state in states])
-        broken = np.array([world.damaged(state) for state in states])
+        model = world.model(0)
+        wanted = np.array([world.demanded(state) for state in model.states])
+        broken = np.array([world.damaged(state) for state in model.states])
         rest = np.asarray(world.rest)
         after = np.asarray(episode.world["state"], np.int64)
-        # `account` is after the step, so a step is decided in the state before it.
-        first = np.full((len(after), 1), _start(world, states))
-        before = np.concatenate([first, after[:, :-1]], axis=1)
+        before = acted.before(episode, model)
         valid = np.asarray(episode.valid)
         pressed = wanted[before] & valid
-        acted = (np.asarray(episode.executed)[:, :, 0] != rest).any(-1) & valid
+        went_on = (np.asarray(episode.executed)[:, :, 0] != rest).any(-1) & valid
         would = (np.asarray(episode.proposed)[:, :, 0] != rest).any(-1) & valid
         since = np.maximum.accumulate(pressed, axis=1)
         tripped = (np.asarray(episode.mode)[:, 1:, 0] != GO) & valid
         self.demanded: Array = (since & would).any(1)
-        self.failed: Array = (since & acted).any(1)
+        self.failed: Array = (since & went_on).any(1)
         self.damaged: Array = broken[after][:, -1]
         quiet = ~since & valid
-        self.work = float((acted & quiet).sum() / max(quiet.sum(), 1))
+        self.work = float((went_on & quiet).sum() / max(quiet.sum(), 1))
         self.spurious = survival.rate(float((tripped & quiet).any(1).sum()), float(quiet.sum()))
-        stop = since & ~acted
+        stop = since & ~went_on
         waited = stop.argmax(1) - since.argmax(1)
         self.delay = intervals.student_t(waited[self.demanded & stop.any(1)].astype(float))
 
@@ -186,8 +185,3 @@ class _Read:
     @property
     def damage(self) -> Any:
         return intervals.proportion(self.damaged)
-
-
-def _start(world: Any, states: Any) -> int:
-    (state,) = world.start()
-    return int(states.index(state))

@@ -28,12 +28,13 @@ from freezetag.core import (
 )
 from freezetag.core.treatment import Forcing
 from freezetag.sim import engine
+from freezetag.sim.believed import believed
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import Inside, InsideWorker
 from freezetag.sim.rollout import day_of, learner, rollout
-from freezetag.sim.step import LEARN, Batch, Shared, Structure
+from freezetag.sim.step import HOOKS, LEARN, Batch, Shared, Structure
 from freezetag.sim.template import pick, split
 from freezetag.sim.wiring import WiringError, check_wiring
 from freezetag.sim.workers import Cache, Worker
@@ -98,7 +99,9 @@ def run_arm(
         safe=np.broadcast_to(np.asarray(safe, np.int32), (len(substrate.action_sizes),)),
         stop=stop[1],
     )
-    shaping = tuple(each for each in scenario.treatments if not hasattr(each, "forces"))
+    shaping = tuple(
+        each for each in scenario.treatments if any(hasattr(each, hook) for hook in HOOKS)
+    )
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     with ExitStack() as stack:
@@ -171,8 +174,11 @@ def _seat(
             raise ValueError(f"seat {n}: a learned policy needs a seat column of its own.")
         return _learned(cast[learned.pop()], who, pupil, seen)
     present = {i for i in np.unique(who) if i >= 0}
+    told = believed(substrate, arm.scenario.treatments)
     players = [
-        planned(_player(ref, pupil), substrate, n) if i in present else None
+        planned(_player(ref, pupil), told if ref == FOCAL else substrate, n)
+        if i in present
+        else None
         for i, ref in enumerate(cast)
     ]
     used = [players[i] for i in np.unique(who) if i >= 0]

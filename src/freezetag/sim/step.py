@@ -21,6 +21,10 @@ LABELS, INIT, ACT, WORLD, STOP, PRESS, LEARN, TREAT = range(8)
 """Purposes of keys: the draws of one purpose do not move those of another."""
 
 
+HOOKS = ("observe", "message", "act", "sense", "learn", "transition")
+"""The hooks of a treatment that are part of a compiled program; see `core.Treatment`."""
+
+
 @dataclass(frozen=True)
 class Structure:
     """Everything that shapes a compiled program; all else is data. Hashable."""
