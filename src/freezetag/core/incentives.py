@@ -1,7 +1,7 @@
 """What a diagram's decision makers want to know and to move, read off its paths.
 
 The criteria are sound and complete for diagrams with one decision (Everitt, Carey, Langlois,
-Ortega and Legg, "Agent Incentives: A Causal Perspective", AAAI 2021, theorems 9, 12, 14, 18):
+Ortega and Legg, "Agent Incentives: A Causal Perspective", AAAI 2021):
 where the criterion holds, *some* functions on these edges give the incentive; where it does not,
 none do. With several decisions name the one asked about; the others count as if their policies
 were fixed, and `button_incentive` asks about all of them.
@@ -12,6 +12,7 @@ know which functions are deterministic.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -26,7 +27,7 @@ def control_incentives(diagram: Diagram, decision: str | None = None) -> frozens
     """The nodes that the decision moves because they move utility (instrumental control).
 
     X is one iff a directed path decision -> X -> utility exists; the decision itself and the
-    utilities it reaches lie on such paths. Linear in the edges. Theorem 18.
+    utilities it reaches lie on such paths. Linear in the edges.
     """
     chosen = _the_decision(diagram, decision)
     graph = diagram.graph
@@ -37,7 +38,7 @@ def value_of_information(diagram: Diagram, decision: str | None = None) -> froze
     """The nodes that it may pay to observe before deciding, those observed already among them.
 
     X is one iff it is no descendant of the decision and not d-separated from the utilities that
-    the decision reaches, given the decision and what else it observes. Linear. Theorem 9.
+    the decision reaches, given the decision and what else it observes. Linear.
     """
     chosen = _the_decision(diagram, decision)
     return frozenset(
@@ -49,7 +50,7 @@ def value_of_control(diagram: Diagram, decision: str | None = None) -> frozenset
     """The nodes that it would pay to set, decision apart.
 
     X is one iff a directed path X -> utility exists once the information links that an optimal
-    decision may ignore are cut. Linear. Theorem 12.
+    decision may ignore are cut. Linear.
     """
     chosen = _the_decision(diagram, decision)
     graph = _without_idle(diagram.graph, [chosen], diagram.of_kind("utility"))
@@ -60,7 +61,7 @@ def response_incentives(diagram: Diagram, decision: str | None = None) -> frozen
     """The nodes to whose changes an optimal decision responds.
 
     X is one iff a directed path X -> decision exists once the information links that an optimal
-    decision may ignore are cut. Linear. Theorem 14.
+    decision may ignore are cut. Linear.
     """
     chosen = _the_decision(diagram, decision)
     return frozenset(
@@ -171,16 +172,16 @@ def _without_idle(
 
     Last decision first: what an early one needs to know depends on what later ones look at.
     """
-    while True:
-        before = graph
-        for decision in reversed(list(decisions)):
-            heard = [parent for parent in graph.parents[decision] if parent not in bonds]
-            relevant = _relevant(graph, decision, utilities) if heard else set()
-            idle = {(parent, decision) for parent in heard if parent not in relevant}
-            if idle:
-                graph = graph.without(edges=idle)
-        if graph is before:
-            return graph
+    unchanged = 0
+    for decision in itertools.cycle(reversed(list(decisions))):
+        if unchanged == len(decisions):
+            break
+        heard = [parent for parent in graph.parents[decision] if parent not in bonds]
+        relevant = _relevant(graph, decision, utilities) if heard else set()
+        idle = {(parent, decision) for parent in heard if parent not in relevant}
+        graph = graph.without(edges=idle) if idle else graph
+        unchanged = 1 if idle else unchanged + 1
+    return graph
 
 
 def _relevant(graph: Graph, decision: str, utilities: Collection[str]) -> set[str]:
