@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
@@ -130,6 +131,14 @@ def test_criteria_are_their_definitions(seed: int) -> None:
         for path in nx.all_simple_paths(graph, decision, utility)
         for name in path
     }
+
+
+def test_what_is_seen_opens_a_collider_above_it() -> None:
+    """X and W make C, of which O is seen: to know X then tells of W, which pays."""
+    text = "X>C W>C C>O O>D D>U W>U"
+    assert value_of_information(drawn(text, "D", "U")) == {"X", "W", "C", "O"}
+    unseen = drawn(text.replace("O>D ", ""), "D", "U")
+    assert value_of_information(unseen) == {"W", "C", "O"}
 
 
 # Against numbers: the same structures with functions, and the best policies found by trying.
@@ -310,28 +319,35 @@ def test_the_mode_is_the_direct_route(
     assert button_incentive(learning, "B[0]", modes(learning)).kind == "none"  # before any action
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_routes_are_the_paths_listed_one_by_one(seed: int) -> None:
+def test_routes_are_the_paths_listed_one_by_one() -> None:
     """With decided decisions no link is idle, so the kinds can be read off all simple paths."""
-    dice = random.Random(seed)
-    structure = random_structure(seed)
-    (decision,) = structure.of_kind("decision")
-    diagram = structure.replace(decision, lambda *_: 0)
-    chance = [node.name for node in diagram.nodes if node.kind == "chance"]
-    if len(chance) < 2:
-        return
-    button, *bound = dice.sample(chance, min(len(chance), dice.randint(2, 3)))
-    graph = digraph(diagram)
-    paths = [
-        path
-        for utility in diagram.of_kind("utility")
-        for path in nx.all_simple_paths(graph, decision, utility)
-        if button in path
-    ]
-    direct = any(set(path[path.index(button) :]) & set(bound) for path in paths)
-    indirect = any(not set(path) & set(bound) for path in paths)
-    expected = {(0, 0): "none", (1, 0): "direct", (0, 1): "indirect", (1, 1): "both"}
-    assert button_incentive(diagram, button, bound).kind == expected[direct, indirect]
+    names = {(0, 0): "none", (1, 0): "direct", (0, 1): "indirect", (1, 1): "both"}
+    seen = Counter[str]()
+    for seed in range(800):
+        dice = random.Random(seed)
+        structure = random_structure(seed)
+        (decision,) = structure.of_kind("decision")
+        diagram, graph = structure.replace(decision, lambda *_: 0), digraph(structure)
+        chance = set(diagram.of_kind("chance"))
+        moved = sorted(chance & nx.descendants(graph, decision))
+        if not moved:
+            continue
+        button = dice.choice(moved)
+        others = sorted(chance - {button})
+        bound = dice.sample(others, min(len(others), dice.randint(1, 2)))
+        paths = [
+            path
+            for utility in diagram.of_kind("utility")
+            for path in nx.all_simple_paths(graph, decision, utility)
+            if button in path
+        ]
+        direct = any(set(path[path.index(button) :]) & set(bound) for path in paths)
+        indirect = any(not set(path) & set(bound) for path in paths)
+        found = button_incentive(diagram, button, bound)
+        assert found.kind == names[direct, indirect]
+        assert set(found.paths) <= {tuple(path) for path in paths}
+        seen[found.kind] += 1
+    assert min(seen[kind] for kind in names.values()) >= 5, seen
 
 
 def test_mistakes_are_told() -> None:
