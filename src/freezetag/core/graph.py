@@ -81,14 +81,13 @@ class Graph:
         has a directed path to X or another observed node on it.
         """
         watched = set(observed)
-        opening = self.above(watched)
         queue = [(name, True) for name in names]
         visited = set(queue)
         while queue:
             name, from_below = queue.pop()
             free = name not in watched
             onward: list[tuple[str, bool]] = []
-            if free if from_below else name in opening:
+            if free == from_below:  # a watched node sends the ball back up
                 onward += [(parent, True) for parent in self.parents[name]]
             if free:
                 onward += [(child, False) for child in self.children[name]]
