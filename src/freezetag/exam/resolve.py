@@ -40,7 +40,7 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
     else is a JAX policy or an object, class or function with `act(observation)`. Raises
     `UnknownAgent`.
     """
-    safe, stop = None, None
+    safe, stop, equipped = None, None, isinstance(agent, Equipped)
     if isinstance(agent, Equipped):
         safe, stop = agent.safe_action, agent.stop_policy
         panel = agent.panel
@@ -48,11 +48,17 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
     policy, name, kind, adapter = _policy(agent, step_seconds)
     if isinstance(stop, str):
         stop = catalogue.load(catalogue.find("players", stop))
-    if panel is None or not panel.interlocks:
-        # A planner is a pair of worlds: the panel of the one it acts in comes with it.
-        panel = getattr(policy, "panel", Panel())
-    pupil = Pupil(name, policy, panel, safe, stop)
+    if not equipped:
+        panel = _fitted(getattr(policy, "panel", Panel()), panel or Panel())
+    pupil = Pupil(name, policy, panel or Panel(), safe, stop)
     return Resolved(pupil, kind, adapter)
+
+
+def _fitted(own: Panel, given: Panel) -> Panel:
+    """A planner is a pair of worlds, and the panel of the one it acts in comes with it: `own`.
+    What the user fits is added, in place of its own limit on the same sensor."""
+    read = {interlock.sensor for interlock in given.interlocks}
+    return Panel((*(i for i in own.interlocks if i.sensor not in read), *given.interlocks))
 
 
 def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
