@@ -12,6 +12,7 @@ from typing import Any, final
 
 from freezetag.core import Model, UserError
 from freezetag.core.model import Chances
+from freezetag.planning.learning_world import NoSensor
 from freezetag.planning.planning_world import Reward
 
 Mistake = Callable[[Model], Model]
@@ -140,7 +141,7 @@ def _down(model: Model, sensor: str) -> set[Any]:
     """The states in which the button is down."""
     if sensor not in model.sensors:
         have = ", ".join(sorted(model.sensors)) or "none"
-        raise UserError(f"this world has no sensor {sensor!r}; it offers {have}.")
+        raise NoSensor(f"this world has no sensor {sensor!r}; it offers {have}.")
     return {
         state for state, read in zip(model.states, model.sensors[sensor], strict=True) if read > 0
     }

@@ -127,8 +127,8 @@ def price(
 def price_of_removal(
     learning: LearningWorld, reward: Reward, discount: float, left: Panel = Panel()
 ) -> Price:
-    """What FP+M and SI would pay, once and in the first state, to have the panel replaced by
-    `left`: to remove a timer (T12), or all interlocks."""
+    """What FP+M and SI would pay to have the panel replaced by `left`: to remove a timer (T12), or
+    all interlocks. It is offered once, in the first state: now or never."""
     freed = LearningWorld(learning.environment, left, learning.mode)
 
     def worth(world: LearningWorld) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
-from freezetag.core import Array
+from freezetag.core import Array, UserError
 from freezetag.planning.planning_world import PlanningWorld
 from freezetag.planning.solution import Solution
 from freezetag.planning.solve import solve_dense
@@ -16,12 +16,17 @@ DENSE = 1_500
 """States up to which the direct solve is used: its residual is below 1e-12."""
 
 
+class NoSuch(UserError, LookupError):
+    """A question about a state or an action that the planning world does not have."""
+
+
 @final
 @dataclass(frozen=True)
 class Plan:
     """A planning world and its solution, read by the names of states and actions.
 
-    `V^p` is `value`, `Q^p` is `q`; `best` is the argmax set, of which a policy takes one.
+    `V^p` is `value`, `Q^p` is `q`; `best` is the argmax set, of which a policy takes one. Each
+    raises `NoSuch` for a state or an action that this world does not have.
     """
 
     world: PlanningWorld
@@ -29,15 +34,15 @@ class Plan:
 
     def value(self, state: Any) -> float:
         """V^p of a state."""
-        return float(self.solution.value[self._states[state]])
+        return float(self.solution.value[self._number(state)])
 
     def q(self, state: Any, action: str) -> float:
         """Q^p of a state and an action; minus infinity where it is not allowed."""
-        return float(self.solution.q[self._states[state], self._actions.index(action)])
+        return float(self.solution.q[self._number(state), self._action(action)])
 
     def best(self, state: Any) -> frozenset[str]:
         """The argmax set of a state: every optimal action."""
-        row = self.solution.optimal[self._states[state]]
+        row = self.solution.optimal[self._number(state)]
         return frozenset(name for name, yes in zip(self._actions, row, strict=True) if yes)
 
     def gap(self, state: Any, action: str, twin: str) -> float:
@@ -54,6 +59,17 @@ class Plan:
     def _actions(self) -> tuple[str, ...]:
         return self.world.model.actions
 
+    def _number(self, state: Any) -> int:
+        if state not in self._states:
+            have = self.world.model.states[0]
+            raise NoSuch(f"there is no state {state!r} here; states look like {have!r}.")
+        return self._states[state]
+
+    def _action(self, name: str) -> int:
+        if name not in self._actions:
+            raise NoSuch(f"there is no action {name!r}; there are {', '.join(self._actions)}.")
+        return self._actions.index(name)
+
     @cached_property
     def _states(self) -> dict[Any, int]:
         return {state: number for number, state in enumerate(self.world.model.states)}
@@ -64,7 +80,7 @@ def plan(world: PlanningWorld) -> Plan:
     arrays = world.arrays
     if len(world.model.states) <= DENSE:
         solution = solve_dense(
-            arrays.transition, arrays.reward, world.discount, allowed=arrays.allowed
+            arrays.transition, arrays.reward, float(world.discount), allowed=arrays.allowed
         )
     else:
         from freezetag.planning.sparse import solve_sparse
@@ -73,7 +89,7 @@ def plan(world: PlanningWorld) -> Plan:
             arrays.successors,
             arrays.probability,
             arrays.reward,
-            world.discount,
+            float(world.discount),
             allowed=arrays.allowed,
         )
     return Plan(world, solution)
@@ -91,7 +107,7 @@ def plan_many(worlds: Sequence[PlanningWorld]) -> tuple[Plan, ...]:
         solutions = solve_batched(
             _stack([worlds[n].arrays.transition for n in members]),
             _stack([worlds[n].arrays.reward for n in members]),
-            _stack([worlds[n].discount for n in members]),
+            _stack([float(worlds[n].discount) for n in members]),
             allowed=_stack([worlds[n].arrays.allowed for n in members]),
         )
         for number, solution in zip(members, solutions, strict=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core import Model, UserError
+from freezetag.planning.learning_world import NoSensor
 
 
 def distance(learned: Model, true: Model) -> float:
@@ -82,7 +83,7 @@ def absorbed_mode(learned: Model, true: Model, sensor: str = "button") -> Absorb
     """
     if sensor not in true.sensors:
         have = ", ".join(sorted(true.sensors)) or "none"
-        raise UserError(f"this world has no sensor {sensor!r}; it offers {have}.")
+        raise NoSensor(f"this world has no sensor {sensor!r}; it offers {have}.")
     stop = true.actions[true.stop]
     shares: dict[bool, dict[tuple[Any, str], float]] = {True: {}, False: {}}
     for (state, action), wrong in distances(learned, true).items():
