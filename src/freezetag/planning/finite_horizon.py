@@ -45,11 +45,11 @@ class Horizon:
         return self.values[step][self._index[state]]
 
     def q(self, state: Any, action: str, step: int = 0) -> Any:
-        """The value of an action and the best ever after. Raises `KeyError` if not allowed."""
+        """The value of an action and the best ever after. Minus infinity if not allowed."""
         number, which = self._index[state], self.model.actions.index(action)
         pairs = self.model.rows[number][which]
         if not pairs:
-            raise KeyError(f"{action!r} is not allowed in state {state!r}.")
+            return -float("inf")
         return _expected(
             self.model, self.reward, self.discount, number, pairs, self.values[step + 1]
         )
@@ -137,10 +137,11 @@ def worth(
     Exact as `backward` is. Raises `ValueError` for less than one step, or an action that is not
     allowed.
     """
-    later: Row = dict.fromkeys(_layers(model, steps, False)[-1], 0)
-    for step, layer in reversed(list(enumerate(_layers(model, steps, False)[:-1]))):
-        now = {}
-        for number in layer:
+    layers = _layers(model, steps, False)
+    later: Row = dict.fromkeys(layers[-1], 0)
+    for step in reversed(range(steps)):
+        now: Row = {}
+        for number in layers[step]:
             now[number] = 0
             for name, chance in act(model.states[number], step).items():
                 pairs = model.rows[number][model.actions.index(name)]

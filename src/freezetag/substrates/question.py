@@ -37,7 +37,7 @@ class Question(Tabular):
     """
 
     read: float = 0.8
-    panic: float = 0.1
+    panic: float = 0.3
     contagion: float = 0.99
     discount: float = 0.9
     horizon: int = 50
