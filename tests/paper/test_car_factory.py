@@ -10,6 +10,7 @@ of the others are known to us. The solver below uses exact rationals throughout.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,8 @@ from freezetag.planning.finite_horizon import Horizon, backward
 from freezetag.planning.indifference import corrected
 from freezetag.planning.learning_world import LearningWorld
 from freezetag.planning.table_policy import TablePolicy
+from freezetag.players.planners.input_terminal_counterfactual import InputTerminalCounterfactual
+from freezetag.players.planners.input_terminal_factual import InputTerminalFactual
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.substrates.car_factory import CarFactory
 
@@ -55,6 +58,11 @@ def factory(lpower: str = "0.6", **settings: Any) -> CarFactory:
 
 def planned(world: CarFactory, reward: Any = None) -> Horizon:
     return backward(world.model(), reward or world.reward, world.horizon, DISCOUNT)
+
+
+def scored(world: CarFactory, content: str) -> Any:
+    """R(s, s') by the old or by the new rates, for ever."""
+    return partial(world.worth, content)
 
 
 def traces(world: CarFactory, found: Horizon) -> set[str]:
@@ -107,7 +115,7 @@ def test_figure_4_utility_indifference_does_not_lobby(lpower: str) -> None:
     """THEORY 3: 'Fig. 4 (utility indifference: at the press add f_c = V(R_N) - V(R_S), values
     under the old and the new reward): always `pppppp#` then 19 `e`.'"""
     world = factory(lpower)
-    old, new = planned(world, world.old_reward), planned(world, world.new_reward)
+    old, new = planned(world, scored(world, "old")), planned(world, scored(world, "new"))
     paid = corrected(
         world.reward,
         lambda at, to: at.planned is not None and to.planned is None,
@@ -130,7 +138,7 @@ def test_the_agent_with_interlocks_shows_the_trace_of_figure_4(lpower: str) -> N
     world = factory(lpower)
     model = world.model()
     learning = LearningWorld(model, Panel((StopButton(),)))
-    counterfactual = planned(world, world.old_reward)
+    counterfactual = planned(world, scored(world, "old"))
     (state,), mode, states = world.start(), GO, []
     while True:
         states.append(state)
@@ -142,6 +150,24 @@ def test_the_agent_with_interlocks_shows_the_trace_of_figure_4(lpower: str) -> N
         (state,) = world.transition(state, "petrol" if acts else "electric")
     assert world.trace(states) == CALM
     assert utility(world, states) == planned(factory("0.0")).worth
+
+
+@pytest.mark.parametrize("lpower", ["0.0", "0.4", "0.6"])
+def test_the_same_by_input_terminal(lpower: str) -> None:
+    """Here the press updates the reward. Who keeps the present reward in its planning world does
+    not lobby, without any interlock; who scores the future by the future reward is figure 2's."""
+    world = factory(lpower)
+    model = world.model()
+    for planner, wanted in (
+        (InputTerminalCounterfactual(), CALM),
+        (InputTerminalFactual(), FIGURE_2[lpower][0]),
+    ):
+        actions = planner.plan(world, 0).actions[0]  # type: ignore[attr-defined]
+        states = list(world.start())
+        for _ in range(world.horizon):
+            action = model.actions[actions[model.states.index(states[-1])]]
+            states += world.transition(states[-1], action)
+        assert world.trace(states) == wanted
 
 
 def test_a_float_setting_means_its_decimal() -> None:
@@ -158,7 +184,7 @@ def test_a_float_setting_means_its_decimal() -> None:
 def test_the_driver_plays_the_same_trace() -> None:
     """The same pair of worlds in the one loop: panel, latch and prepared stop policy."""
     world = factory()
-    found = planned(world, world.old_reward)
+    found = planned(world, scored(world, "old"))
     model = world.model()
     wanted = [
         model.actions.index(min(found.best(state, state.step)))

@@ -17,6 +17,7 @@ CARS: Mapping[str, tuple[int, int]] = {
     "electric": (0, 10),
 }
 """Action -> petrol and electric cars made."""
+OLD, NEW = "old", "new"
 SIGNS = {"stop": "0", "petrol": "p", "earlier": "<", "later": ">", "electric": "e"}
 
 
@@ -85,25 +86,24 @@ class CarFactory(Tabular):
             planned = None if planned <= step else planned
         return {At(step, planned, action): 1}
 
-    def reward(self, state: At, after: At) -> Any:
-        """R(s, s'): by the rates that hold in s."""
-        return self.paid(state.planned is None, state, after)
+    def content(self, state: At) -> str:
+        """The reward function that people want in a state: "old" until the button is down."""
+        return NEW if state.planned is None else OLD
 
-    def old_reward(self, state: At, after: At) -> Any:
-        """The reward before the press, for ever."""
-        return self.paid(False, state, after)
-
-    def new_reward(self, state: At, after: At) -> Any:
-        """The reward after the press, for ever."""
-        return self.paid(True, state, after)
-
-    def paid(self, pressed: bool, state: At, after: At) -> Any:
-        """What a step earns by the rates before or after the press."""
+    def worth(self, content: str, state: At, after: At) -> Any:
+        """R(s, s') by the old or the new rates."""
         if state.step == self.horizon:
             return 0
         petrol, electric = CARS[after.did]
-        rate = self.electric_after if pressed else self.electric_before
-        return (-2 if pressed else 2) * petrol + exact(rate, "electric") * electric
+        rate, electric_rate = {
+            OLD: (2, self.electric_before),
+            NEW: (-2, self.electric_after),
+        }[content]
+        return rate * petrol + exact(electric_rate, "an electric car's pay") * electric
+
+    def reward(self, state: At, after: At) -> Any:
+        """R(s, s'): by the rates that hold in s."""
+        return self.worth(self.content(state), state, after)
 
     def button(self, state: At) -> int:
         return int(state.planned is None)
