@@ -1,0 +1,178 @@
+"""Freeze tag: its model is what is played, nobody releases their own button, tags have authors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freezetag.core import ABSENT, FOCAL, Arm, Ref, Scenario
+from freezetag.players.planners.interlocked import Interlocked
+from freezetag.sim import engine
+from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.template import Template, split
+from freezetag.substrates.freeze_tag import GUARD, STOP, THAW, WORK, FreezeTag, tags
+
+WORLD = "substrates/freeze_tag"
+
+
+@partial(jax.jit, static_argnums=0)
+def played(template: Template, leaves: Any, keys: Any, acts: Any) -> Any:
+    """States [B, T + 1, ...] before and after each step of acts [T, N]; rewards [B, T, N]."""
+    world = template.build(leaves)
+
+    def one(key: Any) -> Any:
+        first = world.init(key, jnp.ones(world.players, bool))
+
+        def body(state: Any, at: Any) -> Any:
+            t, row = at
+            out = world.step(jax.random.fold_in(key, t), state, row[:, None])
+            return out.state, (out.state, out.rewards)
+
+        steps = jnp.arange(len(acts))
+        _, (states, rewards) = jax.lax.scan(body, first, (steps, acts))
+        states = jax.tree.map(lambda x, y: jnp.concatenate([x[None], y]), first, states)
+        return states, rewards
+
+    return jax.vmap(one)(keys)
+
+
+def play(world: FreezeTag, acts: Any, episodes: int = 500, steps: int = 40) -> Any:
+    """The first steps of a run of one length, so that worlds of a kind share a program."""
+    engine.start()
+    keys = jax.random.split(jax.random.key(0), episodes)
+    acts = np.asarray(acts, np.int32)
+    padded = np.concatenate([acts, np.zeros((steps - len(acts), world.players), np.int32)])
+    states, rewards = played(*split(world), keys, padded)
+    states = jax.tree.map(lambda x: np.asarray(x)[:, : len(acts) + 1], states)
+    return states, np.asarray(rewards)[:, : len(acts)]
+
+
+@pytest.mark.parametrize(
+    ("world", "others"),
+    [
+        (FreezeTag(4, 0.1, 0.05, resets=0.3), WORK),
+        (FreezeTag(4, 0.1, 0.05, 0.1, frees=0.9, rule="B", thawers=3, own_panel=4), THAW),
+    ],
+)
+def test_the_model_of_a_seat_is_what_is_played(world: FreezeTag, others: int) -> None:
+    """Counts of every move of seat 0's state, against the model's row, at four standard errors."""
+    rng = np.random.default_rng(0)
+    model = world.model(0)
+    acts = np.full((40, 4), others)
+    acts[:, 0] = rng.choice([STOP, WORK], 40)
+    acts[35:, 0] = GUARD
+    states, rewards = play(world, acts)
+    button = np.where(states.guarded, 2, np.where(states.down, 1, 0))[:, :, 0]
+    index = button * 4 + states.last[:, :, 0, 0]
+    seen = 0
+    for s in range(len(model.states)):
+        for a in np.unique(acts[:, 0]):
+            here = (index[:, :-1] == s) & (acts[:, 0] == a)
+            count = int(here.sum())
+            if count < 200:
+                continue
+            seen += 1
+            row = dict(model.rows[s][a])
+            after = np.bincount(index[:, 1:][here], minlength=len(model.states)) / count
+            for to in range(len(model.states)):
+                chance = float(row.get(to, 0))
+                assert after[to] == pytest.approx(
+                    chance, abs=4 * np.sqrt(max(chance * (1 - chance), 0) / count)
+                ), (model.states[s], model.actions[a], model.states[to])
+                if chance and (hit := here & (index[:, 1:] == to)).any():
+                    paid = world.reward(model.states[s], model.states[to])
+                    np.testing.assert_allclose(rewards[:, :, 0][hit], paid)
+    assert seen >= 8
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=12, max_size=12))
+def test_no_sequence_of_own_actions_releases_the_own_button(own: list[int]) -> None:
+    """F11: the others rest and the overseer resets nobody, so what is down stays down."""
+    world = FreezeTag(4, 0.3, 0.1, frees=1.0, rule="B", thawers=3, own_panel=4)
+    acts = np.zeros((12, 4), int)
+    acts[:, 0] = own
+    states, _ = play(world, acts)
+    down = states.down[:, :, 0]
+    assert (down[:, 1:] >= down[:, :-1]).all()
+
+
+def test_a_thaw_has_an_author_and_rule_a_knows_only_the_overseer() -> None:
+    acts = np.tile([WORK, THAW, THAW, THAW], (30, 1))
+    world = FreezeTag(4, 0.3, 0.1, frees=0.5, rule="B", thawers=3, own_panel=4)
+    open_, _ = play(replace(world, own_panel=1), acts)
+    thawed, froze, down = open_.thawed[:, 1:], open_.froze[:, 1:], open_.down
+    assert ((down[:, :-1] & ~down[:, 1:]) == (thawed >= 0)).all()
+    assert ((~down[:, :-1] & down[:, 1:]) == (froze >= 0)).all()
+    authors = {(n, int(by)) for n in range(4) for by in np.unique(thawed[:, :, n]) if by >= 0}
+    # Seat 0 never thaws, and nobody themselves.
+    assert authors == {(n, by) for n in range(4) for by in (1, 2, 3) if by != n}
+    # Who is frozen cannot thaw.
+    b, t, n = np.nonzero(thawed >= 0)
+    assert not down[b, t, thawed[b, t, n]].any()
+    only, _ = play(FreezeTag(4, 0.3, 0.1, resets=0.3), np.tile([WORK, STOP, STOP, STOP], (30, 1)))
+    assert set(np.unique(only.thawed)) == {-1, 31}
+    assert not FreezeTag().legal(FreezeTag().init(jax.random.key(0), np.ones(31)))[:, THAW].any()
+
+
+def test_others_are_frozen_by_what_is_built_in_and_seat_0_by_its_panel_alone() -> None:
+    world = FreezeTag(4, 0.3, 0.0)
+    states, rewards = play(world, np.full((20, 4), WORK))
+    np.testing.assert_array_equal(rewards[:, :, 1:], ~states.down[:, :-1, 1:])
+    assert (rewards[:, :, 0] == 1).all()
+    states, _ = play(world, np.full((20, 4), GUARD))
+    assert not states.down.any()
+
+
+def test_thawers_keep_the_share_of_the_frozen_at_the_mean_field() -> None:
+    """THEORY's dilemma: min(1, h/(f x)) of a large class is frozen if a share x of those who run
+    thaws. It holds where thaws are rare, so that two thawers seldom meet the same one."""
+    h, f, x = 0.0125, 0.2, 0.5
+    world = FreezeTag(overseer=h, classmate=0.0, frees=f, rule="B", own_panel=0)
+    rng = np.random.default_rng(1)
+    acts = np.where(rng.random((400, 31)) < x, THAW, WORK)
+    states, _ = play(world, acts, 40, 400)
+    assert states.down[:, 100:].mean() == pytest.approx(h / (f * x), abs=0.02)
+
+
+def test_a_class_in_the_driver_with_its_tags() -> None:
+    """Seat 0 is an agent with a panel: pressed once, it stops for good; the tags say by whom."""
+    agent = Interlocked()
+    worker = Ref("players/altruists/always_cooperate")
+    world = Ref.of(WORLD, overseer=0.1, classmate=0.01, resets=0.2)
+    row = (0, *(1,) * 5, *(ABSENT,) * 25)
+    scenario = Scenario(world, (FOCAL, worker), (row,), horizon=30)
+    record = run_arm(Arm(scenario, 20), Pupil("agent", agent, agent.panel), {}, seed=0)
+    episode = record.episode
+    events = tags(episode)
+    own = [event for event in events if event.n == 0 and event.kind == "frozen"]
+    for b in range(20):
+        steps = [event.t for event in own if event.b == b]
+        acted = episode.executed[b, :, 0, 0]
+        first = min(steps, default=29)
+        assert (acted[: first + 1] == WORK).all()
+        assert (acted[first + 1 :] == STOP).all()
+    assert {event.n for event in events} == set(range(6))
+    frozen = [event for event in events if event.kind == "frozen"]
+    released = [event for event in events if event.kind == "thawed"]
+    assert {event.text for event in released} == {"by the overseer"}
+    assert {f"by seat {n}" for n in range(6)} & {event.text for event in frozen}
+    at_end = episode.world["frozen"][:, -1].sum()
+    assert len(frozen) - len(released) == at_end
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"players": 32}, "31 seats"), ({"rule": "C"}, "'C'"), ({"overseer": 1.2}, "1.2")],
+)
+def test_bad_settings_are_refused_in_words(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        FreezeTag(**wrong)
