@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from freezetag import catalogue
 from freezetag.core import Model, Ref
 from freezetag.planning.incentives import willingness_to_pay
 from freezetag.planning.offers import NotOffered
@@ -95,8 +96,10 @@ def test_the_planners_are_these_pairs_of_worlds() -> None:
     assert power[updated] == pytest.approx(5, abs=1e-5)
 
 
-def test_without_a_terminal_they_say_so() -> None:
-    for planner in (InputTerminalFactual(), InputTerminalCounterfactual()):
-        with pytest.raises(NotOffered, match="needs content, worth of its world, and Button"):
-            planner.plan(Button(), 0)
-        assert Ref(planner.home).name == "input_terminal"
+@pytest.mark.parametrize("planner", [InputTerminalFactual(), InputTerminalCounterfactual()])
+def test_without_a_terminal_they_say_so(planner: object) -> None:
+    with pytest.raises(NotOffered, match="needs content, worth of its world, and Button"):
+        planner.plan(Button(), 0)  # type: ignore[attr-defined]
+    (need,) = planner.needs  # type: ignore[attr-defined]
+    assert isinstance(catalogue.load(Ref(planner.home)), need)  # type: ignore[attr-defined]
+    assert not isinstance(Button(), need)

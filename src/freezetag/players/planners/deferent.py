@@ -29,6 +29,7 @@ class Deferent:
     plans: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
     panel: ClassVar[Panel] = Panel()
+    needs: ClassVar[tuple[type, ...]] = (HasHuman,)
     home: ClassVar[str] = "substrates/off_switch"
 
     def plan(self, world: HasModel, seat: int = 0) -> Policy:

@@ -29,6 +29,7 @@ class InputTerminalFactual:
     plans: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
     panel: ClassVar[Panel] = Panel()
+    needs: ClassVar[tuple[type, ...]] = (HasTerminal,)
     home: ClassVar[str] = "substrates/input_terminal"
 
     def plan(self, world: HasModel, seat: int = 0) -> Policy:

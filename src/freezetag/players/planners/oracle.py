@@ -28,6 +28,7 @@ class Oracle:
     plans: ClassVar[bool] = True
     stochastic: ClassVar[bool] = False
     panel: ClassVar[Panel] = Panel()
+    needs: ClassVar[tuple[type, ...]] = (HasReader,)
     home: ClassVar[str] = "substrates/question"
 
     def plan(self, world: HasModel, seat: int = 0) -> Policy:
