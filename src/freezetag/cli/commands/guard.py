@@ -1,0 +1,167 @@
+"""Run any command, or an MCP server, under a stop that holds."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from freezetag.core.errors import UserError
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_CATEGORIES = {"kill": 0, "command": 1, "hold": 2}
+
+
+def guard(
+    *command: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    runtime: Annotated[str, Parameter(show_default=False)] = "",
+    stop_file: Annotated[Path | None, Parameter(show_default=False)] = None,
+    meter: Annotated[Path | None, Parameter(show_default=False)] = None,
+    power: Annotated[float | None, Parameter(show_default=False)] = None,
+    on_stop: Literal["kill", "command", "hold"] = "kill",
+    stop_command: Annotated[str, Parameter(show_default=False)] = "",
+    mcp: Annotated[bool, Parameter(show_default=False)] = False,
+    enrolment: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
+    agent: Annotated[str, Parameter(show_default=False)] = "",
+    state: Annotated[Path | None, Parameter(show_default=False)] = None,
+    user: Annotated[str, Parameter(show_default=False)] = "",
+    lease: str = "5s",
+    drain: str = "5s",
+    wait: str = "10s",
+    reset: Annotated[bool, Parameter(show_default=False)] = False,
+) -> int:
+    """Run a command for as long as it may run, and kill it with all it started when it may not.
+
+    Ends with the command's own exit code, or 124 if it was stopped or is held.
+
+    Parameters
+    ----------
+    command
+        what to run, after two dashes
+    runtime
+        how long it may run: 90, 30m, 1h30m
+    stop_file
+        a file that stops it as soon as it exists; taking it away clears nothing
+    meter
+        a file with a number that somebody keeps up to date; missing, stale or no number stops
+    power
+        the most that the meter may show
+    on_stop
+        what a stop does: kill, run the stop command first, or freeze
+    stop_command
+        the prepared stop, run for at most the drain while the command is frozen
+    mcp
+        the command is an MCP server on stdio: gate its calls, not only its process
+    enrolment
+        file of a server's `freezetag enrol`; without one the guard is its own authority
+    agent
+        the agent's name at the authority (default: of the command)
+    state
+        folder for latch, journal and ledger (default: ~/.local/state/freezetag/guard/AGENT)
+    user
+        run the command as this user, who cannot signal the guard; needs root
+    lease
+        how long the command may go on without a word of the guard's own authority
+    drain
+        how long a stop may take before what is left is killed
+    wait
+        how long to wait for the authority to let it start
+    reset
+        clear the presses of a guard's own folder, and start nothing
+    """
+    from freezetag.live.guard import Guard, Wish, agent_of
+    from freezetag.live.guard import reset as clear
+
+    folder = state or _default_state() / (agent or agent_of(Path(), "", command))
+    name = agent_of(folder, agent, command)
+    if reset:
+        cleared = clear(folder, name)
+        for line in cleared:
+            print(f"cleared   {line}")
+        print(f"{len(cleared)} cleared, by one person (solo). It runs again when you start it.")
+        return 0
+    if (meter is None) != (power is None):
+        raise UserError("--meter FILE and --power LIMIT go together: one reads, the other judges.")
+    wish = Wish(
+        name,
+        folder,
+        runtime=seconds(runtime, "--runtime") if runtime else float("inf"),
+        stop_file=stop_file,
+        meter=meter,
+        power=float("inf") if power is None else power,
+        category=_CATEGORIES[on_stop],
+        stop_command=tuple(shlex.split(stop_command)),
+        lease=seconds(lease, "--lease"),
+        drain=seconds(drain, "--drain"),
+        enrolments=enrolment,
+        user=user,
+    )
+    made = Guard(wish, _say)
+    supervisor = made.supervisor
+    supervisor.stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    patience = seconds(wait, "--wait")
+    try:
+        made.open()
+        if mcp:
+            return _mcp(made, command, patience, wish.drain)
+        return supervisor.run(command, patience=patience)
+    finally:
+        made.close()
+
+
+def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) -> int:
+    """The server's calls are the actions; the agent's side is answered until it hangs up."""
+    import secrets
+
+    from freezetag.adapters.gated.mcp_stdio import McpPump
+
+    supervisor = guard.supervisor
+    group = supervisor.launch(
+        command,
+        patience=patience,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        counted=False,
+    )
+    key = guard.wish.folder / "arguments.key"
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_bytes(secrets.token_bytes(32))
+    pump = McpPump(
+        guard.gate,
+        (sys.stdin.fileno(), sys.stdout.fileno()),
+        (group.process.stdout.fileno(), group.process.stdin.fileno()),
+        drain=drain,
+        key=key.read_bytes(),
+        on_client_gone=lambda: supervisor.end_within(drain),
+    ).start()
+    code: int = supervisor.wait()
+    pump.join(None if code == 124 else 0)
+    return code
+
+
+def seconds(text: str, option: str) -> float:
+    """A duration in seconds: a number, or parts such as 1h30m. Raises `UserError`."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise UserError(f"{option} {text!r} is no duration. Write 90, 30s, 5m or 1h30m.")
+    total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
+    if not total > 0:
+        raise UserError(f"{option} must be longer than nothing, got {text!r}.")
+    return total
+
+
+def _default_state() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "freezetag" / "guard"
+
+
+def _say(line: str) -> None:
+    print(f"guard: {line}", file=sys.stderr, flush=True)

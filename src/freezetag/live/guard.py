@@ -1,0 +1,262 @@
+"""Puts together what `freezetag guard` runs: a gate, who leases it, and the supervisor under it.
+
+With no enrolment the authority is the guard's own (`own_authority`); with enrolments it is one or
+more servers, and every one of them has to agree.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton
+from freezetag.live.cgroup import Cgroup
+from freezetag.live.client import GateHost, Line
+from freezetag.live.clock import boot_clock, wall_clock
+from freezetag.live.enrolment import Enrolment
+from freezetag.live.gate import STOPPED, Gate
+from freezetag.live.journal_file import open_journal
+from freezetag.live.latch import LatchError, LatchFile
+from freezetag.live.lease import bound
+from freezetag.live.own_authority import OwnAuthority
+from freezetag.live.own_host import OwnHost
+from freezetag.live.supervisor import Held, Host, Supervisor
+
+KILL, COMMAND, HOLD = 0, 1, 2
+"""What a stop does: categories 0, 1 and 2."""
+
+
+@final
+@dataclass(frozen=True)
+class Wish:
+    """What the user asks of a guard; times in seconds, infinity for no limit."""
+
+    agent: str
+    folder: Path
+    runtime: float = float("inf")
+    stop_file: Path | None = None
+    meter: Path | None = None
+    power: float = float("inf")
+    meter_age: float = 10.0
+    category: int = KILL
+    stop_command: tuple[str, ...] = ()
+    lease: float = 5.0
+    drain: float = 5.0
+    enrolments: tuple[Path, ...] = ()
+    user: str = ""
+    cgroup: bool = True
+
+
+@final
+class Guard:
+    """A gate with its host and supervisor. `open` it, use `gate` and `supervisor`, `close` it.
+
+    `say` gets one line per event. Raises `UserError` for what cannot be guarded as wished, and
+    `Held` while a press stands.
+    """
+
+    def __init__(self, wish: Wish, say: Callable[[str], None]) -> None:
+        self.wish, self._say = wish, say
+        self._own: OwnAuthority | None = None
+        if wish.category == COMMAND and not wish.stop_command:
+            raise UserError("a stop by command needs one: --stop-command 'CMD'.")
+        enrolments = [Enrolment.load(path) for path in wish.enrolments]
+        lines = [Line.load(path) for path in wish.enrolments]
+        wish.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._crashed = bool(_memory(wish.folder).get("dirty"))
+        if not enrolments:
+            self._own = OwnAuthority(wish.folder, wish.agent, length=wish.lease)
+            if standing := self._own.presses:
+                told = "; ".join(f"{press.who}: {press.reason}" for press in standing)
+                self._own.close()
+                raise Held(
+                    f"STOPPED before, and not reset: {told}. A person clears it with "
+                    f"freezetag guard --reset --state {wish.folder}"
+                )
+            enrolments = [self._own.enrolment()]
+        self._journal = open_journal(wish.folder / "journal.jsonl")
+        clock = boot_clock()
+        panel, meters = panel_of(wish)
+        self.gate = Gate(
+            panel,
+            clock=clock,
+            wall=wall_clock(),
+            enrolments=enrolments,
+            name=wish.agent,
+            category=wish.category,
+            drain=wish.drain,
+            kills=True,
+            stop_policy=bool(wish.stop_command),
+            meters=meters,
+            latch=LatchFile(wish.folder / "latch.json"),
+            journal=self._journal,
+            poke=lambda: self.host.poke(),
+        )
+        self._group = Cgroup.create(f"freezetag-{os.getpid()}") if wish.cgroup else None
+        self.supervisor = Supervisor(
+            self.gate,
+            category=wish.category,
+            stop_command=wish.stop_command,
+            drain=wish.drain,
+            alone=True,
+            cgroup=self._group,
+            user=wish.user,
+            say=say,
+        )
+        length = max(item.length for item in enrolments)
+        self.host: Host = (
+            OwnHost(self.gate, self._own.answer, on_order=self.supervisor.obey, length=length)
+            if self._own is not None
+            else GateHost(
+                self.gate,
+                lines,
+                length=length,
+                on_order=self.supervisor.obey,
+                reopen=wish.category == HOLD,
+            )
+        )
+        self._length = length
+        self._people = "; ".join(
+            f"{item.authority} ({len(item.roster.people)} people"
+            f"{', solo' if item.roster.solo else ''})"
+            for item in enrolments
+            if item.roster is not None
+        )
+
+    def open(self) -> None:
+        """Starts the agent at the own authority, and the host; says what holds and what lacks."""
+        for line in self.notes():
+            self._say(line)
+        if self._crashed:
+            self._say("the last run ended without closing: what it had in flight is not known")
+        if self._own is not None:
+            # First the gate reports how its last life ended; a start closes that chapter.
+            self.gate.ask()
+            for order in self.gate.take():
+                if reply := self._own.answer(order.text):
+                    self.gate.receive(order.authority, reply)
+            runtime = self.wish.runtime
+            limits = {"runtime": runtime} if runtime < float("inf") else {}
+            self._own.start(limits, patience=2 * self._length)
+        self.host.start()
+
+    def notes(self) -> list[str]:
+        """What this guard can do and what it lacks, for people."""
+        wish, cgroup = self.wish, self._group is not None
+        other = bool(wish.user)
+        reasons = ["SIGTERM", "a missing reading", "no lease"]
+        if wish.stop_file is not None:
+            reasons.insert(0, f"touch {wish.stop_file}")
+        if wish.runtime < float("inf"):
+            reasons.insert(0, f"{wish.runtime:g} s of runtime")
+        if wish.meter is not None:
+            reasons.insert(0, f"{wish.meter} above {wish.power:g}")
+        what = ("kills", "runs the stop command, then kills", "freezes")[wish.category]
+        lacks = []
+        if self._own is not None:
+            lacks += ["no remote button", "one host", "one person may reset (solo)"]
+        if not other:
+            lacks += ["the command runs as the guard's own user, who may kill the guard"]
+        if not cgroup:
+            lacks += ["no control group: after kill -9 of the guard its children live on"]
+        lacks += [
+            "what the command asks others to start is not stopped",
+            "network rules are not cut",
+        ]
+        tier = 2 if cgroup and other else 0
+        clock = boot_clock()
+        suspend = "" if clock.counts_suspend else ", which does not count suspended time"
+        late = bound(self._length)
+        return [
+            f"agent {wish.agent}, authority {self._people}, clock {clock.name}{suspend}",
+            f"stops on: {', '.join(reasons)}; a stop {what}",
+            f"left alone, it stops {late:.3f} s after the last lease was asked for, at the latest",
+            f"tier {tier}; lacks: {'; '.join(lacks)}",
+        ]
+
+    def close(self) -> None:
+        """Kills what is left, closes the gate, has the end recorded."""
+        self.supervisor.close()
+        self.host.close()
+        if self.gate.phase != STOPPED:
+            self._say("the gate did not reach its end in time; the next start will say so")
+        if self._own is not None:
+            self._own.close(self.gate, self._journal.head)
+
+
+def reset(folder: Path, agent: str = "agent") -> list[str]:
+    """Clears the presses that stand in a guard's own folder; what they were, in words."""
+    if not (folder / "authority.json").exists():
+        raise UserError(f"there is no guard's folder at {folder}, so there is nothing to reset.")
+    own = OwnAuthority(folder, agent)
+    try:
+        return [f"{press.who}: {press.reason}" for press in own.reset()]
+    finally:
+        own.close()
+
+
+def panel_of(wish: Wish) -> tuple[Panel, dict[str, Callable[[], float] | None]]:
+    """The limits that the gate itself watches, and how it reads them."""
+    limits: list[Any] = []
+    meters: dict[str, Callable[[], float] | None] = {}
+    if wish.runtime < float("inf"):
+        limits.append(RuntimeLimit(wish.runtime, unit="seconds"))
+    if wish.stop_file is not None:
+        limits.append(StopButton(sensor="stop_file"))
+        meters["stop_file"] = _stop_file(wish.stop_file)
+    if wish.meter is not None:
+        limits.append(PowerLimit(wish.power))
+        meters["power"] = _meter(wish.meter, wish.meter_age)
+    return Panel(tuple(limits)), meters
+
+
+def _stop_file(path: Path) -> Callable[[], float]:
+    """1 while the file is there, 0 while its folder shows that it is not; else it raises."""
+
+    def read() -> float:
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            path.parent.stat()
+            return 0.0
+        return 1.0
+
+    return read
+
+
+def _meter(path: Path, age: float) -> Callable[[], float]:
+    """The number in the file, which somebody else than the agent keeps fresh; else it raises."""
+
+    def read() -> float:
+        if not time.time() - path.stat().st_mtime <= age:
+            raise ValueError(f"{path} is stale")
+        return float(path.read_text())
+
+    return read
+
+
+def agent_of(folder: Path, agent: str, command: Sequence[str]) -> str:
+    """The name of the agent that `folder` belongs to; a fresh folder is `agent`'s, or named after
+    the command. Raises `UserError` for another agent's folder: its latch is not ours."""
+    owner = _memory(folder).get("gate")
+    if isinstance(owner, str) and agent and agent != owner:
+        raise UserError(f"{folder} is the folder of agent {owner!r}, not of {agent!r}.")
+    return owner if isinstance(owner, str) else agent or _command_name(command)
+
+
+def _memory(folder: Path) -> dict[str, Any]:
+    try:
+        return LatchFile(folder / "latch.json").load() or {}
+    except LatchError:
+        return {}  # the gate will hold because of it
+
+
+def _command_name(command: Sequence[str]) -> str:
+    """What to call an agent that is only known by its command."""
+    scripts = [part for part in command if Path(part).suffix and " " not in part]
+    return Path((scripts or list(command) or ["agent"])[0]).name[:100]

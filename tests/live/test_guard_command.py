@@ -1,0 +1,282 @@
+"""`freezetag guard`: real processes; the child's own record of its effects is the oracle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.live.guards import EFFECTS, ESCAPED, Guarded, wait_for
+
+from freezetag import cli
+from freezetag.core.journal import JournalError, read
+from freezetag.live.cgroup import Cgroup
+from freezetag.live.clock import SteppedClock
+from freezetag.live.gate import Gate
+from freezetag.live.guard import Wish, panel_of
+from freezetag.live.server.home import Home
+from freezetag.live.verify import verify_file
+
+
+def entries(guard: Guarded) -> list[dict[str, object]]:
+    with (guard.state / "journal.jsonl").open("rb") as file:
+        return list(read(file))
+
+
+def verified(guard: Guarded) -> bool:
+    home = Home.open(guard.state)
+    report = verify_file(home.ledger, authority=home.settings.name, public=home.public, quorum=1)
+    assert report.ok, report.problems
+    return report.records > 0
+
+
+def test_a_command_that_ends_by_itself_keeps_its_exit_code(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, command=("sh", "-c", "echo out; exit 7"))
+    code, said = guard.ended()
+    assert code == 7, said
+    assert "RUNNING" in said
+    assert "no remote button" in said
+    assert "solo" in said
+    kinds = [entry["kind"] for entry in entries(guard)]
+    assert kinds == ["open", "begin", "end", "stop", "ack"]
+    assert verified(guard)
+
+
+@pytest.mark.parametrize("command", [EFFECTS, ESCAPED], ids=["plain", "escaped"])
+def test_touch_stop_kills_all_and_a_restart_respects_it(tmp_path: Path, command: str) -> None:
+    child = (sys.executable, "-c", command, str(tmp_path / "effects"))
+    guard = Guarded(tmp_path, command=child)
+    guard.until_it_acts()
+    if command is ESCAPED:
+        wait_for(lambda: len({pid for _, pid in guard.acted()}) == 2, guard)
+    touched = time.time()
+    guard.stop_file.touch()
+    code, said = guard.ended()
+    assert code == 124
+    assert "STOPPED   interlock:stop_file" in said
+    assert guard.is_silent()
+    last = max(at for at, _ in guard.acted())
+    assert last < guard.at, "an effect after STOPPED was said"
+    assert last - touched < 1.0
+    assert verified(guard)
+
+    guard.stop_file.unlink()  # clears nothing
+    again = Guarded(tmp_path, command=child)
+    code, said = again.ended()
+    assert code == 124
+    assert "not reset" in said
+    assert again.is_silent()
+
+    assert cli.run(["guard", "--reset", "--state", str(again.state)]) == 0
+    assert again.is_silent(), "a reset is no restart"
+    after = Guarded(tmp_path, command=("true",))
+    code, said = after.ended()
+    assert code == 0, said
+    assert verified(after)
+
+
+def test_the_runtime_limit_counts_and_latches(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, "--runtime", "600ms")
+    code, said = guard.ended()
+    assert code == 124
+    assert "interlock:runtime" in said
+    times = [at for at, _ in guard.acted()]
+    assert 0.2 < times[-1] - times[0] < 1.2
+    assert Guarded(tmp_path, "--runtime", "600ms").ended()[0] == 124
+
+
+@pytest.mark.parametrize("what", ["folder", "above"])
+def test_a_reading_that_is_missing_or_too_high_stops(tmp_path: Path, what: str) -> None:
+    meter, panel = tmp_path / "spent", tmp_path / "panel"
+    meter.write_text("1.5")
+    panel.mkdir()
+    options = ("--meter", str(meter), "--power", "2")
+    guard = Guarded(tmp_path, *options, stop_file=panel / "STOP")
+    guard.until_it_acts()
+    if what == "folder":
+        panel.rmdir()
+    else:
+        meter.write_text("2.1")
+    code, said = guard.ended()
+    assert code == 124, said
+    assert ("interlock:power" if what == "above" else "cause: unknown") in said
+    assert guard.is_silent()
+
+
+def test_what_the_gate_reads(tmp_path: Path) -> None:
+    stop, meter = tmp_path / "panel" / "STOP", tmp_path / "spent"
+    wish = Wish("a", tmp_path, stop_file=stop, meter=meter, power=2.0, meter_age=5.0)
+    panel, meters = panel_of(wish)
+
+    def trips() -> list[str]:
+        clock = SteppedClock()
+        gate = Gate(panel, clock=clock, enrolments=(), meters=meters)
+        gate.tick()
+        return [f"{trip.sensor} {trip.kind}" for trip in panel.causes(gate.mode)]
+
+    assert trips() == ["stop_file unknown", "power unknown"]
+    stop.parent.mkdir()
+    meter.write_text("2")
+    assert trips() == []
+    for text in ("little", "", "nan", "inf", "-", "2.1"):
+        meter.write_text(text)
+        assert len(trips()) == 1, text
+    meter.write_text("1")
+    os.utime(meter, (0, 0))
+    assert trips() == ["power unknown"], "stale"
+    meter.unlink()
+    meter.mkdir()
+    stop.symlink_to("nowhere")
+    assert trips() == ["stop_file exceeded", "power unknown"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_its_own_signal_ends_the_command_and_is_no_press(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    guard = Guarded(tmp_path)
+    guard.until_it_acts()
+    guard.process.send_signal(number)
+    code, said = guard.ended()
+    assert code == 128 + number, said
+    assert guard.is_silent()
+    assert Guarded(tmp_path, command=("true",)).ended()[0] == 0
+
+
+def test_kill_9_of_the_guard_kills_the_command_and_is_reported(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, "--lease", "300ms")
+    guard.until_it_acts()
+    guard.process.kill()
+    guard.ended()
+    time.sleep(0.05)
+    assert guard.is_silent()
+    after = Guarded(tmp_path, "--lease", "300ms", command=("true",))
+    code, said = after.ended()
+    assert code == 0, said
+    assert "what it had in flight is not known" in said
+    ledger = (after.state / "ledger.db").read_bytes()
+    assert b'"cause":"crashed"' in ledger, "it came back as if nothing had been in flight"
+
+
+def test_a_stop_command_runs_while_the_command_is_frozen_and_only_for_the_drain(
+    tmp_path: Path,
+) -> None:
+    policy = tmp_path / "policy.sh"
+    policy.write_text("sleep 0.2; wc -l < effects > before; sleep 0.3; wc -l < effects > after\n")
+    guard = Guarded(tmp_path, "--on-stop", "command", "--stop-command", f"sh {policy}")
+    guard.until_it_acts()
+    guard.stop_file.touch()
+    code, said = guard.ended()
+    assert code == 124, said
+    assert (tmp_path / "before").read_text() == (tmp_path / "after").read_text()
+    (ack,) = [entry for entry in entries(guard) if entry["kind"] == "ack"]
+    assert (ack["policy"], ack["category"]) == (["stop command ended with 0"], 1)
+
+
+def test_a_stop_command_that_hangs_is_cut_off(tmp_path: Path) -> None:
+    options = ("--on-stop", "command", "--stop-command", "sleep 60", "--drain", "300ms")
+    guard = Guarded(tmp_path, *options)
+    guard.until_it_acts()
+    guard.stop_file.touch()
+    started = time.monotonic()
+    assert guard.ended()[0] == 124
+    assert time.monotonic() - started < 2.5
+    assert guard.is_silent()
+
+
+def test_hold_freezes_and_says_so(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, "--on-stop", "hold")
+    guard.until_it_acts()
+    guard.stop_file.touch()
+    wait_for(lambda: any(entry["kind"] == "ack" for entry in entries(guard)), guard)
+    assert guard.is_silent()
+    assert guard.process.poll() is None
+    assert Path(f"/proc/{guard.acted()[-1][1]}").exists(), "held is not killed"
+    guard.process.terminate()
+    code, said = guard.ended()
+    assert (code, "held: 1 process" in said) == (143, True), said
+    assert not Path(f"/proc/{guard.acted()[-1][1]}").exists()
+
+
+def test_an_edited_journal_or_ledger_starts_nothing(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, command=("true",))
+    assert guard.ended()[0] == 0
+    journal = guard.state / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole.replace(b'"outcome":"done"', b'"outcome":"dome"'))
+    with pytest.raises(JournalError), journal.open("rb") as file:
+        list(read(file))
+    code, said = Guarded(tmp_path).ended()
+    assert code == 2, said
+    assert "does not follow" in said
+    assert not guard.acted()
+    journal.write_bytes(whole + b'{"torn')
+    assert Guarded(tmp_path, command=("true",)).ended()[0] == 0
+    ledger = guard.state / "ledger.db"
+    ledger.write_bytes(ledger.read_bytes().replace(b'"epoch":1', b'"epoch":9'))
+    code, said = Guarded(tmp_path).ended()
+    assert code == 2, said
+    assert not guard.acted()
+
+
+def test_a_latch_that_cannot_be_read_holds(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path, command=("true",))
+    assert guard.ended()[0] == 0
+    (guard.state / "latch.json").write_text("{")
+    code, said = Guarded(tmp_path, "--wait", "400ms").ended()
+    assert code == 124, said
+    assert "latch unreadable" in said
+    assert not guard.acted()
+
+
+def test_two_guards_on_one_folder(tmp_path: Path) -> None:
+    guard = Guarded(tmp_path)
+    guard.until_it_acts()
+    code, said = Guarded(tmp_path).ended()
+    assert code == 2, said
+    guard.process.terminate()
+    guard.ended()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["guard", "--runtime", "soon", "--", "true"], "--runtime 'soon' is no duration"),
+        (["guard", "--runtime", "0", "--", "true"], "longer than nothing"),
+        (["guard", "--meter", "x", "--", "true"], "go together"),
+        (["guard", "--on-stop", "command", "--", "true"], "--stop-command"),
+        (["guard"], "no command"),
+        (["guard", "--", "no-such-command-7"], "cannot be started"),
+        (["guard", "--user", "nobody-of-that-name", "--", "true"], "no user"),
+        (["guard", "--reset"], "nothing to reset"),
+        (["guard", "--enrolment", "nowhere", "--", "true"], "no enrolment"),
+    ],
+)
+def test_bad_requests(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    arguments = [arguments[0], "--state", str(tmp_path / "state"), *arguments[1:]]
+    assert cli.run(arguments) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_another_user_in_a_control_group_is_tier_2(tmp_path: Path) -> None:
+    if (made := Cgroup.create("freezetag-test")) is None or os.geteuid() != 0:
+        pytest.skip("this user may not make control groups")
+    made.remove()
+    guard = Guarded(tmp_path, "--user", "nobody", command=("sh", "-c", "id -un; sleep 30"))
+    wait_for(lambda: (guard.state / "journal.jsonl").exists(), guard)
+    wait_for(lambda: any(entry["kind"] == "begin" for entry in entries(guard)), guard)
+    time.sleep(0.2)
+    guard.stop_file.touch()
+    output, said = guard.process.communicate(timeout=10)
+    assert output == b"nobody\n", said
+    assert b"tier 2" in said
