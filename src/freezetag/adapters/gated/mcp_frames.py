@@ -1,0 +1,134 @@
+"""JSON-RPC frames of the Model Context Protocol: what one is, and whether it needs a gate. Pure.
+
+A frame from the agent's side is hostile. What we judge must be what the server reads, so a frame
+that two readers could read differently is no frame: keys given twice (or differing in case alone,
+which some readers fold), NaN, invalid UTF-8, batches. Characters at which a reader may break lines
+(the official Python SDK breaks at a carriage return, others at U+2028) are escaped before a frame
+is sent on; every other frame goes on byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, final
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a frame, at most."""
+REFUSED, INVALID, UNREADABLE, GONE = -32050, -32600, -32700, -32000
+FREE = frozenset(
+    {
+        *("initialize", "server/discover", "ping", "logging/setLevel", "subscriptions/listen"),
+        *("tools/list", "resources/list", "resources/templates/list", "prompts/list"),
+        *("roots/list", "tasks/list", "tasks/cancel", "resources/unsubscribe"),
+        *("notifications/initialized", "notifications/cancelled", "notifications/progress"),
+        "notifications/roots/list_changed",
+    }
+)
+"""Methods that pass a closed gate: shaking hands, listing, cancelling. *All* others need an open
+one, those of later protocol versions too: tools/call, resources/read, resources/subscribe,
+prompts/get, completion/complete, tasks/get, tasks/result, sampling, elicitation."""
+_KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
+_METHOD = re.compile(r"[!-~]{1,200}")
+_BREAKS = (b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+Id = int | str
+
+
+class BadFrame(ValueError):
+    """No frame, and why. `id` is that of the request, if it could be read; it may be answered."""
+
+    def __init__(self, code: int, reason: str, id: Id | None = None) -> None:
+        super().__init__(reason)
+        self.code, self.id = code, id
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`kind` is request, notification or response; `raw` is what to send on, without line end."""
+
+    kind: str
+    raw: bytes
+    method: str = ""
+    id: Id | None = None
+    params: Any = None
+    failed: bool = False
+
+    @property
+    def action(self) -> str:
+        """What the gate is asked for: the method and, for a tool, its name."""
+        name = self.params.get("name") if isinstance(self.params, dict) else None
+        if not isinstance(name, str):
+            return self.method
+        return f"{self.method} {name[:100].encode(errors='backslashreplace').decode()}"
+
+
+def read(line: bytes) -> Frame:
+    """The frame in `line`. Raises `BadFrame` and nothing else, whatever the bytes are."""
+    if len(line) > LARGEST:
+        raise BadFrame(INVALID, f"a frame of {len(line)} bytes is larger than {LARGEST}")
+    try:
+        message = json.loads(line.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadFrame(UNREADABLE, "nested too deeply") from None
+    except ValueError as error:  # bad UTF-8, bad JSON, numbers too long to read, keys twice
+        raise BadFrame(UNREADABLE, f"not readable as one JSON value: {error!s:.200}") from None
+    if isinstance(message, list):
+        raise BadFrame(INVALID, "batches do not pass a gate: send the requests one by one")
+    if not isinstance(message, dict):
+        raise BadFrame(INVALID, "a frame is a JSON object")
+    return _frame(message, line)
+
+
+def _frame(message: dict[str, Any], line: bytes) -> Frame:
+    folded = [key.casefold() for key in message]
+    own = message.get("id")
+    ident = own if type(own) in (int, str) else None
+    if len(set(folded)) < len(folded) or (set(folded) & _KEYS) - set(message):
+        raise BadFrame(INVALID, "keys that differ from JSON-RPC's in case alone", ident)
+    raw = line.strip()
+    if any(mark in raw for mark in _BREAKS):
+        raw = json.dumps(message, separators=(",", ":")).encode()
+    answers = "result" in message or "error" in message
+    method = message.get("method")
+    if answers and method is None:
+        return Frame("response", raw, id=ident, failed="error" in message)
+    if answers or not isinstance(method, str) or not _METHOD.fullmatch(method):
+        raise BadFrame(INVALID, "neither a request nor a notification nor a response", ident)
+    params = message.get("params")
+    if "id" not in message:
+        return Frame("notification", raw, method, params=params)
+    if ident is None:
+        raise BadFrame(INVALID, "an id is text or a whole number")
+    return Frame("request", raw, method, ident, params)
+
+
+def error(ident: Id | None, code: int, text: str, data: Any = None) -> bytes:
+    """An error response, with its line end."""
+    body: dict[str, Any] = {"code": code, "message": text}
+    if data is not None:
+        body["data"] = data
+    return _line({"jsonrpc": "2.0", "id": ident, "error": body})
+
+
+def cancelled(ident: Id, reason: str) -> bytes:
+    """The notification that asks for a request to be given up, with its line end."""
+    params = {"requestId": ident, "reason": reason}
+    return _line({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
