@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,8 +15,8 @@ from freezetag.planning.errors import (
     copy_of_mode,
     explosives,
     freeze,
-    mixed,
 )
+from freezetag.planning.incentive_by_error import incentive_by_error
 from freezetag.planning.incentives import price, threshold, willingness_to_pay
 from freezetag.planning.learning_world import LearningWorld
 from freezetag.planning.planner import Plan, plan
@@ -133,20 +134,17 @@ def test_t8c_a_copy_of_the_mode(q: float) -> None:
 def test_the_incentive_grows_with_the_distance(mistake: object) -> None:
     """ "The SI agent can only get a direct incentive to care if [L ≠ S]": d = 0 gives 0, and along
     a mistake made larger step by step both rise, up to the whole factual price."""
-    world = Button()
-    true = world.model()
-    family = [mixed(true, mistake(true), share) for share in (0, 0.25, 0.5, 0.75, 1)]  # type: ignore[operator]
-    apart = [distance(learned, true) for learned in family]
-    paid = [pays(learned, world) for learned in family]
-    assert apart == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    found = incentive_by_error(lambda c: Button(price=c), mistake, "disable", 20.0)
+    assert [point.distance for point in found] == pytest.approx([0, 0.25, 0.5, 0.75, 1])
+    paid = [point.pays for point in found]
     assert abs(paid[0]) < 1e-9
     assert all(more > less + 1e-3 for less, more in pairwise(paid))
     assert paid[-1] == pytest.approx(factual_price(), abs=1e-9)
 
 
 def test_large_mistakes_need_not_make_it_care() -> None:
-    """The distance alone says nothing of the direction: frozen, d = 1, it does not care at all."""
-    world = Button()
-    learned = freeze(world.model())
-    assert distance(learned, world.model()) == 1
-    assert pays(learned, world) != pays(learned, world)  # NaN: at no price does it mind
+    """The distance alone says nothing of the direction: frozen, d = 1, it does not care at all,
+    and no price makes a difference to it."""
+    (point,) = incentive_by_error(lambda c: Button(price=c), freeze, "disable", 20.0, (1.0,))
+    assert point.distance == 1
+    assert math.isnan(point.pays)

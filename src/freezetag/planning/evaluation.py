@@ -59,7 +59,7 @@ def reach(learning: LearningWorld, acts: Acts, event: Callable[[Any], bool], ste
 def reach_in(model: Model, acts: Acts, event: Callable[[Any], bool], steps: int) -> float:
     """The same on any chain over `Moded` states, such as a mutant's."""
     chosen = _executed(model, acts)
-    happened = [event(state) for state in model.states]
+    happened = np.array([bool(event(state)) for state in model.states])
     mass = np.zeros(len(model.states))
     for state, chance in model.start:
         mass[state] += float(chance)
