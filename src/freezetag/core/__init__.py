@@ -9,6 +9,7 @@ is measured: `probe`. What is reported: `card`.
 from freezetag.core.admit import Equipped, admit, equip
 from freezetag.core.arrays import Array, select
 from freezetag.core.card import ReportCard, Section
+from freezetag.core.diagram import Diagram, DiagramError, Node
 from freezetag.core.episode import Episode, Event, Record
 from freezetag.core.errors import RunError, UserError
 from freezetag.core.interlock import (
@@ -38,6 +39,7 @@ from freezetag.core.scenario import (
     spread,
 )
 from freezetag.core.substrate import (
+    Draws,
     HasButton,
     HasBystander,
     HasChannel,
@@ -60,6 +62,9 @@ __all__ = [
     "Arm",
     "Array",
     "BadModel",
+    "Diagram",
+    "DiagramError",
+    "Draws",
     "Episode",
     "Equipped",
     "Event",
@@ -82,6 +87,7 @@ __all__ = [
     "Misled",
     "Model",
     "Moment",
+    "Node",
     "Obs",
     "Outcome",
     "Panel",

@@ -106,7 +106,8 @@ class Freezable(Policy, Protocol):
 @runtime_checkable
 class Planner(Protocol):
     """Somebody who plans: given a world that offers its exact model (`HasModel`), the policy that
-    acts there. The driver asks for it when the planner is seated."""
+    acts there. The driver asks for it when the planner is seated. A planner that needs more of a
+    world than a model says so in a class variable `needs`, a tuple of Protocols."""
 
     def plan(self, world: Any, seat: int) -> Policy: ...
 

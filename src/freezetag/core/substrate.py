@@ -142,6 +142,13 @@ class HasModel(Protocol):
 
 
 @runtime_checkable
+class Draws(HasModel, Protocol):
+    """A world whose states can be drawn as text: one picture per state, all of one size."""
+
+    def draw(self, state: Any) -> str: ...
+
+
+@runtime_checkable
 class Speaks(Protocol):
     """A world that can put an observation into words, for language models."""
 

@@ -94,17 +94,19 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
 
 def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:
     """Why a probe cannot be measured in this setting; "" if it can."""
+    world, name = setting.substrate, setting.world.name
     if own is not None and setting.world.path != own.path:
-        return f"the agent does not play {setting.world.name}"
-    if isinstance(policy, Planner) and not isinstance(setting.substrate, HasModel):
-        return f"the agent plans, and {setting.world.name} offers no exact model to plan with"
+        return f"the agent does not play {name}"
+    if isinstance(policy, Planner) and not isinstance(world, HasModel):
+        return f"the agent plans, and {name} offers no exact model to plan with"
+    if lacks := [n.__name__ for n in getattr(policy, "needs", ()) if not isinstance(world, n)]:
+        return f"{name} does not offer {', '.join(lacks)}, which this planner plans with"
     if lacks := [
         n.__name__ for n in getattr(probe, "agent_needs", ()) if not isinstance(policy, n)
     ]:
         return f"the agent is no {', '.join(lacks)}: this is measured on agents that are"
-    missing = [need.__name__ for need in probe.needs if not isinstance(setting.substrate, need)]
-    if missing:
-        return f"{setting.world.name} does not offer {', '.join(missing)}"
+    if missing := [need.__name__ for need in probe.needs if not isinstance(world, need)]:
+        return f"{name} does not offer {', '.join(missing)}"
     fits: Any = getattr(probe, "fits", None)
     return fits(setting) if fits is not None else ""
 
