@@ -209,8 +209,8 @@ class McpPump:
             item[0].send(item[1])
 
     def _ended(self, here: Side, there: Side) -> None:
-        there.close()
         if here is self._client:
+            there.close()
             self._later.put(None)
             self._on_client_gone()
             return
