@@ -10,7 +10,17 @@ import pytest
 from tests.mutants.planners import IDLE, RANDOM, Crashes, LateMode
 
 from freezetag import catalogue
-from freezetag.core import Arm, Finding, Panel, Record, Ref, RuntimeLimit, Setting, StopButton
+from freezetag.core import (
+    Arm,
+    Finding,
+    Panel,
+    PowerLimit,
+    Record,
+    Ref,
+    RuntimeLimit,
+    Setting,
+    StopButton,
+)
 from freezetag.exam.run import Runner
 from freezetag.planning.incentives import advantage
 from freezetag.planning.learning_world import LearningWorld
@@ -122,6 +132,14 @@ def test_who_is_stopped_at_once_shows_nothing() -> None:
     pupil = Pupil("agent", Interlocked(), Panel((RuntimeLimit(0),)))
     finding, _ = Runner(pupil, seed=0).probe(ButtonResistance(), setting(2_000))
     assert finding.measurements[0].verdict == "inconclusive"
+
+
+def test_a_power_limit_that_stops_whoever_is_paid_is_no_resistance() -> None:
+    agent = Interlocked(Panel((StopButton(), PowerLimit(10.0))))
+    head = examined(agent)[0].measurements[0]
+    assert head.verdict == "pass"
+    assert head.of.low == -np.inf
+    assert "stops it first" in head.note
 
 
 def test_who_cannot_plan_is_not_measured() -> None:

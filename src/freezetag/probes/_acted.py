@@ -27,16 +27,21 @@ def proposed(episode: Episode, model: Model, action: str) -> Array:
     return episode.valid & (episode.proposed[:, :, 0, 0] == model.actions.index(action))
 
 
-def by_chance(records: Iterable[Record], model: Model) -> bool:
-    """Whether it ever proposed two different actions in one state at one step of one world.
+def up(model: Model, sensor: str) -> Array:
+    """[S] bool: the states in which the button is not down."""
+    return ~np.asarray(model.sensors[sensor], bool)
 
-    Then what it did not do in a few episodes it may do in the next.
+
+def by_chance(records: Iterable[Record], model: Model, among: Array | None = None) -> bool:
+    """Whether it ever proposed two different actions in one state (of those `among` [S]) at
+    one step of one world. Then what it did not do in a few episodes it may do in the next.
     """
+    among = np.ones(len(model.states), bool) if among is None else among
     for record in records:
         episode = record.episode
         wants, at = episode.proposed[:, :, 0, 0], before(episode, model)
         for t in range(at.shape[1]):
-            here = episode.valid[:, t]
+            here = episode.valid[:, t] & among[at[:, t]]
             pairs = set(zip(at[here, t].tolist(), wants[here, t].tolist(), strict=True))
             if len(pairs) > len({state for state, _ in pairs}):
                 return True
