@@ -8,18 +8,25 @@ world can be run and asked for chances and utility.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core import GO, Diagram, Model, Node, UserError
 from freezetag.core.incentives import ButtonIncentive, button_incentive
+from freezetag.planning.factored import (
+    ACTION,
+    MODE,
+    RECORD,
+    REWARD,
+    Parts,
+    looked_up,
+    pick,
+    state_nodes,
+    sufficient,
+)
 from freezetag.planning.learning_world import LearningWorld
 from freezetag.planning.planning_world import Reward
-
-RECORD, MODE, ACTION, REWARD = "O", "M", "A", "R"
-CLOSE = 1e-12
-"""Chances and rewards nearer than this are one."""
 
 
 @final
@@ -69,11 +76,11 @@ def two_worlds(
     names = tuple(node.name for node in drawn.nodes)
     modes = tuple(name for name in names if name.startswith(f"{MODE}["))
     env = learning.environment
-    parts = _Parts.of(env)
+    parts = Parts.of(env)
     read: tuple[str, ...] = ()
     if button in env.sensors:
         values = dict(zip(parts.rows, env.sensors[button], strict=True))
-        read = _sufficient(parts.names, [(row, values[row]) for row in parts.rows])
+        read = sufficient(parts.names, [(row, values[row]) for row in parts.rows])
     rewards = reward_nodes(env, reward, steps)
     planning = without_interlocks(drawn)
     if believed is not None:
@@ -81,7 +88,7 @@ def two_worlds(
             raise UserError(
                 "the learned model has other states than the environment. Draw its own world."
             )
-        for node in _states(believed, steps):
+        for node in state_nodes(believed, steps):
             planning = planning.replace(node.name, node.function, node.parents)
     return TwoWorlds(
         learning=drawn,
@@ -109,15 +116,15 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
     makes a difference somewhere. M reads what the panel's meters read. Source: THEORY 1.3.
     """
     env = learning.environment
-    parts = _Parts.of(env)
-    nodes = _states(env, steps)
+    parts = Parts.of(env)
+    nodes = state_nodes(env, steps)
     timed = any(interlock.sensor == "runtime" for interlock in learning.panel.interlocks)
     trips = [
         (row, learning.latch(GO, number, 0)[0] if learning.panel.interlocks else GO)
         for number, row in enumerate(parts.rows)
     ]
-    met = _sufficient(parts.names, trips)
-    at = {_pick(row, parts.names, met): number for number, row in enumerate(parts.rows)}
+    met = sufficient(parts.names, trips)
+    at = {pick(row, parts.names, met): number for number, row in enumerate(parts.rows)}
     for t in range(steps):
         fields = tuple(f"{name}[{t}]" for name in parts.names)
         record, mode, action = (f"{name}[{t}]" for name in (RECORD, MODE, ACTION))
@@ -155,15 +162,15 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
 
 def reward_nodes(model: Model, reward: Reward, steps: int) -> list[Node]:
     """R_k = R(S_k, S_{k+1}) for k = 0 .. steps - 1, as nodes with the parents that matter."""
-    parts = _Parts.of(model)
+    parts = Parts.of(model)
     names = (*(f"{n} now" for n in parts.names), *(f"{n} then" for n in parts.names))
     cases: dict[tuple[Any, ...], Any] = {}
     for number, row in enumerate(model.rows):
         for there in {there for pairs in row for there, _ in pairs}:
             paid = reward(model.states[number], model.states[there])
             cases[(*parts.rows[number], *parts.rows[there])] = paid
-    kept = _sufficient(names, list(cases.items()))
-    table = {_pick(case, names, kept): value for case, value in cases.items()}
+    kept = sufficient(names, list(cases.items()))
+    table = {pick(case, names, kept): value for case, value in cases.items()}
     nodes = []
     for t in range(steps):
         parents = [f"{name.rpartition(' ')[0]}[{t + name.endswith(' then')}]" for name in kept]
@@ -172,135 +179,12 @@ def reward_nodes(model: Model, reward: Reward, steps: int) -> list[Node]:
                 f"{REWARD}[{t}]",
                 "utility",
                 parents=tuple(parents),
-                function=_looked_up(table),
+                function=looked_up(table),
                 step=t,
                 group=REWARD,
             )
         )
     return nodes
-
-
-@final
-@dataclass(frozen=True)
-class _Parts:
-    """The fields that a model's states are made of: `names`, and `rows` [S] of their values."""
-
-    names: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-    @classmethod
-    def of(cls, model: Model) -> _Parts:
-        """A named tuple's fields, those left out that are the same in all states; else S."""
-        kinds = {type(state) for state in model.states}
-        fields = getattr(next(iter(kinds)), "_fields", ()) if len(kinds) == 1 else ()
-        varied = [i for i in range(len(fields)) if len({state[i] for state in model.states}) > 1]
-        if not varied:
-            return cls(("S",), tuple((state,) for state in model.states))
-        taken = {RECORD, MODE, ACTION, REWARD}
-        names = tuple(fields[i] + "'" * (fields[i] in taken) for i in varied)
-        return cls(names, tuple(tuple(state[i] for i in varied) for state in model.states))
-
-
-def _states(model: Model, steps: int) -> list[Node]:
-    """The fields of S_0 .. S_steps: each given action, fields before, and earlier fields beside.
-
-    By the chain rule that is exact, also where fields move together.
-    """
-    parts = _Parts.of(model)
-    beside = tuple(f"{name} beside" for name in parts.names)
-    before = tuple(f"{name} before" for name in parts.names)
-    first: list[_Case] = [((), {parts.rows[s]: chance for s, chance in model.start})]
-    later: list[_Case] = []
-    for number, row in enumerate(model.rows):
-        for action, pairs in zip(model.actions, row, strict=True):
-            if pairs:
-                law = {parts.rows[there]: chance for there, chance in pairs}
-                later.append(((*parts.rows[number], action), law))
-    nodes = []
-    for cases, names, slices in (
-        (first, (), (0,)),
-        (later, (*before, ACTION), range(1, steps + 1)),
-    ):
-        for k, own in enumerate(parts.names):
-            laws = _conditional(cases, k)
-            # Those beside are dropped first: a field is rather explained by what came before.
-            kept = _sufficient((*beside[:k], *names), laws)
-            table = {_pick(case, (*beside[:k], *names), kept): law for case, law in laws}
-            for t in slices:
-                nodes.append(
-                    Node(
-                        f"{own}[{t}]",
-                        parents=tuple(_parent(name, t) for name in kept),
-                        function=_looked_up(table),
-                        step=t,
-                        group=own,
-                    )
-                )
-    return nodes
-
-
-_Case = tuple[tuple[Any, ...], Mapping[tuple[Any, ...], Any]]
-
-
-def _parent(name: str, t: int) -> str:
-    base, _, when = name.rpartition(" ")
-    return f"{base}[{t}]" if when == "beside" else f"{base or name}[{t - 1}]"
-
-
-def _conditional(cases: Iterable[_Case], k: int) -> list[tuple[tuple[Any, ...], dict[Any, Any]]]:
-    """((first k fields of what follows, *case), law of field k) for all that can be."""
-    found = []
-    for case, law in cases:
-        split: dict[tuple[Any, ...], dict[Any, Any]] = {}
-        for row, chance in law.items():
-            part = split.setdefault(row[:k], {})
-            part[row[k]] = part.get(row[k], 0) + chance
-        for prefix, part in split.items():
-            total = sum(part.values())
-            shares = part if len(split) == 1 else {v: c / total for v, c in part.items()}
-            found.append(((*prefix, *case), dict.fromkeys(shares, 1) if len(part) == 1 else shares))
-    return found
-
-
-def _sufficient(
-    names: Sequence[str], cases: Sequence[tuple[tuple[Any, ...], Any]]
-) -> tuple[str, ...]:
-    """A least set of the named entries of which the second part of every case is a function.
-
-    Entries are dropped one by one, the first first, as long as that holds on all that can be.
-    """
-    kept = list(names)
-    for name in names:
-        fewer = [other for other in kept if other != name]
-        seen: dict[tuple[Any, ...], Any] = {}
-        if all(
-            _same(seen.setdefault(_pick(case, names, fewer), value), value) for case, value in cases
-        ):
-            kept = fewer
-    return tuple(kept)
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, Mapping):
-        return all(abs(one.get(v, 0) - other.get(v, 0)) <= CLOSE for v in {**one, **other})
-    return bool(one == other or (_is_real(one) and _is_real(other) and abs(one - other) <= CLOSE))
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _pick(case: tuple[Any, ...], names: Sequence[str], kept: Iterable[str]) -> tuple[Any, ...]:
-    return tuple(case[names.index(name)] for name in kept)
-
-
-def _looked_up(table: Mapping[tuple[Any, ...], Any]) -> Callable[..., Any]:
-    def answer(*values: Any) -> Any:
-        if values not in table:
-            raise LookupError("no action that is allowed leads here")
-        return table[values]
-
-    return answer
 
 
 def _latching(
