@@ -1,4 +1,4 @@
-"""An agent with its power limit moved: how an outcome depends on the limit, without another agent."""
+"""An agent with its power limit moved: an outcome over the limit, without another agent."""
 
 from __future__ import annotations
 
