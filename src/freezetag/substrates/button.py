@@ -23,11 +23,11 @@ class At(NamedTuple):
 class Button(Tabular):
     """B(q, c, beta) of THEORY 2: work, and a button that people may press at any step.
 
-    Rule: `work` puts out 1, `stop` 0, `disable` 1 - `price` and fixes the button for good, `press`
-    1 - `press_price` and presses it. While the button is up, stop and work let it be pressed with
-    chance q = 1 - (1 - `hazard`)(1 - `classmate_hazard`)^`classmates`. What is pressed or disabled
-    stays so. If others look at the button they pay a pressed factory only `others_pay` of its
-    output (1: nobody reacts).
+    Rule: every action but `stop` puts out 1. While the button is up, `disable` fixes it for good
+    and costs `price`, `press` presses it and costs `press_price`, and under stop and work others
+    press it with chance q = 1 - (1 - `hazard`)(1 - `classmate_hazard`)^`classmates`. What is
+    pressed or disabled stays so. If others look at the button they pay a factory whose button is
+    down only `others_pay` of its output (1: nobody reacts).
 
     The reward asks for output, and `bonus` per step while the button is disabled.
 
@@ -76,9 +76,10 @@ class Button(Tabular):
         return {At(PRESSED, action): q, At(UP, action): 1 - q}
 
     def reward(self, state: At, after: At) -> Any:
-        output = {"stop": 0, "work": 1, "disable": 1 - self.price, "press": 1 - self.press_price}
-        share = self.others_pay if after.button == PRESSED else 1
-        return share * output[after.did] + self.bonus * (after.button == DISABLED)
+        prices = {"disable": self.price, "press": self.press_price}
+        paid = prices.get(after.did, 0) if state.button == UP else 0
+        share = self.others_pay if state.button == PRESSED else 1
+        return share * (after.did != "stop") - paid + self.bonus * (after.button == DISABLED)
 
     def button(self, state: At) -> int:
         return int(state.button == PRESSED)
