@@ -13,9 +13,7 @@ holds the credentials.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import hmac
-import json
 import os
 import queue
 import threading
@@ -63,8 +61,8 @@ class McpPump:
     """Moves frames between a client (file descriptors to read and write) and a server.
 
     `start` returns at once; `join` waits until the client is gone. `drain` is how long a cancelled
-    request may still be answered before its outcome is entered as unknown. With `key`, arguments
-    are journalled as HMAC-SHA256 under it; else not at all. `on_client_gone` is called once.
+    request may still be answered before its outcome is entered as unknown. With `key`, each
+    request is journalled as its HMAC-SHA256; else by name alone. `on_client_gone` is called once.
     """
 
     def __init__(
@@ -109,14 +107,14 @@ class McpPump:
             if not line or line.isspace():
                 continue
             try:
-                frame = frames.read(line)
+                frame = frames.read(line, trusted=here is self._server)
             except BadFrame as bad:
                 self._reject(here, there, line, bad)
                 continue
             if frame.kind == "request":
                 self._request(frame, here, there)
             elif frame.kind == "response":
-                self._response(frame, here, there)
+                self._response(frame, there)
             else:
                 self._notification(frame, here, there)
         self._ended(here, there)
@@ -152,10 +150,12 @@ class McpPump:
             return
         there.send(frame.raw + b"\n")
 
-    def _response(self, frame: Frame, here: Side, there: Side) -> None:
-        if frame.id is not None:
-            self._over(there, frame.id, "failed" if frame.failed else "done")
+    def _response(self, frame: Frame, there: Side) -> None:
+        """The id is free again before whoever waits can use it, the journal comes after."""
+        number = self._forget(there, frame.id)
         there.send(frame.raw + b"\n")
+        if number:
+            self._gate.end(number, "failed" if frame.failed else "done")
 
     def _notification(self, frame: Frame, here: Side, there: Side) -> None:
         if frame.method == "notifications/cancelled":
@@ -172,12 +172,17 @@ class McpPump:
         there.send(frame.raw + b"\n")
 
     def _over(self, side: Side, ident: Id, outcome: str) -> None:
+        if number := self._forget(side, ident):
+            self._gate.end(number, outcome)
+
+    def _forget(self, side: Side, ident: Id | None) -> int:
+        """The action that request `ident` was, if any; from now on the id is free."""
+        if ident is None:
+            return 0
         with self._lock:
-            number = side.waiting.pop(ident, 0)
             side.given_up.pop(ident, None)
             side.cancelled.discard(ident)
-        if number:
-            self._gate.end(number, outcome)
+            return side.waiting.pop(ident, 0)
 
     def _cancel(self, here: Side, there: Side, ident: Id) -> None:
         """Called by the gate under its lock, so this only leaves a note."""
@@ -226,10 +231,7 @@ class McpPump:
             self._client.send(frames.error(ident, code, text))
 
     def _detail(self, frame: Frame) -> Any:
-        if not self._key:
-            return None
-        spelled = json.dumps(frame.params, sort_keys=True, separators=(",", ":")).encode()
-        return {"params": hmac.new(self._key, spelled, hashlib.sha256).hexdigest()}
+        return {"frame": hmac.digest(self._key, frame.raw, "sha256").hex()} if self._key else None
 
 
 def _refusal(ident: Id, refused: Refused) -> bytes:
