@@ -4,7 +4,9 @@ A WebSocket to the first address that takes one, so that a stop is pushed; while
 frame is POSTed to every address, and the answer to it is all that comes back. Nothing is decided
 here: a host that loses every frame leaves its gate to expire.
 
-    host = GateHost(gate, [Line.load("writer.enrolment")], on_order=obey).start()
+    gate = Gate(panel, enrolments=[Enrolment.load(file)], poke=lambda: host.poke(), ...)
+    host = GateHost(gate, [Line.load(file)], on_order=obey)
+    host.start()
 """
 
 from __future__ import annotations
@@ -152,16 +154,24 @@ class GateHost:
         assert self._wake is not None
         asked = -self._length
         while not self._closing:
-            self.gate.tick()
-            if self._reopen and self.gate.phase == STOPPED and self.gate.reopen():
-                asked = -self._length
-            if time.monotonic() - asked >= self._length / 3:
-                asked = time.monotonic()
-                self.gate.ask()
-            self._dispatch()
+            try:
+                asked = self._once(asked)
+            except Exception as error:  # a fault of ours must not end the beat
+                self.alarms.append(f"{type(error).__name__}: {error}")
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), min(self._tick, self._length / 20))
+
+    def _once(self, asked: float) -> float:
+        """One beat; when renewals were asked for last."""
+        self.gate.tick()
+        if self._reopen and self.gate.phase == STOPPED and self.gate.reopen():
+            asked = -self._length
+        if time.monotonic() - asked >= self._length / 3:
+            asked = time.monotonic()
+            self.gate.ask()
+        self._dispatch()
+        return asked
 
     def _dispatch(self) -> None:
         for order in self.gate.take():

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any, final
@@ -34,15 +34,16 @@ class HomeError(UserError):
 class Settings:
     """What a server needs to know beside its keys.
 
-    `port` is for console and gates, `press_port` for presses alone; 0 takes a free one. `length` is
-    that of a lease, `rearm_within` the longest silence that a gate may return from by itself, both
-    in seconds. `certificate` and `key` are PEM files for TLS.
+    `port` is for the console and requests, `press_port` for presses alone, `gate_port` for gates
+    alone; 0 takes a free one. `length` is that of a lease, `rearm_within` the longest silence that
+    a gate may return from by itself, both in seconds. `certificate` and `key`: PEM files for TLS.
     """
 
     name: str = "authority"
     host: str = "127.0.0.1"
     port: int = 8750
     press_port: int = 8751
+    gate_port: int = 8752
     length: float = 5.0
     rearm_within: float = 60.0
     certificate: str = ""
@@ -55,12 +56,13 @@ class Settings:
             value = getattr(self, field)
             if type(value) not in (int, float) or not 0 < value < float("inf"):
                 raise HomeError(f"{field} must be a number of seconds above 0, got {value!r}")
-        for field in ("port", "press_port"):
+        for field in ("port", "press_port", "gate_port"):
             value = getattr(self, field)
             if type(value) is not int or not 0 <= value < 65536:
                 raise HomeError(f"{field} must be from 0 to 65535, got {value!r}")
-        if self.port and self.port == self.press_port:
-            raise HomeError(f"port and press_port are both {self.port}: presses need their own")
+        chosen = [port for port in (self.port, self.press_port, self.gate_port) if port]
+        if len(set(chosen)) < len(chosen):
+            raise HomeError(f"console, presses and gates need a port each, got {chosen}")
         if bool(self.certificate) != bool(self.key):
             raise HomeError("TLS takes both a certificate and its key")
 
@@ -148,26 +150,21 @@ class Home:
     def ledger(self) -> Path:
         return self.path / "ledger.db"
 
-    @property
-    def socket(self) -> Path:
-        return self.path / "freezetag.sock"
-
     def token(self, right: str) -> str:
         """The text of the first token, while it lies in the folder; else ""."""
         with contextlib.suppress(OSError):
             return (self.path / "tokens" / right).read_text(encoding="utf-8").strip()
         return ""
 
-    def addresses(self, *, press: bool = False) -> tuple[str, ...]:
-        """Where the running server listens, the local socket first; empty if it never ran."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            told = _read_json(self.path / "listening.json")
-            return tuple(map(str, told["press" if press else "main"]))
+    def addresses(self, which: str = "main") -> tuple[str, ...]:
+        """Where the running server listens: `main`, `gates` or `press`; () if it never ran."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            return tuple(map(str, _read_json(self.path / "listening.json")[which]))
         return ()
 
-    def listening(self, main: Sequence[str], press: Sequence[str]) -> None:
+    def listening(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Writes down where the server listens now."""
-        _write(self.path / "listening.json", {"main": list(main), "press": list(press)})
+        _write(self.path / "listening.json", {key: list(value) for key, value in addresses.items()})
 
 
 def _read_json(path: Path) -> Any:

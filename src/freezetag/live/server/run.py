@@ -1,157 +1,102 @@
-"""The listeners: each with its own loop, connections and limits, so that none can starve another.
+"""A server: one service, its watch, and three listeners (requests, gates, presses).
 
-Console and requests, gates, and presses have a port each, and the first and the last a local socket
-too. On each, a connection that sends no whole request in time is closed, and one too many takes the
-place of the oldest that asks nothing: a crowd cannot keep a press out.
+Each has a local socket too, so that a host without a network can still press.
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import socket
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
-from freezetag.core.errors import UserError
-from freezetag.live.lease import LARGEST
+from freezetag.live.clock import Clock
+from freezetag.live.server.app import application
+from freezetag.live.server.home import Home
+from freezetag.live.server.listen import Limits, Listener, ListenError, bound_path, bound_port
+from freezetag.live.server.service import Service
+from freezetag.live.server.store import Connect, connected
+from freezetag.live.server.watch import Watch
 
-if TYPE_CHECKING:
-    from uvicorn import Server
-
-PATIENCE = 5.0
-"""Seconds for the head of a request."""
-BACKLOG = 2048
-
-
-class ListenError(UserError):
-    """An address that cannot be listened on; the text says which and why."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one listener: connections at most, and how long an idle one is kept."""
-
-    connections: int
-    keep_alive: int = 5
+PATHS = {"main": (), "gates": ("/api/frame",), "press": ("/press",)}
+LIMITS = {"main": Limits(256), "gates": Limits(20_000, keep_alive=30), "press": Limits(256)}
 
 
 @final
-class Listener:
-    """One uvicorn server in a thread of its own, on sockets that are bound already."""
+class Server:
+    """Runs from `start` to `close`. Raises `HomeError` if another server has the folder."""
 
     def __init__(
-        self,
-        name: str,
-        app: Any,
-        sockets: Sequence[socket.socket],
-        limits: Limits,
-        certificate: str = "",
-        key: str = "",
+        self, home: Home, *, clock: Clock | None = None, connect: Connect = connected
     ) -> None:
-        from uvicorn import Config, Server
+        settings = home.settings
+        self.home = home
+        self._lock = home.lock()
+        self._sockets: list[socket.socket] = []
+        try:
+            ports = {"main": settings.port, "gates": settings.gate_port}
+            ports["press"] = settings.press_port
+            bound = {name: [self._bound(settings.host, port)] for name, port in ports.items()}
+            self.addresses = {name: self._address(tcp[0]) for name, tcp in bound.items()}
+            told = {name: [address] for name, address in self.addresses.items()}
+            for name in PATHS:
+                # A path can be too long for a local socket; then there is none.
+                with contextlib.suppress(ListenError):
+                    path = (home.path / f"{name}.sock").absolute()
+                    bound[name].append(self._keep(bound_path(path)))
+                    told[name].insert(0, f"unix:{path}")
+            self.service = Service(home, clock=clock, connect=connect)
+        except BaseException:
+            self._release()
+            raise
+        home.listening(told)
+        self._watch = Watch(self.service)
+        self._listeners = [
+            Listener(
+                name,
+                application(self.service, PATHS[name]),
+                sockets,
+                LIMITS[name],
+                settings.certificate,
+                settings.key,
+            )
+            for name, sockets in bound.items()
+        ]
 
-        self._sockets = list(sockets)
-        config = Config(
-            app,
-            http=_impatient(limits.connections),
-            ws="websockets-sansio",
-            loop="asyncio",
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            backlog=BACKLOG,
-            ws_max_size=LARGEST,
-            ws_ping_interval=None,  # renewals are the heartbeat
-            ws_per_message_deflate=False,
-            timeout_keep_alive=limits.keep_alive,
-            timeout_graceful_shutdown=1,
-            ssl_certfile=certificate or None,
-            ssl_keyfile=key or None,
-        )
-        self._server: Server = Server(config)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+    def start(self) -> Server:
+        """Listens, locked; grants once the ledger's tail is read and verified."""
+        for listener in self._listeners:
+            listener.start()
+        self.service.open()
+        self._watch.start()
+        return self
 
-    def _run(self) -> None:
-        asyncio.run(self._server.serve(self._sockets))
+    def close(self) -> None:
+        self.service.closing = True
+        self._watch.close()
+        for listener in self._listeners:
+            listener.close()
+        self.service.close()
+        self._release()
 
-    def start(self) -> None:
-        self._thread.start()
+    def _bound(self, host: str, port: int) -> socket.socket:
+        return self._keep(bound_port(host, port))
 
-    def close(self, timeout: float = 5.0) -> None:
-        self._server.should_exit = True
-        self._thread.join(timeout)
+    def _keep(self, made: socket.socket) -> socket.socket:
+        self._sockets.append(made)
+        return made
+
+    def _address(self, made: socket.socket) -> str:
+        host, port = made.getsockname()[:2]
+        scheme = "https" if self.home.settings.certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def _release(self) -> None:
         for each in self._sockets:
             each.close()
+        self._lock.close()
 
+    def __enter__(self) -> Server:
+        return self.start()
 
-def bound_port(host: str, port: int) -> socket.socket:
-    """A TCP socket at `host`, `port` (0: a free one). Raises `ListenError`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-    except OSError as error:
-        made.close()
-        raise ListenError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another port."
-        ) from None
-    return made
-
-
-def bound_path(path: Path) -> socket.socket:
-    """A local socket that only its owner can connect to. Raises `ListenError`."""
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        path.unlink(missing_ok=True)
-        made.bind(str(path))
-        path.chmod(0o600)
-    except OSError as error:
-        made.close()
-        raise ListenError(
-            f"cannot listen on {path}: {error.strerror or error}. A local socket's path has at "
-            "most about 100 characters."
-        ) from None
-    return made
-
-
-def _impatient(most: int) -> type[asyncio.Protocol]:
-    """uvicorn's HTTP protocol, with a deadline for the head and room for whoever comes."""
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Impatient(H11Protocol):
-        def connection_made(self, transport: Any) -> None:
-            if len(self.connections) >= most:
-                idle = (c for c in list(self.connections) if isinstance(c, Impatient) and c.idle)
-                oldest = min(idle, key=lambda c: c.since, default=None)
-                if oldest is None:
-                    transport.abort()
-                    return
-                oldest.transport.abort()
-                self.connections.discard(oldest)
-            super().connection_made(transport)
-            self.since = self.loop.time()
-            self._deadline = self.loop.call_later(PATIENCE, self._late)
-
-        @property
-        def idle(self) -> bool:
-            return self.cycle is None or self.cycle.response_complete
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if hasattr(self, "_deadline"):
-                self._deadline.cancel()
-                super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            if self.transport is not None:
-                super().data_received(data)
-
-        def _late(self) -> None:
-            if self.headers is None:
-                self.transport.abort()
-
-    return Impatient
+    def __exit__(self, *_: Any) -> None:
+        self.close()

@@ -10,26 +10,26 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from freezetag.core.errors import RunError
 from freezetag.live.ledger import EMPTY, leaf_hash, node_hash
 
 CHUNK = 1024
 """Leaf hashes in a row of `leaves`, and records between checkpoints that are kept."""
-STATE = frozenset({"enrol", "press", "repeat", "clear", "start", "held", "key", "limits"})
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS state(i INTEGER PRIMARY KEY)",
+    "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, i INTEGER NOT NULL)",
     "CREATE TABLE IF NOT EXISTS leaves(n INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS peaks(one INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
 )
 FROM = "SELECT i, record FROM ledger WHERE i >= ? AND i < ? ORDER BY i"
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+Body = Mapping[str, Any]
 Connect = Callable[[str], sqlite3.Connection]
 Sign = Callable[[int, bytes], str]
 """The note for so many records under this root."""
@@ -104,7 +104,7 @@ class Store:
             with contextlib.suppress(sqlite3.Error):
                 db.close()
 
-    def insert(self, leaves: Sequence[bytes], kinds: Sequence[str]) -> str:
+    def insert(self, leaves: Sequence[bytes], records: Sequence[tuple[str, Body]]) -> str:
         """One transaction: the leaves and all that is derived from them; gives the new note."""
         old = self.head
         new, chunks = _grown(old, leaves)
@@ -114,10 +114,12 @@ class Store:
         execute("BEGIN IMMEDIATE")
         try:
             many("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves, old.size))
-            many(
-                "INSERT INTO state VALUES (?)",
-                [(old.size + n,) for n, kind in enumerate(kinds) if kind in STATE],
-            )
+            for i, (kind, body) in enumerate(records, old.size):
+                named, forgotten = standing(kind, body, i)
+                if forgotten:
+                    execute("DELETE FROM state WHERE name = ?", (forgotten,))
+                if named:
+                    execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (named, i))
             many("INSERT OR REPLACE INTO leaves VALUES (?, ?)", chunks)
             execute("INSERT OR REPLACE INTO peaks VALUES (1, ?)", (b"".join(new.peaks),))
             # One checkpoint a chunk is kept, and the newest.
@@ -184,6 +186,29 @@ class Store:
                 yield db
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be read: {error}.") from None
+
+
+def standing(kind: str, body: Body, i: int) -> tuple[str, str]:
+    """Under which name record `i` belongs to the state, and which name it ends; "" for none.
+
+    Reading the records of the state alone, in order, gives the state that all of them give: of
+    starts, holds and repeats the newest counts, and an acknowledged incarnation is over.
+    """
+    if kind in ("enrol", "press", "clear"):
+        return str(i), ""
+    if kind in ("start", "held"):
+        return f"{kind} {body['agent']}", ""
+    if kind == "repeat":
+        return f"repeat {body['press']} {body['replica']}", ""
+    if kind == "open":
+        return f"open {body['agent']} {body['b']}", ""
+    if kind == "ack":
+        return f"ack {body['gate']}", f"open {body['gate']} {body['acked']}"
+    if kind == "key":
+        return "key", ""
+    if kind == "alarm" and body["what"].startswith("drill "):
+        return f"drill {body['agent']}", ""
+    return "", ""
 
 
 def _grown(head: Head, leaves: Sequence[bytes]) -> tuple[Head, list[tuple[int, bytes]]]:

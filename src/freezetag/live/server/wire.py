@@ -73,6 +73,10 @@ class Channels:
                 loop.call_soon_threadsafe(_deliver, group)
         return sum(map(len, by_loop.values()))
 
+    def reaches(self, gate: str, b: str) -> bool:
+        """Whether a stop of this incarnation would be pushed."""
+        return bool(self._by_name.get((gate, b)))
+
     async def serve(self, scope: Any, receive: Any, send: Any) -> None:
         """The ASGI application of one connection."""
         await receive()  # websocket.connect

@@ -22,7 +22,7 @@ from freezetag.live.server.store import Store, StoreError
 
 BATCH = 2048
 RETRY = 0.1
-FREEING = frozenset({"clear", "start", "enrol", "limits", "key"})
+FREEING = frozenset({"clear", "enrol", "key", "start"})
 Committed = Callable[[int, Sequence[bytes], str], None]
 """Told in the writer's thread: the first index, the leaves that are durable now, the note."""
 
@@ -110,8 +110,10 @@ class Writer:
                 good.append(item)
             except ValueError as error:  # no canonical form: never to be written
                 item.done.set_exception(StoreError(f"not written: {error}"))
+        if not leaves:
+            return []
         try:
-            note = self._store.insert(leaves, [item.kind for item in good]) if leaves else ""
+            note = self._store.insert(leaves, [(item.kind, item.body) for item in good])
         except (sqlite3.Error, OSError) as error:
             self.trouble = f"{type(error).__name__}: {error}"
             with contextlib.suppress(sqlite3.Error, OSError, StoreError):
@@ -133,8 +135,7 @@ class Writer:
         self.trouble = ""
         failure: Exception | None = None
         try:
-            if leaves:
-                self._committed(first, leaves, note)
+            self._committed(first, leaves, note)
         except Exception as error:  # durable all the same, whatever the listener made of it
             failure = error
         for n, item in enumerate(batch):

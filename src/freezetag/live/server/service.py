@@ -1,0 +1,383 @@
+"""Where a decision, its record and its answer meet: the authority under a lock, the ledger behind.
+
+Always in this order: stop in memory, push, hand the record over, and answer when it is durable. A
+record that cannot be written never becomes an error while granting goes on: all granting stops
+until it is written (`doubts`), and the presser is told "stopping, NOT durable".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from freezetag.core.errors import RunError, UserError
+from freezetag.live.authority import Authority, RollbackError
+from freezetag.live.clock import Clock, boot_clock
+from freezetag.live.lease import FrameError
+from freezetag.live.ledger import Checkpoint, Tree, sign_note
+from freezetag.live.presses import Clearance, Press
+from freezetag.live.server.home import Home
+from freezetag.live.server.resets import Resets
+from freezetag.live.server.second import SecondJournal
+from freezetag.live.server.startup import restore, verify_behind
+from freezetag.live.server.store import Connect, Store, StoreError, connected
+from freezetag.live.server.wire import Channels, Unknown
+from freezetag.live.server.writer import Writer
+from freezetag.live.shown import Shown
+
+DURABLE_WITHIN = 1.0
+"""Seconds after which a press is answered with "NOT durable", and granting stops."""
+DRILL = "drill acknowledged after "
+DURABLE, NOT_DURABLE = "durable", "stopping, NOT durable"
+
+
+class NotDurable(RunError):
+    """A change that could not be written in time; it may or may not have happened."""
+
+
+@dataclass
+class Pressed:
+    """A press that stops in memory already; `done` are its records on their way to the disk."""
+
+    id: str
+    agents: int
+    records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    done: list[Future[int]] = field(default_factory=list)
+
+
+@final
+class Service:
+    """One authority, served. `open` reads the ledger and starts the writer; `close` ends it.
+
+    Methods may be called from any thread; those that wait for the disk are coroutines.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        *,
+        clock: Clock | None = None,
+        now: Callable[[], float] = time.time,
+        connect: Connect = connected,
+    ) -> None:
+        settings = home.settings
+        self.home, self.now = home, now
+        self.lock = threading.RLock()
+        self.clock = clock or boot_clock()
+        self.authority = Authority(
+            settings.name,
+            secret=home.secret,
+            roster=home.roster,
+            clock=self.clock,
+            wall=self.milliseconds,
+            length=settings.length,
+            rearm_within=settings.rearm_within,
+            replica=home.settings.name,
+        )
+        self.authority.checkpoint = self._checkpoint
+        self.authority.head = lambda: {"root": self.tree.root().hex(), "size": self.tree.size}
+        self.channels = Channels(self.frame)
+        self.doubts: dict[str, str] = {"start": "the ledger is not read yet"}
+        self.tree, self.note = Tree(), ""
+        self.timeline: deque[dict[str, Any]] = deque(maxlen=100)
+        self.changed: list[Callable[[], None]] = []
+        self.undurable: set[str] = set()
+        self.heads: dict[str, tuple[str, str, int]] = {}
+        self.second = SecondJournal(home.path / "second.jsonl")
+        self.closing, self.watchers = False, 0
+        self._present_at: float | None = None
+        self.proved: dict[str, Any] | None = None
+        self.resets = Resets(self.authority, self.clock)
+        self._recent: OrderedDict[str, Pressed] = OrderedDict()
+        self._acks: dict[str, Callable[[], None]] = {}
+        self._store = Store(home.ledger, self._signed, connect)
+        self.writer = Writer(self._store, self._committed, now)
+
+    # Start and end.
+
+    def open(self) -> None:
+        """Reads the ledger; unlocks if its tail is good; verifies all of it behind that."""
+        found = restore(self.home, self._store)
+        with self.lock:
+            self.tree, self.note = found.tree, found.note
+            for kind, body, at in found.records:
+                self._apply(kind, body, at)
+            self.timeline.extend(found.recent)
+            if found.doubt:
+                self.doubts["ledger"] = found.doubt
+            self.writer.start()
+            again = self.second.read()
+            for kind, body in again:
+                if kind == "press":
+                    self._submit(self.authority.press(Press.from_json(body)))
+            self.settle("start")
+        threading.Thread(target=self._verify, name="verify", daemon=True).start()
+
+    def _verify(self) -> None:
+        try:
+            wrong = verify_behind(self.home, self._store, lambda: self.closing)
+        except Exception as error:
+            wrong = f"the ledger cannot be verified: {type(error).__name__}: {error}"
+        if wrong:
+            self.doubt("ledger", wrong)
+
+    def close(self) -> None:
+        self.closing = True
+        self.writer.close()
+
+    def doubt(self, about: str, why: str) -> None:
+        """Nothing is granted from here on, until `settle(about)`."""
+        with self.lock:
+            self.doubts[about] = why
+            self.authority.locked = True
+        self.notify()
+
+    def settle(self, about: str) -> None:
+        """The doubt is gone; granting begins when no other is left."""
+        with self.lock:
+            if self.doubts.pop(about, None) and not self.doubts:
+                self.authority.unlock()
+        self.notify()
+
+    def notify(self) -> None:
+        """Tells whoever shows states that there is something new."""
+        for call in list(self.changed):
+            call()
+
+    # The ledger.
+
+    def milliseconds(self) -> int:
+        return int(self.now() * 1000)
+
+    def _signed(self, size: int, root: bytes) -> str:
+        roster = self.home.roster
+        return sign_note(Checkpoint(roster.authority, size, root, roster.solo), self.home.signing)
+
+    def _submit(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Future[int]]:
+        """Under the lock, so that records are numbered in the order of the decisions."""
+        done = []
+        for kind, body in records:
+            if kind == "press":
+                self.undurable.add(body["id"])
+            done.append(self.writer.submit(kind, body))
+        return done
+
+    def _committed(self, first: int, leaves: Iterable[bytes], note: str) -> None:
+        """In the writer's thread: what is durable is applied, then answered."""
+        acks = []
+        with self.lock:
+            for leaf in leaves:
+                fields = json.loads(leaf)
+                self._apply(fields["kind"], fields["body"], fields["at"])
+                self.tree.append(leaf)
+                if fields["kind"] not in ("open", "anchor"):
+                    self.timeline.append(fields)
+                if fields["kind"] == "press":
+                    self.undurable.discard(fields["body"]["id"])
+                if fields["kind"] == "ack":
+                    acks.append(fields["body"]["gate"])
+            self.note = note
+            waiting = [self._acks[gate] for gate in acks if gate in self._acks]
+        for call in waiting:
+            call()
+        self.notify()
+
+    def _apply(self, kind: str, body: Mapping[str, Any], at: int) -> None:
+        self.authority.apply(kind, body, at)
+        if kind == "enrol" and "presence" in body["limits"]:
+            self.authority.meters[body["agent"], "presence"] = self._absence
+        if kind == "alarm" and body["what"].startswith(DRILL):
+            took = body["what"].removeprefix(DRILL).removesuffix(" ms")
+            self.proved = {"agent": body["agent"], "at": at, "milliseconds": int(took)}
+
+    def _checkpoint(self, seen: int) -> tuple[str, list[str]]:
+        if seen > self.tree.size:
+            why = f"a gate saw {seen} records, and {self.tree.size} are here: an older copy."
+            self.doubts["rollback"] = why
+            raise RollbackError(why)
+        return self.note, self.tree.consistency(seen) if seen else []
+
+    def records(self, first: int, most: int) -> list[bytes]:
+        """At most `most` durable records from `first` on."""
+        return [leaf for _, leaf in self._store.records(first, first + most)]
+
+    # Presses.
+
+    def press(
+        self,
+        scope: str,
+        who: str,
+        reason: str = "",
+        category: Any = 0,
+        id: Any = None,
+        kind: str = "press",
+    ) -> Pressed:
+        """Stops in memory and pushes before it returns. Nothing odd in a press refuses it."""
+        readable = isinstance(id, str) and len(id) == 32 and set(id) <= set("0123456789abcdef")
+        identity = id if readable else secrets.token_hex(16)
+        with self.lock:
+            if identity in self._recent:
+                return self._recent[identity]
+            press = Press(
+                identity,
+                _text(scope)[:200] or "fleet",
+                _text(who)[:200],
+                self.milliseconds(),
+                _text(reason)[:1000],
+                category if category in (0, 1, 2) and type(category) is int else 0,
+                kind,
+            )
+            records = self.authority.press(press)
+            done = self._submit(records)
+            pressed = Pressed(identity, len(self.covered(press.scope)), records, done)
+            self._recent[identity] = pressed
+            if len(self._recent) > 10_000:
+                self._recent.popitem(last=False)
+            frames = self.authority.stop_frames()
+        self.channels.push(frames)
+        self.notify()
+        return pressed
+
+    async def answer(self, pressed: Pressed) -> dict[str, Any]:
+        """What the presser is told, at most a second and a half later."""
+        state = DURABLE
+        try:
+            await _all(pressed.done, DURABLE_WITHIN)
+        except (StoreError, TimeoutError) as error:
+            state = NOT_DURABLE
+            self.doubt("storage", f"a press cannot be written: {error or 'it takes too long'}")
+            for kind, body in pressed.records:
+                await asyncio.to_thread(self.second.append, kind, body)
+        if pressed.id in self.undurable:
+            state = NOT_DURABLE
+        return {"id": pressed.id, "state": state, "agents": pressed.agents}
+
+    def covered(self, scope: str) -> tuple[str, ...]:
+        """The agents that a press of `scope` stops."""
+        with self.lock:
+            return self.authority.facts.covered(scope)
+
+    # Gates.
+
+    async def frame(self, text: str) -> str | None:
+        """The answer to a gate's frame, once it may be given. Raises `Unknown`."""
+        with self.lock:
+            try:
+                reply, records = self.authority.on_frame(text)
+            except FrameError:
+                raise Unknown from None
+            done = self._submit(records)
+            self._note_head(text)
+            stops = any(kind == "press" for kind, _ in records)
+            frames = self.authority.stop_frames() if stops else []
+        self.channels.push(frames)
+        if done:
+            try:
+                await _all(done, DURABLE_WITHIN)
+            except (StoreError, TimeoutError):
+                return None
+        return reply
+
+    def _note_head(self, text: str) -> None:
+        message = json.loads(text[65:])
+        if message.get("head"):
+            self.heads[message["gate"]] = (message["b"], message["head"], message["last"])
+
+    # People.
+
+    async def commit(self, decide: Callable[[], list[tuple[str, dict[str, Any]]]]) -> int:
+        """Stores what `decide` gives (called under the lock); how many records. Raises `NotDurable`
+        and what `decide` raises."""
+        with self.lock:
+            done = self._submit(decide())
+        try:
+            await _all(done, 5.0)
+        except TimeoutError:
+            self.doubt("storage", "a change cannot be written: it takes too long")
+            raise NotDurable(
+                "the ledger does not answer; whether this happened is not known yet. "
+                "See `freezetag status`."
+            ) from None
+        return len(done)
+
+    async def clear(self, clearance: Clearance) -> dict[str, Any]:
+        """Adds signatures: who has signed, how many are needed, and whether that cleared."""
+        records = await self.commit(lambda: self.authority.clear(clearance))
+        with self.lock:
+            return self.resets.signed(clearance, records)
+
+    async def enrol(
+        self,
+        agent: str,
+        groups: Iterable[str],
+        on_stop: str,
+        limits: Mapping[str, float],
+        depends_on: Iterable[str],
+        safe_state: str,
+    ) -> None:
+        """Takes an agent up, HELD if it is new. Raises `EnrolmentError` and `NotDurable`."""
+        await self.commit(
+            lambda: self.authority.enrol(agent, groups, on_stop, limits, depends_on, safe_state)
+        )
+
+    def present(self) -> None:
+        """A person is here now, which agents with a limit of `presence` need to go on."""
+        self._present_at = self.clock()
+
+    def _absence(self) -> float:
+        """Seconds without a person; not a number if none was here since the start."""
+        return float("nan") if self._present_at is None else self.clock() - self._present_at
+
+    async def drill(self, agent: str, who: str, within: float) -> tuple[str, float | None]:
+        """Presses for a drill: its id, and seconds until the stop was acknowledged and durable."""
+        with self.lock:
+            if agent not in self.authority.facts.agents:
+                raise UserError(f"no agent {agent!r} is enrolled here.")
+            if not any(row.shown == Shown.RUNNING for row in self.authority.shown(agent)):
+                raise UserError(f"{agent} does not run, so a drill would prove nothing. Start it.")
+        loop, acked = asyncio.get_running_loop(), asyncio.Event()
+
+        def heard() -> None:
+            loop.call_soon_threadsafe(acked.set)
+
+        self._acks[agent] = heard
+        begun = time.monotonic()
+        try:
+            pressed = self.press(f"agent:{agent}", who, "drill", kind="drill")
+            await self.answer(pressed)
+            await asyncio.wait_for(acked.wait(), within)
+        except TimeoutError:
+            return pressed.id, None
+        finally:
+            del self._acks[agent]
+        took = time.monotonic() - begun
+        what = f"{DRILL}{took * 1000:.0f} ms"
+        await self.commit(lambda: [("alarm", {"agent": agent, "what": what})])
+        return pressed.id, took
+
+
+async def _all(futures: Iterable[Future[int]], within: float) -> None:
+    """Waits without cancelling: a record handed over stays handed over."""
+    waiting = [asyncio.wrap_future(each) for each in futures]
+    if not waiting:
+        return
+    done, late = await asyncio.wait(waiting, timeout=within)
+    for each in late:
+        each.add_done_callback(lambda future: future.cancelled() or future.exception())
+    for each in done:
+        each.result()
+    if late:
+        raise TimeoutError
+
+
+def _text(value: Any) -> str:
+    """Readable text of whatever was sent, without what no ledger can hold."""
+    return str(value).encode("utf-8", "replace").decode() if value is not None else ""

@@ -1,0 +1,118 @@
+"""Starting from a ledger: the state and the tail first, the whole chain behind it.
+
+The tail is good if the newest checkpoint is signed by our key and covers exactly the records that
+are there. Whoever could change both holds the key; the gates' checkpoints are there for that case.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from freezetag.live.ledger import LedgerError, Tree, leaf_hash, node_hash, open_note, read_record
+from freezetag.live.server.home import Home
+from freezetag.live.server.store import Store, StoreError, standing
+
+PAUSE_EVERY, PAUSE = 256, 0.002
+RECENT = 100
+Record = tuple[str, dict[str, Any], int]
+
+
+@dataclass
+class Restored:
+    """What a start found: the records of the state (kind, body, at), tree, checkpoint.
+
+    `doubt` says why nothing may be granted; "" if the tail is good.
+    """
+
+    records: list[Record]
+    tree: Tree
+    note: str
+    doubt: str
+    recent: list[dict[str, Any]]
+
+
+def restore(home: Home, store: Store) -> Restored:
+    """Reads the state and checks the tail. Never raises for what the ledger contains."""
+    tree = Tree()
+    records: list[Record] = []
+    recent: list[dict[str, Any]] = []
+    note = ""
+    try:
+        tree = _tree(store)
+        for leaf in store.state():
+            fields = read_record(leaf)
+            records.append((fields["kind"], fields["body"], fields["at"]))
+        last = store.records(max(0, store.head.size - RECENT))
+        recent = [read_record(leaf) for _, leaf in last]
+        size, note = store.note()
+        doubt = _tail(home, store, tree, size, note)
+    except (StoreError, LedgerError) as error:
+        doubt = str(error)
+    return Restored(records, tree, note, doubt, recent)
+
+
+def _tree(store: Store) -> Tree:
+    tree = Tree()
+    for digest in store.leaf_hashes():
+        tree.append_hash(digest)
+    return tree
+
+
+def _tail(home: Home, store: Store, tree: Tree, size: int, note: str) -> str:
+    if store.head.size == size == 0:
+        return ""
+    if size != store.head.size or not note:
+        return (
+            f"the newest checkpoint covers {size} records, and {store.head.size} are there: the "
+            "ledger was changed, cut back or replaced."
+        )
+    checkpoint = open_note(note, home.settings.name, home.public)
+    if not checkpoint.root == store.head.root == tree.root():
+        return f"the {size} records do not give the root of their checkpoint: changed."
+    return ""
+
+
+def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
+    """Hashes every record again and derives the state again; what is wrong, or "".
+
+    Works on one snapshot of the file, in small steps, so that leases are served meanwhile.
+    """
+    stack: list[bytes] = []
+    named: dict[str, int] = {}
+    i = 0
+    with store.reading() as db:
+        db.execute("BEGIN")
+        row = db.execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
+        size, note = row or (0, "")
+        for i, leaf in db.execute("SELECT i, record FROM ledger ORDER BY i"):
+            digest, position = leaf_hash(leaf), i
+            while position & 1:
+                digest = node_hash(stack.pop(), digest)
+                position >>= 1
+            stack.append(digest)
+            fields = read_record(leaf)
+            if fields["i"] != i:
+                return f"record {i} carries the number {fields['i']}."
+            name, forgotten = standing(fields["kind"], fields["body"], i)
+            if forgotten:
+                named.pop(forgotten, None)
+            if name:
+                named[name] = i
+            if i % PAUSE_EVERY == 0:
+                if stopped():
+                    return ""
+                time.sleep(PAUSE)
+        kept = dict(db.execute("SELECT name, i FROM state"))
+    if not stack:
+        return "" if size == 0 else f"the checkpoint covers {size} records, and none is there."
+    root = stack[-1]
+    for left in reversed(stack[:-1]):
+        root = node_hash(left, root)
+    if size != i + 1 or open_note(note, home.settings.name, home.public).root != root:
+        return f"the {i + 1} records do not give the root of the checkpoint over {size}: changed."
+    if kept != named:
+        return "the state that was kept is not the state that the records give: changed."
+    return ""

@@ -1,0 +1,88 @@
+"""What `/api/status` and `/events` say: one honest picture. Its form is in design/0005-live.md."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from freezetag.live.authority import Row
+from freezetag.live.lease import bound
+from freezetag.live.server.service import Service
+from freezetag.live.shown import Shown, worst
+
+RECENT = 50
+
+
+def status(service: Service) -> dict[str, Any]:
+    """The state of everything, as JSON. Ages are in seconds, `at` and `when` Unix milliseconds."""
+    settings, roster = service.home.settings, service.home.roster
+    with service.lock:
+        authority = service.authority
+        facts = authority.facts
+        standing = facts.presses.standing(roster)
+        agents = [_agent(service, name) for name in facts.agents]
+        return {
+            "authority": settings.name,
+            "at": service.milliseconds(),
+            "solo": roster.solo,
+            "quorum": roster.quorum,
+            "people": [person.name for person in roster.people],
+            "locked": sorted(service.doubts.values()),
+            "storage": "NOT durable" if service.undurable or service.writer.trouble else "durable",
+            "banner": str(worst(Shown(each["shown"]) for each in agents)) if agents else "held",
+            "length": settings.length,
+            "bound": bound(settings.length),
+            "size": service.tree.size,
+            "button": {"agents": len(facts.covered("fleet")), "proved": service.proved},
+            "agents": agents,
+            "presses": [
+                {
+                    **press.to_json(),
+                    "agents": len(facts.covered(press.scope)),
+                    "durable": press.id not in service.undurable,
+                    "repeats": sum(facts.presses.repeats.get(press.id, {}).values()),
+                }
+                for press in standing
+            ],
+            "pending": service.resets.pending(),
+            "alarms": authority.alarms[-20:],
+            "spurious": authority.spurious,
+            "timeline": list(service.timeline)[-RECENT:],
+        }
+
+
+def _agent(service: Service, name: str) -> dict[str, Any]:
+    known = service.authority.facts.agents[name]
+    rows = service.authority.shown(name)
+    presses = [press.id for press in service.authority.facts.standing(name)]
+    shown = worst(row.shown for row in rows)
+    if shown in (Shown.ACKNOWLEDGED, Shown.EXPIRED) and service.undurable.intersection(presses):
+        shown = Shown.STOPPING  # stopped takes a press that is durable, too
+    return {
+        "agent": name,
+        "groups": sorted(known.groups),
+        "on_stop": known.on_stop,
+        "limits": dict(known.limits),
+        "epoch": known.epoch,
+        "started": known.started,
+        "shown": str(shown),
+        "presses": presses,
+        "lives": [_life(service, row) for row in rows],
+    }
+
+
+def _life(service: Service, row: Row) -> dict[str, Any]:
+    return {
+        "b": row.b,
+        "shown": str(row.shown),
+        "heard": None if row.heard is None else round(row.heard, 3),
+        "in_flight": row.in_flight,
+        "last": row.last,
+        "unknown": list(row.unknown),
+        "connected": service.channels.reaches(row.agent, row.b),
+    }
+
+
+def as_text(service: Service) -> str:
+    """The picture as JSON text."""
+    return json.dumps(status(service), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -1,0 +1,75 @@
+"""What a server looks after four times a second: the disk, the STOP file, the journals' heads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import final
+
+from freezetag.live.server.service import DURABLE_WITHIN, Service
+
+PERIOD = 0.25
+ANCHOR_EVERY = 10.0
+STOP_FILE = "STOP"
+
+
+@final
+class Watch:
+    """A thread beside the service. A file called STOP in the folder presses for the whole fleet."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._ended = threading.Event()
+        self._anchored = time.monotonic()
+        self._heads: dict[str, tuple[str, str, int]] = {}
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join(2)
+
+    def _run(self) -> None:
+        while not self._ended.wait(PERIOD):
+            self._disk()
+            self._stop_file()
+            if time.monotonic() - self._anchored >= ANCHOR_EVERY:
+                self._anchored = time.monotonic()
+                self._anchor()
+
+    def _disk(self) -> None:
+        """No grants while the disk fails or hangs; and again when all that waited is written."""
+        service = self._service
+        trouble = service.writer.trouble
+        if not trouble and service.writer.stalled() > DURABLE_WITHIN:
+            trouble = "a commit takes too long"
+        if trouble:
+            if "storage" not in service.doubts:
+                service.doubt("storage", f"the ledger cannot be written: {trouble}")
+        elif "storage" in service.doubts and not service.undurable:
+            service.second.clear()
+            service.settle("storage")
+
+    def _stop_file(self) -> None:
+        """The file presses for as long as it lies there; removing it clears nothing."""
+        service = self._service
+        if not (service.home.path / STOP_FILE).exists():
+            return
+        facts = service.authority.facts
+        with service.lock:
+            pressed = any(
+                press.who == "STOP file" for press in facts.presses.standing(facts.roster)
+            )
+        if not pressed:
+            service.press("fleet", "STOP file", f"{STOP_FILE} lies in the folder")
+
+    def _anchor(self) -> None:
+        """The heads of the gates' journals, where they moved."""
+        heads = dict(self._service.heads)
+        moved = {gate: head for gate, head in heads.items() if self._heads.get(gate) != head}
+        for gate, (b, head, last) in moved.items():
+            body = {"b": b, "gate": gate, "head": head, "last": last}
+            self._service.writer.submit("anchor", body)
+        self._heads = heads
