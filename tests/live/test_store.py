@@ -92,7 +92,7 @@ def test_every_size_is_covered_by_a_signed_checkpoint(tmp_path: Path) -> None:
             b'{"at":1,"body":{},"i":%d,"kind":"anchor","v":1}' % i
             for i in range(first, first + size)
         ]
-        note = store.insert(leaves, ["anchor"] * size)
+        note = store.insert(leaves, [("note", {})] * size)
         for leaf in leaves:
             tree.append(leaf)
         assert open_note(note, "lab", PUBLIC) == Checkpoint("lab", tree.size, tree.root())
@@ -115,7 +115,7 @@ def test_every_size_is_covered_by_a_signed_checkpoint(tmp_path: Path) -> None:
 
 
 def test_records_are_numbered_in_the_order_they_came_in(tmp_path: Path, writer: Writer) -> None:
-    futures = [writer.submit("press" if n % 3 else "ack", {"n": n}) for n in range(500)]
+    futures = [writer.submit("press" if n % 3 else "note", {"n": n}) for n in range(500)]
     assert [future.result(10) for future in futures] == list(range(500))
     writer.close()
     store = opened(tmp_path)
@@ -130,7 +130,7 @@ def test_a_full_disk_delays_a_press_and_fails_what_would_free(
     tmp_path: Path, writer: Writer, disk: Disk
 ) -> None:
     disk.failures = 3
-    press, start = writer.submit("press", {"n": 1}), writer.submit("start", {"n": 2})
+    press, start = writer.submit("press", {"n": 1}), writer.submit("start", {"agent": "a"})
     with pytest.raises(StoreError, match=FULL):
         start.result(10)
     assert press.result(10) == 0
@@ -143,11 +143,11 @@ def test_a_commit_that_fails_after_it_was_written_is_not_written_twice(
     tmp_path: Path, writer: Writer, disk: Disk
 ) -> None:
     disk.failures, disk.after = 1, True
-    futures = [writer.submit(kind, {}) for kind in ("press", "start", "ack")]
+    futures = [writer.submit(kind, {"agent": "a"}) for kind in ("press", "start", "held")]
     assert [future.result(10) for future in futures] == [0, 1, 2]
     assert writer.submit("press", {}).result(10) == 3
     writer.close()
-    assert kinds(tmp_path) == ["press", "start", "ack", "press"]
+    assert kinds(tmp_path) == ["press", "start", "held", "press"]
 
 
 def test_sqlite_itself_says_that_it_is_full(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_sqlite_itself_says_that_it_is_full(tmp_path: Path) -> None:
     writer = Writer(Store(tmp_path / "ledger.db", sign, small), lambda *_: None)
     writer.start()
     press = writer.submit("press", {"reason": "x" * 100_000})
-    start = writer.submit("start", {})
+    start = writer.submit("start", {"agent": "a"})
     with pytest.raises(StoreError, match="full"):
         start.result(10)
     assert "full" in writer.trouble
@@ -184,7 +184,7 @@ def test_a_store_that_hangs_is_noticed(writer: Writer, disk: Disk) -> None:
 
 
 def test_what_has_no_canonical_form_fails_alone(writer: Writer) -> None:
-    bad, good = writer.submit("ack", {"x": float("nan")}), writer.submit("ack", {})
+    bad, good = writer.submit("press", {"x": float("nan")}), writer.submit("press", {})
     with pytest.raises(StoreError):
         bad.result(10)
     assert good.result(10) == 0
@@ -193,7 +193,7 @@ def test_what_has_no_canonical_form_fails_alone(writer: Writer) -> None:
 @pytest.mark.parametrize("statement", ["DELETE FROM ledger WHERE i = 3", "DROP TABLE ledger"])
 def test_a_ledger_with_gaps_is_refused(tmp_path: Path, statement: str) -> None:
     store = opened(tmp_path)
-    store.insert([b"%d" % n for n in range(9)], ["ack"] * 9)
+    store.insert([b"%d" % n for n in range(9)], [("note", {})] * 9)
     store.close()
     with sqlite3.connect(tmp_path / "ledger.db") as db:
         db.execute(statement)

@@ -6,13 +6,17 @@ goes to the first that answers. The standard library alone.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import secrets
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, final
 from urllib.parse import urlencode
 
+from freezetag.core.errors import UserError
 from freezetag.live.address import Denied, Unreachable, request
 
 DURABLE = "durable"
@@ -121,6 +125,24 @@ class Remote:
         raise Unreachable(" ".join(failures) or "no address of an authority is known.")
 
 
-def heard(told: Sequence[Told]) -> bool:
-    """Whether the press is durable somewhere."""
-    return any(each.state == DURABLE for each in told)
+def local(folder: str | Path) -> Remote:
+    """The server that runs on a folder of this host, by its sockets, with the folder's tokens.
+
+    Raises `UserError` if none ever ran there.
+    """
+    path = Path(folder)
+    try:
+        told = json.loads((path / "listening.json").read_bytes())
+        main, press = tuple(map(str, told["main"])), tuple(map(str, told["press"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(
+            f"no server has run on the folder {path}. Name one with --home FOLDER or "
+            "--server ADDRESS, or start one: freezetag serve."
+        ) from None
+
+    def token(right: str) -> str:
+        with contextlib.suppress(OSError):
+            return (path / "tokens" / right).read_text(encoding="utf-8").strip()
+        return ""
+
+    return Remote(main, token, press)

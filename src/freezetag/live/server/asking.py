@@ -13,6 +13,7 @@ from freezetag.live.lease import LARGEST
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
     from freezetag.live.server.service import Service
     from freezetag.live.tokens import Token
@@ -114,3 +115,25 @@ def cookie(right: str) -> str:
 def from_form(request: Request) -> bool:
     """Whether a browser's plain form asks, which wants a page for an answer."""
     return "text/html" in request.headers.get("accept", "")
+
+
+def number(request: Request, name: str, default: int) -> int:
+    """A number of the query. Raises `Rejected`."""
+    value = request.query_params.get(name, str(default))
+    if not value.isdecimal() or len(value) > 15:
+        raise Rejected(400, f"{name} must be a number from 0, got {value[:50]!r}.")
+    return int(value)
+
+
+def as_json(value: Any, code: int = 200) -> Response:
+    """An answer for a program."""
+    from starlette.responses import JSONResponse
+
+    return JSONResponse(value, code, headers=HEADERS)
+
+
+def back() -> Response:
+    """An answer for a browser's form: look at the console."""
+    from starlette.responses import RedirectResponse
+
+    return RedirectResponse("/", 303, headers=HEADERS)

@@ -8,7 +8,7 @@ freezetag.sock   the local listener              lock              held by the o
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import json
 import os
 import re
@@ -113,9 +113,11 @@ class Home:
             for right, (text, _) in issued.items():
                 _write(path / "tokens" / right, text)
             _write(path / "authority.json", asdict(settings))
+            home = cls(path)
+            _write(path / "public.json", home.to_verify())
         except OSError as error:
             raise HomeError(f"cannot make {path}: {error.strerror}.") from None
-        return cls(path)
+        return home
 
     @classmethod
     def open(cls, path: str | Path) -> Home:
@@ -150,17 +152,10 @@ class Home:
     def ledger(self) -> Path:
         return self.path / "ledger.db"
 
-    def token(self, right: str) -> str:
-        """The text of the first token, while it lies in the folder; else ""."""
-        with contextlib.suppress(OSError):
-            return (self.path / "tokens" / right).read_text(encoding="utf-8").strip()
-        return ""
-
-    def addresses(self, which: str = "main") -> tuple[str, ...]:
-        """Where the running server listens: `main`, `gates` or `press`; () if it never ran."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            return tuple(map(str, _read_json(self.path / "listening.json")[which]))
-        return ()
+    def to_verify(self) -> dict[str, Any]:
+        """What anybody needs to verify the ledger, and may know: `public.json`."""
+        key = base64.b64encode(self.public).decode()
+        return {"authority": self.settings.name, "public": key, "roster": self.roster.to_json()}
 
     def listening(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Writes down where the server listens now."""

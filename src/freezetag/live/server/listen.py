@@ -62,6 +62,7 @@ class Listener:
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             backlog=BACKLOG,
             ws_max_size=LARGEST,
             ws_ping_interval=None,  # renewals are the heartbeat

@@ -49,6 +49,7 @@ class Server:
             self._release()
             raise
         home.listening(told)
+        self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
         self._watch = Watch(self.service)
         self._listeners = [
             Listener(

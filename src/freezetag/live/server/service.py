@@ -90,9 +90,9 @@ class Service:
         self.timeline: deque[dict[str, Any]] = deque(maxlen=100)
         self.changed: list[Callable[[], None]] = []
         self.undurable: set[str] = set()
-        self.heads: dict[str, tuple[str, str, int]] = {}
         self.second = SecondJournal(home.path / "second.jsonl")
         self.closing, self.watchers = False, 0
+        self.gate_addresses: list[str] = []
         self._present_at: float | None = None
         self.proved: dict[str, Any] | None = None
         self.resets = Resets(self.authority, self.clock)
@@ -275,7 +275,6 @@ class Service:
             except FrameError:
                 raise Unknown from None
             done = self._submit(records)
-            self._note_head(text)
             stops = any(kind == "press" for kind, _ in records)
             frames = self.authority.stop_frames() if stops else []
         self.channels.push(frames)
@@ -285,11 +284,6 @@ class Service:
             except (StoreError, TimeoutError):
                 return None
         return reply
-
-    def _note_head(self, text: str) -> None:
-        message = json.loads(text[65:])
-        if message.get("head"):
-            self.heads[message["gate"]] = (message["b"], message["head"], message["last"])
 
     # People.
 

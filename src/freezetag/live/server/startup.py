@@ -82,6 +82,7 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
     """
     stack: list[bytes] = []
     named: dict[str, int] = {}
+    lives: dict[str, set[str]] = {}
     i = 0
     with store.reading() as db:
         db.execute("BEGIN")
@@ -96,11 +97,13 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
             fields = read_record(leaf)
             if fields["i"] != i:
                 return f"record {i} carries the number {fields['i']}."
-            name, forgotten = standing(fields["kind"], fields["body"], i)
-            if forgotten:
-                named.pop(forgotten, None)
+            name, life, over = standing(fields["kind"], fields["body"], i)
+            for ended in lives.pop(over, ()) if over else ():
+                named.pop(ended, None)
             if name:
                 named[name] = i
+            if life:
+                lives.setdefault(life, set()).add(name)
             if i % PAUSE_EVERY == 0:
                 if stopped():
                     return ""

@@ -33,6 +33,7 @@ def status(service: Service) -> dict[str, Any]:
             "length": settings.length,
             "bound": bound(settings.length),
             "size": service.tree.size,
+            "root": service.tree.root().hex(),
             "button": {"agents": len(facts.covered("fleet")), "proved": service.proved},
             "agents": agents,
             "presses": [

@@ -23,7 +23,8 @@ CHUNK = 1024
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, i INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, i INTEGER NOT NULL, life TEXT)",
+    "CREATE INDEX IF NOT EXISTS lives ON state(life)",
     "CREATE TABLE IF NOT EXISTS leaves(n INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS peaks(one INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
 )
@@ -115,11 +116,11 @@ class Store:
         try:
             many("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves, old.size))
             for i, (kind, body) in enumerate(records, old.size):
-                named, forgotten = standing(kind, body, i)
-                if forgotten:
-                    execute("DELETE FROM state WHERE name = ?", (forgotten,))
-                if named:
-                    execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (named, i))
+                name, life, over = standing(kind, body, i)
+                if over:
+                    execute("DELETE FROM state WHERE life = ?", (over,))
+                if name:
+                    execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, i, life))
             many("INSERT OR REPLACE INTO leaves VALUES (?, ?)", chunks)
             execute("INSERT OR REPLACE INTO peaks VALUES (1, ?)", (b"".join(new.peaks),))
             # One checkpoint a chunk is kept, and the newest.
@@ -188,27 +189,33 @@ class Store:
             raise StoreError(f"{self.path} cannot be read: {error}.") from None
 
 
-def standing(kind: str, body: Body, i: int) -> tuple[str, str]:
-    """Under which name record `i` belongs to the state, and which name it ends; "" for none.
+def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
+    """(name, life, over): under which name record `i` belongs to the state ("": it does not), of
+    which agent's present lives it is a part, and whose earlier lives it ends.
 
     Reading the records of the state alone, in order, gives the state that all of them give: of
-    starts, holds and repeats the newest counts, and an acknowledged incarnation is over.
+    starts, holds, repeats and anchors the newest counts, and a start ends its agent's earlier
+    lives. Only their names are forgotten, so that an old renewal played again can hold an agent.
     """
     if kind in ("enrol", "press", "clear"):
-        return str(i), ""
-    if kind in ("start", "held"):
-        return f"{kind} {body['agent']}", ""
+        return str(i), None, ""
+    if kind == "start":
+        return f"start {body['agent']}", None, body["agent"]
+    if kind == "held":
+        return f"held {body['agent']}", None, ""
     if kind == "repeat":
-        return f"repeat {body['press']} {body['replica']}", ""
+        return f"repeat {body['press']} {body['replica']}", None, ""
     if kind == "open":
-        return f"open {body['agent']} {body['b']}", ""
+        return f"open {body['agent']} {body['b']}", body["agent"], ""
     if kind == "ack":
-        return f"ack {body['gate']}", f"open {body['gate']} {body['acked']}"
+        return f"ack {body['gate']} {body['acked']}", body["gate"], ""
+    if kind == "anchor":
+        return f"anchor {body['gate']} {body['b']}", body["gate"], ""
     if kind == "key":
-        return "key", ""
+        return "key", None, ""
     if kind == "alarm" and body["what"].startswith("drill "):
-        return f"drill {body['agent']}", ""
-    return "", ""
+        return f"drill {body['agent']}", None, ""
+    return "", None, ""
 
 
 def _grown(head: Head, leaves: Sequence[bytes]) -> tuple[Head, list[tuple[int, bytes]]]:

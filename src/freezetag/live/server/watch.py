@@ -1,15 +1,13 @@
-"""What a server looks after four times a second: the disk, the STOP file, the journals' heads."""
+"""What a server looks after four times a second: the disk and the STOP file."""
 
 from __future__ import annotations
 
 import threading
-import time
 from typing import final
 
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 
 PERIOD = 0.25
-ANCHOR_EVERY = 10.0
 STOP_FILE = "STOP"
 
 
@@ -20,8 +18,6 @@ class Watch:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._ended = threading.Event()
-        self._anchored = time.monotonic()
-        self._heads: dict[str, tuple[str, str, int]] = {}
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -35,9 +31,6 @@ class Watch:
         while not self._ended.wait(PERIOD):
             self._disk()
             self._stop_file()
-            if time.monotonic() - self._anchored >= ANCHOR_EVERY:
-                self._anchored = time.monotonic()
-                self._anchor()
 
     def _disk(self) -> None:
         """No grants while the disk fails or hangs; and again when all that waited is written."""
@@ -64,12 +57,3 @@ class Watch:
             )
         if not pressed:
             service.press("fleet", "STOP file", f"{STOP_FILE} lies in the folder")
-
-    def _anchor(self) -> None:
-        """The heads of the gates' journals, where they moved."""
-        heads = dict(self._service.heads)
-        moved = {gate: head for gate, head in heads.items() if self._heads.get(gate) != head}
-        for gate, (b, head, last) in moved.items():
-            body = {"b": b, "gate": gate, "head": head, "last": last}
-            self._service.writer.submit("anchor", body)
-        self._heads = heads
