@@ -7,6 +7,7 @@ more servers, and every one of them has to agree.
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -178,6 +179,14 @@ class Guard:
             f"left alone, it stops {late:.3f} s after the last lease was asked for, at the latest",
             f"tier {tier}; lacks: {'; '.join(lacks)}",
         ]
+
+    def journal_key(self) -> bytes:
+        """The key under which requests are journalled as hashes; stays in the guard's folder."""
+        path = self.wish.folder / "requests.key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
 
     def close(self) -> None:
         """Kills what is left, closes the gate, has the end recorded."""

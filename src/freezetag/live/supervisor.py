@@ -157,6 +157,12 @@ class Supervisor:
         for number in signals:
             signal.signal(number, self._signalled)
 
+    def wait_for_signal(self) -> None:
+        """After a stop: until somebody tells the guard to end."""
+        while not self._signal:
+            self._changed.wait(TICK)
+            self._changed.clear()
+
     def end_within(self, seconds: float) -> None:
         """The command should end by itself within `seconds`; then it is killed."""
         timer = threading.Timer(seconds, self._signalled, (signal.SIGTERM, None))

@@ -95,7 +95,7 @@ def _frame(message: dict[str, Any], line: bytes) -> Frame:
         raw = json.dumps(message, separators=(",", ":")).encode()
     answers = "result" in message or "error" in message
     method = message.get("method")
-    if answers and method is None and (ident is not None or own is None):
+    if answers and "method" not in message and (ident is not None or own is None):
         return Frame("response", raw, id=ident, failed="error" in message)
     if answers or not isinstance(method, str) or not _METHOD.fullmatch(method):
         raise BadFrame(INVALID, "neither a request nor a notification nor a response", ident)

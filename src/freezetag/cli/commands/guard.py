@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -15,6 +16,8 @@ from cyclopts import Parameter
 
 from freezetag.core.errors import UserError
 
+STOPPED_BY_GUARD = 124
+"""As in `live.supervisor`, which --help need not load."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _CATEGORIES = {"kill": 0, "command": 1, "hold": 2}
 
@@ -28,6 +31,8 @@ def guard(
     on_stop: Literal["kill", "command", "hold"] = "kill",
     stop_command: Annotated[str, Parameter(show_default=False)] = "",
     mcp: Annotated[bool, Parameter(show_default=False)] = False,
+    upstream: Annotated[str, Parameter(show_default=False)] = "",
+    listen: Annotated[str, Parameter(show_default=False)] = "",
     enrolment: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
     agent: Annotated[str, Parameter(show_default=False)] = "",
     state: Annotated[Path | None, Parameter(show_default=False)] = None,
@@ -59,6 +64,10 @@ def guard(
         the prepared stop, run for at most the drain while the command is frozen
     mcp
         the command is an MCP server on stdio: gate its calls, not only its process
+    upstream
+        with --mcp: the server speaks streamable HTTP at this address, reached through us only
+    listen
+        with --upstream: HOST:PORT to answer at in its place
     enrolment
         file of a server's `freezetag enrol`; without one the guard is its own authority
     agent
@@ -89,6 +98,8 @@ def guard(
         return 0
     if (meter is None) != (power is None):
         raise UserError("--meter FILE and --power LIMIT go together: one reads, the other judges.")
+    if bool(upstream) != bool(listen) or (upstream and not mcp):
+        raise UserError("an MCP server on HTTP takes --mcp, --upstream URL and --listen HOST:PORT.")
     wish = Wish(
         name,
         folder,
@@ -109,6 +120,8 @@ def guard(
     patience = seconds(wait, "--wait")
     try:
         made.open()
+        if upstream:
+            return _mcp_http(made, command, patience, upstream, listen)
         if mcp:
             return _mcp(made, command, patience, wish.drain)
         return supervisor.run(command, patience=patience)
@@ -118,32 +131,58 @@ def guard(
 
 def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) -> int:
     """The server's calls are the actions; the agent's side is answered until it hangs up."""
-    import secrets
-
     from freezetag.adapters.gated.mcp_stdio import McpPump
 
     supervisor = guard.supervisor
-    group = supervisor.launch(
-        command,
-        patience=patience,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        counted=False,
-    )
-    key = guard.wish.folder / "arguments.key"
-    if not key.exists():
-        key.touch(mode=0o600)
-        key.write_bytes(secrets.token_bytes(32))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    group = supervisor.launch(command, patience=patience, counted=False, **pipes)
     pump = McpPump(
         guard.gate,
         (sys.stdin.fileno(), sys.stdout.fileno()),
         (group.process.stdout.fileno(), group.process.stdin.fileno()),
         drain=drain,
-        key=key.read_bytes(),
+        key=guard.journal_key(),
         on_client_gone=lambda: supervisor.end_within(drain),
     ).start()
     code: int = supervisor.wait()
-    pump.join(None if code == 124 else 0)
+    pump.join(None if code == STOPPED_BY_GUARD else 0)
+    return code
+
+
+def _mcp_http(
+    guard: Any, command: tuple[str, ...], patience: float, upstream: str, listen: str
+) -> int:
+    """The same on HTTP: answered until the guard is told to end, refused once it has stopped."""
+    import asyncio
+    import threading
+
+    import uvicorn
+
+    from freezetag.adapters.gated.mcp_http import McpHttpProxy
+    from freezetag.live.server.listen import bound_port
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UserError(f"--listen {listen!r} is no address. Write HOST:PORT.")
+    with contextlib.closing(bound_port(host, int(port))) as socket:
+        address = f"{host}:{socket.getsockname()[1]}"
+        hosts = [address, f"localhost:{socket.getsockname()[1]}"]
+        proxy = McpHttpProxy(guard.gate, upstream, allowed_hosts=hosts, key=guard.journal_key())
+        guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
+        config = uvicorn.Config(
+            proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        serving = threading.Thread(
+            target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True
+        )
+        serving.start()
+        _say(f"answers at http://{address} for {upstream}")
+        code: int = guard.supervisor.wait()
+        if code == STOPPED_BY_GUARD:
+            guard.supervisor.wait_for_signal()
+        server.should_exit = True
+        serving.join(3)
     return code
 
 
