@@ -294,7 +294,7 @@ def test_a_grant_of_an_epoch_that_a_press_ended_is_stale() -> None:
     # A corrupted server holds a good clearance back and grants the old epoch.
     cleared = Presses(clearances=[signed(overseer.draft(), "ann", "bob")])
     gate._links["own"].presses.merge(cleared)
-    gate._pressed = bool(gate.presses)
+    gate._count_presses()
     assert not gate.presses
     gate.ask()
     epoch = overseer.facts.agents["agent"].epoch

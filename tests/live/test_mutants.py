@@ -220,7 +220,3 @@ def test_a_planted_fault_is_caught(plant: Patch, monkeypatch: pytest.MonkeyPatch
         except Violation:
             return
     raise AssertionError(f"{len(lives)} lives did not notice {plant.__name__}")
-
-
-def test_there_are_enough() -> None:
-    assert len(MUTANTS) >= 12

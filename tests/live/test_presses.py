@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.live.worlds import PEOPLE, press, roster, signed
+from tests.live.worlds import press, roster, signed
 
 from freezetag.live.keys import Roster
 from freezetag.live.presses import Clearance, Press, Presses, StateError, covers, draft
@@ -255,4 +255,3 @@ def test_only_keeps_what_concerns_the_presses() -> None:
     assert part.presses == {press(1)}
     assert part.clearances == {clearance(1)}
     assert part.repeats == {}
-    assert len(PEOPLE) == 3

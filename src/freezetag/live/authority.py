@@ -459,6 +459,8 @@ class Authority:
                     reading[sensor] = _NAN
             elif sensor == "runtime":
                 reading[sensor] = self._runtime(agent, now)
+            elif sensor == "presence":
+                reading[sensor] = _NAN  # nobody tells, so nobody is there
             else:
                 reading[sensor] = self._total(agent.name, sensor)
         return reading

@@ -105,7 +105,8 @@ class Gate:
         self._reads_runtime = bool(self._links) and "runtime" not in self._meters
         self._reading: dict[str, Any] = {}
         self._ack: dict[str, Any] | None = None
-        self._pressed = self._ended = False
+        self._pressed = self._button = self._ended = False
+        self._entered: set[str] = set()
         self._latest, self._drift = -float("inf"), 0.0
         self._recall()
         self._begin_incarnation()
@@ -282,7 +283,8 @@ class Gate:
         self._spent = dict.fromkeys(self._spent, 0.0)
         for link in self._links.values():
             link.reset(self.b)
-        self._pressed = bool(self.presses)
+        self._entered.clear()
+        self._count_presses()
         self._latest = self._now()
         self._drift = self._wall() - self._latest if self._wall is not None else 0.0
         if not self._links:
@@ -304,7 +306,7 @@ class Gate:
         if self.phase == WAITING or self._panel is None:
             return now
         reading = self._reading
-        reading["button"] = 1.0 if self._pressed else 0.0
+        reading["button"] = 1.0 if self._button else 0.0
         for sensor, link in self._ages:
             reading[sensor] = link.age(now)
         if self._reads_runtime:
@@ -314,7 +316,7 @@ class Gate:
                 value = self._spent[sensor] if meter is None else meter()
             except Exception:
                 value = _NAN
-            if sensor != "button" or not self._pressed:
+            if sensor != "button" or not self._button:
                 reading[sensor] = value
         mode = self._panel.latch(self.mode, reading)
         if mode != self.mode:
@@ -331,7 +333,7 @@ class Gate:
                 continue
             if trip.interlock == "Watchdog":
                 cause = "expired" if cause == "unknown" else cause
-            elif self._pressed and trip.sensor == "button":
+            elif self._button and trip.sensor == "button":
                 cause = "press"
             else:
                 # A limit is entered as a press, so that there is one way back for all of them.
@@ -396,7 +398,7 @@ class Gate:
     def _heard(self, link: Link, state: Any, now: float) -> None:
         before = set(link.standing())
         changed = link.presses.merge(state)
-        self._pressed = bool(self.presses)
+        self._count_presses()
         standing = set(link.standing())
         # A gate that waits, and knew all this, has nothing to stop; each renewal tells it again.
         if standing and (self.phase != WAITING or standing - before):
@@ -404,6 +406,12 @@ class Gate:
             self._stop("press", now, self._demand())
         if changed:
             self._save()
+
+    def _count_presses(self) -> None:
+        """A trip that was entered as a press has its own bit, so it is not the button as well."""
+        standing = self.presses
+        self._pressed = bool(standing)
+        self._button = any(press.id not in self._entered for press in standing)
 
     def _own_press(self, reason: str, who: str, category: int | None, kind: str) -> Press:
         when = int(self._wall() * 1000) if self._wall is not None else 0
@@ -418,7 +426,9 @@ class Gate:
         )
         self._home.presses.add(press)
         self._home.bar()
-        self._pressed = True
+        if kind == "interlock":
+            self._entered.add(press.id)
+        self._count_presses()
         return press
 
     def _demand(self) -> int:
