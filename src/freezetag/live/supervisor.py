@@ -110,7 +110,7 @@ class Supervisor:
                 except Refused as refused:
                     raise Held(str(refused)) from None
             try:
-                if self._barred:
+                if self._barred or not self.gate.is_open:
                     raise Held("stopped before the command was started.")
                 self.group = ProcessGroup(
                     command,

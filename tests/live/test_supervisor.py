@@ -1,0 +1,238 @@
+"""The supervisor and its process group, without the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.live.guards import EFFECTS, wait_for
+
+from freezetag.core import Panel, PowerLimit, UserError
+from freezetag.core.gate import Refused
+from freezetag.core.journal import Journal, read
+from freezetag.live.cgroup import Cgroup
+from freezetag.live.clock import SteppedClock
+from freezetag.live.gate import Gate
+from freezetag.live.own_host import OwnHost
+from freezetag.live.process_group import ProcessGroup
+from freezetag.live.supervisor import Held, Supervisor
+
+TREE = """
+import os, sys, time
+for _ in range(3):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            time.sleep(60)
+        time.sleep(60)
+time.sleep(60)
+"""
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(3)
+    os._exit(0)
+"""
+
+
+def python(code: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", code, *arguments]
+
+
+@pytest.fixture(params=["group", "cgroup"])
+def cgroup(request: pytest.FixtureRequest) -> Iterator[Cgroup | None]:
+    if request.param == "group":
+        yield None
+        return
+    made = Cgroup.create(f"freezetag-test-{os.getpid()}")
+    if made is None:
+        pytest.skip("this user may not make control groups")
+    yield made
+    made.remove()
+    assert not made.path.exists()
+
+
+def effects(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def test_freeze_thaw_kill(tmp_path: Path, cgroup: Cgroup | None) -> None:
+    out = tmp_path / "effects"
+    group = ProcessGroup(python(EFFECTS, str(out)), cgroup=cgroup)
+    wait_for(lambda: effects(out) > 2)
+    assert group.members() == [group.pid]
+    assert group.freeze()
+    before = effects(out)
+    time.sleep(0.1)
+    assert effects(out) == before
+    group.thaw()
+    wait_for(lambda: effects(out) > before)
+    assert group.freeze()
+    assert group.kill(2.0), "a frozen process is killed too"
+    assert group.members() == []
+    assert group.exit_code() == 128 + 9
+    group.close()
+
+
+def test_a_whole_tree_is_seen_and_killed(cgroup: Cgroup | None) -> None:
+    group = ProcessGroup(python(TREE), cgroup=cgroup)
+    wait_for(lambda: len(group.members()) == 7)
+    started = time.monotonic()
+    assert group.kill(5.0)
+    assert time.monotonic() - started < 1.0
+    assert group.members() == []
+
+
+def test_a_control_group_catches_who_leaves_everything_else(cgroup: Cgroup | None) -> None:
+    """Without it, and without being alone, a daemon is lost; so it is not called contained."""
+    group = ProcessGroup(python(DAEMON), cgroup=cgroup)
+    wait_for(lambda: group.exit_code() is not None)
+    assert len(group.members()) == (0 if cgroup is None else 1)
+    assert group.kill(2.0)
+
+
+def test_a_command_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="no-such-command-7"):
+        ProcessGroup(["no-such-command-7"])
+    with pytest.raises(UserError, match="no command"):
+        ProcessGroup([])
+
+
+power = [0.0]
+
+
+def make(**options: object) -> tuple[Gate, Supervisor, list[str], OwnHost, list[bytes]]:
+    lines: list[bytes] = []
+    said: list[str] = []
+    gate = Gate(
+        Panel((PowerLimit(1.0),)),
+        clock=SteppedClock(),
+        enrolments=(),
+        meters={"power": lambda: power[0]},
+        name="agent",
+        kills=True,
+        journal=Journal(lines.append),
+        category=int(options.get("category", 0)),  # type: ignore[call-overload]
+        stop_policy=bool(options.get("stop_command")),
+        poke=lambda: host.poke(),
+    )
+    supervisor = Supervisor(gate, say=said.append, **options)  # type: ignore[arg-type]
+    host = OwnHost(gate, lambda text: None, on_order=supervisor.obey).start()
+    return gate, supervisor, said, host, lines
+
+
+def in_thread(run: Callable[[], int]) -> Callable[[], int]:
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(run()))
+    thread.start()
+
+    def result() -> int:
+        thread.join(8)
+        return results[0]
+
+    return result
+
+
+def test_a_press_kills_and_the_run_was_one_action(tmp_path: Path) -> None:
+    gate, supervisor, said, host, lines = make()
+    out = tmp_path / "effects"
+    code = in_thread(lambda: supervisor.run(python(EFFECTS, str(out))))
+    wait_for(lambda: effects(out) > 2)
+    assert gate.in_flight == 1
+    gate.press("enough", who="ada")
+    assert code() == 124
+    assert said[-1] == "STOPPED   ada: enough; no process of it is left"
+    before = effects(out)
+    host.close()
+    kinds = [(entry["kind"], entry.get("outcome")) for entry in read(lines)]
+    assert kinds[-3:] == [("stop", None), ("end", "failed"), ("ack", None)]
+    assert effects(out) == before
+
+
+def test_hold_then_a_new_incarnation_thaws_and_is_a_new_action(tmp_path: Path) -> None:
+    gate, supervisor, said, host, _ = make(category=2)
+    out = tmp_path / "effects"
+    code = in_thread(lambda: supervisor.run(python(EFFECTS, str(out))))
+    wait_for(lambda: effects(out) > 2)
+    power[0] = float("nan")  # a stop that is no press
+    wait_for(lambda: gate.phase == "stopped")
+    assert "held: 1 process" in said[-1]
+    before = effects(out)
+    time.sleep(0.1)
+    assert effects(out) == before
+    power[0] = 0.0
+    assert gate.reopen()
+    wait_for(lambda: effects(out) > before)
+    assert (gate.last, said[-1].split()[:2]) == (2, ["RUNNING", "again,"])
+    gate.press("and now for good", category=0)
+    assert code() == 124
+    host.close()
+
+
+def test_a_stop_between_admission_and_start_starts_nothing(tmp_path: Path) -> None:
+    gate, supervisor, _, host, _ = make()
+    begin = gate.begin
+
+    def begin_and_stop(*arguments: object, **named: object) -> int:
+        number = begin(*arguments, **named)  # type: ignore[arg-type]
+        gate.press("at the worst moment")
+        return number
+
+    gate.begin = begin_and_stop  # type: ignore[method-assign, assignment]
+    with pytest.raises(Held):
+        supervisor.run(python(EFFECTS, str(tmp_path / "effects")))
+    host.close()
+    assert effects(tmp_path / "effects") == 0
+
+
+def test_a_closed_gate_runs_nothing(tmp_path: Path) -> None:
+    gate, supervisor, _, host, _ = make()
+    gate.press("before")
+    with pytest.raises(Held, match="local: before"):
+        supervisor.run(python(EFFECTS, str(tmp_path / "effects")), patience=0.1)
+    with pytest.raises(Refused):
+        gate.check()
+    host.close()
+    assert effects(tmp_path / "effects") == 0
+
+
+def test_a_child_that_outlives_the_command_keeps_the_guard(tmp_path: Path) -> None:
+    gate, supervisor, said, host, _ = make()
+    code = in_thread(lambda: supervisor.run(["sh", "-c", "sleep 0.4 & exit 3"]))
+    wait_for(lambda: any("left 1 process" in line for line in said))
+    assert gate.in_flight == 1
+    assert code() == 3
+    assert gate.in_flight == 0
+    host.close()
+
+
+def test_sigstop_of_the_command_does_not_save_it(tmp_path: Path) -> None:
+    gate, supervisor, _, host, _ = make()
+    out = tmp_path / "effects"
+    code = in_thread(lambda: supervisor.run(python(EFFECTS, str(out))))
+    wait_for(lambda: effects(out) > 2)
+    assert supervisor.group is not None
+    os.kill(supervisor.group.pid, signal.SIGSTOP)
+    gate.press("stop")
+    assert code() == 124
+    host.close()
+
+
+def test_other_children_of_the_process_are_left_alone() -> None:
+    bystander = subprocess.Popen(["sleep", "30"])
+    group = ProcessGroup(python(TREE))
+    wait_for(lambda: len(group.members()) == 7)
+    assert bystander.pid not in group.members()
+    assert group.kill(5.0)
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
