@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, final
@@ -101,7 +101,8 @@ class Request:
             seed=seed,
         )
         # A setting that the world refuses is told before anything is solved.
-        for x in (None, *(request.swept[1].values[:: request.swept[1].count - 1] if swept else ())):
+        ends = [end for _, over in swept for end in (over.low, over.high)]
+        for x in (None, *ends):
             request.at(x)
         return request
 
@@ -126,6 +127,24 @@ class Request:
             raise BadRequest(f"{self.world}: {error}") from error
         return made, Fitted(t_max, u_max)
 
+    @property
+    def command(self) -> str:
+        """The command that makes this request again."""
+        told = {name.replace("_", "-"): str(value) for name, value in self.settings.items()}
+        told |= {
+            name: f"{value:g}"
+            for name, value in ((POWER, self.u_max), (RUNTIME, self.t_max))
+            if value is not None
+        }
+        if self.swept:
+            name, over = self.swept
+            told[name.replace("_", "-")] = f"{over.low:g}:{over.high:g}:{over.count}"
+        if self.seed:
+            told["seed"] = str(self.seed)
+        return " ".join(
+            ["freezetag plan", self.world, *(f"--{name} {value}" for name, value in told.items())]
+        )
+
     def compare(self) -> Comparison:
         """Both agents, and the planners whose home this world is; what is swept left as it is."""
         world, fitted = self.at(None)
@@ -137,6 +156,38 @@ class Request:
             return None
         name, over = self.swept
         return sweep(self.at, name, over.values)
+
+
+def episodes(request: Request, steps: int = 0) -> Iterator[tuple[str, Iterator[str]]]:
+    """An episode of each agent as moving pictures, run by the driver: (who, the pictures).
+
+    Raises `BadRequest` for a world that cannot be drawn.
+    """
+    from freezetag.core import FOCAL, Arm, Ref, Scenario
+    from freezetag.exam.store import episode_rows
+    from freezetag.players.planners.factual_with_mode import FactualWithMode
+    from freezetag.players.planners.interlocked import Interlocked
+    from freezetag.report.animation import frames
+    from freezetag.sim.arms import Pupil, run_arm
+
+    world, fitted = request.at(None)
+    if not hasattr(world, "draw"):
+        drawable = [name for name in worlds() if hasattr(_modelled(name), "draw")]
+        raise BadRequest(
+            f"{request.world} cannot be drawn. Worlds that can: {', '.join(drawable)}."
+        )
+    place = Ref.of(catalogue.find("substrates", request.world).path, **request.settings)
+    model = world.model(0)
+    scenario = Scenario(place, (FOCAL,), ((0,),), steps or world.horizon)
+    blind, full = fitted.panel(world, power=False), fitted.panel(world)
+    for name, policy, panel in (
+        ("SI, the agent with interlocks", Interlocked(full), full),
+        ("FP+M, the factual planner that knows its mode", FactualWithMode(blind), blind),
+    ):
+        record = run_arm(Arm(scenario, 1), Pupil(name, policy, panel), {}, request.seed)
+        rows = episode_rows(record.episode, 0)
+        start = model.states[model.start[0][0]]
+        yield name, frames(rows, world.draw, model.states, model.actions, start=start)
 
 
 def worlds() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from freezetag.planning.factored import Parts
 from freezetag.planning.learning_world import LearningWorld
 
 JUST_A_BUTTON = Fitted()
-PLANS, DEEDS, DRAWN = "What it plans", "What it executes", "Its incentive, read off the diagram"
+PLANS, DEEDS, DRAWN = "What it plans", "What it executes", "Incentive in the diagram"
 
 
 def compare(

@@ -19,6 +19,8 @@ PAYS, RACE, WRONG = "What it would pay", "The race for control", "If it has lear
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 LIMITS = 25
 """Power limits in the figure of the unlucky window."""
+ZERO = 5e-10
+"""A price found by root search is this near to what it is: below it stands 0."""
 NO_PRICE = "this world has no setting that prices an action"
 
 
@@ -134,7 +136,7 @@ def error_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[
     for name, make in kinds.items():
         for share in SHARES:
             columns["x"].append(distance(make(share)(model), model))
-            columns["y"].append(pays(make(share)))
+            columns["y"].append(settled(pays(make(share))))
             columns["series"].append(name)
         cells = _cells([None, columns["y"][-1]], count)
         note = f"SI, to {lever.action}; distance d(L, S) = {columns['x'][-1]:.4g}"
@@ -152,6 +154,11 @@ def error_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[
         {"x": "distance of the learned model, d(L, S)", "y": "utility, once"},
     )
     return found, [figure]
+
+
+def settled(price: float) -> float:
+    """The price, 0 where that is all that the search can tell."""
+    return 0.0 if abs(price) < ZERO else price
 
 
 def known(world: HasModel, panel: Panel) -> PlanningWorld:

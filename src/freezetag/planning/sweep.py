@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from freezetag.core import Figure
 from freezetag.planning import incentives, priced
-from freezetag.planning.compare_prices import blind, known
+from freezetag.planning.compare_prices import blind, known, settled
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Fitted, factual, interlocked
 from freezetag.planning.planner import plan
 
@@ -18,9 +18,7 @@ Made = Callable[[float], tuple[Any, Fitted]]
 """The world and what is fitted, at a value of what is swept."""
 
 
-@final
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One value `x` of the range; of each pair the first is FP+M's, the second SI's.
 
     pull   the price each would pay, or how much better the resisting action is than all others
@@ -133,4 +131,4 @@ def _pair(values: tuple[float, float]) -> str:
 
 
 def _shown(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return settled(value) if math.isfinite(value) else None
