@@ -105,7 +105,7 @@ class Home:
         try:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
-            (path / "tokens").mkdir()
+            (path / "tokens").mkdir(mode=0o700)
             _write(path / "secret", secrets.token_bytes(32).hex())
             _write(path / "signing", generate()[0].hex())
             _write(path / "roster.json", roster.to_json())

@@ -1,0 +1,60 @@
+"""Prove that the button works: press for a drill, and measure until the stop is acknowledged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from freezetag.cli.reach import EMPTY, HomeOption, JsonOption, ServerOption, TokenOption
+from freezetag.cli.reach import reach as found
+
+
+def drill(
+    agent: str,
+    /,
+    *,
+    key: Annotated[Path | None, Parameter(show_default=False)] = None,
+    home: HomeOption = None,
+    server: ServerOption = EMPTY,
+    token: TokenOption = None,
+    json_: JsonOption = False,
+) -> int:
+    """Stop one running agent for a drill. It is held afterwards, until it is started.
+
+    The time goes into the ledger. Ends with 1 if the stop was not acknowledged in time.
+
+    Parameters
+    ----------
+    agent
+        the agent's name
+    key
+        a person's key file: clears the drill's press afterwards, which takes one signature
+    home
+        the folder of the server on this host; default: FREEZETAG_HOME, else oversight
+    server
+        an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
+    token
+        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+    json_
+        print the figures as JSON
+    """
+    remote = found(home, server, token)
+    told: dict[str, Any] = remote.post("/api/drill", {"agent": agent}, "drill", timeout=60)
+    took = told["milliseconds"]
+    cleared = False
+    if key is not None:
+        from freezetag.cli.commands.reset import sign
+
+        draft = remote.get("/api/draft", scope=f"agent:{agent}", fresh="")
+        if draft["presses"] == [told["id"]]:
+            cleared = remote.post("/api/clear", sign(draft["text"], {}, key))["cleared"]
+    if json_:
+        print(json.dumps(told | {"cleared": cleared}))
+    else:
+        said = "NOT acknowledged in time" if took is None else f"acknowledged after {took:g} ms"
+        left = "cleared" if cleared else "its press stands: freezetag reset"
+        print(f"{agent}: {said}; {left}; held until: freezetag start {agent}")
+    return 1 if took is None else 0

@@ -1,0 +1,127 @@
+"""Sign that presses may be cleared; it takes two people, and starts nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from freezetag.cli.reach import (
+    EMPTY,
+    Flag,
+    HomeOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+    read_json,
+    require,
+)
+from freezetag.cli.reach import reach as found
+from freezetag.core.errors import UserError
+
+PathOption = Annotated[Path | None, Parameter(show_default=False)]
+
+
+def reset(
+    scope: str = "",
+    /,
+    *,
+    key: PathOption = None,
+    draft: PathOption = None,
+    fresh: Flag = False,
+    yes: Flag = False,
+    home: HomeOption = None,
+    server: ServerOption = EMPTY,
+    token: TokenOption = None,
+    json_: JsonOption = False,
+) -> int:
+    """Sign the clearance of presses with your key and hand it in; the next person does the same.
+
+    Signs what the first person signed, if that still waits. A press that came later is not covered
+    by it and stands. What is cleared is held until it is started.
+
+    Parameters
+    ----------
+    scope
+        only presses of this scope; default: all that stand
+    key
+        your private file (freezetag enrol --person)
+    draft
+        sign this file (from the page of resets) and print the signed one; asks no server
+    fresh
+        sign a new text, of what stands now, though one waits for its second signature
+    yes
+        do not ask before signing
+    home
+        the folder of the server on this host; default: FREEZETAG_HOME, else oversight
+    server
+        an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
+    token
+        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+    json_
+        print what came back as JSON
+    """
+    if key is None:
+        raise UserError("say with which key to sign: --key ada.key (freezetag enrol --person ada).")
+    require("cryptography")
+    if draft is not None:
+        data = read_json(draft, "clearance to sign")
+        if not isinstance(data, dict) or not isinstance(data.get("text"), str):
+            raise UserError(f"{draft} is no clearance to sign.")
+        print(json.dumps(sign(data["text"], data.get("signatures") or {}, key)))
+        return 0
+    remote = found(home, server, token)
+    options = {"fresh": ""} if fresh else {}
+    wanted = remote.get("/api/draft", scope=scope, **options)
+    _show(remote.get("/api/status"), wanted)
+    if not yes and not _agreed():
+        raise UserError("not signed.")
+    told = remote.post("/api/clear", sign(wanted["text"], {}, key))
+    if json_:
+        print(json.dumps(told))
+    elif told["cleared"]:
+        print(f"cleared, signed by {' and '.join(told['signed'])}. Held until: freezetag start")
+    else:
+        print(
+            f"{len(told['signed'])} of {told['needed']} signed ({', '.join(told['signed'])}). "
+            f"The presses stand until another person signs, within {told['seconds']} s."
+        )
+    return 0
+
+
+def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
+    """The clearance with one more signature. Raises `UserError` for what is no key file."""
+    from freezetag.live.keys import public_of
+    from freezetag.live.presses import Clearance
+
+    data = read_json(key, "private key file of a person")
+    try:
+        private = base64.b64decode(data["private"], validate=True)
+        public = public_of(private)
+    except (KeyError, TypeError, ValueError):
+        raise UserError(
+            f"{key} is no private key file: freezetag enrol --person makes one."
+        ) from None
+    clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})
+    return clearance.signed(private, public).to_json()
+
+
+def _show(picture: dict[str, Any], wanted: dict[str, Any]) -> None:
+    from freezetag.report.words import plain
+
+    for press in picture["presses"]:
+        act = "clears" if press["id"] in wanted["presses"] else "leaves"
+        said = f"{press['scope']} by {press['who']}: {press['reason']}"
+        print(f"{act} {press['id'][:8]} {plain(said)}", file=sys.stderr)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise UserError("nobody is here to ask: sign without asking with --yes.")
+    print("Have you looked at why they were pressed? Sign [y/N]: ", end="", file=sys.stderr)
+    return input().strip().lower() in ("y", "yes")

@@ -1,0 +1,69 @@
+"""Show the states of all agents, honestly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
+from freezetag.cli.reach import reach as found
+
+
+def status(
+    *,
+    present: Flag = False,
+    home: HomeOption = None,
+    server: ServerOption = EMPTY,
+    token: TokenOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what the server knows of each agent; whoever is silent is unknown.
+
+    Parameters
+    ----------
+    present
+        say that a person is here, which agents with a limit of presence need
+    home
+        the folder of the server on this host; default: FREEZETAG_HOME, else oversight
+    server
+        an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
+    token
+        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+    json_
+        print the picture as JSON
+    """
+    remote = found(home, server, token)
+    if present:
+        remote.post("/api/present", {}, "status")
+    picture = remote.get("/api/status")
+    if json_:
+        print(json.dumps(picture))
+        return
+    for line in shown(picture):
+        print(line)
+
+
+def shown(picture: dict[str, Any]) -> list[str]:
+    """The picture as lines."""
+    from freezetag.report.words import plain
+
+    worst = picture["banner"].upper() if picture["agents"] else "NOBODY ENROLLED"
+    alone = "   SOLO: one person resets" if picture["solo"] else ""
+    lines = [f"{picture['authority']}: {worst}   bound {picture['bound']:.3f} s{alone}"]
+    lines += [f"LOCKED, nothing is granted: {why}" for why in picture["locked"]]
+    if picture["storage"] != "durable":
+        lines.append("the ledger cannot be written: what is pressed stops, but is NOT durable")
+    for press in picture["presses"]:
+        again = f", {press['repeats'] + 1} times" if press["repeats"] else ""
+        lines.append(
+            f"pressed{again}: {plain(press['scope'])} by {plain(press['who'])}: "
+            f"{plain(press['reason'])}"
+        )
+    for agent in picture["agents"]:
+        heard = [life["heard"] for life in agent["lives"] if life["heard"] is not None]
+        ago = f"{min(heard):.1f} s ago" if heard else "never"
+        flying = sum(life["in_flight"] or 0 for life in agent["lives"])
+        lines.append(
+            f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}, {flying} in flight"
+        )
+    return lines

@@ -1,0 +1,81 @@
+"""Which server a command means, and how it shows that it has no time for tables."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from freezetag.core.errors import UserError
+from freezetag.live.remote import Remote, local
+
+HOME = "oversight"
+HomeOption = Annotated[Path | None, Parameter(name="--home", show_default=False)]
+ServerOption = Annotated[tuple[str, ...], Parameter(name="--server", show_default=False)]
+TokenOption = Annotated[Path | None, Parameter(name="--token", show_default=False)]
+JsonOption = Annotated[bool, Parameter(name="--json", show_default=False)]
+Flag = Annotated[bool, Parameter(show_default=False)]
+EMPTY: tuple[str, ...] = ()
+
+
+def folder(home: Path | None) -> Path:
+    """The authority's folder: the option, else FREEZETAG_HOME, else `oversight` here."""
+    return home or Path(os.environ.get("FREEZETAG_HOME", HOME))
+
+
+def reach(home: Path | None, server: Sequence[str], token: Path | None) -> Remote:
+    """The server at these addresses, else (FREEZETAG_SERVER, FREEZETAG_HOME) the one of a folder.
+
+    Raises `UserError` if none is named and none has run here.
+    """
+    told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
+    text = _token(token)
+    if told and home is None:
+        return Remote(tuple(told), lambda right: text)
+    remote = local(folder(home))
+    return replace(remote, token=lambda right: text) if text else remote
+
+
+def _token(file: Path | None) -> str:
+    if file is None:
+        return os.environ.get("FREEZETAG_TOKEN", "")
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UserError(f"cannot read the token in {file}: {error.strerror}.") from None
+
+
+def require(*modules: str) -> None:
+    """Raises `UserError` with the install command if a library of the extra is missing."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"this needs {', '.join(missing)}. Install it with: pip install 'freezetag[live]'"
+        )
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Raises `UserError` for a file that is missing or not JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no {what}: {error}.") from None
+
+
+def write_secret(path: Path, value: Any) -> None:
+    """A new file that only its owner may read. Nothing is overwritten. Raises `UserError`."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UserError(f"{path} exists already and is not overwritten.") from None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}.") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
