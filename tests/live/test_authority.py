@@ -313,8 +313,8 @@ def test_a_budget_is_one_for_all_lives_of_an_epoch() -> None:
     for _ in range(30):
         wire.renew()
         allowed = gate._links["own"].allowance.get("usd", 0.0)
-        gate.spend("usd", max(allowed - gate._spent["usd"], 0.0))
-        spent += max(allowed - gate._spent["usd"], 0.0)
+        gate.spend("usd", max(allowed - gate._meters.spent["usd"], 0.0))
+        spent += max(allowed - gate._meters.spent["usd"], 0.0)
         clock.advance(6)
         gate.tick()
         wire.turn()

@@ -83,7 +83,7 @@ class Authority:
         self.facts = Facts(roster)
         self.locked = True
         self.spurious = 0
-        self.alarms: list[str] = []
+        self.alarms: list[str] = []  # the newest hundred
         self.meters: dict[tuple[str, str], Callable[[], float]] = {}
         self.checkpoint: Callable[[int], tuple[str, list[str]]] = _no_checkpoint
         self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
@@ -369,7 +369,7 @@ class Authority:
             note, proof = self.checkpoint(message["size"])
         except RollbackError as error:
             self.locked = True
-            self.alarms.append(f"{gate}: {error}")
+            self._alarm(f"{gate}: {error}")
             return self._refuse(message, "locked")
         runtime = self._runtime(agent, now)
         length = min(self.length, agent.limits.get("runtime", float("inf")) - runtime)
@@ -445,7 +445,7 @@ class Authority:
 
     def _hold(self, agent: Agent, why: str, records: list[Record]) -> None:
         agent.started = False
-        self.alarms.append(f"{agent.name}: {why}")
+        self._alarm(f"{agent.name}: {why}")
         records.append(("held", {"agent": agent.name, "why": why}))
 
     def _reading(self, agent: Agent, now: float) -> dict[str, float]:
@@ -481,6 +481,10 @@ class Authority:
                 spent = life.spent.get(sensor, _NAN)
                 total += spent if besides is None else max(spent, life.allowed.get(sensor, 0.0))
         return total
+
+    def _alarm(self, what: str) -> None:
+        self.alarms.append(what)
+        del self.alarms[:-100]
 
     def _silence(self, gate: str) -> float:
         heard = [life.heard for life in self._lives.get(gate, {}).values() if life.leased]

@@ -85,10 +85,13 @@ class Drain:
         if not self._cancelled:
             self._cancelled = True
             for number, (_, cancel) in list(self.in_flight.items()):
-                if cancel is None:
-                    self._order(Order("cancel", n=number))
-                else:
-                    cancel()
+                try:
+                    if cancel is not None:
+                        cancel()
+                        continue
+                except Exception:  # a function that fails must not hold up the stop
+                    cancel = None
+                self._order(Order("cancel", n=number))
         if self._kills and not self._kill and (self._hard or (late and self.in_flight)):
             self._kill = "ordered"
             self._order(Order("kill"))

@@ -8,8 +8,9 @@ claim and its proof sketch are in docs/live.md.
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -190,14 +191,45 @@ class Link:
         self.seen_size, self.seen_root = int(size), bytes.fromhex(root).hex()
 
 
-def complete(panel: Panel | None, enrolments: Sequence[Enrolment]) -> Panel | None:
-    """The agent's panel with a button and one watchdog per authority; None stays None."""
+def complete(
+    panel: Panel | None, enrolments: Sequence[Enrolment], *, seconds: bool = True
+) -> Panel | None:
+    """The agent's panel with a button and one watchdog per authority; None stays None.
+
+    `seconds`: the sensor "runtime" is what leases say, in seconds. Raises `UserError` for a limit
+    in another unit, and where no clearance could be checked.
+    """
+    if enrolments and importlib.util.find_spec("cryptography") is None:
+        raise UserError(
+            "without the package cryptography a gate can check no clearance. "
+            "Run: pip install cryptography"
+        )
     if panel is None:
         return None
     own = panel.interlocks
+    for item in own if enrolments and seconds else ():
+        if item.sensor == "runtime" and item.unit != "seconds":
+            raise UserError(
+                f"{item} is in {item.unit}, and leases count runtime in seconds. "
+                "Say RuntimeLimit(T, unit='seconds'), or give the gate a meter 'runtime'."
+            )
     button = () if any(item.sensor == "button" for item in own) else (StopButton(),)
     dogs = (Watchdog(item.length, sensor=item.sensor) for item in enrolments)
     return Panel((*own, *button, *dogs))
+
+
+def lacks_time(links: Iterable[Link], now: float, seconds: float | None) -> str:
+    """Why an action of `seconds` does not surely end within all leases; "" if it does."""
+    links = list(links)
+    length = min((link.enrolment.length for link in links), default=_NAN)
+    if seconds is None or not 0 <= seconds <= length:
+        return (
+            f"max_seconds is {seconds!r}, and a strict gate admits what surely ends within a "
+            f"lease of {length:g} s. Take a larger lease, or steps with gate.check()."
+        )
+    if not now + seconds <= min(link.expiry for link in links):
+        return f"the lease ends before the {seconds:g} s it may take"
+    return ""
 
 
 def describe(panel: Panel) -> list[dict[str, Any]]:

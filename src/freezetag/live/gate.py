@@ -14,6 +14,7 @@ the agent's process binds no unwilling agent (tier 0).
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -26,10 +27,11 @@ from freezetag.core.interlock import GO, NO_PANEL, Panel
 from freezetag.core.journal import Journal
 from freezetag.live.clock import Clock
 from freezetag.live.drain import Drain, Order
-from freezetag.live.enrolment import Enrolment, Link, complete, describe
+from freezetag.live.enrolment import Enrolment, Link, complete, describe, lacks_time
 from freezetag.live.fork import close_in_children
 from freezetag.live.latch import Latch, LatchError, MemoryLatch, recall, remember
 from freezetag.live.lease import DOWN, FrameError, unseal
+from freezetag.live.meters import Meters
 from freezetag.live.presses import Press
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class Gate:
         self.cause = ""
         self.last = 0
         self.dropped = 0
-        self.alarms: list[str] = []
+        self.alarms: list[str] = []  # the newest hundred
         self.b = ""
         self._clock, self._wall, self._max_jump = clock, wall, max_jump
         self._strict, self._category = strict, category
@@ -98,9 +100,9 @@ class Gate:
         # The first authority is the owner: what the gate itself reports goes to its people.
         self._home = next(iter(self._links.values()), None) or Link(Enrolment("", b"", None))
         self._remembered = self._links or {"": self._home}
-        self._panel = complete(panel, enrolments)
-        self._meters = dict(meters or {})
-        self._spent = {sensor: 0.0 for sensor, meter in self._meters.items() if meter is None}
+        self._meters, self._is_metered = Meters(meters or {}), bool(meters)
+        self._panel = complete(panel, enrolments, seconds="runtime" not in self._meters)
+        self._slices: list[Mapping[str, float]] = []
         self._ages = [(link.enrolment.sensor, link) for link in self._links.values()]
         self._reads_runtime = bool(self._links) and "runtime" not in self._meters
         self._reading: dict[str, Any] = {}
@@ -127,8 +129,9 @@ class Gate:
     @property
     def presses(self) -> tuple[Press, ...]:
         """The presses that stop this gate, of all authorities."""
-        links = self._remembered.values()
-        return tuple(press for link in links for press in link.standing())
+        with self._lock:
+            links = self._remembered.values()
+            return tuple(press for link in links for press in link.standing())
 
     def check(self) -> None:
         """Raises `Refused` unless an action would be admitted now."""
@@ -136,6 +139,7 @@ class Gate:
             self._judge()
             if self.phase != OPEN:
                 raise self._refusal("this step")
+            self._require_room("this step")
 
     def begin(
         self,
@@ -154,7 +158,9 @@ class Gate:
             try:
                 if self.phase != OPEN:
                     raise self._refusal(action)
-                self._require_room(action, now, max_seconds)
+                self._require_room(action)
+                if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
+                    raise Refused(action, why)
             except Refused as refused:
                 self._write("refused", action=action, t=now, reason=refused.reason)
                 raise
@@ -182,9 +188,7 @@ class Gate:
     def spend(self, sensor: str, amount: float) -> None:
         """Counts `amount` on a meter whose entry in `meters` is None; what is no number stops."""
         with self._lock:
-            if sensor not in self._spent:
-                raise UserError(f"gate {self.name!r} has no meter {sensor!r} to spend on")
-            self._spent[sensor] += amount if amount >= 0 else _NAN
+            self._meters.spend(sensor, amount)
 
     # What the host does.
 
@@ -196,7 +200,7 @@ class Gate:
                 "phase": self.phase,
                 "in_flight": self.in_flight,
                 "last": self.last,
-                "spent": {k: v for k, v in self._spent.items() if v == v},
+                "spent": self._meters.known(),
                 "head": self._journal.head if self._journal else "",
             }
             for link in self._links.values():
@@ -226,11 +230,10 @@ class Gate:
         """Notices what comes without a message: expiry, a clock that jumps, the end of a drain."""
         with self._lock:
             now = self._judge()
-            if self._wall is not None:
-                drift = self._wall() - now
-                if not abs(drift - self._drift) <= self._max_jump:
-                    self._stop("clock", now, self._category)
-                self._drift = drift
+            drift = self._drifted(now)
+            if not abs(drift - self._drift) <= self._max_jump:
+                self._stop("clock", now, self._category)
+            self._drift = drift
             self._advance(now)
 
     def take(self) -> list[Order]:
@@ -280,19 +283,27 @@ class Gate:
         self.phase, self.cause = WAITING, ""
         self.mode = GO if self._panel is not None else NO_PANEL
         self._drain = self._new_drain()
-        self._spent = dict.fromkeys(self._spent, 0.0)
+        self._meters.reset()
+        self._slices.clear()
         for link in self._links.values():
             link.reset(self.b)
         self._entered.clear()
         self._count_presses()
         self._latest = self._now()
-        self._drift = self._wall() - self._latest if self._wall is not None else 0.0
+        self._drift = self._drifted(self._latest)
         if not self._links:
             self._open()
 
     def _now(self) -> float:
         try:
             return self._clock()
+        except Exception:
+            return _NAN
+
+    def _drifted(self, now: float) -> float:
+        """How far the wall clock is from ours; a jump of either shows in it."""
+        try:
+            return 0.0 if self._wall is None else self._wall() - now
         except Exception:
             return _NAN
 
@@ -306,19 +317,19 @@ class Gate:
         if self.phase == WAITING or self._panel is None:
             return now
         reading = self._reading
-        reading["button"] = 1.0 if self._button else 0.0
+        reading["button"] = 0.0
         for sensor, link in self._ages:
             reading[sensor] = link.age(now)
         if self._reads_runtime:
             reading["runtime"] = max(link.runtime(now) for _, link in self._ages)
-        for sensor, meter in self._meters.items():
-            try:
-                value = self._spent[sensor] if meter is None else meter()
-            except Exception:
-                value = _NAN
-            if sensor != "button" or not self._button:
-                reading[sensor] = value
-        mode = self._panel.latch(self.mode, reading)
+        if self._is_metered:
+            self._meters.read(reading)
+        if self._button:
+            reading["button"] = 1.0
+        try:
+            mode = self._panel.latch(self.mode, reading)
+        except Exception:  # an interlock of the user's own that fails is no reason to go on
+            mode = self.mode | NO_PANEL
         if mode != self.mode:
             self.mode = mode
             if self.phase == OPEN:
@@ -341,24 +352,12 @@ class Gate:
                 self._own_press(reason, f"interlock:{trip.sensor}", None, "interlock")
                 cause = "limit" if cause != "press" else cause
         self._stop(cause, now, self._demand())
+        if self._entered:
+            self._save()
 
-    def _require_room(self, action: str, now: float, seconds: float | None) -> None:
-        links = self._links.values()
-        for link in links:
-            for sensor, allowed in link.allowance.items():
-                if not self._spent.get(sensor, _NAN) < allowed:
-                    raise Refused(action, f"the lease's slice of {sensor} ({allowed:g}) is spent")
-        if not self._strict:
-            return
-        length = min((link.enrolment.length for link in links), default=_NAN)
-        if seconds is None or not 0 <= seconds <= length:
-            raise Refused(
-                action,
-                f"max_seconds is {seconds!r}, and a strict gate admits what surely ends within a "
-                f"lease of {length:g} s. Take a larger lease, or steps with gate.check().",
-            )
-        if not now + seconds <= min(link.expiry for link in links):
-            raise Refused(action, f"the lease ends before the {seconds:g} s it may take")
+    def _require_room(self, action: str) -> None:
+        if self._slices and (spent := self._meters.overdrawn(self._slices)):
+            raise Refused(action, spent)
 
     def _refusal(self, action: str) -> Refused:
         if self._panel is None:
@@ -378,9 +377,10 @@ class Gate:
         if self.phase not in (WAITING, OPEN) or self._pressed or not link.granted(message):
             self.dropped += 1
             if link.alarm:
-                self.alarms.append(link.alarm)
+                self._alarm(link.alarm)
                 link.alarm = ""
             return False
+        self._slices = [other.allowance for other in self._links.values() if other.allowance]
         if self.phase == WAITING and all(other.expiry > now for other in self._links.values()):
             self._open()
         return True
@@ -465,10 +465,15 @@ class Gate:
             message = {"kind": "ack", "gate": self.name, "b": self.b, **self._ack}
             self._order(Order("send", link.enrolment.authority, link.seal(message)))
 
+    def _alarm(self, what: str) -> None:
+        self.alarms.append(what)
+        del self.alarms[:-100]
+
     def _order(self, order: Order) -> None:
         self._orders.append(order)
         if self._poke is not None:
-            self._poke()
+            with contextlib.suppress(Exception):
+                self._poke()
 
     def _write(self, kind: str, **fields: Any) -> bool:
         if self._journal is None:
@@ -477,8 +482,8 @@ class Gate:
             if kind in ("begin", "refused"):
                 fields |= {"mode": self.mode, "reading": dict(self._reading)}
             self._journal.append(kind, **fields)
-        except (OSError, ValueError) as error:
-            self.alarms.append(f"journal: {error}")
+        except (OSError, ValueError, TypeError) as error:
+            self._alarm(f"journal: {error}")
             return False
         return True
 
@@ -487,7 +492,7 @@ class Gate:
         try:
             remember(self._latch, self.name, self.b if running else None, self._remembered)
         except LatchError as error:
-            self.alarms.append(str(error))
+            self._alarm(str(error))
             return False
         return True
 
@@ -496,7 +501,7 @@ class Gate:
         try:
             crashed = recall(self._latch, self._remembered)
         except LatchError as error:
-            self.alarms.append(str(error))
+            self._alarm(str(error))
             self._own_press(f"latch unreadable: {error!s:.500}", "gate", None, "interlock")
             return
         if crashed is not None:

@@ -146,6 +146,7 @@ class Presses:
         self.presses = set(presses)
         self.clearances = set(clearances)
         self.repeats = {press: dict(counts) for press, counts in (repeats or {}).items()}
+        self._looked: tuple[tuple[int, Roster | None], tuple[Press, ...]] | None = None
 
     def add(self, press: Press) -> None:
         self.presses.add(press)
@@ -178,10 +179,14 @@ class Presses:
 
     def standing(self, roster: Roster | None) -> tuple[Press, ...]:
         """The presses that no valid clearance covers, oldest first; no roster, no clearance."""
-        left = self.presses
-        if roster is not None:
-            left = {p for p in left if not self._is_cleared(p, roster)}
-        return tuple(sorted(left, key=lambda press: (press.when, press.id)))
+        state = (self.size, roster)
+        if self._looked is None or self._looked[0] != state:
+            left = self.presses
+            if roster is not None:
+                left = {press for press in left if not self._is_cleared(press, roster)}
+            ordered = tuple(sorted(left, key=lambda press: (press.when, press.id)))
+            self._looked = (state, ordered)  # nothing is ever removed, so the size tells
+        return self._looked[1]
 
     def _is_cleared(self, press: Press, roster: Roster) -> bool:
         return any(self._cleared(press, clearance, roster) for clearance in self.clearances)

@@ -90,7 +90,7 @@ def _banner(status: Status) -> Html:
 def _lost() -> tuple[Html, ...]:
     """Laid over the banner once the page is old."""
     said = "The server is silent; below is old. Press anyway, or: "
-    again = tag("a", "Ask every 2 s", href="/?every=2")
+    again = tag("a", "Ask again", href="/?every=2")
     return (
         tag("h2", tag("i", "?", aria_hidden="true"), " unknown"),
         tag("p", said, OTHER_WAYS, ". ", again, class_="said"),
