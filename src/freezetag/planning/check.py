@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -21,8 +22,17 @@ class ProblemError(UserError, ValueError):
 
 def check_discount(discount: float) -> None:
     """Raise ProblemError unless 0 < discount < 1; NaN is refused too."""
-    if not 0.0 < discount < 1.0:
+    if not isinstance(discount, Real) or not 0 < discount < 1:
         raise ProblemError(f"discount must lie strictly between 0 and 1, got {discount!r}.")
+
+
+def check_contracts(discount: float, largest: float) -> None:
+    """Raise ProblemError unless the discount times the `largest` row sum is below 1."""
+    if not discount * largest < 1.0:
+        raise ProblemError(
+            f"discount {discount!r} times the largest row sum {largest!r} is not below 1, so no "
+            "bound holds. Take a smaller discount."
+        )
 
 
 def checked_allowed(shape: tuple[int, int], allowed: Array | None, states: Names | None) -> Array:

@@ -31,6 +31,55 @@ class Solution:
     method: str
 
 
+@dataclass(frozen=True)
+class Guarantee:
+    """What a value's own one-step look-ahead proves about it; over leading axes [...]."""
+
+    residual: Array  # [...], sup |TV - V|
+    bound: Array  # [...], at least sup |V - V*|
+    tolerance: Array  # [...], at least the distance of true ties in q
+    optimal: Array  # [..., S, A] bool, the actions within `tolerance` of the best
+
+
+def guarantee(
+    value: Array, q: Array, discount: Array, rows: tuple[Array, Array], terms: int
+) -> Guarantee:
+    """What `value` [..., S] and its freshly computed one-step `q` [..., S, A] prove.
+
+    With m <= TV - V <= M the truth lies in V + [m, M] / (1 - discount), state by state; so true
+    ties lie within discount (M - m) / (1 - discount) of each other in `q`. `rows` [...] are the
+    least and the largest sum of a row of probabilities: the discount is taken times that sum, so
+    that rows that sum to 1 only nearly are paid for. `terms` is the number of products in one sum
+    of `q`: m and M are widened by the largest rounding error of such a sum.
+    Source: MacQueen 1966; Puterman 1994, section 6.6; Higham 2002, section 3.1, for the rounding.
+    """
+    best = q.max(axis=-1)
+    gap = best - value
+    low, high = gap.min(axis=-1), gap.max(axis=-1)
+    # A sum's error is relative to |r| + discount |V|, and |r| <= |q| + discount |V|.
+    scale = np.abs(best).max(axis=-1) + 2.0 * np.abs(value).max(axis=-1)
+    rounding = (terms + 4) * UNIT * scale
+    below, above = enclosed(low - rounding, high + rounding, discount, rows)
+    bound = np.maximum(above, -below)
+    shift = rows[1] * (above - below) + (rows[1] - rows[0]) * bound
+    tolerance = discount * shift + 2.0 * rounding
+    least = best - np.expand_dims(tolerance, -1)
+    return Guarantee(np.abs(gap).max(axis=-1), bound, tolerance, q >= least[..., None])
+
+
+def enclosed(
+    low: Array, high: Array, discount: Array, rows: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    """Shifts [below, above] with V + below <= V* <= V + above, from low <= TV - V <= high.
+
+    V + c is an upper bound if T(V + c) <= V + c; T moves c by the discount times a row's sum.
+    """
+    slow, fast = 1.0 - discount * rows[0], 1.0 - discount * rows[1]
+    below = low / np.where(low >= 0, slow, fast)
+    above = high / np.where(high >= 0, fast, slow)
+    return below, above
+
+
 def judged(
     value: Array,
     q: Array,
@@ -41,47 +90,16 @@ def judged(
     iterations: int,
     method: str,
 ) -> Solution:
-    """A Solution with its guarantee, from `value` [S] and its own fresh one-step `q` [S, A].
-
-    With m <= TV - V <= M the truth lies in V + [m, M] / (1 - discount), state by state; so true
-    ties lie within discount (M - m) / (1 - discount) of each other in `q`. `rows` are the least
-    and the largest sum of a row of probabilities: the discount is taken times that sum, so that
-    rows that sum to 1 only nearly are paid for. `terms` is the number of products in one sum of
-    `q`: m and M are widened by the largest rounding error of such a sum.
-    Source: MacQueen 1966; Puterman 1994, section 6.6; Higham 2002, section 3.1, for the rounding.
-    """
-    best = q.max(axis=1)
-    gap = best - value
-    low, high = float(gap.min()), float(gap.max())
-    # A sum's error is relative to |r| + discount |V|, and |r| <= |q| + discount |V|.
-    scale = float(np.abs(best).max()) + 2.0 * float(np.abs(value).max())
-    rounding = (terms + 4) * UNIT * scale
-    below, above = enclosed(low - rounding, high + rounding, discount, rows)
-    bound = max(above, -below)
-    shift = rows[1] * (above - below) + (rows[1] - rows[0]) * bound
-    tolerance = discount * shift + 2.0 * rounding
-    optimal = q >= (best - tolerance)[:, None]
+    """A Solution of one world with its `guarantee`."""
+    proven = guarantee(value, q, discount, rows, terms)
     return Solution(
         value=value,
         q=q,
-        policy=optimal.argmax(axis=1),
-        optimal=optimal,
-        residual=max(high, -low),
-        bound=bound,
-        tolerance=tolerance,
+        policy=proven.optimal.argmax(axis=1),
+        optimal=proven.optimal,
+        residual=float(proven.residual),
+        bound=float(proven.bound),
+        tolerance=float(proven.tolerance),
         iterations=iterations,
         method=method,
     )
-
-
-def enclosed(
-    low: float, high: float, discount: float, rows: tuple[float, float]
-) -> tuple[float, float]:
-    """Shifts [below, above] with V + below <= V* <= V + above, from low <= TV - V <= high.
-
-    V + c is an upper bound if T(V + c) <= V + c; T moves c by the discount times a row's sum.
-    """
-    slow, fast = 1.0 - discount * rows[0], 1.0 - discount * rows[1]
-    below = low / (slow if low >= 0 else fast)
-    above = high / (fast if high >= 0 else slow)
-    return below, above

@@ -9,6 +9,7 @@ from freezetag.core.errors import RunError
 from freezetag.planning.check import (
     Names,
     ProblemError,
+    check_contracts,
     check_discount,
     check_names,
     check_reward,
@@ -48,10 +49,7 @@ def solve_dense(
         seen.add(policy.tobytes())
         value = _policy_value(p[everyone, policy], r[everyone, policy], discount)
         q = r + discount * (p @ value)
-        better = q.argmax(axis=1)
-        rounding = (len(r) + 4) * UNIT * 3.0 * max(1.0, float(np.abs(value).max()))
-        gain = q[everyone, better] - q[everyone, policy]
-        improved = np.where(gain > rounding, better, policy)
+        improved = switched(q, policy, value)
         # A policy met again: what separates its successors is rounding, however large.
         if (improved == policy).all() or improved.tobytes() in seen:
             break
@@ -67,6 +65,16 @@ def solve_dense(
     )
     check_reached(found, RESIDUAL)
     return found
+
+
+def switched(q: Array, policy: Array, value: Array) -> Array:
+    """`policy` [..., S] with the best action wherever that gains more in `q` [..., S, A] than the
+    largest rounding error of q at values [..., S] of this size."""
+    scale = np.maximum(1.0, np.abs(value).max(axis=-1))
+    rounding = (q.shape[-2] + 4) * UNIT * 3.0 * scale
+    better = q.argmax(axis=-1)
+    gain = q.max(axis=-1) - np.take_along_axis(q, policy[..., None], axis=-1)[..., 0]
+    return np.where(gain > np.expand_dims(rounding, -1), better, policy)
 
 
 def evaluate(
@@ -119,6 +127,7 @@ def checked_dense(
     may = checked_allowed(r.shape, allowed, states)
     check_reward(r, may, states, actions)
     sums = check_rows(p, may, states, actions)
+    check_contracts(discount, float(sums.max()))
     if not may.all():
         p, r = np.where(may[:, :, None], p, 0.0), np.where(may, r, -np.inf)
     return p, r, (float(sums.min()), float(sums.max()))

@@ -1,0 +1,185 @@
+"""Sweeps over all states of a sparse problem: compiled by numba where it is installed, or SciPy's.
+
+Both give the same numbers up to rounding. Letters: S states, A actions, K successors of a pair.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from freezetag.core.arrays import Array
+from freezetag.core.errors import UserError
+from freezetag.planning import _kernels
+
+ENTRIES_FOR_THREADS = 2_000_000
+"""Below this many entries a sweep stays on one thread: handing it out costs more."""
+
+CHUNKS = 32
+"""Parts that idle threads take one by one; fixed halves would wait for a core that is taken."""
+
+Span = tuple[float, float]  # min and max of the change
+
+
+class Sweeps(Protocol):
+    """What modified policy iteration asks of a problem; every array is [S]."""
+
+    name: str
+
+    def improve(self, value: Array, best: Array, policy: Array) -> Span:
+        """`best` = TV and the first maximising action; min and max of TV - V."""
+
+    def choose(self, policy: Array) -> None:
+        """From now on `follow` and `expect` are of this policy."""
+
+    def follow(self, value: Array, out: Array) -> Span:
+        """`out` = r + discount P V of the policy; min and max of out - V."""
+
+    def expect(self, value: Array, out: Array) -> None:
+        """`out` = discount P V of the policy."""
+
+
+def flat_matrix(successors: Array, probability: Array) -> Any:
+    """The rows of all pairs as one matrix [S A, S] over the same memory, nothing copied."""
+    s, a, k = successors.shape
+    ends = np.arange(0, s * a * k + 1, k, dtype=np.int32 if s * a * k < 2**31 else np.int64)
+    parts = (probability.reshape(-1), successors.reshape(-1), ends)
+    return csr_array(parts, shape=(s * a, s))
+
+
+@contextmanager
+def sweeps_of(
+    successors: Array, probability: Array, reward: Array, discount: float, compiled: bool | None
+) -> Iterator[Sweeps]:
+    """Sweeps of a checked problem; `compiled` None takes numba where it is installed."""
+    loops = None if compiled is False else compiled_loops()
+    if loops is None:
+        if compiled:
+            raise UserError("numba is not installed. `pip install 'freezetag[fast]'` brings it.")
+        yield ScipySweeps(successors, probability, reward, discount)
+        return
+    threads = cores() if probability.size >= ENTRIES_FOR_THREADS else 1
+    if threads == 1:
+        yield CompiledSweeps(successors, probability, reward, discount, loops, None)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        yield CompiledSweeps(successors, probability, reward, discount, loops, pool)
+
+
+class ScipySweeps:
+    """Sweeps as products with a sparse matrix, on one thread."""
+
+    name = "SciPy"
+
+    def __init__(self, successors: Array, probability: Array, reward: Array, discount: float):
+        self._rows = flat_matrix(successors, probability)
+        self._problem = successors, probability, reward
+        self._discount = discount
+
+    def improve(self, value: Array, best: Array, policy: Array) -> Span:
+        reward = self._problem[2]
+        q = (self._rows @ value).reshape(reward.shape)
+        q *= self._discount
+        q += reward
+        policy[:] = q.argmax(axis=1)
+        new = np.take_along_axis(q, policy[:, None], axis=1)[:, 0]
+        gap = new - value
+        best[:] = new
+        return float(gap.min()), float(gap.max())
+
+    def choose(self, policy: Array) -> None:
+        successors, probability, reward = self._problem
+        here = np.arange(len(policy))
+        own = successors[here, policy][:, None], probability[here, policy][:, None]
+        self._own = flat_matrix(*own), reward[here, policy]
+
+    def follow(self, value: Array, out: Array) -> Span:
+        self.expect(value, out)
+        out += self._own[1]
+        gap = out - value
+        return float(gap.min()), float(gap.max())
+
+    def expect(self, value: Array, out: Array) -> None:
+        np.multiply(self._own[0] @ value, self._discount, out=out)
+
+
+class CompiledSweeps:
+    """Sweeps by compiled loops, in chunks over a pool's threads where there is a pool."""
+
+    name = "numba"
+
+    def __init__(
+        self,
+        successors: Array,
+        probability: Array,
+        reward: Array,
+        discount: float,
+        loops: dict[str, Callable[..., Any]],
+        pool: Executor | None,
+    ):
+        s, _, k = successors.shape
+        self._problem = successors.view(np.uint32), probability, reward
+        self._own = np.empty((s, k), np.uint32), np.empty((s, k)), np.empty(s)
+        self._none = np.zeros(s)
+        self._discount, self._loops, self._pool = discount, loops, pool
+
+    def improve(self, value: Array, best: Array, policy: Array) -> Span:
+        loop, data = self._loops["improve"], self._problem
+        return self._all(lambda i, j: loop(*data, self._discount, value, best, policy, i, j))
+
+    def choose(self, policy: Array) -> None:
+        loop = self._loops["pick"]
+
+        def part(start: int, stop: int) -> Span:
+            loop(*self._problem, policy, *self._own, start, stop)
+            return 0.0, 0.0
+
+        self._all(part)
+
+    def follow(self, value: Array, out: Array) -> Span:
+        loop = self._loops["follow"]
+        return self._all(lambda i, j: loop(*self._own, self._discount, value, out, i, j))
+
+    def expect(self, value: Array, out: Array) -> None:
+        loop, own = self._loops["follow"], self._own[:2]
+        self._all(lambda i, j: loop(*own, self._none, self._discount, value, out, i, j))
+
+    def _all(self, part: Callable[[int, int], Span]) -> Span:
+        """All states by `part`(start, stop)."""
+        states = len(self._none)
+        if self._pool is None:
+            return part(0, states)
+        ends = np.linspace(0, states, CHUNKS + 1).astype(int).tolist()
+        found = list(self._pool.map(part, ends[:-1], ends[1:]))
+        return min(low for low, _ in found), max(high for _, high in found)
+
+
+@cache
+def compiled_loops() -> dict[str, Callable[..., Any]] | None:
+    """The kernels, compiled at their first call; None where numba is missing."""
+    try:
+        numba = importlib.import_module("numba")
+    except ImportError:
+        return None
+    kernels = (_kernels.improve, _kernels.pick, _kernels.follow)
+    try:
+        jit = numba.njit(nogil=True, cache=True, error_model="numpy")
+        return {kernel.__name__: jit(kernel) for kernel in kernels}
+    except RuntimeError:  # no folder to cache in
+        jit = numba.njit(nogil=True, error_model="numpy")
+        return {kernel.__name__: jit(kernel) for kernel in kernels}
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
