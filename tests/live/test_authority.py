@@ -259,7 +259,7 @@ def test_two_lives_of_one_gate_raise_an_alarm_and_hold_it() -> None:
 
 def test_a_crashed_gate_waits_out_its_old_lease() -> None:
     clock, overseer, gate, _ = pair()
-    again = gate_of(clock, held(overseer), fresh=counter(500), latch=gate._latch)
+    again = gate_of(clock, held(overseer), fresh=counter(500), latch=gate._memory._latch)
     # Its latch says that the first life is over, with work of which nothing is known.
     assert reason(overseer, again) == "grant"
     assert overseer.banner() == Shown.UNKNOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 
 @final
@@ -73,6 +73,14 @@ class Drain:
         self.unknown += [f"{number}:{action}" for number, (action, _) in self.in_flight.items()]
         self.in_flight.clear()
         self._kill = "done"
+
+    def outcome(self) -> dict[str, Any]:
+        """What an acknowledgement says of the stop. What is unknown is listed, never rounded."""
+        return {
+            "category": self.category,
+            "policy": [*self.policy_steps],
+            "unknown": [*self.unknown],
+        }
 
     def advance(self, now: float) -> bool:
         """One look at where the stop stands; gives orders, and True once nothing is left."""

@@ -29,7 +29,7 @@ from freezetag.live.clock import Clock
 from freezetag.live.drain import Drain, Order
 from freezetag.live.enrolment import Enrolment, Link, complete, describe, lacks_time
 from freezetag.live.fork import close_in_children
-from freezetag.live.latch import Latch, LatchError, MemoryLatch, recall, remember
+from freezetag.live.latch import Latch, LatchError, Memory, MemoryLatch
 from freezetag.live.lease import DOWN, FrameError, unseal
 from freezetag.live.meters import Meters
 from freezetag.live.presses import Press
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from freezetag.live.decorator import Action
 
 WAITING, OPEN, STOPPING, STOPPED = "waiting", "open", "stopping", "stopped"
+CRASHED = "ended without closing: what it had in flight is not known"
 _NAN = float("nan")
 
 
@@ -83,12 +84,11 @@ class Gate:
         self.cause = ""
         self.last = 0
         self.dropped = 0
-        self.alarms: list[str] = []  # the newest hundred
         self.b = ""
         self._clock, self._wall, self._max_jump = clock, wall, max_jump
         self._strict, self._category = strict, category
-        self._latch: Latch = latch or MemoryLatch()
-        self._journal, self._poke, self._fresh = journal, poke, fresh
+        self._memory = Memory(latch or MemoryLatch(), journal)
+        self._poke, self._fresh = poke, fresh
         self._lock = threading.RLock()
         self._orders: list[Order] = []
         self._new_drain = partial(
@@ -123,6 +123,11 @@ class Gate:
             return self.phase == OPEN
 
     @property
+    def alarms(self) -> list[str]:
+        """What could not be written or believed, newest last."""
+        return self._memory.alarms
+
+    @property
     def in_flight(self) -> int:
         return len(self._drain.in_flight)
 
@@ -155,6 +160,7 @@ class Gate:
         """
         with self._lock:
             now = self._judge()
+            decided = {"action": action, "mode": self.mode, "reading": {**self._reading}, "t": now}
             try:
                 if self.phase != OPEN:
                     raise self._refusal(action)
@@ -162,10 +168,10 @@ class Gate:
                 if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
                     raise Refused(action, why)
             except Refused as refused:
-                self._write("refused", action=action, t=now, reason=refused.reason)
+                self._memory.write("refused", **decided, reason=refused.reason)
                 raise
             number = self.last + 1
-            if not self._write("begin", action=action, n=number, t=now, detail=detail):
+            if not self._memory.write("begin", **decided, n=number, detail=detail):
                 raise Refused(action, "the journal cannot be written")
             self.last = number
             self._drain.in_flight[number] = (action, cancel)
@@ -176,7 +182,7 @@ class Gate:
         with self._lock:
             if not self._drain.ended(number, outcome):
                 return
-            self._write("end", n=number, outcome=outcome)
+            self._memory.write("end", n=number, outcome=outcome)
             self._advance(self._now())
 
     def action(self, name: str, max_seconds: float | None = None) -> Action:
@@ -201,7 +207,7 @@ class Gate:
                 "in_flight": self.in_flight,
                 "last": self.last,
                 "spent": self._meters.known(),
-                "head": self._journal.head if self._journal else "",
+                "head": self._memory.head,
             }
             for link in self._links.values():
                 frame = link.ask(self.name, now, {**fields, "ack": self._ack})
@@ -377,7 +383,7 @@ class Gate:
         if self.phase not in (WAITING, OPEN) or self._pressed or not link.granted(message):
             self.dropped += 1
             if link.alarm:
-                self._alarm(link.alarm)
+                self._memory.alarm(link.alarm)
                 link.alarm = ""
             return False
         self._slices = [other.allowance for other in self._links.values() if other.allowance]
@@ -392,7 +398,8 @@ class Gate:
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
         epochs = {name: link.epoch for name, link in self._links.items()}
-        self._write("open", gate=self.name, b=self.b, epochs=epochs, panel=describe(self._panel))
+        told = {"b": self.b, "epochs": epochs, "gate": self.name}
+        self._memory.write("open", **told, panel=describe(self._panel))
         self._judge()
 
     def _heard(self, link: Link, state: Any, now: float) -> None:
@@ -442,7 +449,7 @@ class Gate:
                 self.phase = STOPPING
         else:
             self.phase, self.cause = STOPPING, cause
-            self._write("stop", cause=cause, category=category, t=now, last=self.last)
+            self._memory.write("stop", cause=cause, category=category, t=now, last=self.last)
             self._drain.start(category, now, gently=cause == "closed")
         self._advance(now)
 
@@ -450,24 +457,14 @@ class Gate:
         if self.phase != STOPPING or not self._drain.advance(now):
             return
         self.phase = STOPPED
-        self._ack = {
-            "acked": self.b,
-            "presses": [press.id for press in self.presses],
-            "last": self.last,
-            "unknown": list(self._drain.unknown),
-            "category": self._drain.category,
-            "cause": self.cause,
-            "policy": list(self._drain.policy_steps),
-        }
-        self._write("ack", **self._ack)
+        presses = [press.id for press in self.presses]
+        self._ack = {"acked": self.b, "presses": presses, "last": self.last, "cause": self.cause}
+        self._ack |= self._drain.outcome()
+        self._memory.write("ack", **self._ack)
         self._save()
         for link in self._links.values():
             message = {"kind": "ack", "gate": self.name, "b": self.b, **self._ack}
             self._order(Order("send", link.enrolment.authority, link.seal(message)))
-
-    def _alarm(self, what: str) -> None:
-        self.alarms.append(what)
-        del self.alarms[:-100]
 
     def _order(self, order: Order) -> None:
         self._orders.append(order)
@@ -475,49 +472,24 @@ class Gate:
             with contextlib.suppress(Exception):
                 self._poke()
 
-    def _write(self, kind: str, **fields: Any) -> bool:
-        if self._journal is None:
-            return True
-        try:
-            if kind in ("begin", "refused"):
-                fields |= {"mode": self.mode, "reading": dict(self._reading)}
-            self._journal.append(kind, **fields)
-        except (OSError, ValueError, TypeError) as error:
-            self._alarm(f"journal: {error}")
-            return False
-        return True
-
     def _save(self, dirty: bool = False) -> bool:
         running = dirty or self.phase in (OPEN, STOPPING)
-        try:
-            remember(self._latch, self.name, self.b if running else None, self._remembered)
-        except LatchError as error:
-            self._alarm(str(error))
-            return False
-        return True
+        return self._memory.save(self.name, self.b if running else None, self._remembered)
 
     def _recall(self) -> None:
         """Takes up the latch; one that cannot be read keeps the gate shut until people clear it."""
         try:
-            crashed = recall(self._latch, self._remembered)
+            crashed = self._memory.recall(self._remembered)
         except LatchError as error:
-            self._alarm(str(error))
+            self._memory.alarm(str(error))
             self._own_press(f"latch unreadable: {error!s:.500}", "gate", None, "interlock")
             return
         if crashed is not None:
-            unknown = "ended without closing: what it had in flight is not known"
-            self._ack = {
-                "acked": crashed,
-                "presses": [],
-                "last": 0,
-                "unknown": [unknown],
-                "category": self._category,
-                "cause": "crashed",
-                "policy": [],
-            }
+            self._ack = {"acked": crashed, "presses": [], "last": 0, "cause": "crashed"}
+            self._ack |= {"category": self._category, "policy": [], "unknown": [CRASHED]}
 
     def forked(self) -> None:
         """Closes this copy for good: called in a forked child, which must not act through it."""
         self._lock = threading.RLock()  # another thread may have held it
         self._ended, self.phase, self.cause = True, STOPPED, "forked"
-        self._poke, self._orders, self._latch, self._journal = None, [], MemoryLatch(), None
+        self._poke, self._orders, self._memory = None, [], Memory(MemoryLatch(), None)

@@ -11,9 +11,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
 from freezetag.core.errors import RunError
+from freezetag.core.journal import Journal
 from freezetag.live.enrolment import Link
 from freezetag.live.presses import StateError
 
@@ -87,28 +88,56 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def remember(latch: Latch, gate: str, dirty: str | None, links: Mapping[str, Link]) -> None:
-    """Saves what the gate heard of each authority; `dirty` is the incarnation that now runs."""
-    memory = {name: link.memory() for name, link in links.items()}
-    try:
-        latch.save({"dirty": dirty, "gate": gate, "links": memory, "v": 1})
-    except OSError as error:
-        raise LatchError(f"the latch of {gate} cannot be written: {error}") from None
+@final
+class Memory:
+    """What a gate writes down: its latch, its journal, and the alarms of both (the newest 100)."""
 
+    def __init__(self, latch: Latch, journal: Journal | None) -> None:
+        self._latch, self._journal = latch, journal
+        self.alarms: list[str] = []
 
-def recall(latch: Latch, links: Mapping[str, Link]) -> str | None:
-    """Restores `links`; gives the incarnation that ended without closing, or None.
+    @property
+    def head(self) -> str:
+        """The newest hash of the journal; "" without one."""
+        return self._journal.head if self._journal else ""
 
-    Raises `LatchError` for a latch that is there and cannot be read.
-    """
-    memory = latch.load()
-    if memory is None:
-        return None
-    try:
-        for name, link in links.items():
-            if name in memory["links"]:
-                link.recall(memory["links"][name])
-        dirty = memory["dirty"]
-    except (StateError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LatchError(f"the latch is no memory of a gate: {error!r:.200}") from None
-    return None if dirty is None else str(dirty)
+    def alarm(self, what: str) -> None:
+        self.alarms.append(what)
+        del self.alarms[:-100]
+
+    def write(self, kind: str, **fields: Any) -> bool:
+        """One entry of the journal; False, and an alarm, if it cannot be written."""
+        try:
+            if self._journal is not None:
+                self._journal.append(kind, **fields)
+        except (OSError, ValueError, TypeError) as error:
+            self.alarm(f"journal: {error}")
+            return False
+        return True
+
+    def save(self, gate: str, dirty: str | None, links: Mapping[str, Link]) -> bool:
+        """The latch: what was heard of each authority; `dirty` is the incarnation that runs."""
+        memory = {name: link.memory() for name, link in links.items()}
+        try:
+            self._latch.save({"dirty": dirty, "gate": gate, "links": memory, "v": 1})
+        except (LatchError, OSError) as error:
+            self.alarm(str(error))
+            return False
+        return True
+
+    def recall(self, links: Mapping[str, Link]) -> str | None:
+        """Restores `links`; gives the incarnation that ended without closing, or None.
+
+        Raises `LatchError` for a latch that is there and cannot be read.
+        """
+        memory = self._latch.load()
+        if memory is None:
+            return None
+        try:
+            for name, link in links.items():
+                if name in memory["links"]:
+                    link.recall(memory["links"][name])
+            dirty = memory["dirty"]
+        except (StateError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise LatchError(f"the latch is no memory of a gate: {error!r:.200}") from None
+        return None if dirty is None else str(dirty)
