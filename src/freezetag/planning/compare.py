@@ -123,7 +123,7 @@ def _deeds(
                 f"executes {resists}",
                 "chance",
                 tuple(agent.executes(resists, steps) for agent in agents),
-                f"in {steps} steps, if it takes the first of its best actions",
+                f"{prices.why(world)}; in {steps} steps, taking the first of its best actions",
             )
         )
     rows += [

@@ -32,7 +32,7 @@ def rows(world: HasModel, fitted: Fitted, others: Sequence[Other]) -> list[Row]:
     if resists:
         gaps = [incentives.advantage(plan(make(world, panel)), resists) for make in (known, blind)]
         if all(map(math.isfinite, gaps)):
-            note = f"Q({resists}) less Q of the best other action, at the start"
+            note = f"{why(world)}; its Q less Q of the best other action, at the start"
             found.append(Row(PAYS, f"Q-gap of {resists}", "utility", _cells(gaps, count), note))
     levers = priced.prices(world)
     for lever in levers:
@@ -154,6 +154,16 @@ def error_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[
         {"x": "distance of the learned model, d(L, S)", "y": "utility, once"},
     )
     return found, [figure]
+
+
+def why(world: HasModel) -> str:
+    """Why the action that is looked at is looked at."""
+    resists = priced.resisting(world)
+    if any(lever.action == resists for lever in priced.prices(world)):
+        return "the action that the world lets one price"
+    if any(lever.action == resists for lever in priced.races(world)):
+        return "the race for control"
+    return "what this world calls its selfish action"
 
 
 def settled(price: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -11,15 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from freezetag.core import Diagram
-from freezetag.core.incentives import ButtonIncentive
 from freezetag.planning.compare_prices import settled
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Comparison, Row
 from freezetag.planning.sweep import Sweep
 from freezetag.report import words
 from freezetag.report.plan_words import cell, fitted_told, sentence, settings_told
 
-PIPED, NARROW = 100, 80
+PIPED, NARROW, INDENT = 100, 80, 20
 MOST_POINTS = 25
 """Points of a sweep that are printed; the page has them all."""
 
@@ -49,12 +48,13 @@ def print_plan(
 def _say(
     say: Callable[..., None], found: Comparison, swept: Sweep | None, title: str, width: int
 ) -> None:
-    say(Text(words.plain(title), "bold"), f"  {settings_told(found)}", soft_wrap=True)
-    say(f"  fitted: {fitted_told(found)}", soft_wrap=True)
-    for agent in found.agents:
-        say(f"  {agent.name}: {agent.told}", soft_wrap=True)
+    say(Text(words.plain(title), "bold"))
+    told = [f"{agent.name}: {agent.told}" for agent in found.agents]
+    for text in (settings_told(found), f"fitted: {fitted_told(found)}", *told):
+        for line in textwrap.wrap(text, width - 2) or [""]:
+            say(f"  {line}")
     say()
-    for line in worlds(found):
+    for line in worlds(found, width):
         say(line, soft_wrap=True)
     say()
     names = [agent.name for agent in found.agents]
@@ -74,18 +74,40 @@ def _say(
     say(Text(words.plain(sentence(found)), "bold"), soft_wrap=True)
 
 
-def worlds(found: Comparison) -> list[str]:
-    """The diagrams as lines: what each node of a step depends on, and the routes that pay."""
+def worlds(found: Comparison, width: int = PIPED) -> list[str]:
+    """The diagrams as lines: what each node of a step depends on, and the routes that pay.
+
+    `x-` is a node of the step before, `x'` one of the step after.
+    """
     shown = found.diagrams
-    lines = ["learning world     " + _edges(shown.learning)]
     gone = [n.group for n in shown.learning.nodes if n.step == 1 and n.name not in shown.planning]
-    lines.append(f"planning world     the same without {' and '.join(gone)}, and with a reward")
     changed = [n for n in shown.planning.nodes if n.step == 1 and n.group in ("A", "R")]
-    lines.append("                   " + "   ".join(_depends(node) for node in changed))
-    for field, (factual, planned) in shown.incentives().items():
+    lines = [
+        *_packed(
+            "learning world", [_depends(n) for n in shown.learning.nodes if n.step == 1], width
+        ),
+        *_packed("planning world", [f"the same without {' and '.join(gone)}, and with R"], width),
+        *_packed("", [_depends(node) for node in changed], width),
+    ]
+    incentives = shown.incentives()
+    lines += ["incentives to move what the button reads"] if incentives else []
+    for field, (factual, planned) in incentives.items():
         for name, incentive in ((FACTUAL, factual), (INTERLOCKED, planned)):
-            lines.append(f"{name:<5}to move {field}: {incentive.kind}{_routes(incentive)}")
+            head = f"{name}, {field}"
+            ways = [" -> ".join(path) for path in incentive.paths]
+            lines += _packed(head, [incentive.kind, *ways], width)
     return lines
+
+
+def _packed(head: str, parts: Sequence[str], width: int) -> list[str]:
+    """The parts behind a head, as many on a line as there is room for."""
+    lines, line = [], f"{head:<{INDENT}}"
+    for part in parts:
+        if len(line) + len(part) > width and len(line) > INDENT:
+            lines.append(line.rstrip())
+            line = " " * INDENT
+        line += f"{' ' * 3 * (len(line) > INDENT)}{part}"
+    return [*lines, line.rstrip()]
 
 
 def sweep_lines(swept: Sweep) -> list[str]:
@@ -133,11 +155,6 @@ def _why(row: Row) -> str:
     return row.note if all(value is None for value in row.cells) else ""
 
 
-def _edges(diagram: Diagram) -> str:
-    """`A <- O, button, M` for each node of step 1: what is the same in every step."""
-    return "   ".join(_depends(node) for node in diagram.nodes if node.step == 1)
-
-
 def _depends(node: Any) -> str:
     told = []
     for parent in node.parents:
@@ -145,7 +162,3 @@ def _depends(node: Any) -> str:
         step = int(step.removesuffix("]")) - node.step
         told.append(base + ("'" if step > 0 else "-" if step < 0 else ""))
     return f"{node.group} <- {', '.join(told) or 'nothing'}"
-
-
-def _routes(incentive: ButtonIncentive) -> str:
-    return "".join(f"   {' -> '.join(path)}" for path in incentive.paths)

@@ -1,0 +1,189 @@
+"""`freezetag plan`: the figures of the theory, sweeps, and requests that cannot be met."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freezetag import cli
+
+WRONG = [
+    ("buton", "Did you mean button"),
+    ("commons", "commons offers no model to plan with. Worlds that do: button"),
+    ("button --hazrd 0.1", "Did you mean --hazard"),
+    ("button --hazrd 0.1", "others-pay"),
+    ("button --hazard 1.5", "hazard lies in [0, 1], got 1.5"),
+    ("button --hazard nan", "--hazard 'nan' is not a number"),
+    ("button --hazard much", "--hazard 'much' is not a number"),
+    ("button --hazard 0:1", "--hazard '0:1' is no range. Write LOW:HIGH:COUNT"),
+    ("button --hazard 0:x:3", "--hazard 'x' is not a number"),
+    ("button --hazard 1:0:3", "a range rises from LOW to HIGH"),
+    ("button --hazard 0:1:1", "in 2 to"),
+    ("button --hazard 0:1:2.5", "in 2 to"),
+    ("button --hazard 0:2:5", "hazard lies in [0, 1], got 2.0"),
+    ("button --hazard 0:1:5 --bonus 0:1:5", "one setting can be swept at a time"),
+    ("button --classmates 1.5", "--classmates takes whole numbers, got '1.5'"),
+    ("button --discount 1", "the discount must lie in (0, 1), got 1.0"),
+    ("button --power-limit high", "--power-limit 'high' is not a number"),
+    ("button --power-limit nan", "--power-limit 'nan' is not a number"),
+    ("button --runtime 0", "at least 1 step"),
+    ("freeze_tag --rule B", "--rule of freeze_tag is no number"),
+    ("button --watch", "button cannot be drawn. Worlds that can: corridor"),
+    ("corridor --watch --json", "choose one"),
+    ("button --out there.html", "there.html exists already and is not overwritten"),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def planned(arguments: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert cli.run(["plan", *arguments.split()]) == 0
+    return capsys.readouterr().out
+
+
+def data(arguments: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(planned(f"{arguments} --json", capsys))
+    return found
+
+
+def rows(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {row["name"]: row["cells"] for row in found["rows"]}
+
+
+def line(printed: str, start: str) -> list[str]:
+    """What stands in the row of that name, in cells two blanks apart."""
+    (found,) = [row for row in printed.splitlines() if row.strip().startswith(start)]
+    return [part for part in found.strip().removeprefix(start).split("  ") if part.strip()]
+
+
+def test_the_button_world_as_in_the_theory(
+    capsys: pytest.CaptureFixture[str], own_folder: Path
+) -> None:
+    """T1, T1b, T14, T8, T8c: printed to seven digits."""
+    printed = planned("button --hazard 0.1", capsys)
+    assert [c.strip() for c in line(printed, "to disable")][:2] == ["4.736842", "0"]
+    assert [c.strip() for c in line(printed, "Q-gap of disable")][:2] == ["0.9", "0"]
+    assert [c.strip() for c in line(printed, "true return")][:2] == ["10", "5.263158"]
+    assert [c.strip() for c in line(printed, "best first actions")][:2] == [
+        "disable",
+        "disable = press = work",
+    ]
+    assert [c.strip() for c in line(printed, "copy of the mode")][:2] == ["–", "4.736842"]
+    assert "FP+M, button        direct   A[0] -> button[1] -> M[1] -> A[1]" in printed
+    assert "SI, button          none" in printed
+    assert max(map(len, printed.splitlines())) <= 100
+    assert "\x1b" not in printed
+    assert printed.rstrip().endswith("page runs/plan-button.html")
+    assert (own_folder / "runs" / "plan-button.html").is_file()
+
+
+def test_the_race_and_its_unlucky_window(capsys: pytest.CaptureFixture[str]) -> None:
+    """T3, T4 (q = 0), T6, as printed in the theory."""
+    found = rows(data("race --hazard 0 --power-limit 12", capsys))
+    assert found["threshold, grab"]["SI"] == pytest.approx(0.325397, abs=5e-7)
+    assert found["threshold, grab"]["FP+M"] == pytest.approx(0.370370, abs=5e-7)
+    assert found["unlucky window, grab"]["SI"] == "(0.325397, 0.404762]"
+    lucky = rows(data("race --p 0.6 --power-limit 12", capsys))
+    assert lucky["value it expects"]["SI"] == pytest.approx(16.92)
+    assert lucky["best first actions"]["SI"] == "grab"
+    assert lucky["first step"]["SI"] == "stopped"
+    assert lucky["executes grab"]["SI"] == 0
+
+
+def test_a_timer_that_the_factual_agent_would_pay_to_remove(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """T12: γ^t_max/(1-γ) against 0."""
+    found = rows(data("invest --growth 1 --runtime 30", capsys))
+    assert found["to remove the timer"]["FP+M"] == pytest.approx(0.9**30 / 0.1, abs=1e-9)
+    assert found["to remove the timer"]["SI"] == 0
+
+
+def test_people_who_react_are_an_indirect_incentive(capsys: pytest.CaptureFixture[str]) -> None:
+    """F6: (1 - 0.9) of 4.736842, labelled as what it is."""
+    found = data("button --others-pay 0.9", capsys)
+    assert rows(found)["indirect part"]["SI"] == pytest.approx(0.473684, abs=5e-7)
+    assert found["incentives"]["button"]["SI"]["kind"] == "indirect"
+    assert found["incentives"]["button"]["FP+M"]["kind"] == "both"
+
+
+def test_planners_at_home_stand_beside_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """T16 with a reward of 0.5 in the update, and no hack that pays."""
+    found = rows(data("input_terminal --worth-b 0.5 --hack-pays 0", capsys))
+    names = {"FP+M", "SI", "input_terminal_factual", "input_terminal_counterfactual"}
+    assert set(found["to block"]) == names
+    assert found["to block"]["input_terminal_factual"] == pytest.approx(3.214286, abs=1e-6)
+    assert found["to block"]["input_terminal_counterfactual"] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sweep_is_a_table_and_finds_where_they_change(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = data("race --p 0:1:41 --power-limit 12", capsys)
+    points = found["sweep"]["points"]
+    assert [point["x"] for point in points] == pytest.approx([i / 40 for i in range(41)])
+    does = {point["x"]: point["first"][1] for point in points}
+    assert [does[x] for x in (0.3, 0.35, 0.4, 0.425)] == ["work", "grab", "grab", "stopped"]
+    printed = planned("button --price 0:6:4", capsys)
+    assert "price swept." in printed
+    assert "FP+M disable, from 6 work; SI work" in printed
+
+
+def test_a_limit_can_be_swept(capsys: pytest.CaptureFixture[str]) -> None:
+    found = data("race --power-limit 11:12:3", capsys)
+    assert [point["first"][1] for point in found["sweep"]["points"]] == ["stopped", "grab", "grab"]
+
+
+def test_pages_are_numbered_and_never_overwritten(
+    capsys: pytest.CaptureFixture[str], own_folder: Path
+) -> None:
+    for name in ("runs/plan-invest.html", "runs/plan-invest-2.html"):
+        assert f"page {name}" in planned("invest", capsys)
+    planned("invest --out deep/er/mine.html", capsys)
+    assert (own_folder / "deep" / "er" / "mine.html").is_file()
+    (own_folder / "file").write_text("")
+    assert cli.run(["plan", "invest", "--out", "file/x.html"]) in (2, 3)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_ascii_terminals_and_narrow_ones(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    printed = planned("button", capsys)
+    assert "to disable [What it would pay], utility, once" in printed
+    assert "  FP+M: 4.736842" in printed
+
+
+@pytest.mark.slow  # compiles an episode
+def test_watching_shows_both_agents(capsys: pytest.CaptureFixture[str]) -> None:
+    printed = planned("corridor --hazard 0.05 --horizon 8 --watch", capsys)
+    first, second = printed.split("FP+M, the factual planner that knows its mode")
+    assert "|..@...|" in first
+    assert "did jam" in second
+    assert "did jam" not in first
+    assert "\x1b[" not in printed
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG)
+def test_a_wrong_request(
+    arguments: str, told: str, capsys: pytest.CaptureFixture[str], own_folder: Path
+) -> None:
+    (own_folder / "there.html").write_text("mine")
+    assert cli.run(["plan", *arguments.split()]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert [file.name for file in own_folder.iterdir()] == ["there.html"]
+
+
+def test_an_option_without_a_value() -> None:
+    assert cli.run(["plan", "button", "--hazard"]) == 2
