@@ -323,6 +323,41 @@ def test_a_budget_is_one_for_all_lives_of_an_epoch() -> None:
     assert total + spent <= 4.0
 
 
+def test_a_group_shares_one_budget() -> None:
+    """Splitting into copies gains nothing."""
+    clock = SteppedClock()
+    overseer = authority(clock)
+    store(overseer, overseer.limit_group("g", {"usd": 8.0}))
+    gates = {}
+    for number, name in enumerate("abcd"):
+        store(overseer, overseer.enrol(name, groups=["g"]))
+        store(overseer, overseer.start(name, "ann"))
+        gates[name] = gate_of(
+            clock,
+            held(overseer, name),
+            name=name,
+            meters={"usd": None},
+            fresh=counter(number * 999),
+        )
+    spent = 0.0
+    for _ in range(12):
+        for gate in gates.values():
+            Wire(gate, {"own": overseer}).renew()
+            left = gate._links["own"].allowance["usd"] - gate._meters.spent["usd"]
+            gate.spend("usd", left)
+            spent += left
+        clock.advance(1)
+    assert 6.0 < spent <= 8.0
+    # Who overspends all the same stops the whole group.
+    gates["a"].spend("usd", 9.0)
+    assert reason(overseer, gates["a"]) == "limit"
+    assert reason(overseer, gates["b"]) == "limit"
+    assert overseer.facts.standing("b")[0].who == "interlock:group:g:usd"
+    for bad in ({"usd": 0.0}, {"runtime": 3.0}):
+        with pytest.raises(EnrolmentError):
+            overseer.limit_group("g", bad)
+
+
 def test_a_longer_past_than_ours_locks_us() -> None:
     """An older copy of the ledger was restored; a gate has seen more."""
     _, overseer, gate, _ = pair()

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.interlock import GO
-from freezetag.live.facts import Agent, Facts, Record
+from freezetag.core.interlock import GO, Panel
+from freezetag.live.budget import Limit, slices
+from freezetag.live.facts import Agent, EnrolmentError, Facts, Record, check_limits
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
 from freezetag.live.shown import Incarnation, Shown, worst
 
 SIGN_WITHIN = 15 * 60.0
-SLICE = 0.25
-"""The share of what is left of a budget that one lease carries."""
 ANCHOR_EVERY = 10.0
 """Seconds between two records of how far a gate's journal and meters are."""
 _NAN = float("nan")
@@ -151,6 +150,13 @@ class Authority:
         }
         self.facts.check_enrolment(body)
         return [("enrol", body)]
+
+    def limit_group(self, group: str, limits: Mapping[str, float]) -> list[Record]:
+        """Budgets that the members of a group share. Raises `EnrolmentError`."""
+        check_limits(f"group {group}", limits)
+        if {"runtime", "presence"} & set(limits):
+            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent")
+        return [("limits", {"group": group, "limits": dict(limits)})]
 
     def key_for(self, agent: str) -> bytes:
         """What the gate of `agent` gets at enrolment."""
@@ -350,14 +356,16 @@ class Authority:
                 self._hold(agent, f"silent for {silence:.0f} s", records)
                 return "held"
             self.spurious += 1
-        reading = self._reading(agent, now)
-        panel = agent.panel
+        limits = self.facts.limits(gate)
+        reading = self._reading(agent, limits, now)
+        panel = Panel(tuple(limit.interlock for limit in limits))
         mode = panel.latch(GO, reading)
         if mode == GO:
             return ""
         for trip in panel.causes(mode):
             if trip.kind == "exceeded":
-                text = f"{trip.sensor} {reading[trip.sensor]:g} of {agent.limits[trip.sensor]:g}"
+                most = next(limit.value for limit in limits if limit.name == trip.sensor)
+                text = f"{trip.sensor} {reading[trip.sensor]:g} of {most:g}"
                 records += self._interlock(agent, trip.sensor, text)
         return "limit"
 
@@ -377,11 +385,7 @@ class Authority:
             opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "spent": life.spent}
             records.append(("open", opened))
         life.until = max(life.until, now + settle(length))
-        for sensor, limit in agent.limits.items():
-            if sensor not in ("runtime", "presence"):
-                mine = life.spent.get(sensor, 0.0)
-                left = limit - mine - self._total(agent.name, sensor, besides=life)
-                life.allowed[sensor] = mine + max(left, 0.0) * SLICE
+        life.allowed = slices(self.facts.limits(gate), self._lives_of, life)
         return self._seal(
             gate,
             life.b,
@@ -448,21 +452,21 @@ class Authority:
         self._alarm(f"{agent.name}: {why}")
         records.append(("held", {"agent": agent.name, "why": why}))
 
-    def _reading(self, agent: Agent, now: float) -> dict[str, float]:
+    def _reading(self, agent: Agent, limits: Iterable[Limit], now: float) -> dict[str, float]:
         reading = {}
-        for sensor in agent.limits:
-            meter = self.meters.get((agent.name, sensor))
+        for limit in limits:
+            meter = self.meters.get((agent.name, limit.name))
             if meter is not None:
                 try:
-                    reading[sensor] = meter()
+                    reading[limit.name] = meter()
                 except Exception:
-                    reading[sensor] = _NAN
-            elif sensor == "runtime":
-                reading[sensor] = self._runtime(agent, now)
-            elif sensor == "presence":
-                reading[sensor] = _NAN  # nobody tells, so nobody is there
+                    reading[limit.name] = _NAN
+            elif limit.sensor == "runtime":
+                reading[limit.name] = self._runtime(agent, now)
+            elif limit.sensor == "presence":
+                reading[limit.name] = _NAN  # nobody tells, so nobody is there
             else:
-                reading[sensor] = self._total(agent.name, sensor)
+                reading[limit.name] = limit.spent(self._lives_of)
         return reading
 
     def _runtime(self, agent: Agent, now: float) -> float:
@@ -473,14 +477,8 @@ class Authority:
             since = self._runtimes[agent.name, agent.epoch] = (before, now)
         return since[0] + (now - since[1])
 
-    def _total(self, agent: str, sensor: str, besides: Incarnation | None = None) -> float:
-        """What the lives of `agent` have spent; beside one, the others' slices count as spent."""
-        total = 0.0
-        for life in self._lives.get(agent, {}).values():
-            if life is not besides and life.leased:
-                spent = life.spent.get(sensor, _NAN)
-                total += spent if besides is None else max(spent, life.allowed.get(sensor, 0.0))
-        return total
+    def _lives_of(self, agent: str) -> Iterable[Incarnation]:
+        return self._lives.get(agent, {}).values()
 
     def _alarm(self, what: str) -> None:
         self.alarms.append(what)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, Watchdog
+from freezetag.live.budget import Limit
 from freezetag.live.keys import Roster
 from freezetag.live.presses import Clearance, Press, Presses, covers
 
@@ -42,19 +42,6 @@ class Agent:
     started: bool = False
     started_at: int = 0
 
-    @property
-    def panel(self) -> Panel:
-        """The limits as interlocks, on the authority's side."""
-        return Panel(tuple(_interlock(sensor, limit) for sensor, limit in self.limits.items()))
-
-
-def _interlock(sensor: str, limit: float) -> RuntimeLimit | Watchdog | PowerLimit:
-    if sensor == "runtime":
-        return RuntimeLimit(limit, unit="seconds")
-    if sensor == "presence":
-        return Watchdog(limit, sensor="presence")
-    return PowerLimit(limit, sensor=sensor)
-
 
 @final
 class Facts:
@@ -63,6 +50,7 @@ class Facts:
     def __init__(self, roster: Roster) -> None:
         self.roster = roster
         self.agents: dict[str, Agent] = {}
+        self.group_limits: dict[str, dict[str, float]] = {}
         self.presses = Presses()
         self.incarnations: dict[str, dict[str, dict[str, Any] | None]] = {}
         """agent -> incarnation that ever held a lease -> its ack, or None."""
@@ -78,6 +66,8 @@ class Facts:
             self.presses.clear(Clearance.from_json(dict(body)))
         elif kind == "enrol":
             self._enrol(body)
+        elif kind == "limits":
+            self.group_limits[body["group"]] = dict(body["limits"])
         elif kind == "start":
             agent = self.agents[body["agent"]]
             agent.epoch = max(agent.epoch, body["epoch"])
@@ -109,6 +99,17 @@ class Facts:
         """The enrolled agents that a press of `scope` stops: what `press --dry-run` shows."""
         return tuple(name for name in self.agents if self._covers(scope, name))
 
+    def limits(self, agent: str) -> tuple[Limit, ...]:
+        """The limits that `agent` is under: its own, and those its groups share."""
+        known = self.agents[agent]
+        own = [Limit(sensor, sensor, value, (agent,)) for sensor, value in known.limits.items()]
+        shared = [
+            Limit(f"group:{group}:{sensor}", sensor, value, self.covered(f"group:{group}"))
+            for group in sorted(known.groups)
+            for sensor, value in self.group_limits.get(group, {}).items()
+        ]
+        return (*own, *shared)
+
     def upstream(self, agent: str) -> frozenset[str]:
         """Everything `agent` depends on, through others too."""
         found: set[str] = set()
@@ -132,9 +133,7 @@ class Facts:
                 f"{name}: an agent without a safe stop needs a named, independent safe state "
                 "that takes over. freezetag is not for machines that must run on."
             )
-        for sensor, limit in body["limits"].items():
-            if not 0 < limit < float("inf"):
-                raise EnrolmentError(f"{name}: the limit of {sensor} is {limit!r}")
+        check_limits(name, body["limits"])
         known = self.agents.get(name)
         if known and known.groups != set(body["groups"]) and self.standing(name):
             raise EnrolmentError(f"{name}: its groups cannot change while a press covers it")
@@ -157,3 +156,10 @@ class Facts:
         groups = agent.groups if agent else ()
         upstream = self.upstream(name) if scope.startswith("closure:") else ()
         return covers(scope, name, groups, upstream)
+
+
+def check_limits(name: str, limits: Mapping[str, float]) -> None:
+    """Raises `EnrolmentError` for a limit that could never let anything run, or never bind."""
+    for sensor, limit in limits.items():
+        if not 0 < limit < float("inf"):
+            raise EnrolmentError(f"{name}: the limit of {sensor} is {limit!r}")
