@@ -42,7 +42,7 @@ def console(status: Status | None, rights: Mapping[str, str], now: float, every:
         title, watch = f"{_head(status)} · {status['authority']}", "/events"
     return document(
         title,
-        tag("div", *left, class_="left"),
+        tag("aside", *left, class_="left", aria_label="Stop, and what happened"),
         tag("main", *main),
         _help(),
         every=every,
