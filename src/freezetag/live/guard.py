@@ -164,7 +164,7 @@ class Guard:
         if not other:
             lacks += ["the command runs as the guard's own user, who may kill the guard"]
         if not cgroup:
-            lacks += ["no control group: after kill -9 of the guard its children live on"]
+            lacks += ["no control group: a child that leaves its session outlives a killed guard"]
         lacks += [
             "what the command asks others to start is not stopped",
             "network rules are not cut",

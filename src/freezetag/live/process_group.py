@@ -3,10 +3,11 @@
 Three nets. The command leads a session and process group of its own. On Linux the guard is made the
 *subreaper* of all that descends from it, so that a child which leaves the group, or whose parent
 dies, still hangs below the guard and is found. Where a control group is allowed, nothing leaves
-that. If the guard itself is killed, the kernel kills the command (`PR_SET_PDEATHSIG`).
+that. If the guard itself is killed, the kernel kills the command (`PR_SET_PDEATHSIG`), and
+`last_resort` what the command had started.
 
 Caveat: what the command asks *others* to start (a service manager, cron, a container engine, ssh)
-is not below it. After `kill -9` of the guard only the command itself is killed, not its children.
+is not below it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, final
 
@@ -43,9 +44,9 @@ class ProcessGroup:
     """One running command with its descendants.
 
     `alone` says that the calling process exists for this command only: then *all* that hangs below
-    it counts as the command's, also what has left the group. `user` runs it as another user (needs
-    root). Raises `UserError` for a command that
-    cannot be started.
+    it counts as the command's, also what has left the group, but for the children named in `spare`.
+    `user` runs it as another user (needs root). Raises `UserError` for a command that cannot be
+    started.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class ProcessGroup:
         cgroup: Cgroup | None = None,
         alone: bool = False,
         user: str = "",
+        spare: Collection[int] = (),
         stdin: int | IO[Any] | None = None,
         stdout: int | IO[Any] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         if not command:
             raise UserError("no command was given. Write it after two dashes: guard -- CMD.")
-        self.cgroup = cgroup
+        self.cgroup, self._spare = cgroup, frozenset(spare)
         self.adopts = alone and LINUX and _prctl(PR_SET_CHILD_SUBREAPER, 1)
         guard, person = os.getpid(), _person(user)
 
@@ -184,7 +186,7 @@ class ProcessGroup:
             grew = bool(more)
         for process in processes:
             ours = self.pid in (process.group, process.session) or process.pid in below
-            if not ours or process.pid == me:
+            if not ours or process.pid == me or process.pid in self._spare:
                 continue
             if process.state in "ZX":
                 if process.parent == me and process.pid != self.pid:

@@ -22,7 +22,8 @@ from freezetag.core.gate import Refused
 from freezetag.live.cgroup import Cgroup
 from freezetag.live.drain import Order
 from freezetag.live.gate import STOPPED, STOPPING, Gate
-from freezetag.live.process_group import ProcessGroup
+from freezetag.live.last_resort import LastResort
+from freezetag.live.process_group import LINUX, ProcessGroup
 
 STOPPED_BY_GUARD = 124
 """The exit code of a guard that stopped its command, as `timeout` has it."""
@@ -68,6 +69,7 @@ class Supervisor:
         self.group: ProcessGroup | None = None
         self._category, self._stop_command, self._drain = category, tuple(stop_command), drain
         self._alone, self._cgroup, self._user, self._say = alone, cgroup, user, say
+        self._last_resort = LastResort(cgroup) if alone and LINUX else None
         self._changed = threading.Event()
         self._lock = threading.RLock()  # no start while a kill looks for what to kill
         self._barred = self._held = self._killed = False
@@ -117,12 +119,15 @@ class Supervisor:
                     cgroup=self._cgroup,
                     alone=self._alone,
                     user=self._user,
+                    spare=() if self._last_resort is None else (self._last_resort.pid,),
                     stdin=stdin,
                     stdout=stdout,
                 )
             except UserError:
                 self.gate.end(self._number, "failed")
                 raise
+            if self._last_resort is not None:
+                self._last_resort.watch(self.group.pid)
         self._say(f"RUNNING   pid {self.group.pid}")
         return self.group
 
@@ -190,6 +195,8 @@ class Supervisor:
     def close(self) -> None:
         """Kills what is left, and gives the control group back."""
         self._kill()
+        if self._last_resort is not None:
+            self._last_resort.disarm()
         if self.group is not None:
             self.group.close()
         elif self._cgroup is not None:
