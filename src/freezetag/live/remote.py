@@ -17,7 +17,7 @@ from typing import Any, final
 from urllib.parse import urlencode
 
 from freezetag.core.errors import UserError
-from freezetag.live.address import Denied, Unreachable, request
+from freezetag.live.address import Unreachable, request
 
 DURABLE = "durable"
 
@@ -94,7 +94,7 @@ class Remote:
                 certificates=self.certificates,
             )
             return Told(address, str(answer["state"]), "", int(answer["agents"]))
-        except (Unreachable, Denied) as error:
+        except UserError as error:
             return Told(address, "failed", str(error))
         except (KeyError, TypeError, ValueError):
             return Told(address, "failed", f"{address} does not answer as an authority does.")

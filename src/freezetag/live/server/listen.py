@@ -81,8 +81,12 @@ class Listener:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self, timeout: float = 5.0) -> None:
+    def end(self) -> None:
+        """Asks it to end; `close` waits for that."""
         self._server.should_exit = True
+
+    def close(self, timeout: float = 5.0) -> None:
+        self.end()
         self._thread.join(timeout)
         for each in self._sockets:
             each.close()

@@ -73,6 +73,8 @@ class Server:
 
     def close(self) -> None:
         self.service.closing = True
+        for listener in self._listeners:
+            listener.end()
         self._watch.close()
         for listener in self._listeners:
             listener.close()

@@ -127,7 +127,7 @@ class Service:
         except Exception as error:
             wrong = f"the ledger cannot be verified: {type(error).__name__}: {error}"
         if wrong:
-            self.doubt("ledger", wrong)
+            self.doubt("chain", wrong)
 
     def close(self) -> None:
         self.closing = True

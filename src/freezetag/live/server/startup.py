@@ -13,7 +13,7 @@ from typing import Any
 
 from freezetag.live.ledger import LedgerError, Tree, leaf_hash, node_hash, open_note, read_record
 from freezetag.live.server.home import Home
-from freezetag.live.server.store import Store, StoreError, standing
+from freezetag.live.server.store import Store, StoreError, as_bytes, standing
 
 PAUSE_EVERY, PAUSE = 256, 0.002
 RECENT = 100
@@ -50,7 +50,7 @@ def restore(home: Home, store: Store) -> Restored:
         size, note = store.note()
         doubt = _tail(home, store, tree, size, note)
     except (StoreError, LedgerError) as error:
-        doubt = str(error)
+        doubt = f"the ledger cannot be read: {error}"
     return Restored(records, tree, note, doubt, recent)
 
 
@@ -89,6 +89,7 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
         row = db.execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
         size, note = row or (0, "")
         for i, leaf in db.execute("SELECT i, record FROM ledger ORDER BY i"):
+            leaf = as_bytes(leaf)
             digest, position = leaf_hash(leaf), i
             while position & 1:
                 digest = node_hash(stack.pop(), digest)

@@ -141,7 +141,7 @@ class Store:
         """
         db = self.open()
         end = self.head.size + len(leaves)
-        found = [bytes(row[1]) for row in db.execute(FROM, (self.head.size, end))]
+        found = [as_bytes(row[1]) for row in db.execute(FROM, (self.head.size, end))]
         if found != list(leaves):
             return None
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -167,12 +167,13 @@ class Store:
         """The records that make up the state, in order."""
         with self.reading() as db:
             for row in db.execute("SELECT record FROM state JOIN ledger USING (i) ORDER BY i"):
-                yield bytes(row[0])
+                yield as_bytes(row[0])
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Index and bytes of the records from `start`, before `stop`."""
         with self.reading() as db:
-            yield from db.execute(FROM, (start, self.head.size if stop is None else stop))
+            for i, leaf in db.execute(FROM, (start, self.head.size if stop is None else stop)):
+                yield i, as_bytes(leaf)
 
     def note(self) -> tuple[int, str]:
         """Size and text of the newest checkpoint; (0, "") if there is none."""
@@ -183,7 +184,7 @@ class Store:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own to read with. Raises `StoreError`."""
         try:
-            with contextlib.closing(sqlite3.connect(self.path)) as db:
+            with contextlib.closing(sqlite3.connect(self.path, check_same_thread=False)) as db:
                 yield db
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be read: {error}.") from None
@@ -235,6 +236,11 @@ def _grown(head: Head, leaves: Sequence[bytes]) -> tuple[Head, list[tuple[int, b
             chunks.append((size // CHUNK - 1, b"".join(open_chunk)))
             open_chunk = []
     return Head(size, tuple(peaks), tuple(open_chunk)), chunks
+
+
+def as_bytes(value: Any) -> bytes:
+    """A record as it is hashed; one that somebody turned into text is still to be hashed."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _split(hashes: bytes) -> tuple[bytes, ...]:

@@ -1,0 +1,221 @@
+"""The commands against a real server: what they print, what they refuse, how they end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.live._serving import ADA, BOB, EVE, enrolled, gated, home, serving, until
+
+from freezetag import cli
+from freezetag.live.remote import Remote, local
+from freezetag.live.server.home import Home
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command line in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "SERVER", "TOKEN"):
+        monkeypatch.delenv(f"FREEZETAG_{name}", raising=False)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = cli.run([str(each) for each in arguments])
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return command
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Home:
+    for name, (private, public) in {"ada": ADA, "bob": BOB, "eve": EVE}.items():
+        texts = [base64.b64encode(each).decode() for each in (private, public)]
+        data = {"name": name, "private": texts[0], "key": texts[1]}
+        (tmp_path / f"{name}.key").write_text(json.dumps(data))
+    return home(tmp_path / "oversight")
+
+
+@pytest.fixture
+def remote(made: Home) -> Iterator[Remote]:
+    with serving(made) as served:
+        yield served
+
+
+def test_the_whole_way_round(run: Run, remote: Remote, tmp_path: Path) -> None:
+    code, out, _ = run("enrol", "writer", "--group", "g", "--limit", "runtime=3600")
+    assert code == 0
+    file = tmp_path / "writer.enrolment"
+    assert file.stat().st_mode & 0o077 == 0
+    assert run("enrol", "writer")[0] == 2  # nothing is overwritten
+    with gated(file) as gate:
+        assert run("start", "group:g", "--who", "ada", "--staged", "0.6")[0] == 0
+        until(lambda: gate.is_open)
+        code, out, _ = run("status")
+        assert code == 0
+        assert "RUNNING" in out
+        assert "writer" in out
+        code, out, _ = run("press", "--dry-run")
+        assert (code, out) == (0, "fleet would stop 1: writer\n")
+        assert gate.is_open
+        code, out, _ = run("press", "writer", "--reason", "odd\x1b[2J", "--json")
+        assert code == 0
+        assert {each["state"] for each in json.loads(out)} == {"durable"}
+        assert not gate.is_open
+        code, out, _ = run("status")
+        assert "pressed: agent:writer" in out
+        assert "\x1b" not in out
+
+        code, _, err = run("start", "writer")
+        assert code == 2
+        assert "reset comes before start" in err
+        code, _, err = run("reset", "--key", "ada.key")
+        assert code == 2
+        assert "--yes" in err
+        code, _, err = run("reset", "--key", "eve.key", "--yes")
+        assert code == 2
+        assert "nobody in the roster" in err
+        code, out, err = run("reset", "--key", "ada.key", "--yes")
+        assert (code, out.startswith("1 of 2 signed (ada)")) == (0, True)
+        assert "clears" in err
+        code, out, _ = run("reset", "--key", "bob.key", "--yes")
+        assert (code, "cleared, signed by ada and bob" in out) == (0, True)
+        until(lambda: cli.run(["start", "writer"]) == 0)
+        until(lambda: gate.is_open)
+        code, out, _ = run("drill", "writer", "--key", "bob.key", "--json")
+        told = json.loads(out.splitlines()[-1])
+        assert code == 0
+        assert told["milliseconds"] > 0
+        assert told["cleared"]
+    code, out, _ = run("verify", "oversight", "--json")
+    assert code == 0
+    assert json.loads(out)["ok"]
+
+
+def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Remote) -> None:
+    code, out, _ = run("press", "witer")
+    assert code == 3
+    assert "NOT SURE" in out
+    code, out, _ = run("press", "--server", "http://127.0.0.1:9", "--home", "nowhere")
+    assert code == 2
+    code, out, _ = run("press", "--server", "http://127.0.0.1:9")
+    assert code == 3
+    assert "NOT PRESSED" in out
+
+
+def test_a_start_ends_at_the_first_that_does_not_run(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    enrolled(remote, tmp_path)
+    enrolled(remote, tmp_path, "reader")
+    code, out, err = run("start", "fleet", "--staged", "0.1")
+    assert code == 3
+    assert "does not run" in err
+    assert out == "writer: started\n"
+    assert run("start", "nobody")[0] == 2
+    assert run("start", "group:none")[0] == 2
+
+
+def test_a_draft_is_signed_without_a_server(run: Run, made: Home, tmp_path: Path) -> None:
+    text = '{"authority":"lab","head":{},"nonce":"n","presses":{}}'
+    (tmp_path / "draft.json").write_text(json.dumps({"text": text, "signatures": {}}))
+    code, out, _ = run("reset", "--draft", "draft.json", "--key", "ada.key")
+    assert code == 0
+    (tmp_path / "draft.json").write_text(out)
+    code, out, _ = run("reset", "--draft", "draft.json", "--key", "bob.key")
+    assert len(json.loads(out)["signatures"]) == 2
+
+
+def test_verify_finds_what_was_changed(run: Run, made: Home) -> None:
+    with serving(made) as remote:
+        remote.press("fleet", "x")
+        remote.press("group:a", "y")
+    assert run("verify", "oversight")[0] == 0
+    with sqlite3.connect(made.ledger) as db:
+        db.execute("UPDATE ledger SET record = replace(record, 'fleet', 'flute') WHERE i = 0")
+    db.close()
+    code, out, _ = run("verify", "oversight")
+    assert code == 1
+    assert "NOT verified" in out
+
+
+def test_serve_makes_a_folder_and_ends_on_a_signal(run: Run, tmp_path: Path) -> None:
+    for name in ("ada", "bob"):
+        assert run("enrol", "--person", name)[0] == 0
+    assert (tmp_path / "ada.key").stat().st_mode & 0o077 == 0
+    assert run("enrol", "--person", "ada")[0] == 2
+    people = [word for name in ("ada", "bob") for word in ("--person", f"{name}.pub")]
+    ports = [word for name in ("port", "press-port", "gate-port") for word in (f"--{name}", "0")]
+    command = [sys.executable, "-m", "freezetag", "serve", "mine", *people, *ports]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("made mine")
+        assert process.stderr.readline().startswith("console http://127.0.0.1:")
+        assert local("mine").get("/api/status")["people"] == ["ada", "bob"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert (tmp_path / "mine").stat().st_mode & 0o077 == 0
+    code, _, err = run("status", "--home", "mine")
+    assert code == 3
+    assert "does not answer" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["serve", "x", "--person", "ada.key"], "private key"),
+        (["serve", "x", "--person", "none.pub"], "none.pub"),
+        (["serve", "x"], "a reset needs two"),
+        (["serve", "x", "--name", "my lab"], "my lab"),
+        (["serve", "x", "--length", "0"], "length"),
+        (["serve", "x", "--port", "70000"], "70000"),
+        (["serve", "oversight", "--solo"], "has its people already"),
+        (["status"], "does not answer"),
+        (["status", "--home", "none"], "no server has run"),
+        (["press", "--home", "none"], "no server has run"),
+        (["press", "--server", "lab"], "NOT PRESSED"),
+        (["start"], "whom to start"),
+        (["start", "x", "--staged", "nan"], "nan"),
+        (["reset"], "--key"),
+        (["reset", "--key", "ada.key", "--draft", "ada.key"], "no clearance"),
+        (["drill", "x", "--home", "none"], "no server has run"),
+        (["enrol"], "one agent"),
+        (["enrol", "a", "--person", "b"], "one agent"),
+        (["enrol", "a", "--limit", "tokens"], "tokens"),
+        (["verify", "none.db"], "none.db"),
+        (["verify", "ada.key"], "public.json"),
+        (["status", "--token", "none.txt"], "none.txt"),
+    ],
+)
+def test_a_wrong_request(run: Run, made: Home, arguments: list[str], told: str) -> None:
+    (made.path / "listening.json").write_text('{"main": ["unix:/no.sock"], "press": []}')
+    code, out, err = run(*arguments)
+    assert code == (3 if told in ("does not answer", "NOT PRESSED") else 2)
+    assert told in out + err
+
+
+def test_the_libraries_of_the_extra_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from freezetag.cli import reach
+
+    monkeypatch.setattr(reach.importlib.util, "find_spec", lambda name: None)
+    code, _, err = run("serve", "x")
+    assert code == 2
+    assert "freezetag[live]" in err
+
+
+def test_json_is_json(run: Run, remote: Remote) -> None:
+    assert json.loads(run("status", "--json")[1])["authority"] == "lab"
+    answers: Any = json.loads(run("press", "--json")[1])
+    assert answers[0]["state"] == "durable"
+    assert json.loads(run("press", "--dry-run", "--json")[1]) == {"scope": "fleet", "agents": []}

@@ -1,0 +1,481 @@
+"""A real server over real sockets: what is asked, what is refused, what survives."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from tests.live._serving import (
+    ADA,
+    BOB,
+    EVE,
+    agent,
+    enrolled,
+    gated,
+    home,
+    serving,
+    signed,
+    started,
+    until,
+)
+from tests.live.test_store import Disk
+
+from freezetag import cli
+from freezetag.live.address import Denied
+from freezetag.live.remote import Remote, local
+from freezetag.live.server.home import Home, HomeError
+from freezetag.live.server.listen import Limits, Listener, bound_port
+from freezetag.live.server.run import Server
+from freezetag.live.server.service import Service
+from freezetag.live.tokens import issue
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Home:
+    return home(tmp_path / "lab")
+
+
+@pytest.fixture
+def remote(made: Home) -> Iterator[Remote]:
+    with serving(made) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def idle_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return home(tmp_path_factory.mktemp("idle") / "lab")
+
+
+@pytest.fixture(scope="module")
+def idle(idle_home: Home) -> Iterator[Remote]:
+    """A server that nobody presses."""
+    with serving(idle_home) as served:
+        yield served
+
+
+def tcp(remote: Remote) -> str:
+    return next(each for each in remote.addresses if each.startswith("http"))
+
+
+def ask(
+    address: str,
+    method: str,
+    path: str,
+    body: bytes | Iterator[bytes] | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+# Pressing.
+
+
+def test_a_press_is_pushed_acknowledged_and_latched_until_two_sign_and_one_starts(
+    remote: Remote, tmp_path: Path, made: Home
+) -> None:
+    with gated(enrolled(remote, tmp_path)) as gate:
+        assert not gate.is_open  # enrolled is held
+        started(remote)
+        until(lambda: gate.is_open)
+        assert agent(remote)["shown"] == "running"
+        told = remote.press("agent:writer", "odd")
+        assert {each.state for each in told} == {"durable"}
+        assert {each.agents for each in told} == {1}
+        until(lambda: not gate.is_open and gate.presses)
+        acks = until(
+            lambda: [r for r in remote.get("/api/status")["timeline"] if r["kind"] == "ack"]
+        )
+        assert acks[0]["body"]["presses"] == [remote.get("/api/status")["presses"][0]["id"]]
+
+        with pytest.raises(Denied, match="reset comes before start"):
+            started(remote)
+        text = remote.get("/api/draft")["text"]
+        with pytest.raises(Denied, match="nobody in the roster"):
+            remote.post("/api/clear", signed(text, EVE))
+        first = remote.post("/api/clear", signed(text, ADA))
+        assert (first["cleared"], first["signed"], first["needed"]) == (False, ["ada"], 2)
+        assert not remote.post("/api/clear", signed(text, ADA))["cleared"]  # the same person twice
+        late = remote.press("fleet", "and once more")
+        assert late[0].state == "durable"
+        waiting = remote.get("/api/draft")  # the second person gets the text of the first
+        assert (waiting["text"], waiting["signed"]) == (text, ["ada"])
+        assert remote.post("/api/clear", signed(text, BOB))["cleared"]
+        assert len(remote.get("/api/status")["presses"]) == 1  # the later one is not covered
+        assert remote.post("/api/clear", signed(remote.get("/api/draft")["text"], ADA, BOB))
+        assert remote.get("/api/status")["presses"] == []
+        time.sleep(0.4)
+        assert not gate.is_open  # a reset starts nothing
+        until(lambda: started(remote) is None)
+        until(lambda: gate.is_open)
+    assert cli.run(["verify", str(made.path)]) == 0
+
+
+def test_a_get_never_presses(idle: Remote) -> None:
+    for address in (tcp(idle), idle.presses[-1]):
+        for method in ("GET", "HEAD", "PUT", "DELETE"):
+            status, headers, _ = ask(address, method, f"/press?token={idle.token('press')}")
+            assert status == 405
+            assert headers["Allow"] == "POST"
+    assert idle.get("/api/status")["presses"] == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"category": 7, "id": "x", "reason": None},
+        {"category": "1", "reason": "\ud800", "scope": "fleet"},
+        {"category": True, "reason": ["a"], "id": 4},
+        {"reason": "x" * 5000, "scope": "fleeet"},
+        {"scope": {"a": 1}},
+    ],
+)
+def test_nothing_odd_in_a_press_refuses_it(remote: Remote, odd: dict[str, Any]) -> None:
+    body = json.dumps({"token": remote.token("press"), **odd}).encode()
+    status, _, answer = ask(remote.presses[-1], "POST", "/press", body)
+    assert status == 200
+    assert json.loads(answer)["state"] == "durable"
+    assert len(remote.get("/api/status")["presses"]) == 1
+
+
+def test_a_form_presses_too_and_a_repeat_is_counted(remote: Remote) -> None:
+    form = f"token={remote.token('press')}&scope=fleet&reason=smoke".encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/html"}
+    for _ in range(3):
+        status, _, page = ask(tcp(remote), "POST", "/press", form, kind)
+        assert status == 200
+        assert b"durable" in page
+    (press,) = remote.get("/api/status")["presses"]
+    assert (press["reason"], press["repeats"]) == ("smoke", 2)
+
+
+def test_tokens_have_one_right_and_one_reach(made: Home, tmp_path: Path) -> None:
+    text, token = issue("press", "agent:writer", "the agent itself")
+    made.tokens.add(token)
+    with serving(made) as remote:
+        enrolled(remote, tmp_path)
+        enrolled(remote, tmp_path, "reader")
+        own = Remote(remote.addresses, lambda right: text)
+        assert own.press("fleet", "no")[0].state == "failed"
+        assert own.press("agent:reader", "no")[0].state == "failed"
+        for bad in ("", "ftz_press_" + "A" * 43, remote.token("status"), "x" * 10_000):
+            stranger = Remote(remote.addresses, lambda right, bad=bad: bad)
+            assert "takes a token" in stranger.press("fleet", "no")[0].why
+            if bad != remote.token("status"):
+                with pytest.raises(Denied):
+                    stranger.get("/api/status")
+        assert remote.get("/api/status")["presses"] == []
+        assert own.press("agent:writer", "I am off")[0].state == "durable"
+        with pytest.raises(Denied):
+            own.post("/api/start", {"agent": "writer"}, "start")
+
+
+def test_the_stop_file_presses_for_as_long_as_it_lies_there(remote: Remote, made: Home) -> None:
+    (made.path / "STOP").touch()
+    (press,) = until(lambda: remote.get("/api/status")["presses"])
+    assert (press["scope"], press["who"]) == ("fleet", "STOP file")
+    (made.path / "STOP").unlink()
+    time.sleep(0.3)
+    assert [each["id"] for each in remote.get("/api/status")["presses"]] == [press["id"]]
+
+
+# Asking.
+
+
+def test_what_is_too_large_or_unreadable_is_refused(idle: Remote) -> None:
+    large = b'{"token": "' + b"x" * 70_000 + b'"}'
+    for path in ("/press", "/api/clear", "/api/frame", "/api/enrol"):
+        assert ask(tcp(idle), "POST", path, large)[0] == 413
+        assert ask(tcp(idle), "POST", path, iter([large[:9], large[9:]]))[0] == 413
+    for body in (b"{", b"[]", b"\xff", b"[" * 50_000):
+        status, _, answer = ask(tcp(idle), "POST", "/api/clear", body)
+        assert status == 400
+        assert "error" in json.loads(answer)
+    assert ask(tcp(idle), "GET", "/nowhere")[0] == 404
+    assert ask(tcp(idle), "GET", "/static/..%2f..%2fserver%2fapp.py")[0] == 404
+
+
+def test_a_cookie_counts_only_from_our_own_page(remote: Remote) -> None:
+    address, host = tcp(remote), urlsplit(tcp(remote)).netloc
+    own, form = f"http://{host}", {"Content-Type": "application/x-www-form-urlencoded"}
+    kept = f"token={remote.token('press')}".encode()
+    assert ask(address, "POST", "/login", kept, {**form, "Origin": "http://evil"})[0] == 403
+    status, headers, _ = ask(address, "POST", "/login", kept, {**form, "Origin": own})
+    assert status == 303
+    cookie = headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "samesite=strict" in cookie.lower()
+    cookies = {**form, "Cookie": cookie.partition(";")[0]}
+    for origin in ({}, {"Origin": "http://evil"}, {"Origin": "null"}):
+        assert ask(address, "POST", "/press", b"scope=fleet", {**cookies, **origin})[0] == 403
+    assert remote.get("/api/status")["presses"] == []
+    assert ask(address, "POST", "/press", b"scope=fleet", {**cookies, "Origin": own})[0] == 200
+
+
+def test_every_answer_forbids_outside_assets(idle: Remote) -> None:
+    for method, path in (("GET", "/"), ("GET", "/api/status"), ("POST", "/press")):
+        _, headers, _ = ask(tcp(idle), method, path)
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_events_come_at_once_and_every_second(remote: Remote) -> None:
+    connection = http.client.HTTPConnection(urlsplit(tcp(remote)).netloc, timeout=10)
+    bearer = {"Authorization": f"Bearer {remote.token('status')}"}
+    connection.request("GET", "/events", headers=bearer)
+    stream = connection.getresponse()
+    seen: list[tuple[float, dict[str, Any]]] = []
+
+    def read() -> None:
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            for line in stream:
+                if line.startswith(b"data:"):
+                    seen.append((time.monotonic(), json.loads(line[5:])))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    until(lambda: len(seen) >= 2)
+    begun = time.monotonic()
+    remote.press("fleet", "look")
+    when = until(lambda: [at for at, picture in seen if picture["presses"]])[0]
+    assert when - begun < 0.5
+    stream.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+    reader.join()
+    connection.close()
+
+
+def test_a_crowd_does_not_keep_a_press_out(made: Home) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    bound = bound_port("127.0.0.1", 0)
+    address = ("127.0.0.1", bound.getsockname()[1])
+    listener = Listener("crowd", app, [bound], Limits(8))
+    listener.start()
+    crowd = [socket.create_connection(address) for _ in range(30)]
+    try:
+        for each in crowd:
+            each.sendall(b"POST /press HTTP/1.1\r\nHost: x\r\n")
+        assert ask(f"http://127.0.0.1:{address[1]}", "POST", "/press", b"")[0] == 204
+    finally:
+        for each in crowd:
+            each.close()
+        listener.close()
+
+
+def test_a_stranger_on_the_gates_channel_is_told_nothing(idle: Remote, idle_home: Home) -> None:
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import ConnectionClosed
+
+    gates = json.loads((idle_home.path / "listening.json").read_text())["gates"][-1]
+
+    async def said(text: str) -> Any:
+        async with connect(gates.replace("http", "ws") + "/gate", proxy=None) as channel:
+            await channel.send(text)
+            try:
+                return await asyncio.wait_for(channel.recv(), 5)
+            except ConnectionClosed:
+                return None
+
+    for text in ("hello", "0" * 64 + " {}", "0" * 64 + ' {"kind":"renew","gate":"writer"}'):
+        assert asyncio.run(said(text)) is None
+        assert ask(gates, "POST", "/api/frame", text.encode())[0] == 403
+    assert ask(gates, "GET", "/api/status")[0] == 404  # a reserved listener has its path alone
+
+
+def test_a_drill_is_measured_and_clears_with_one_signature(remote: Remote, tmp_path: Path) -> None:
+    file = enrolled(remote, tmp_path)
+    with pytest.raises(Denied, match="does not run"):
+        remote.post("/api/drill", {"agent": "writer"}, "drill")
+    with gated(file) as gate:
+        started(remote)
+        until(lambda: gate.is_open)
+        told = remote.post("/api/drill", {"agent": "writer"}, "drill")
+        assert 0 < told["milliseconds"] < 5000
+        proved = remote.get("/api/status")["button"]["proved"]
+        assert (proved["agent"], proved["milliseconds"]) == ("writer", round(told["milliseconds"]))
+        text = remote.get("/api/draft")["text"]
+        assert remote.post("/api/clear", signed(text, BOB))["cleared"]
+
+
+def test_presence_is_a_condition_of_the_lease(remote: Remote, tmp_path: Path) -> None:
+    with gated(enrolled(remote, tmp_path, limits={"presence": 3600})) as gate:
+        started(remote)
+        time.sleep(0.5)
+        assert not gate.is_open  # nobody was here since the start
+        remote.post("/api/present", {}, "status")
+        until(lambda: gate.is_open)
+
+
+# The disk.
+
+
+def test_a_full_disk_at_the_press_stops_first_and_says_not_durable(
+    made: Home, tmp_path: Path
+) -> None:
+    disk = Disk()
+    with serving(made, disk.connect) as remote, gated(enrolled(remote, tmp_path)) as gate:
+        started(remote)
+        until(lambda: gate.is_open)
+        disk.failures = 10**6
+        told: list[Any] = []
+        thread = threading.Thread(target=lambda: told.extend(remote.press("fleet", "fire")))
+        thread.start()
+        until(lambda: not gate.is_open, 0.8)  # before anybody is answered
+        thread.join()
+        assert {each.state for each in told} == {"stopping, NOT durable"}
+        assert "fire" in (made.path / "second.jsonl").read_text()
+        picture = remote.get("/api/status")
+        assert picture["storage"] == "NOT durable"
+        assert any("full" in why or "press" in why for why in picture["locked"])
+        with pytest.raises(Denied, match="locked"):
+            started(remote)
+        disk.failures = 0
+        until(lambda: remote.get("/api/status")["storage"] == "durable")
+        until(lambda: not remote.get("/api/status")["locked"])
+        assert not (made.path / "second.jsonl").exists()
+        assert len(remote.get("/api/status")["presses"]) == 1
+
+
+def test_a_store_that_hangs_grants_nothing_and_loses_no_press(made: Home, tmp_path: Path) -> None:
+    disk = Disk()
+    with serving(made, disk.connect) as remote:
+        files = [enrolled(remote, tmp_path), enrolled(remote, tmp_path, "reader")]
+        with gated(files[0]) as pressed, gated(files[1], name="reader") as other:
+            started(remote)
+            started(remote, "reader")
+            until(lambda: pressed.is_open and other.is_open)
+            disk.hang = threading.Event()
+            begun = time.monotonic()
+            told = remote.press("agent:writer", "smoke")
+            assert time.monotonic() - begun < 3
+            assert {each.state for each in told} == {"stopping, NOT durable"}
+            assert not pressed.is_open
+            until(lambda: not other.is_open, 3)  # its lease is not renewed either
+            disk.hang.set()
+            until(lambda: remote.get("/api/status")["storage"] == "durable")
+    with serving(Home.open(made.path)) as remote:
+        assert [press["reason"] for press in remote.get("/api/status")["presses"]] == ["smoke"]
+
+
+def test_what_only_the_second_journal_has_is_in_force_after_a_restart(made: Home) -> None:
+    press = {"id": "a" * 32, "scope": "fleet", "who": "ada", "when": 1, "reason": "r"}
+    entry = {"kind": "press", "body": {**press, "category": 0, "kind": "press"}}
+    (made.path / "second.jsonl").write_text(json.dumps(entry) + "\n")
+    with serving(made) as remote:
+        until(lambda: remote.get("/api/status")["size"] == 1)
+        assert [each["id"] for each in remote.get("/api/status")["presses"]] == ["a" * 32]
+
+
+# Restarts.
+
+
+def test_a_server_comes_up_locked(made: Home, tmp_path: Path) -> None:
+    service = Service(made)
+    assert service.authority.locked
+    assert service.doubts
+    service.open()
+    assert not service.authority.locked
+    service.close()
+
+
+def test_a_second_server_on_the_same_folder_is_refused(idle: Remote, idle_home: Home) -> None:
+    with pytest.raises(HomeError, match="another server runs"):
+        Server(idle_home)
+    command = [sys.executable, "-m", "freezetag", "serve", str(idle_home.path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "another server runs" in done.stderr
+    assert idle.get("/api/status")["locked"] == []
+
+
+def test_a_press_that_was_answered_survives_kill_9(made: Home) -> None:
+    command = [sys.executable, "-m", "freezetag", "serve", str(made.path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        told = local(made.path).press("group:0", "before the end")
+        os.kill(process.pid, signal.SIGKILL)
+    assert {each.state for each in told} == {"durable"}
+    with serving(Home.open(made.path)) as remote:
+        picture = remote.get("/api/status")
+        assert [press["scope"] for press in picture["presses"]] == ["group:0"]
+        assert picture["locked"] == []
+
+
+def test_an_older_copy_of_the_ledger_stays_locked(made: Home, tmp_path: Path) -> None:
+    from freezetag.live.latch import MemoryLatch
+
+    latch = MemoryLatch()
+    with serving(made) as remote:
+        file = enrolled(remote, tmp_path)
+        started(remote)
+        older = tmp_path / "older.db"
+        with sqlite3.connect(made.ledger) as source, sqlite3.connect(older) as target:
+            source.backup(target)
+        source.close()
+        target.close()
+        with gated(file, latch=latch) as gate:
+            until(lambda: gate.is_open)
+            enrolled(remote, tmp_path, "reader")
+            time.sleep(0.5)  # the gate sees the longer ledger
+    for suffix in ("-wal", "-shm"):
+        Path(f"{made.ledger}{suffix}").unlink(missing_ok=True)
+    shutil.copy(older, made.ledger)
+    with serving(Home.open(made.path)) as remote:
+        assert remote.get("/api/status")["locked"] == []  # it cannot know yet
+        file.write_text(json.dumps(remote.post("/api/enrol", {"agent": "writer"}, "admin")))
+        with gated(file, latch=latch) as gate:
+            (why,) = until(lambda: remote.get("/api/status")["locked"])
+            assert "older copy" in why
+            time.sleep(0.5)
+            assert not gate.is_open
+            assert remote.press("fleet", "the button works")[0].state == "durable"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("DELETE FROM ledger WHERE i = (SELECT max(i) FROM ledger)", "newest checkpoint covers"),
+        ("UPDATE ledger SET record = replace(record, 'writer', 'wraiter') WHERE i = 0", "root"),
+        ("DELETE FROM checkpoint", "newest checkpoint covers"),
+        ("DELETE FROM state WHERE i = 1", "state"),
+        ("UPDATE peaks SET hashes = zeroblob(32)", "root"),
+    ],
+)
+def test_a_changed_ledger_grants_nothing(
+    made: Home, tmp_path: Path, statement: str, told: str
+) -> None:
+    with serving(made) as remote:
+        enrolled(remote, tmp_path)
+        remote.press("fleet", "x")
+    with sqlite3.connect(made.ledger) as db:
+        db.execute(statement)
+    db.close()
+    with serving(Home.open(made.path)) as remote:
+        why = until(lambda: remote.get("/api/status")["locked"])
+        assert told in why[0]
+        assert remote.press("fleet", "the button works")[0].state == "durable"
