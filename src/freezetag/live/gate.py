@@ -182,8 +182,9 @@ class Gate:
         with self._lock:
             if not self._drain.ended(number, outcome):
                 return
-            self._memory.write("end", n=number, outcome=outcome)
-            self._advance(self._now())
+            now = self._now()
+            self._memory.write("end", n=number, outcome=outcome, t=now)
+            self._advance(now)
 
     def action(self, name: str, max_seconds: float | None = None) -> Action:
         """`with gate.action("pay"):` or `async with`; see `freezetag.live.decorator`."""
@@ -449,7 +450,8 @@ class Gate:
                 self.phase = STOPPING
         else:
             self.phase, self.cause = STOPPING, cause
-            self._memory.write("stop", cause=cause, category=category, t=now, last=self.last)
+            seen = {"mode": self.mode, "reading": {**self._reading}, "t": now, "last": self.last}
+            self._memory.write("stop", cause=cause, category=category, **seen)
             self._drain.start(category, now, gently=cause == "closed")
         self._advance(now)
 
@@ -460,7 +462,7 @@ class Gate:
         presses = [press.id for press in self.presses]
         self._ack = {"acked": self.b, "presses": presses, "last": self.last, "cause": self.cause}
         self._ack |= self._drain.outcome()
-        self._memory.write("ack", **self._ack)
+        self._memory.write("ack", **self._ack, t=now)
         self._save()
         for link in self._links.values():
             message = {"kind": "ack", "gate": self.name, "b": self.b, **self._ack}
