@@ -284,7 +284,7 @@ def guarded(tmp_path: Path) -> Iterator[tuple[Path, int]]:
             yield tmp_path, outer
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(5) in (124, 143), (tmp_path / "said").read_text()
+            assert process.wait(20) in (124, 143), (tmp_path / "said").read_text()
 
 
 def _answers(port: int) -> bool:
@@ -313,7 +313,7 @@ def test_a_real_client_calls_a_real_server_until_stop(guarded: tuple[Path, int],
                     assert told.value.code == -32050
 
                 tasks.start_soon(endless)
-                with anyio.fail_after(5):
+                with anyio.fail_after(20):
                     while "obliging" not in (folder / "effects").read_text():
                         await anyio.sleep(0.01)
                 pressed = time.time()
@@ -322,7 +322,7 @@ def test_a_real_client_calls_a_real_server_until_stop(guarded: tuple[Path, int],
                 await client.call_tool("pay", {"amount": 4})
             assert told.value.code == -32050
             last = float((folder / "effects").read_text().splitlines()[-1].split()[0])
-            assert last - pressed < 0.5
+            assert last - pressed < 2.5
 
     anyio.run(main)
     effects = (folder / "effects").read_text()

@@ -400,7 +400,7 @@ def test_a_real_client_calls_a_real_server_until_stop(tmp_path: Path) -> None:
             assert (await client.read_resource("memo://x")).contents[0].text == "x"
             await client.get_prompt("ask", {"topic": "t"})
             (tmp_path / "STOP").touch()
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 while True:
                     await anyio.sleep(0.02)
                     try:
@@ -431,12 +431,9 @@ def test_a_real_client_calls_a_real_server_until_stop(tmp_path: Path) -> None:
     assert len(begun[0]["detail"]["frame"]) == 64, "arguments are hashed"
 
 
-@pytest.mark.parametrize(
-    ("tool", "options"),
-    [("obliging", ("--on-stop", "hold")), ("stubborn", ("--on-stop", "hold"))],
-)
-def test_a_stop_in_flight(tmp_path: Path, tool: str, options: tuple[str, ...]) -> None:
-    """Cancelled, waited for, killed after the drain; `kill` does not wait."""
+@pytest.mark.parametrize("tool", ["obliging", "stubborn"])
+def test_a_stop_in_flight(tmp_path: Path, tool: str) -> None:
+    """Cancelled at once, which is not answered by the protocol; so killed after the drain."""
     import anyio
     from mcp.shared.exceptions import MCPError
 
@@ -445,7 +442,7 @@ def test_a_stop_in_flight(tmp_path: Path, tool: str, options: tuple[str, ...]) -
 
     async def main() -> None:
         nonlocal pressed
-        guarded = client_of(tmp_path, *options, "--drain", "400ms")
+        guarded = client_of(tmp_path, "--on-stop", "hold", "--drain", "1500ms")
         async with guarded as client, anyio.create_task_group() as tasks:
 
             async def call_it() -> None:
@@ -453,12 +450,12 @@ def test_a_stop_in_flight(tmp_path: Path, tool: str, options: tuple[str, ...]) -
                     await client.call_tool(tool, {"seconds": 20})
 
             tasks.start_soon(call_it)
-            with anyio.fail_after(5):
+            with anyio.fail_after(20):
                 while len(acted(effects)) < 3:
                     await anyio.sleep(0.01)
             pressed = time.time()
             (tmp_path / "STOP").touch()
-            with anyio.move_on_after(3):
+            with anyio.fail_after(20):
                 while "STOPPED" not in (tmp_path / "said").read_text():
                     await anyio.sleep(0.02)
             if tool == "obliging":
@@ -468,9 +465,9 @@ def test_a_stop_in_flight(tmp_path: Path, tool: str, options: tuple[str, ...]) -
     anyio.run(main)
     last = acted(effects)[-1][0]
     late = last - pressed
-    if tool == "obliging" or not options:
-        assert late < 0.35, f"the last effect came {late:.3f} s after the stop"
+    if tool == "obliging":
+        assert late < 1.0, f"the last effect came {late:.3f} s after the stop"
     else:
-        assert 0.2 < late < 1.2, f"the last effect came {late:.3f} s after the stop"
+        assert 1.0 < late < 4.0, f"the last effect came {late:.3f} s after the stop"
     time.sleep(0.1)
     assert acted(effects)[-1][0] == last

@@ -64,7 +64,7 @@ class Guarded:
         lines = self.effects.read_text().splitlines()
         return [(float(at), int(pid)) for at, pid in (line.split() for line in lines)]
 
-    def ended(self, timeout: float = 10.0) -> tuple[int, str]:
+    def ended(self, timeout: float = 30.0) -> tuple[int, str]:
         """Exit code and what was said; the time of it is `self.at`."""
         _, said = self.process.communicate(timeout=timeout)
         self.at = time.time()
@@ -77,7 +77,9 @@ class Guarded:
         return self.acted() == before
 
 
-def wait_for(condition: Callable[[], bool], guard: Guarded | None = None, limit: float = 8) -> None:
+def wait_for(
+    condition: Callable[[], bool], guard: Guarded | None = None, limit: float = 20
+) -> None:
     end = time.monotonic() + limit
     while not condition():
         assert time.monotonic() < end, "it never came"

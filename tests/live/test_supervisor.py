@@ -88,7 +88,7 @@ def test_a_whole_tree_is_seen_and_killed(cgroup: Cgroup | None) -> None:
     wait_for(lambda: len(group.members()) == 7)
     started = time.monotonic()
     assert group.kill(5.0)
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 4.0
     assert group.members() == []
 
 
@@ -136,7 +136,7 @@ def in_thread(run: Callable[[], int]) -> Callable[[], int]:
     thread.start()
 
     def result() -> int:
-        thread.join(8)
+        thread.join(20)
         return results[0]
 
     return result

@@ -35,7 +35,10 @@ KILL, COMMAND, HOLD = 0, 1, 2
 @final
 @dataclass(frozen=True)
 class Wish:
-    """What the user asks of a guard; times in seconds, infinity for no limit."""
+    """What the user asks of a guard; times in seconds, infinity for no limit.
+
+    `calls`: the calls of an MCP server are the actions, and not the run of the command.
+    """
 
     agent: str
     folder: Path
@@ -49,6 +52,7 @@ class Wish:
     lease: float = 5.0
     drain: float = 5.0
     enrolments: tuple[Path, ...] = ()
+    calls: bool = False
     user: str = ""
     cgroup: bool = True
 
@@ -157,7 +161,8 @@ class Guard:
             reasons.insert(0, f"{wish.runtime:g} s of runtime")
         if wish.meter is not None:
             reasons.insert(0, f"{wish.meter} above {wish.power:g}")
-        what = ("kills", "runs the stop command, then kills", "freezes")[wish.category]
+        hold = "refuses every call" if wish.calls else "freezes"
+        what = ("kills", "runs the stop command, then kills", hold)[wish.category]
         lacks = []
         if self._own is not None:
             lacks += ["no remote button", "one host", "one person may reset (solo)"]
@@ -167,7 +172,7 @@ class Guard:
             lacks += ["no control group: a child that leaves its session outlives a killed guard"]
         lacks += [
             "what the command asks others to start is not stopped",
-            "network rules are not cut",
+            "egress is not cut",
         ]
         tier = 2 if cgroup and other else 0
         clock = boot_clock()

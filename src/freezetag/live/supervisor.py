@@ -134,7 +134,7 @@ class Supervisor:
     def wait(self) -> int:
         """Until nothing of the command is left, or it is stopped; the exit code as in `run`."""
         assert self.group is not None
-        told = False
+        told = idle = False
         while True:
             if self._signal:
                 return self._end_by_signal()
@@ -144,6 +144,9 @@ class Supervisor:
                 return STOPPED_BY_GUARD
             if self._held and self.gate.is_open:
                 self._resume()
+            elif phase == STOPPED and not (self._held or idle):
+                self._say(f"STOPPED   {self.why()}; nothing is in flight, the command is kept")
+            idle = phase == STOPPED
             code = self.group.exit_code()
             if code is not None and phase != STOPPING:
                 left = self.group.members()

@@ -113,6 +113,7 @@ def guard(
         drain=seconds(drain, "--drain"),
         enrolments=enrolment,
         user=user,
+        calls=mcp,
     )
     made = Guard(wish, _say)
     supervisor = made.supervisor
