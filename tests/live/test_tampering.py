@@ -35,7 +35,7 @@ CHANGES = {
     "a state that no record made": "INSERT INTO state VALUES ('start z', 5, NULL)",
     "a hash of a whole chunk": "UPDATE leaves SET hashes = zeroblob(32768) WHERE n = 0",
     "the roots of subtrees": "UPDATE peaks SET hashes = zeroblob(length(hashes))",
-    "a record": "UPDATE ledger SET record = replace(record, 'who', 'why') WHERE i = 3",
+    "a record": "UPDATE ledger SET record = replace(record, 'who', 'why') WHERE i = 2",
     "the last records": f"DELETE FROM ledger WHERE i > {CHUNK}",
     "the newest checkpoint": f"DELETE FROM checkpoint WHERE size > {CHUNK}",
 }
