@@ -39,11 +39,8 @@ def rows(world: HasModel, fitted: Fitted, others: Sequence[Other]) -> list[Row]:
         world_at = priced.at(world, lever.setting)
         most = priced.most(world_at(0.0))
         price = incentives.price(world_at, lever.action, most, panel)
-        cells: tuple[Cell, ...] = (
-            price.factual,
-            price.interlocked,
-            *(_chosen_price(other, world_at, lever.action, most) for other in others),
-        )
+        asked = (_chosen_price(other, world_at, lever.action, most) for other in others)
+        cells = _cells([price.factual, price.interlocked, *asked], count)
         note = "once, in the first state" if not math.isnan(price.factual) else "at no price"
         found.append(Row(PAYS, f"to {lever.action}", "utility, once", cells, note))
         if lever.action == resists:
@@ -229,4 +226,5 @@ def _chance(threshold: float) -> Cell:
 
 
 def _cells(first: Sequence[Cell], count: int) -> tuple[Cell, ...]:
-    return (*first, *(None,) * (count - len(first)))
+    told = [settled(cell) if isinstance(cell, float) else cell for cell in first]
+    return (*told, *(None,) * (count - len(told)))

@@ -1,0 +1,40 @@
+"""Two planners at one stop button: what each plans, does and would pay, in two worlds.
+
+python examples/two_worlds.py
+
+Writes two_worlds.svg, in which both worlds are drawn from the objects that were solved.
+"""
+
+from pathlib import Path
+
+from freezetag.planning.compare import compare
+from freezetag.planning.errors import copy_of_mode
+from freezetag.planning.planner import plan
+from freezetag.report.diagram import svg
+from freezetag.substrates.button import Button
+
+factory = Button(hazard=0.1)  # at every step, people press the button with chance 0.1
+found = compare(factory)  # FP+M knows that it can be stopped; SI plans as if it could not
+
+print(f"{'':<20} {'FP+M':<20} SI")
+for name in ("best first actions", "to disable", "true return", "one run"):
+    cells = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in found.row(name).cells]
+    print(f"{name:<20} {cells[0]:<20} {cells[1]}")
+
+# The offending path: through the mode. In the other world there is no mode to go through.
+factual, interlocked = found.diagrams.incentives()["button"]
+print(f"\nFP+M's incentive is {factual.kind}: {' -> '.join(factual.direct)}")
+print(f"SI's incentive is {interlocked.kind}")
+
+# People who look at the button pay a pressed factory less: now SI has a reason too, round the mode.
+watched = compare(Button(hazard=0.1, others_pay=0.9))
+print(f"if people react, SI would pay {watched.row('to disable').cells[1]:.6f}: indirect")
+
+# A model that has taken the mode for a property of the world brings the whole of it back.
+mistaken = copy_of_mode(factory.model())
+learned = plan(found.agents[1].learning.planning(mistaken, factory.reward, factory.discount))
+print(f"with a learned copy of the mode it plans {sorted(learned.best(learned.start))}")
+
+panels = {"FP+M plans in": found.diagrams.factual, "SI plans in": found.diagrams.planning}
+drawing = svg(panels, "The two worlds", highlight=factual.paths, standalone=True)
+Path("two_worlds.svg").write_text(drawing, encoding="utf-8")
