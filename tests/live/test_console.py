@@ -238,6 +238,20 @@ def test_silence_turns_all_to_unknown(school: Place, context: BrowserContext) ->
     expect(page.locator("#said")).to_contain_text("NOT SENT")
 
 
+def test_without_the_right_to_see_nothing_is_shown(school: Place, context: BrowserContext) -> None:
+    page = opened(context, school, "status")
+    expect(page.locator("#agents")).to_contain_text("ada")
+    context.clear_cookies()  # as after twelve hours
+    expect(page.locator("h1")).to_have_text("? not shown")
+    assert "ada" not in page.content()
+    page.goto(school.url + "/reset")
+    page.get_by_role("link", name="Sign in").click()
+    page.get_by_label("A token").fill(school.token("status"))
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.locator("#agents")).to_contain_text("ada")
+    assert page.evaluate("document.cookie") == ""  # no script can read it
+
+
 def test_what_is_not_durable_is_loud(school: Place, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     told = {"id": "0" * 32, "state": "stopping, NOT durable", "agents": 3}

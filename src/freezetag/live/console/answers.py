@@ -73,8 +73,10 @@ def signing_in(rights: Mapping[str, str]) -> Html:
     return plain("Sign in", tag("h1", "Sign in"), sign_in(rights))
 
 
-def refused(said: str) -> Html:
-    """What was not done, and why."""
+def refused(said: str, code: int) -> Html:
+    """What was not done, and why; `code` is HTTP's."""
     head = "This was not done."
     ways = tag("p", "If it was to stop something: ", OTHER_WAYS, ".", class_="note")
-    return plain(head, tag("h1", head), tag("p", name(said), class_="loud"), ways, tone="alarm")
+    way = tag("p", tag("a", "Sign in", href="/sign-in", class_="go")) if code == 401 else None
+    why = tag("p", name(said), class_="loud")
+    return plain(head, tag("h1", head), why, way, ways, tone="alarm")

@@ -55,6 +55,7 @@ async function look() {
     return;
   }
   asking = true;
+  const begun = performance.now();
   try {
     const options = { cache: "no-store", signal: AbortSignal.timeout(3000) };
     const answer = await fetch(location.pathname, options);
@@ -65,7 +66,7 @@ async function look() {
     asking = false;
     if (again) {
       again = false;
-      look();
+      setTimeout(look, performance.now() - begun); // never more than half of the server's time
     }
   }
 }
@@ -73,8 +74,10 @@ async function look() {
 function take(fresh) {
   const told = Number(fresh.body.dataset.at);
   if (!(told > Number(document.body.dataset.at))) return; // an old page, sent again
-  for (const part of fresh.querySelectorAll("[data-live]"))
-    if (at(part.id)) sync(at(part.id), part);
+  const parts = [...document.querySelectorAll("[data-live]")];
+  const found = parts.map((part) => fresh.getElementById(part.id));
+  if (!found.every(Boolean)) return location.reload(); // another page: the right to see has ended
+  parts.forEach((part, n) => sync(part, found[n]));
   document.title = fresh.title;
   document.body.dataset.at = told;
   name();

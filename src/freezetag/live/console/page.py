@@ -60,7 +60,7 @@ def _banner(status: Status) -> Html:
     """The worst state of all, how many share it, and under which conditions that holds."""
     enrolled, known = status["agents"], look(status["banner"])
     n = sum(look(agent["shown"]) is known for agent in enrolled)
-    said = f"{n} of {count(len(enrolled), 'agent')}: {known.means}."
+    said = f"{n} of {count(len(enrolled), 'agent')} {known.means}."
     loud: list[tuple[Child, ...]] = [
         ("LOCKED, nothing is granted: ", name(why)) for why in status["locked"]
     ]

@@ -89,7 +89,7 @@ def pressed(service: Service, scope: str, told: Mapping[str, Any]) -> Response:
 
 def refused(said: str, code: int) -> Response:
     """The page after a form that was not met."""
-    return page(answers.refused(said), code)
+    return page(answers.refused(said, code), code)
 
 
 def rights(service: Service, request: Request) -> dict[str, str]:

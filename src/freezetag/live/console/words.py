@@ -14,7 +14,7 @@ from freezetag.live.shown import Shown
 @final
 @dataclass(frozen=True)
 class Look:
-    """How a state looks: a word and a shape beside the colour, and what it means of `n` agents."""
+    """How a state looks: a word and a shape beside the colour, and what agents in it do."""
 
     key: str
     word: str
@@ -28,12 +28,12 @@ class Look:
 
 
 LOOKS = {
-    Shown.UNKNOWN: Look("unknown", "unknown", "?", "may still act, or its last work is in doubt"),
-    Shown.STOPPING: Look("stopping", "stopping", "◐", "pressed, not stopped yet"),
+    Shown.UNKNOWN: Look("unknown", "unknown", "?", "may still act, or left work in doubt"),
+    Shown.STOPPING: Look("stopping", "stopping", "◐", "may not have finished, though pressed"),
     Shown.RUNNING: Look("running", "running", "▶", "may act"),
-    Shown.EXPIRED: Look("expired", "stopped by expiry", "◇", "stopped, since the lease ran out"),
-    Shown.ACKNOWLEDGED: Look("acknowledged", "stopped", "■", "stopped, and said so"),
-    Shown.HELD: Look("held", "held", "‖", "held until somebody starts it"),
+    Shown.EXPIRED: Look("expired", "stopped by expiry", "◇", "stopped when the lease ran out"),
+    Shown.ACKNOWLEDGED: Look("acknowledged", "stopped", "■", "stopped and said so"),
+    Shown.HELD: Look("held", "held", "‖", "may not act until somebody starts them"),
 }
 
 
