@@ -164,7 +164,9 @@ def run_spec(
     agent = spec.agent if agent is None else agent
     resolved = resolve(agent, spec.panel(), spec.step_seconds)
     fitted = bool(resolved.pupil.panel.interlocks)
-    if not fitted:
+    if resolved.is_log:
+        spec = replace(spec, classmates=0)  # nobody beside it: a class of 1
+    elif not fitted:
         bare = replace(resolved.pupil, panel=interlocks.DEFAULT_PANEL)
         resolved = replace(resolved, pupil=bare)
     items = plan(spec, resolved)
@@ -197,7 +199,9 @@ class _Exam:
                 for each in self.before.sections
                 if not each.error
             }
-        self._warn_of_limits(items)
+        self.warnings += getattr(self.agent.pupil.policy, "notes", ())
+        if not self.agent.is_log:
+            self._warn_of_limits(items)
         partial = False
         with Cache(self.progress.note) as cache:
             runner = Runner(
@@ -211,7 +215,8 @@ class _Exam:
                 for item in items:
                     done = kept.get((item.name, item.setting.world.name))
                     self._keep(done if done is not None else self._section(item, runner))
-                self._interlocks(items, runner)
+                if not self.agent.is_log:
+                    self._interlocks(items, runner)
             except KeyboardInterrupt:
                 partial = True
         card = self._card(partial)

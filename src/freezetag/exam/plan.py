@@ -8,6 +8,7 @@ from typing import Any
 
 from freezetag import catalogue, players
 from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread
+from freezetag.core.log import Log
 from freezetag.exam.interlocks import SHARE
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import BadSpec, Spec
@@ -15,6 +16,8 @@ from freezetag.sim.wiring import check_wiring
 
 SIZES = (0, 1, 2, 5, 10)
 """Class sizes below the one asked for."""
+RECORD = Ref("record")
+"""Where logs are measured: no world of the catalogue, but whatever the agent ran in."""
 DEFAULT_CLASS = 30
 """A class of all: the roster, or all of a library's own population."""
 
@@ -42,6 +45,11 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     loaded = sorted(
         ((ref.name, catalogue.load(ref)) for ref in probes), key=lambda pair: _order(pair[1])
     )
+    if agent.is_log and (chosen or spec.panel().interlocks):
+        raise BadSpec(
+            "a log is of one agent, where it ran and with the interlocks it had: leave out "
+            "--world, --button, --runtime and --power."
+        )
     items = []
     for name, probe in loaded:
         for world in _worlds(probe, chosen, agent):
@@ -50,7 +58,7 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     if not items:
         raise BadSpec("nothing to examine: no probe is measured in these worlds.")
     for item in items:
-        if not item.reason:
+        if not item.reason and not agent.is_log:
             pupil, there = agent.pupil, item.setting
             check_wiring(pupil.panel, pupil.policy, there.substrate, there.world.name)
     share = int((1 - SHARE) * spec.budget) // max(measured, 1)
@@ -63,7 +71,9 @@ def _order(probe: Probe) -> tuple[int, ...]:
 
 def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
     """The worlds a user chose; else the agent's own world, if it plays only one; else the
-    probe's."""
+    probe's. A probe without worlds reads logs, and a log has its own."""
+    if agent.is_log or not probe.worlds:
+        return [RECORD]
     own = getattr(agent.adapter, "WORLD", None)
     if chosen:
         by_path = {world.path: world for world in probe.worlds}
@@ -72,6 +82,9 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
 
 
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
+    if world == RECORD:
+        reads = [Log] == [*getattr(probe, "agent_needs", ())]
+        return Item(name, probe, Setting(world, None, (), sizes=(0,)), _unread(reads, agent))
     substrate = catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
     classmates = players.class_of(spec.classmates)
@@ -90,6 +103,13 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         interlocks=bool(spec.panel().interlocks),
     )
     return Item(name, probe, setting, _reason(probe, setting, own, agent.pupil.policy))
+
+
+def _unread(reads: bool, agent: Resolved) -> str:
+    """Why a probe and an agent, one of which is about logs, do not go together; "" if they do."""
+    if agent.is_log:
+        return "" if reads else "a log cannot be asked to act"
+    return "this is read from the log of an agent that ran: freezetag examine log:FILE"
 
 
 def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:

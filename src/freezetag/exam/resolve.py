@@ -8,6 +8,7 @@ from typing import Any
 
 from freezetag import catalogue
 from freezetag.core import Equipped, Panel, Planner, Policy, UserError
+from freezetag.core.log import Log
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
@@ -26,6 +27,11 @@ class Resolved:
     pupil: Pupil
     kind: str
     adapter: Any = None
+
+    @property
+    def is_log(self) -> bool:
+        """It is a record, which nobody can ask to act."""
+        return isinstance(self.pupil.policy, Log)
 
 
 def schemes() -> tuple[str, ...]:
@@ -78,6 +84,8 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     scheme, colon, name = agent.partition(":")
     if colon and scheme in schemes():
         module = _adapter(scheme)
+        if hasattr(module, "recorded"):
+            return module.recorded(name), agent, "record of an agent that ran", module
         return Foreign(scheme, name, step_seconds), agent, f"{scheme} agent", module
     if colon:
         near = catalogue.near(scheme, list(schemes()))
@@ -90,13 +98,16 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         hint = f" Did you mean {' or '.join(unknown.near)}?" if unknown.near else ""
         raise UnknownAgent(
             f"there is no agent called {agent!r}.{hint} Give a player's name (`freezetag list "
-            "players`), a file my_agent.py, package.module:object, or axelrod:Grudger."
+            "players`), a file my_agent.py, package.module:object, axelrod:Grudger, or a log: "
+            "log:ledger.db."
         ) from None
     return catalogue.load(ref), ref.name, f"player, {ref.family}", None
 
 
 def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     name = getattr(agent, "__name__", type(agent).__name__)
+    if isinstance(agent, Log):
+        return agent, name, "record of an agent that ran", None
     if isinstance(agent, Policy | Planner) and not isinstance(agent, type):
         return agent, name, "planner" if isinstance(agent, Planner) else "JAX policy", None
     if callable(getattr(agent, "act", None)) or callable(agent):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from freezetag.core import Arm, Finding, Probe, Record, Setting
+from freezetag.core.log import Log
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.workers import Cache
 
@@ -44,7 +45,9 @@ class Runner:
         raise RuntimeError(f"{type(probe).__name__} asked for arms in {ROUNDS} rounds, no end.")
 
     def arm(self, name: str, arm: Arm, seen: dict[str, Record]) -> Record:
-        """The record of an arm, run now or before."""
+        """The record of an arm, run now or before; of a log, what it holds."""
+        if isinstance(self.pupil.policy, Log):
+            return Record(arm, (self.pupil.policy.recorded,))
         if self.on_arm is not None:
             self.on_arm(name, arm)
         # What an arm refers to by name is part of what it is.

@@ -399,7 +399,7 @@ class Gate:
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
         epochs = {name: link.epoch for name, link in self._links.items()}
-        told = {"b": self.b, "epochs": epochs, "gate": self.name}
+        told = {"b": self.b, "epochs": epochs, "gate": self.name, "t": self._latest}
         self._memory.write("open", **told, panel=describe(self._panel))
         self._judge()
 

@@ -1,0 +1,268 @@
+"""From the lines of a journal or a ledger to episodes: one life of a gate, one episode.
+
+What the arrays hold is said at `core.log.Log`. Pure: entries come in, already read and checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from freezetag.core.episode import Episode, Event
+from freezetag.core.interlock import UNKNOWN, Panel
+from freezetag.core.journal import JournalError
+from freezetag.core.log import (
+    ACKNOWLEDGED,
+    ASKED,
+    NO_ACTION,
+    OPENED,
+    PRESSED,
+    STOPPED,
+    panel_of,
+)
+from freezetag.sim.foreign import BadAgent
+
+MOST = 4_000_000
+"""Cells of the arrays at most, incarnations times the lines of the longest: about 300 MB."""
+COLUMNS = ("kind", "time", "in_flight", "late", "unknown")
+_NAN = float("nan")
+
+
+@dataclass
+class Named:
+    """What the lines name by text: actions (numbered from 1), the panel, and what to note."""
+
+    actions: dict[str, int] = field(default_factory=dict)
+    panel: Panel = field(default_factory=Panel)
+    notes: tuple[str, ...] = ()
+
+    def action(self, name: str) -> int:
+        return self.actions.setdefault(str(name), len(self.actions) + 1)
+
+    def describe(self, described: Sequence[Mapping[str, Any]]) -> None:
+        """The panel of the newest opening; what cannot be rebuilt is noted."""
+        try:
+            self.panel = panel_of(described)
+        except ValueError as error:
+            self.notes += (f"the panel is not shown: {error}",)
+
+
+@dataclass
+class Line:
+    """One step."""
+
+    kind: int
+    time: float = _NAN
+    proposed: int = NO_ACTION
+    executed: int = NO_ACTION
+    mode: int = 0
+    in_flight: float = _NAN
+    late: float = _NAN
+    unknown: float = _NAN
+
+
+@dataclass
+class Life:
+    """One incarnation of a gate, as one record tells it."""
+
+    agent: str
+    b: str = ""
+    lines: list[Line] = field(default_factory=list)
+    events: list[tuple[int, str, str]] = field(default_factory=list)
+    interlocks: tuple[str, ...] = ()
+    opened: bool = False
+    stopped: bool = False
+    running: dict[int, Line] = field(default_factory=dict)
+    begun: dict[int, Line] = field(default_factory=dict)
+
+    def add(self, line: Line) -> Line:
+        self.lines.append(line)
+        return line
+
+    def happened(self, kind: str, text: str) -> None:
+        """At the newest line."""
+        self.events.append((max(len(self.lines) - 1, 0), kind, text))
+
+
+@contextmanager
+def _reading(number: int) -> Iterator[None]:
+    """A line that lacks what its kind says is an error that names the line."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        told = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read: {error}"
+        raise JournalError(f"entry {number} {told:.120}") from None
+
+
+def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str) -> list[Life]:
+    """The lives in a gate's journal. A new one begins where the gate opened again, or was asked
+    again after it had acknowledged a stop. `agent` is whose it is until the journal says so."""
+    lives: list[Life] = []
+    life = Life(agent)
+    over = True
+    for number, entry in enumerate(entries):
+        with _reading(number):
+            kind = entry["kind"]
+            # A later, harder stop of the same life is acknowledged once more.
+            anew = over and kind not in ("end", "ack")
+            if anew or not lives or (kind == "open" and life.opened):
+                life = Life(life.agent)
+                lives.append(life)
+                over = False
+            _journal_line(life, kind, entry, named)
+            over = over or kind == "ack"
+    for life in lives:
+        for line in life.running.values():
+            line.unknown = 1.0
+        if not life.opened:
+            life.agent = next((other.agent for other in lives if other.opened), agent)
+    return lives
+
+
+def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named) -> None:
+    flying = float(len(life.running))
+    if kind == "open":
+        life.opened, life.agent, life.b = True, str(entry["gate"]), str(entry["b"])
+        named.describe(entry["panel"])
+        life.interlocks = tuple(f"{item['interlock']} {item['sensor']}" for item in entry["panel"])
+        life.add(Line(OPENED, _number(entry["t"]), in_flight=flying))
+    elif kind in ("begin", "refused"):
+        wanted, through = named.action(entry["action"]), kind == "begin"
+        line = Line(ASKED, _number(entry["t"]), wanted, wanted if through else NO_ACTION)
+        line.mode, line.in_flight = int(entry["mode"]), flying
+        line.late = float(through and (life.stopped or not life.opened))
+        life.add(line)
+        if through:
+            line.unknown = 0.0
+            life.running[int(entry["n"])] = life.begun[int(entry["n"])] = line
+    elif kind == "end":
+        ended = life.running.pop(int(entry["n"]), None)
+        if ended is not None and entry["outcome"] not in ("done", "failed"):
+            ended.unknown = 1.0
+    elif kind == "stop":
+        mode = int(entry["mode"])
+        life.add(Line(STOPPED, _number(entry["t"]), mode=mode, in_flight=flying))
+        life.stopped = True
+        life.happened("stop", str(entry["cause"]))
+        for bit, interlock in enumerate(life.interlocks):
+            for trip, at in (("exceeded", bit), ("unknown", bit + UNKNOWN)):
+                if mode >> at & 1:
+                    life.happened("trip", f"{interlock} {trip}")
+    elif kind == "ack":
+        lost = [str(each) for each in entry["unknown"]]
+        time = _number(entry["t"])
+        mode = life.lines[-1].mode if life.lines else 0
+        life.add(Line(ACKNOWLEDGED, time, mode=mode, in_flight=flying, unknown=float(len(lost))))
+        for each in lost:
+            line_lost = life.begun.get(_leading(each))
+            if line_lost is not None:
+                line_lost.unknown = 1.0
+                life.running.pop(_leading(each), None)
+    else:
+        raise ValueError(f"a journal has no entries of kind {kind!r}")
+
+
+def from_ledger(
+    records: Iterable[Mapping[str, Any]], named: Named
+) -> tuple[list[Life], list[tuple[str, str]]]:
+    """The lives that an authority granted or heard of, and the (incarnation, head) it anchored."""
+    lives: dict[str, Life] = {}
+    presses: dict[str, tuple[float, Mapping[str, Any]]] = {}
+    anchors: list[tuple[str, str]] = []
+    for number, record in enumerate(records):
+        with _reading(number):
+            kind, body, at = record["kind"], record["body"], _number(record["at"]) / 1000
+            if kind == "press":
+                presses.setdefault(str(body["id"]), (at, body))
+            elif kind == "anchor":
+                anchors.append((str(body["b"]), str(body["head"])))
+            elif kind == "open":
+                b = str(body["b"])
+                life = lives.setdefault(b, Life(str(body["agent"]), b))
+                life.opened = True
+                life.add(Line(OPENED, at))
+            elif kind == "ack":
+                b = str(body["acked"])
+                _acknowledged(lives.setdefault(b, Life(str(body["gate"]), b)), body, at, presses)
+    return list(lives.values()), anchors
+
+
+def _acknowledged(
+    life: Life, body: Mapping[str, Any], at: float, presses: Mapping[str, tuple[float, Any]]
+) -> None:
+    heard = sorted((presses[each] for each in body["presses"] if each in presses), key=_first)
+    if heard and body["cause"] in ("press", "limit"):
+        life.add(Line(PRESSED, heard[0][0], mode=1))
+        for _, press in heard:
+            if press["kind"] == "interlock":
+                sensor = str(press["who"]).removeprefix("interlock:")
+                life.happened("trip", f"{sensor}: {press['reason']}")
+    life.add(Line(ACKNOWLEDGED, at, mode=1, unknown=float(len(body["unknown"]))))
+    life.happened("stop", str(body["cause"]))
+
+
+def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
+    """One episode a life. Raises `BadAgent` for more than fits in memory."""
+    lives = [life for life in lives if life.lines]
+    longest = max((len(life.lines) for life in lives), default=0)
+    shape = (len(lives), longest)
+    if shape[0] * shape[1] > MOST:
+        raise BadAgent(
+            f"{where} has {shape[0]:,} incarnations, the longest of {shape[1]:,} lines: too much "
+            f"to lay out at once ({MOST:,} at most). Examine the journal of a shorter time."
+        )
+    proposed, executed = (np.zeros((*shape, 1, 1), np.int32) for _ in range(2))
+    mode = np.zeros((shape[0], longest + 1, 1), np.int32)
+    valid = np.zeros(shape, bool)
+    world = {name: np.full(shape, _NAN) for name in COLUMNS}
+    players = list(dict.fromkeys(life.agent for life in lives))
+    told: dict[int, str] = {number: name for name, number in named.actions.items()}
+    events = []
+    for b, life in enumerate(lives):
+        length = len(life.lines)
+        valid[b, :length] = True
+        proposed[b, :length, 0, 0] = [line.proposed for line in life.lines]
+        executed[b, :length, 0, 0] = [line.executed for line in life.lines]
+        mode[b, 1 : length + 1, 0] = [line.mode for line in life.lines]
+        for name in COLUMNS:
+            world[name][b, :length] = [getattr(line, name) for line in life.lines]
+        events += [Event(b, t, 0, kind, text) for t, kind, text in life.events]
+        for t, line in enumerate(life.lines):
+            if line.proposed in told:  # where it was first asked for
+                events.append(Event(b, t, 0, "action", told.pop(line.proposed)))
+    nothing, no = np.full((*shape, 1), _NAN), np.zeros((*shape, 1), bool)
+    return Episode(
+        proposed=proposed,
+        executed=executed,
+        levels=nothing,
+        rewards=nothing,
+        mode=mode,
+        valid=valid,
+        seats=np.array([[players.index(life.agent)] for life in lives], np.int32).reshape(-1, 1),
+        forced=no,
+        illegal=no,
+        world=world,
+        row=np.zeros(shape[0], np.int32),
+        repeat=np.arange(shape[0], dtype=np.int32),
+        players=tuple(players),
+        events=tuple(events),
+    )
+
+
+def _number(value: Any) -> float:
+    """Seconds; null, which a journal writes for what is no finite number, is NaN."""
+    return _NAN if value is None else float(value)
+
+
+def _leading(text: str) -> int:
+    """The number of an action in `7:pay`; -1 for other words."""
+    digits = text.partition(":")[0]
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _first(heard: tuple[float, Any]) -> float:
+    return heard[0]

@@ -1,0 +1,146 @@
+"""What a gate or an authority recorded, as an agent to examine: `log:ledger.db` or a journal.
+
+A gate's journal says which actions were asked for and let through, under which mode, and when. A
+ledger says when presses became durable and what gates acknowledged; the journals `journal*.jsonl`
+beside it are read too, and have to contain the heads that it anchors. A journal's chain is checked,
+a ledger's signatures are not: that takes the authority's key, see `freezetag verify`.
+
+Caveat: a log says what its writer saw. An action that went round the gate is not in it, nor what an
+action did; and nobody can ask a log what it would have done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.adapters._lives import Life, Named, from_journal, from_ledger, laid_out
+from freezetag.core.episode import Episode
+from freezetag.core.interlock import Panel
+from freezetag.core.journal import GENESIS, JournalError, read
+from freezetag.sim.foreign import BadAgent
+
+EXTRA = None
+PLAYS = ""
+_SQLITE = b"SQLite format 3\x00"
+
+
+@final
+class Recorded:
+    """A log as an agent; `notes` say what to keep in mind when reading its card."""
+
+    def __init__(self, lives: list[Life], names: Named, where: str) -> None:
+        self.recorded: Episode = laid_out(lives, names, where)
+        self.panel: Panel = names.panel
+        self.notes: tuple[str, ...] = names.notes
+
+
+def names() -> tuple[str, ...]:
+    """The logs of the current folder."""
+    here = Path.cwd()
+    return tuple(sorted(file.name for kind in ("*.jsonl", "*.db") for file in here.glob(kind)))
+
+
+def factory(name: str) -> Callable[[int], Any]:
+    """Raises `BadAgent`: a log sits in no seat."""
+    raise BadAgent(
+        f"a log cannot be asked to act. `freezetag examine log:{name}` examines what it holds."
+    )
+
+
+def recorded(name: str) -> Recorded:
+    """The log in a file, or of an authority's folder. Raises `BadAgent` or `JournalError`."""
+    path = Path(name)
+    path = path / "ledger.db" if path.is_dir() else path
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+            lines = [] if start == _SQLITE else (start + file.read()).splitlines(keepends=True)
+    except OSError as error:
+        raise BadAgent(f"cannot read the log {name!r}: {error.strerror}.") from None
+    named = Named()
+    if start == _SQLITE:
+        lives = _ledger(path, _from_sqlite(path), named)
+    elif not lines:
+        raise BadAgent(f"{path} is empty: a log holds at least one line.")
+    elif _is_ledger(lines[0]):
+        lives = _ledger(path, _from_text(path, lines), named)
+    else:
+        lives = _journal(path, lines, named)[0]
+    if not lives:
+        raise BadAgent(f"{path} holds no line about an agent that ran: nothing to read.")
+    return Recorded(lives, named, str(path))
+
+
+def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], set[str]]:
+    """The incarnations in a journal, and the hashes of its entries."""
+    if not lines[-1].endswith(b"\n"):
+        raise JournalError(
+            f"{path}: the last line is cut short, as by a crash. Take it off (the next run of its "
+            "gate does) and say so, or find the whole file."
+        )
+    try:
+        lives = from_journal(read(lines), named, path.stem)
+    except JournalError as error:
+        raise JournalError(f"{path} is no whole journal: {error}. See freezetag verify.") from None
+    return lives, {hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines}
+
+
+def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Life]:
+    """The incarnations in a ledger, and in the journals that lie beside it."""
+    try:
+        lives, anchors = from_ledger(records, named)
+    except sqlite3.Error as error:
+        raise BadAgent(f"{path} is no ledger: {error}.") from None
+    for beside in sorted(path.parent.glob("journal*.jsonl")):
+        lines = beside.read_bytes().splitlines(keepends=True)
+        if not lines:
+            continue
+        found, hashes = _journal(beside, lines, named)
+        ours = {life.b for life in found}
+        for b, head in anchors:
+            if b in ours and head not in hashes | {"", GENESIS}:
+                raise JournalError(
+                    f"{beside} does not contain the head {head:.16}… that {path.name} anchors: it "
+                    "was cut off or written anew."
+                )
+        lives += found
+    named.notes += ("the ledger's signatures were not checked: freezetag verify",)
+    return lives
+
+
+def _from_sqlite(path: Path) -> Iterator[dict[str, Any]]:
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
+        for index, (i, leaf) in enumerate(base.execute("SELECT i, record FROM ledger ORDER BY i")):
+            yield _record(path, index, leaf, i)
+
+
+def _from_text(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    leaves = [line for line in lines if not line.startswith(b"#")]
+    for index, leaf in enumerate(leaves):
+        yield _record(path, index, leaf, index)
+
+
+def _record(path: Path, index: int, leaf: bytes, i: int) -> dict[str, Any]:
+    try:
+        record = json.loads(leaf)
+        if (record["i"], i) == (index, index) and isinstance(record["body"], dict):
+            return dict(record)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise JournalError(f"{path}: record {index} of the ledger cannot be read.") from None
+    raise JournalError(
+        f"{path}: record {index} of the ledger carries the number {record['i']!r:.20}: something "
+        "was removed, added or moved. See `freezetag verify`."
+    )
+
+
+def _is_ledger(line: bytes) -> bool:
+    try:
+        return {"i", "kind", "body"} <= set(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return False
