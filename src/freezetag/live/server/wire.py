@@ -20,6 +20,8 @@ Frames = Callable[[str], Awaitable[str | None]]
 GREETING = 3.0
 """Seconds for the first frame, which must be authentic."""
 UNREAD = 64
+SPOKEN_FOR = 8
+"""Incarnations that one channel is pushed stops of: a gate has one at a time, and its last."""
 PER_SECOND = 100.0
 """Frames a second that one channel may send for long; more have to wait."""
 
@@ -35,7 +37,7 @@ class _Channel:
         self.loop = asyncio.get_running_loop()
         self.waiting: deque[str] = deque()
         self.more = asyncio.Event()
-        self.names: set[tuple[str, str]] = set()
+        self.names: list[tuple[str, str]] = []
         self._send = send
 
     def deliver(self, text: str) -> None:
@@ -99,9 +101,7 @@ class Channels:
             self._open -= 1
             with self._lock:
                 for name in channel.names:
-                    self._by_name[name].discard(channel)
-                    if not self._by_name[name]:
-                        del self._by_name[name]
+                    self._forget(channel, name)
 
     async def _read(self, channel: _Channel, receive: Any) -> None:
         """Until the peer goes, sends what is not authentic, or is silent at first."""
@@ -124,17 +124,25 @@ class Channels:
                 answer = await self._answer(text)
             except Unknown:
                 return
-            if not known or _name(text) not in channel.names:
-                known = True
-                self._register(channel, _name(text))
+            known = True
+            self._register(channel, _name(text))
             if answer is not None:
                 channel.deliver(answer)
 
     def _register(self, channel: _Channel, name: tuple[str, str]) -> None:
-        """A channel speaks for each incarnation that it sent a frame of, newest eight."""
+        """A channel speaks for the newest incarnations that it sent authentic frames of."""
+        if name in channel.names:
+            return
         with self._lock:
-            channel.names.add(name)
+            channel.names.append(name)
             self._by_name[name].add(channel)
+            while len(channel.names) > SPOKEN_FOR:
+                self._forget(channel, channel.names.pop(0))
+
+    def _forget(self, channel: _Channel, name: tuple[str, str]) -> None:
+        self._by_name[name].discard(channel)
+        if not self._by_name[name]:
+            del self._by_name[name]
 
 
 def _deliver(group: list[tuple[_Channel, str]]) -> None:
