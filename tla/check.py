@@ -35,6 +35,9 @@ MODELS = (
     Model("Lease", "mutant_m1", violates="Safe"),  # expiry from receipt
     Model("Lease", "mutant_m2", violates="Safe"),  # a stop that a restart forgets
     Model("Lease", "mutant_m3", violates="Safe"),  # no check of the incarnation
+    Model("Flight", "flight_1", states=3_769_716),
+    Model("Flight", "flight_m1", violates="Safe"),  # acknowledged before the work has ended
+    Model("Flight", "flight_m2", violates="Safe"),  # nobody kills what outlasts the drain
 )
 
 
