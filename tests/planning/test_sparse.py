@@ -102,22 +102,22 @@ def test_both_kinds_of_sweeps_do_the_same() -> None:
     seen = []
     for compiled in (True, False):
         with _sweep.sweeps_of(*world, 0.95, compiled) as sweeps:
-            best, out, mean = np.empty(300), np.empty(300), np.empty(300)
-            policy = np.empty(300, np.int32)
-            ends = sweeps.improve(value, best, policy)
-            sweeps.choose(policy)
+            best, out, mean, later = (np.empty(300) for _ in range(4))
+            ends = sweeps.improve(value, best)
             again = sweeps.follow(value, out)
             sweeps.expect(value, mean)
-        assert np.abs(best - out).max() < 1e-14  # the policy is greedy
-        seen.append(np.concatenate([best, out, mean, policy, ends, again]))
+            assert np.abs(best - out).max() < 1e-14  # the policy is greedy
+            sweeps.settle(0.0)  # every state: from now on it is this policy alone
+            assert sweeps.improve(best, later)[2] == 0 or not compiled
+        seen.append(np.concatenate([best, out, mean, ends, again]))
     assert np.abs(seen[0] - seen[1]).max() < 1e-13
 
 
 def test_bicgstab_solves_a_slow_policy_that_sweeps_do_not() -> None:
     world = grid(12, 4, goal=False)
-    value, out, policy = np.zeros(144), np.empty(144), np.zeros(144, np.int32)
+    value, out = np.zeros(144), np.empty(144)
     with _sweep.sweeps_of(*world, 0.99, False) as sweeps:
-        sweeps.choose(policy)
+        sweeps.improve(value, out)
         sweeps.follow(value, out)
         few = bicgstab(sweeps.expect, value, out - value, 1e-9, 10)
         found, rest = bicgstab(sweeps.expect, value, out - value, 1e-9, 400)
@@ -138,12 +138,19 @@ def test_chunks_on_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_kernels_are_plain_python_too() -> None:
     successors, p, r = random_world(3, 6, 2, 3)
-    value, best, policy = np.arange(6.0), np.empty(6), np.empty(6, np.int32)
-    low, high = _kernels.improve(successors, p, r, 0.9, value, best, policy, 0, 6)
+    value, best, policy = np.arange(6.0), np.empty(6), np.zeros(6, np.int32)
+    own, lead = (successors[:, 0].copy(), p[:, 0].copy(), r[:, 0].copy()), np.zeros(6)
+    data = (successors, p, r, 0.9, value)
+    low, high, changed = _kernels.improve(*data, best, policy, *own, lead, 0, 6)
     q = r + 0.9 * (p * value[successors]).sum(-1)
     assert best == pytest.approx(q.max(1))
     assert policy.tolist() == q.argmax(1).tolist()
+    assert lead == pytest.approx(np.abs(q[:, 0] - q[:, 1]))
     assert (low, high) == pytest.approx(((q.max(1) - value).min(), (q.max(1) - value).max()))
+    assert changed == policy.sum()
+    out = np.empty(6)
+    assert _kernels.follow(*own, 0.9, value, out, 0, 6) == pytest.approx((low, high))
+    assert out == pytest.approx(best)
 
 
 @KINDS
@@ -189,10 +196,17 @@ def test_what_is_not_allowed_may_be_anything(compiled: bool) -> None:
 def test_a_residual_that_is_not_reached_is_said(
     compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Rounding lets the span wander for some 50 improvements before V is a fixed point of floats.
-    monkeypatch.setattr(sparse, "GIVE_UP", 5)
+    # Rounding lets the span wander before V is a fixed point of floats.
+    monkeypatch.setattr(sparse, "GIVE_UP", 1)
     with pytest.raises(RunError, match="ask for a larger residual"):
         solve_sparse(*random_world(8, 300, 2, 3), 0.99999, residual=1e-300, compiled=compiled)
+
+
+def test_what_is_given_is_not_changed() -> None:
+    world = random_world(10, 4, 1, 2)
+    before = [array.copy() for array in world]
+    solve_sparse(*world, 0.9)
+    assert all((x == y).all() for x, y in zip(world, before, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,20 @@ Span = tuple[float, float]  # min and max of the change
 
 
 class Sweeps(Protocol):
-    """What modified policy iteration asks of a problem; every array is [S]."""
+    """What modified policy iteration asks of a problem; every array is [S].
+
+    It holds the present policy, that of the last `improve`.
+    """
 
     name: str
 
-    def improve(self, value: Array, best: Array, policy: Array) -> Span:
-        """`best` = TV and the first maximising action; min and max of TV - V."""
+    def improve(self, value: Array, best: Array) -> tuple[float, float, int]:
+        """`best` = TV, whose first maximising actions are the new policy; min and max of
+        TV - V, and how many states changed their action."""
 
-    def choose(self, policy: Array) -> None:
-        """From now on `follow` and `expect` are of this policy."""
+    def settle(self, lead: float) -> None:
+        """In states whose best action led by more than this in the last `improve`, look at that
+        action alone from now on."""
 
     def follow(self, value: Array, out: Array) -> Span:
         """`out` = r + discount P V of the policy; min and max of out - V."""
@@ -81,25 +86,22 @@ class ScipySweeps:
 
     def __init__(self, successors: Array, probability: Array, reward: Array, discount: float):
         self._rows = flat_matrix(successors, probability)
-        self._problem = successors, probability, reward
-        self._discount = discount
+        self._problem, self._discount = (successors, probability, reward), discount
+        self._policy = np.full(len(reward), -1)
 
-    def improve(self, value: Array, best: Array, policy: Array) -> Span:
+    def improve(self, value: Array, best: Array) -> tuple[float, float, int]:
         reward = self._problem[2]
         q = (self._rows @ value).reshape(reward.shape)
         q *= self._discount
         q += reward
-        policy[:] = q.argmax(axis=1)
-        new = np.take_along_axis(q, policy[:, None], axis=1)[:, 0]
-        gap = new - value
-        best[:] = new
-        return float(gap.min()), float(gap.max())
+        before, self._policy = self._policy, q.argmax(axis=1)
+        self._choose()
+        q.max(axis=1, out=best)
+        gap = best - value
+        return float(gap.min()), float(gap.max()), int((before != self._policy).sum())
 
-    def choose(self, policy: Array) -> None:
-        successors, probability, reward = self._problem
-        here = np.arange(len(policy))
-        own = successors[here, policy][:, None], probability[here, policy][:, None]
-        self._own = flat_matrix(*own), reward[here, policy]
+    def settle(self, lead: float) -> None:
+        """One product serves all actions, so that leaving some out would gain nothing."""
 
     def follow(self, value: Array, out: Array) -> Span:
         self.expect(value, out)
@@ -109,6 +111,12 @@ class ScipySweeps:
 
     def expect(self, value: Array, out: Array) -> None:
         np.multiply(self._own[0] @ value, self._discount, out=out)
+
+    def _choose(self) -> None:
+        successors, probability, reward = self._problem
+        here = np.arange(len(reward)), self._policy
+        own = successors[here][:, None], probability[here][:, None]
+        self._own = flat_matrix(*own), reward[here]
 
 
 class CompiledSweeps:
@@ -125,41 +133,48 @@ class CompiledSweeps:
         loops: dict[str, Callable[..., Any]],
         pool: Executor | None,
     ):
-        s, _, k = successors.shape
         self._problem = successors.view(np.uint32), probability, reward
+        s, _, k = successors.shape
+        self._policy = np.full(s, -1, np.int32)
         self._own = np.empty((s, k), np.uint32), np.empty((s, k)), np.empty(s)
-        self._none = np.zeros(s)
+        self._lead, self._none = np.zeros(len(reward)), np.zeros(len(reward))
         self._discount, self._loops, self._pool = discount, loops, pool
 
-    def improve(self, value: Array, best: Array, policy: Array) -> Span:
-        loop, data = self._loops["improve"], self._problem
-        return self._all(lambda i, j: loop(*data, self._discount, value, best, policy, i, j))
+    def improve(self, value: Array, best: Array) -> tuple[float, float, int]:
+        data = *self._problem, self._discount, value, best, self._policy, *self._own, self._lead
+        loop = self._loops["improve"]
+        found = self._all(lambda i, j: loop(*data, i, j))
+        return min(f[0] for f in found), max(f[1] for f in found), sum(f[2] for f in found)
 
-    def choose(self, policy: Array) -> None:
-        loop = self._loops["pick"]
-
-        def part(start: int, stop: int) -> Span:
-            loop(*self._problem, policy, *self._own, start, stop)
-            return 0.0, 0.0
-
-        self._all(part)
+    def settle(self, lead: float) -> None:
+        self._lead[self._lead > lead] = np.inf
 
     def follow(self, value: Array, out: Array) -> Span:
         loop = self._loops["follow"]
-        return self._all(lambda i, j: loop(*self._own, self._discount, value, out, i, j))
+        found = self._all(lambda i, j: loop(*self._own, self._discount, value, out, i, j))
+        return min(f[0] for f in found), max(f[1] for f in found)
 
     def expect(self, value: Array, out: Array) -> None:
         loop, own = self._loops["follow"], self._own[:2]
         self._all(lambda i, j: loop(*own, self._none, self._discount, value, out, i, j))
 
-    def _all(self, part: Callable[[int, int], Span]) -> Span:
-        """All states by `part`(start, stop)."""
+    def _all(self, part: Callable[[int, int], Any]) -> list[Any]:
+        """What `part`(start, stop) gives over all states, in chunks where there is a pool."""
         states = len(self._none)
         if self._pool is None:
-            return part(0, states)
+            return [part(0, states)]
         ends = np.linspace(0, states, CHUNKS + 1).astype(int).tolist()
-        found = list(self._pool.map(part, ends[:-1], ends[1:]))
-        return min(low for low, _ in found), max(high for _, high in found)
+        return list(self._pool.map(part, ends[:-1], ends[1:]))
+
+
+def scanned(successors: Array, probability: Array, tolerance: float) -> tuple[float, float] | None:
+    """The least and the largest row sum if every entry is in order; None if some entry is not, or
+    numba is missing, so that slower code has to tell."""
+    loops = compiled_loops()
+    if loops is None:
+        return None
+    low, high = loops["scan"](successors, probability)
+    return (low, high) if low >= 1.0 - tolerance and high <= 1.0 + tolerance else None
 
 
 @cache
@@ -169,7 +184,7 @@ def compiled_loops() -> dict[str, Callable[..., Any]] | None:
         numba = importlib.import_module("numba")
     except ImportError:
         return None
-    kernels = (_kernels.improve, _kernels.pick, _kernels.follow)
+    kernels = (_kernels.scan, _kernels.improve, _kernels.follow)
     try:
         jit = numba.njit(nogil=True, cache=True, error_model="numpy")
         return {kernel.__name__: jit(kernel) for kernel in kernels}

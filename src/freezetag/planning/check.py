@@ -56,7 +56,7 @@ def check_reward(
     reward: Array, may: Array, states: Names | None = None, actions: Names | None = None
 ) -> None:
     """Raise ProblemError at the first allowed pair whose `reward` [S, A] is not finite."""
-    if not (fine := np.isfinite(reward) | ~may).all():
+    if not (fine := np.isfinite(reward)).all() and not (fine := fine | ~may).all():
         where = pair_of(int(np.argmin(fine)), may.shape[1])
         raise ProblemError(
             f"reward is {reward[where]} in {named(where, states, actions)}. Rewards are finite."

@@ -7,7 +7,7 @@ import numpy as np
 from freezetag.core.arrays import Array
 from freezetag.core.errors import RunError
 from freezetag.planning._krylov import bicgstab
-from freezetag.planning._sweep import Sweeps, flat_matrix, sweeps_of
+from freezetag.planning._sweep import Sweeps, flat_matrix, scanned, sweeps_of
 from freezetag.planning.check import (
     ROW_TOLERANCE,
     Names,
@@ -20,7 +20,7 @@ from freezetag.planning.check import (
     check_successors,
     checked_allowed,
 )
-from freezetag.planning.solution import Solution, judged
+from freezetag.planning.solution import Solution, best_of, enclosed, judged
 
 RESIDUAL = 1e-8
 
@@ -64,13 +64,14 @@ def solve_sparse(
     Raises ProblemError for what is no problem; RunError if rounding keeps the residual above
     what was asked. Source: Puterman 1994, sections 6.5 to 6.6; MacQueen 1966.
     """
-    data = checked_sparse(successors, probability, reward, discount, allowed, states, actions)
-    to, p, r, rows = data
+    to, p, r, rows = checked_sparse(
+        successors, probability, reward, discount, allowed, states, actions
+    )
     if not residual > 0.0:
         raise ProblemError(f"residual must be above 0, got {residual!r}.")
     matrix = flat_matrix(to, p)
     with sweeps_of(to, p, r, discount, compiled) as sweeps:
-        iteration = Iteration(sweeps, len(r), discount, residual)
+        iteration = Iteration(sweeps, r, discount, rows, residual)
         while True:
             value = iteration.run()
             q = (matrix @ value).reshape(r.shape)
@@ -93,32 +94,40 @@ def solve_sparse(
 class Iteration:
     """Modified policy iteration that can be taken up again where it stopped."""
 
-    def __init__(self, sweeps: Sweeps, states: int, discount: float, residual: float):
+    def __init__(
+        self,
+        sweeps: Sweeps,
+        reward: Array,
+        discount: float,
+        rows: tuple[float, float],
+        wanted: float,
+    ):
         self.improvements = 0
-        self._sweeps, self._discount, self._residual = sweeps, discount, residual
-        self._value, self._spare = np.zeros(states), np.empty(states)
-        self._policy, self._before = np.zeros(states, np.int32), np.full(states, -1, np.int32)
+        self._sweeps, self._discount, self._rows, self._wanted = sweeps, discount, rows, wanted
+        # One sweep from V = 0, for which nothing needs to be looked up.
+        self._value, self._spare = best_of(reward), np.empty(len(reward))
+        self._shift(float(self._value.min()), float(self._value.max()))
         self._best, self._since = np.inf, 0
 
     def run(self) -> Array:
         """A value [S] whose residual is at most what was asked, if rows sum to 1 exactly."""
         while True:
-            self._before[:] = self._policy
-            low, high = self._sweeps.improve(self._value, self._spare, self._policy)
+            low, high, changed = self._sweeps.improve(self._value, self._spare)
+            # Where the best action leads by more than true ties can lie apart, it alone is optimal.
+            below, above = enclosed(low, high, self._discount, self._rows)
+            self._sweeps.settle(self._discount * (above - below))
             self._swap()
             self._shift(low, high)
             self.improvements += 1
             self._count(high - low)
             # TV - V shrinks by the discount in the next step, and the shift centres it.
-            if self._discount * (high - low) <= 1.8 * self._residual:
+            if self._discount * (high - low) <= 1.8 * self._wanted:
                 return self._value.copy()
-            self._evaluate(high - low)
+            self._evaluate(high - low, same=not changed)
 
-    def _evaluate(self, span: float) -> None:
+    def _evaluate(self, span: float, same: bool) -> None:
         """Bring the value near that of the present policy."""
-        same = np.array_equal(self._policy, self._before)
-        floor = 0.2 * self._residual
-        self._sweeps.choose(self._policy)
+        floor = 0.2 * self._wanted
         first = np.inf
         for sweep in range(1, 4 * SWEEPS + 1):
             low, high = self._sweeps.follow(self._value, self._spare)
@@ -150,7 +159,7 @@ class Iteration:
         self._best = min(self._best, span)
         if self._since > GIVE_UP or not np.isfinite(span):
             raise RunError(
-                f"the span of the residual stays at {self._best:.3g}, for {self._residual:.3g}. "
+                f"the span of the residual stays at {self._best:.3g}, for {self._wanted:.3g}. "
                 "Rounding leaves no more; ask for a larger residual or a smaller discount."
             )
 
@@ -179,16 +188,17 @@ def checked_sparse(
     if not np.issubdtype(to.dtype, np.integer):
         raise ProblemError(f"successors are state numbers (int32), got {to.dtype}.")
     check_names(r.shape, states, actions)
+    to = np.ascontiguousarray(to)
     may = checked_allowed(r.shape, allowed, states)
-    check_successors(to, may, states, actions)
     check_reward(r, may, states, actions)
-    # Whole-array tests first, since they are quick; the slow ones find the row to name.
-    sums = np.einsum("sak->sa", p)
-    if not (p.min() >= 0 and np.abs(sums - 1.0).max() <= ROW_TOLERANCE):
+    rows = scanned(to, p, ROW_TOLERANCE)
+    if rows is None:  # the slow way, which names the row
+        check_successors(to, may, states, actions)
         sums = check_rows(p, may, states, actions)
-    check_contracts(discount, float(sums.max()))
+        rows = float(sums.min()), float(sums.max())
+        if not may.all():
+            to, p = np.where(may[..., None], to, 0), np.where(may[..., None], p, 0.0)
+    check_contracts(discount, rows[1])
     if not may.all():
         r = np.where(may, r, -np.inf)
-        if to.min() < 0 or to.max() >= len(r) or not np.isfinite(p).all():
-            to, p = np.where(may[..., None], to, 0), np.where(may[..., None], p, 0.0)
-    return np.ascontiguousarray(to, np.int32), p, r, (float(sums.min()), float(sums.max()))
+    return np.ascontiguousarray(to, np.int32), p, r, rows
