@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.live._serving import ADA, BOB, enrolled, home, serving, signed, started, until
 from tests.live.guards import ESCAPED, Guarded, wait_for
 
 from freezetag import cli
@@ -19,6 +22,7 @@ from freezetag.live.clock import SteppedClock
 from freezetag.live.gate import Gate
 from freezetag.live.guard import Wish, agent_of, panel_of
 from freezetag.live.own_authority import OwnAuthority
+from freezetag.live.remote import Remote
 from freezetag.live.server.home import Home
 from freezetag.live.verify import verify_file
 
@@ -275,6 +279,61 @@ def test_bad_requests(
     arguments = [arguments[0], "--state", str(tmp_path / "state"), *arguments[1:]]
     assert cli.run(arguments) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[Remote]:
+    with serving(home(tmp_path / "home", length=3.0)) as made:
+        yield made
+
+
+def test_a_server_presses_and_the_guard_acknowledges(remote: Remote, tmp_path: Path) -> None:
+    file = enrolled(remote, tmp_path)
+    guard = Guarded(tmp_path, "--enrolment", str(file), "--wait", "15s")
+    until(lambda: any(row["heard"] is not None for row in agent(remote)["lives"]))
+    assert not guard.acted(), "it runs before anybody has started it"
+    started(remote)
+    guard.until_it_acts()
+    pressed = time.time()
+    assert remote.press("agent:writer", "enough")[0].state == "durable"
+    code, said = guard.ended()
+    assert code == 124, said
+    assert "enough" in said
+    assert max(at for at, _ in guard.acted()) - pressed < 2.5
+    until(lambda: agent(remote)["shown"] == "stopped_acknowledged")
+    again = Guarded(tmp_path, "--enrolment", str(file), "--wait", "300ms")
+    code, said = again.ended()
+    assert code == 124, said
+    assert "HELD by" in said
+    assert again.is_silent()
+
+
+def test_a_hold_by_a_server_is_thawed_by_two_people_and_a_start(
+    remote: Remote, tmp_path: Path
+) -> None:
+    file = enrolled(remote, tmp_path)
+    started(remote)
+    guard = Guarded(tmp_path, "--enrolment", str(file), "--on-stop", "hold")
+    guard.until_it_acts()
+    remote.press("fleet", "look first", category=2)
+    # Acknowledged, and already asking as its next incarnation, which is held.
+    until(lambda: agent(remote)["shown"] == "held")
+    acks = [e["body"] for e in remote.get("/api/status")["timeline"] if e["kind"] == "ack"]
+    assert [(ack["category"], ack["unknown"]) for ack in acks] == [(2, [])]
+    assert guard.is_silent()
+    text = remote.get("/api/draft")["text"]
+    remote.post("/api/clear", signed(text, ADA, BOB))
+    assert guard.is_silent(), "a reset is no start"
+    until(lambda: started(remote) is None)
+    before = len(guard.acted())
+    wait_for(lambda: len(guard.acted()) > before, guard)
+    remote.press("fleet", "for good", category=0)
+    assert guard.ended()[0] == 124
+
+
+def agent(remote: Remote) -> dict[str, Any]:
+    (only,) = remote.get("/api/status")["agents"]
+    return dict(only)
 
 
 def test_another_user_in_a_control_group_is_tier_2(tmp_path: Path) -> None:

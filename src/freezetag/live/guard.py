@@ -6,6 +6,7 @@ more servers, and every one of them has to agree.
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import time
@@ -252,6 +253,19 @@ def _meter(path: Path, age: float) -> Callable[[], float]:
         return float(path.read_text())
 
     return read
+
+
+def enrolled_as(files: Sequence[Path]) -> str:
+    """The one agent that all enrolment files are for. Raises `UserError` for several."""
+    names = set()
+    for file in files:
+        try:
+            names.add(str(json.loads(file.read_bytes())["gate"]))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{file} is no enrolment: {type(error).__name__}: {error}.") from None
+    if len(names) > 1:
+        raise UserError(f"these enrolments are of different agents: {', '.join(sorted(names))}.")
+    return names.pop() if names else ""
 
 
 def agent_of(folder: Path, agent: str, command: Sequence[str]) -> str:

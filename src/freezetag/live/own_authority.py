@@ -10,7 +10,9 @@ Caveat: the person's key lies in the folder. Whoever may read it can clear a pre
 
 from __future__ import annotations
 
+import base64
 import getpass
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +32,8 @@ from freezetag.live.server.home import Home, Settings
 from freezetag.live.server.store import Store
 
 NAME = "own"
+KEY = "person.key"
+"""Of the same form as `freezetag enrol --person` writes."""
 
 
 @final
@@ -106,7 +110,7 @@ class OwnAuthority:
             self._store_all(self._authority.press(press))
         standing = self.presses
         if standing:
-            private = bytes.fromhex((self.folder / "person.key").read_text().strip())
+            private = base64.b64decode(json.loads((self.folder / KEY).read_bytes())["private"])
             drafted = self._authority.draft()
             clearance = drafted.signed(private, public_of(private))
             self._store_all(self._authority.clear(clearance))
@@ -171,9 +175,11 @@ def _home(folder: Path, length: float) -> Home:
     private, public = generate()
     person = Person(getpass.getuser(), public)
     home = Home.create(folder, Settings(name=NAME, length=length), [person], solo=True)
-    key = folder / "person.key"
-    key.touch(mode=0o600)
-    key.write_text(private.hex() + "\n", encoding="ascii")
+    pair = {"private": private, "key": public}
+    spelled = {name: base64.b64encode(key).decode() for name, key in pair.items()}
+    file = folder / KEY
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"name": person.name, **spelled}) + "\n", encoding="utf-8")
     return home
 
 

@@ -72,7 +72,8 @@ class Supervisor:
         self._last_resort = LastResort(cgroup) if alone and LINUX else None
         self._changed = threading.Event()
         self._lock = threading.RLock()  # no start while a kill looks for what to kill
-        self._barred = self._held = self._killed = False
+        self._barred = self._held = False
+        self._killed = ""  # why
         self._number = 0
         self._signal = 0
 
@@ -139,8 +140,9 @@ class Supervisor:
             if self._signal:
                 return self._end_by_signal()
             phase = self.gate.phase
-            if phase == STOPPED and self._killed:
-                self._say(f"STOPPED   {self.why()}; no process of it is left")
+            if self._killed and phase != STOPPING:
+                # Perhaps in its next incarnation already; the command is dead all the same.
+                self._say(f"STOPPED   {self._killed}; no process of it is left")
                 return STOPPED_BY_GUARD
             if self._held and self.gate.is_open:
                 self._resume()
@@ -180,9 +182,10 @@ class Supervisor:
     def obey(self, order: Order) -> None:
         """Carries out an order of the gate; returns when it is done."""
         if order.kind == "kill":
+            why = self.why()
             self._kill()
             self.gate.end(self._number, "failed")
-            self._killed = True
+            self._killed = why
             self.gate.killed()
         elif order.kind == "policy":
             self.gate.policy_done(self._run_stop_command(order.deadline))

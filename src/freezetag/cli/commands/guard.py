@@ -85,9 +85,10 @@ def guard(
     reset
         clear the presses of a guard's own folder, and start nothing
     """
-    from freezetag.live.guard import Guard, Wish, agent_of
+    from freezetag.live.guard import Guard, Wish, agent_of, enrolled_as
     from freezetag.live.guard import reset as clear
 
+    agent = agent or enrolled_as(enrolment)
     folder = state or _default_state() / (agent or agent_of(Path(), "", command))
     name = agent_of(folder, agent, command)
     if reset:
