@@ -190,7 +190,8 @@ def _open(path: Path) -> tuple[Iterator[bytes], list[str]]:
 
 
 def _from_sqlite(path: Path) -> tuple[Iterator[bytes], list[str]]:
-    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    base.execute("BEGIN")  # a server may be writing: checkpoints and records of one moment
     notes = []
     for size, note in base.execute("SELECT size, note FROM checkpoint ORDER BY size"):
         if str(note).split("\n")[1:2] != [str(size)]:
