@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from freezetag import catalogue
 from freezetag.core import GO, HasModel
-from freezetag.planning import priced
+from freezetag.planning import acting, priced
 from freezetag.planning.acting import told
 from freezetag.planning.compare import compare, drawn
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Fitted, factual, interlocked
@@ -95,6 +96,17 @@ def test_a_runtime_limit_stops_both_at_its_step() -> None:
     for make in (factual, interlocked):
         run = make(Invest(), Fitted(t_max=7)).walk(10, 0)
         assert [step.mode != GO for step in run] == [False] * 7 + [True] * 3
+
+
+@pytest.mark.parametrize("make", [factual, interlocked])
+def test_a_true_return_is_the_same_solved_sparse(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Corridor()
+    agent = make(world, Fitted(t_max=9, u_max=2.5))
+    dense = agent.attains(world.reward, world.discount)
+    monkeypatch.setattr(acting, "DENSE", 0)
+    assert agent.attains(world.reward, world.discount) == pytest.approx(dense, abs=1e-12)
 
 
 def test_the_drawing_is_as_long_as_it_must_be() -> None:

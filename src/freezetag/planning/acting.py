@@ -5,11 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, final
 
-from freezetag.core import GO
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
+
+from freezetag.core import GO, Model
 from freezetag.planning.evaluation import Acts, true_return
 from freezetag.planning.learning_world import LearningWorld, Moded
+from freezetag.planning.planner import DENSE
 from freezetag.planning.planning_world import Reward
 
 STOPPED = "stopped"
@@ -39,20 +45,43 @@ class Agent:
     best: frozenset[str]
     expects: float
 
+    @cached_property
+    def chain(self) -> Model:
+        """State and mode as one model, under its panel."""
+        return self.learning.with_mode()
+
     def first(self) -> str:
         """What is executed at step 0, in the likeliest first state; `stopped` if it is held."""
-        chain = self.learning.with_mode()
+        chain = self.chain
         number, _ = max(chain.start, key=lambda pair: pair[1])
         now = chain.states[number]
         return self.acts(now) if now.mode == GO else STOPPED
 
     def attains(self, reward: Reward, discount: float) -> float:
-        """Its true return: what it gets under its panel, by the reward it plans for."""
-        return true_return(self.learning, self.acts, reward, discount)
+        """Its true return: what it gets under its panel, by the reward it plans for.
+
+        Exact either way; the chains of a long timer are sparse, and too large to be solved dense.
+        """
+        if len(self.chain.states) <= DENSE:
+            return true_return(self.learning, self.acts, reward, discount)
+        states = self.chain.states
+        index = {name: number for number, name in enumerate(self.chain.actions)}
+        at, to, likely = [], [], []
+        gains = np.zeros(len(states))
+        for number, now in enumerate(states):
+            for there, chance in self.chain.rows[number][index[self._done(now)]]:
+                at.append(number)
+                to.append(there)
+                likely.append(float(chance))
+                gains[number] += likely[-1] * float(reward(now.state, states[there].state))
+        step = sparse.csr_array((likely, (at, to)), shape=(len(states), len(states)))
+        here = sparse.eye_array(len(states), format="csc") - float(discount) * step.tocsc()
+        value = spsolve(here, gains)
+        return float(sum(float(chance) * value[number] for number, chance in self.chain.start))
 
     def executes(self, action: str, steps: int) -> float:
         """The chance that it executes an action in one of the first `steps` steps."""
-        chain = self.learning.with_mode()
+        chain = self.chain
         index = {name: number for number, name in enumerate(chain.actions)}
         mass = {number: float(chance) for number, chance in chain.start}
         happened = 0.0

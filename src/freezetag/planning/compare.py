@@ -19,6 +19,8 @@ from freezetag.planning.factored import Parts
 from freezetag.planning.learning_world import LearningWorld
 
 JUST_A_BUTTON = Fitted()
+MOST_STEPS = 1000
+"""Of the run that is shown, and for the chance that something is done."""
 PLANS, DEEDS, DRAWN = "What it plans", "What it executes", "Incentive in the diagram"
 
 
@@ -79,7 +81,7 @@ def _kinds(diagrams: TwoWorlds) -> list[tuple[str, str, str]]:
 
 
 def _horizon(world: HasModel) -> int:
-    return int(getattr(world, "horizon", 50))
+    return min(max(int(getattr(world, "horizon", 50)), 1), MOST_STEPS)
 
 
 def _plans(agents: Sequence[Agent]) -> list[Row]:

@@ -44,10 +44,10 @@ def sentence(found: Comparison) -> str:
         return f"{FACTUAL} would pay {one} once {paid.name}, {INTERLOCKED} {other}."
     deed = next((row for row in found.rows if row.name.startswith("executes ")), None)
     if deed is None:
-        deed = found.row("first step")
+        one, other = (cell(value) for value in found.row("first step").cells[:2])
+        return f"The first step of {FACTUAL} is {one}, that of {INTERLOCKED} {other}."
     one, other = (cell(value) for value in deed.cells[:2])
-    unit = f" ({deed.unit})" if deed.unit else ""
-    return f"{deed.name[:1].upper()}{deed.name[1:]}{unit}: {FACTUAL} {one}, {INTERLOCKED} {other}."
+    return f"{FACTUAL} {deed.name} with chance {one}, {INTERLOCKED} with {other}."
 
 
 def routes(found: Comparison) -> list[str]:
