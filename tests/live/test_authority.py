@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -400,6 +401,53 @@ def test_a_gate_refuses_a_rewritten_past() -> None:
     assert not gate.is_open
     with pytest.raises(LedgerError):
         tree.root(99)
+
+
+def test_renewals_that_overtake_each_other_are_no_rewritten_past() -> None:
+    clock = SteppedClock()
+    overseer = authority(clock)
+    enrolled(overseer)
+    private, public = PEOPLE["eve"]
+    mine = held(overseer)
+    gate = gate_of(clock, type(mine)("own", mine.key, mine.roster, 5.0, public))
+    tree = Tree([b"0"])
+
+    def checkpoint(size: int) -> tuple[str, list[str]]:
+        tree.append(str(tree.size).encode())
+        return sign_note(Checkpoint("own", tree.size, tree.root()), private), tree.consistency(size)
+
+    overseer.checkpoint = checkpoint
+    Wire(gate, {"own": overseer}).renew()
+    dice = random.Random(1)
+    link = gate._links["own"]
+    for _ in range(20):
+        answers = []
+        for _ in range(3):  # three renewals name the same checkpoint
+            clock.advance(0.5)
+            gate.ask()
+            (order,) = gate.take()
+            answer, records = overseer.on_frame(order.text)
+            store(overseer, records)
+            answers += [answer, answer]
+        dice.shuffle(answers)
+        for answer in answers:
+            gate.receive("own", answer or "")
+        assert gate.is_open
+        assert link.expiry == clock() + 5.0
+    assert gate.alarms == []
+    assert link.seen_size > 20
+    # Two answers to the same question that fork: the next question finds it.
+    fork = Tree([b"x"])
+    clock.advance(1)
+    gate.ask()
+    overseer.checkpoint = lambda size: (
+        sign_note(Checkpoint("own", 99, fork.root()), private),
+        tree.consistency(size),
+    )
+    (order,) = gate.take()
+    answer, _ = overseer.on_frame(order.text)
+    assert not gate.receive("own", answer or "")
+    assert "does not extend" in gate.alarms[0]
 
 
 # What is shown.

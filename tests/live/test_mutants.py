@@ -32,8 +32,8 @@ def expiry_from_receipt(patch: pytest.MonkeyPatch) -> None:
     real = Gate._granted
 
     def granted(self: Gate, link: Link, message: Any, now: float) -> bool:
-        if message["n"] in link._sent:
-            link._sent[message["n"]] = now
+        if message["n"] in link._asked:
+            link._asked[message["n"]] = link._asked[message["n"]]._replace(at=now)
         return real(self, link, message, now)
 
     patch.setattr(Gate, "_granted", granted)

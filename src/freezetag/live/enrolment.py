@@ -1,8 +1,8 @@
 """One authority as a gate sees it: what was agreed at enrolment, and the lease it granted last.
 
 Expiry is counted on the gate's own clock from the moment a renewal was *sent*, never from receipt,
-and only for renewals of the present incarnation. Source: Gray & Cheriton, "Leases" (1989); the
-claim and its proof sketch are in docs/live.md.
+and only for renewals of the present incarnation. Source: Gray & Cheriton, "Leases" (1989). What is
+claimed, and under which assumptions, is in `freezetag.live.lease`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import Panel, StopButton, Watchdog
@@ -85,6 +85,14 @@ class Enrolment:
             ) from None
 
 
+class _Asked(NamedTuple):
+    """A renewal under way: when it was sent, and the checkpoint it named."""
+
+    at: float
+    size: int
+    root: str
+
+
 @final
 class Link:
     """The gate's state for one authority: presses heard, epochs barred, and the newest lease."""
@@ -107,7 +115,7 @@ class Link:
         self.allowance: Mapping[str, float] = {}
         self._newest = 0
         self._runtime, self._runtime_at = _NAN, _NAN
-        self._sent: dict[int, float] = {}
+        self._asked: dict[int, _Asked] = {}
 
     def standing(self) -> tuple[Press, ...]:
         return self.presses.standing(self.enrolment.roster)
@@ -116,8 +124,8 @@ class Link:
         """A renewal as a frame; the lease that answers it is counted from `now`."""
         self.n += 1
         oldest = now - self.enrolment.length
-        self._sent = {n: at for n, at in self._sent.items() if at > oldest}
-        self._sent[self.n] = now
+        self._asked = {n: asked for n, asked in self._asked.items() if asked.at > oldest}
+        self._asked[self.n] = _Asked(now, self.seen_size, self.seen_root)
         own = {
             "n": self.n,
             "presses": [press.to_json() for press in self.standing()],
@@ -130,18 +138,18 @@ class Link:
 
     def granted(self, grant: Mapping[str, Any]) -> bool:
         """Takes a lease in; False if stale, foreign, of a barred epoch or of a rewritten past."""
-        sent = self._sent.get(grant["n"])
-        epoch = grant["epoch"]
-        if sent is None or epoch <= self.barred or self.epoch not in (None, epoch):
+        n, epoch = grant["n"], grant["epoch"]
+        asked = self._asked.get(n)
+        if asked is None or n <= self._newest:
+            return False  # a repeat, or overtaken: it can add nothing
+        if epoch <= self.barred or self.epoch not in (None, epoch):
             return False
-        if not self._extends(grant["checkpoint"], grant["proof"]):
+        if not self._extends(grant["checkpoint"], grant["proof"], asked):
             return False
-        self.epoch = epoch
-        self.expiry = max(self.expiry, sent + min(grant["length"], self.enrolment.length))
-        if grant["n"] > self._newest:
-            self._newest = grant["n"]
-            self.allowance = grant["slice"]
-            self._runtime, self._runtime_at = grant["runtime"], sent
+        self._newest, self.epoch = n, epoch
+        self.expiry = max(self.expiry, asked.at + min(grant["length"], self.enrolment.length))
+        self.allowance = grant["slice"]
+        self._runtime, self._runtime_at = grant["runtime"], asked.at
         return True
 
     def age(self, now: float) -> float:
@@ -156,8 +164,12 @@ class Link:
         """No lease of this epoch opens the gate again."""
         self.barred = max(self.barred, -1 if self.epoch is None else self.epoch)
 
-    def _extends(self, note: str, proof: list[str]) -> bool:
-        """Whether the checkpoint is signed and continues the newest one we saw."""
+    def _extends(self, note: str, proof: list[str], asked: _Asked) -> bool:
+        """Whether the checkpoint is signed and continues the one we named when we asked.
+
+        While several renewals are under way, only an answer that continues the *newest* one we
+        saw becomes the newest, so that no fork between two answers stays unseen.
+        """
         public = self.enrolment.public
         if public is None:
             return True
@@ -165,14 +177,15 @@ class Link:
 
         try:
             head = open_note(note, self.enrolment.authority, public)
-            if self.seen_root and not check_consistency(
-                self.seen_size, bytes.fromhex(self.seen_root), head.size, head.root, proof
+            if asked.root and not check_consistency(
+                asked.size, bytes.fromhex(asked.root), head.size, head.root, proof
             ):
-                raise LedgerError(f"checkpoint {head.size} does not extend {self.seen_size}")
+                raise LedgerError(f"checkpoint {head.size} does not extend {asked.size}")
         except LedgerError as error:
             self.alarm = str(error)
             return False
-        self.seen_size, self.seen_root = head.size, head.root.hex()
+        if (asked.size, asked.root) == (self.seen_size, self.seen_root):
+            self.seen_size, self.seen_root = head.size, head.root.hex()
         return True
 
     def memory(self) -> dict[str, Any]:

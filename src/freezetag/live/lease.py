@@ -4,6 +4,20 @@ A frame is one text: 64 hex digits of HMAC-SHA256, a space, JSON. The code cover
 so nothing has to be spelled canonically to be checked. Keys: the authority's secret gives each gate
 its key at enrolment, and that gives each incarnation `b` its own; a restarted server derives the
 same keys again, so that no handshake is needed. `unseal` raises `FrameError` and nothing else.
+
+**Claim.** A press commits at real time P. No action of the agent is admitted after P + L/(1−ρ),
+though no message arrives at all. *Sketch.* Grants and commits of presses are serialised, so every
+grant before the press was decided at some g ≤ P, and none follows. Its request left at s ≤ g. The
+gate's clock runs at a rate of at least 1−ρ, so it has advanced L by s + L/(1−ρ) ≤ P + L/(1−ρ).
+Answers for another incarnation are dropped. `tla/Lease.tla` checks it; the bound is tight.
+
+**Assumed.** A1 a clock's rate is wrong by at most ρ; clocks need not agree. A2 it counts suspended
+time. A3 every effect goes through the gate (that is the tier). A4 the gate's code is not hostile.
+A5 a synced write is durable. A6 an authority has one primary.
+
+**Outside it.** A thread frozen after it was admitted may act late; so may a request that was sent.
+A hypervisor that stops every clock of a guest breaks A1 unseen. Only the resource itself, refusing
+stale epochs and passed deadlines, closes these.
 """
 
 from __future__ import annotations
