@@ -8,20 +8,35 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from tests.live.consoles import Place, place, until
-from tests.live.worlds import signed
+from tests.live._serving import (
+    ADA,
+    BOB,
+    EVE,
+    agent,
+    enrolled,
+    gated,
+    home,
+    signed,
+    started,
+    until,
+)
 
-from freezetag.live.presses import Clearance
+from freezetag.live.presses import Press
+from freezetag.live.remote import Remote, local
+from freezetag.live.server.run import Server
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 FADED = 8_000  # milliseconds; the fade takes four seconds
 SHIPPED = "--rest: 2.5s; --fade: 1.5s"
+AGENTS = ("clerk", "writer", "trader")
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -33,17 +48,48 @@ def browser(chromium: str) -> Iterator[Browser]:
         opened.close()
 
 
+@dataclass
+class School:
+    """A server, and how to reach it."""
+
+    server: Server
+    remote: Remote
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return self.server.addresses["main"]
+
+    def token(self, right: str) -> str:
+        return self.remote.token(right)
+
+    def shown(self, name: str) -> str:
+        return str(agent(self.remote, name)["shown"])
+
+    def standing(self) -> tuple[Press, ...]:
+        facts = self.server.service.authority.facts
+        return facts.presses.standing(facts.roster)
+
+
 @pytest.fixture
-def school(tmp_path: Path) -> Iterator[Place]:
+def empty(tmp_path: Path) -> Iterator[School]:
+    """A server without agents."""
+    made = home(tmp_path / "home", name="school")
+    with Server(made) as server:
+        yield School(server, local(made.path), tmp_path)
+
+
+@pytest.fixture
+def school(empty: School) -> Iterator[School]:
     """Two agents that run, and one that was never started."""
-    with place(tmp_path / "home") as made:
-        for agent in ("ada", "bo", "cy"):
-            made.enrol(agent, ["class"] if agent != "cy" else [])
-        for agent in ("ada", "bo"):
-            made.start(agent)
-            made.gate(agent)
-        until(lambda: all(made.shown(agent) == "running" for agent in ("ada", "bo")))
-        yield made
+    enrolled(empty.remote, empty.folder, "clerk")
+    with ExitStack() as gates:
+        for name in ("writer", "trader"):
+            file = enrolled(empty.remote, empty.folder, name, groups=["market"])
+            started(empty.remote, name)
+            gates.enter_context(gated(file, name=name))
+        until(lambda: all(empty.shown(name) == "running" for name in ("writer", "trader")))
+        yield empty
 
 
 @pytest.fixture
@@ -60,14 +106,14 @@ def no_scripts(browser: Browser) -> Iterator[BrowserContext]:
     made.close()
 
 
-def hold(context: BrowserContext, school: Place, *rights: str) -> None:
+def hold(context: BrowserContext, school: School, *rights: str) -> None:
     """As signing in does."""
     for right in rights:
         cookie = {"name": f"freezetag_{right}", "value": school.token(right), "url": school.url}
         context.add_cookies([{**cookie, "sameSite": "Strict"}])  # type: ignore[typeddict-item]
 
 
-def opened(context: BrowserContext, school: Place, *rights: str) -> Page:
+def opened(context: BrowserContext, school: School, *rights: str) -> Page:
     hold(context, school, *rights)
     page = context.new_page()
     page.goto(school.url)
@@ -98,16 +144,16 @@ def placed(page: Page, part: str) -> tuple[float, float]:
     return box["y"], box["height"]
 
 
-def test_press_without_scripts(school: Place, no_scripts: BrowserContext) -> None:
+def test_press_without_scripts(school: School, no_scripts: BrowserContext) -> None:
     page = no_scripts.new_page()
     page.goto(school.url)
     page.get_by_label("Reason").fill("a fire drill")
     page.get_by_label("Token").first.fill(school.token("press"))
     page.get_by_role("button", name=re.compile("STOP")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Pressed. It is durable.")
-    assert page.locator(".whom li").all_inner_texts() == ["ada", "bo", "cy"]
-    until(lambda: not any(host.gate.is_open for host in school.hosts.values()))
-    press = school.server.service.authority.facts.standing("ada")[0]
+    assert page.locator(".whom li").all_inner_texts() == ["clerk", "writer", "trader"]
+    assert until(lambda: school.shown("writer") != "running")
+    (press,) = school.standing()
     assert (press.scope, press.reason, press.category) == ("fleet", "a fire drill", 0)
     hold(no_scripts, school, "status")
     page.get_by_role("link", name="See whether each has stopped").click()
@@ -115,23 +161,23 @@ def test_press_without_scripts(school: Place, no_scripts: BrowserContext) -> Non
     expect(page.locator("#standing")).to_contain_text("a fire drill")
 
 
-def test_a_foreign_token_presses_nothing(school: Place, no_scripts: BrowserContext) -> None:
+def test_a_foreign_token_presses_nothing(school: School, no_scripts: BrowserContext) -> None:
     page = no_scripts.new_page()
     page.goto(school.url)
     page.get_by_label("Token").first.fill(school.token("status"))
     page.locator("#stop").click()
     expect(page.locator("h1")).to_have_text("This was not done.")
     expect(page.locator("main")).to_contain_text("'press'")
-    assert not school.server.service.authority.facts.standing("ada")
+    assert not school.standing()
 
 
-def test_a_get_never_presses_and_pages_allow_no_foreign_code(school: Place) -> None:
+def test_a_get_never_presses_and_pages_allow_no_foreign_code(school: School) -> None:
     bearer = {"Authorization": f"Bearer {school.token('press')}"}
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(school.url + "/press", headers=bearer))
     assert refused.value.code == 405
     refused.value.close()
-    assert not school.server.service.authority.facts.standing("ada")
+    assert not school.standing()
     bearer = {"Authorization": f"Bearer {school.token('status')}"}
     for path in ("/", "/reset", "/sign-in"):
         with urllib.request.urlopen(
@@ -144,28 +190,28 @@ def test_a_get_never_presses_and_pages_allow_no_foreign_code(school: Place) -> N
         assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son\w+=|https?://", text)
 
 
-def test_a_press_shows_at_once_without_a_reload(school: Place, context: BrowserContext) -> None:
+def test_a_press_shows_at_once_without_a_reload(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     messages: list[str] = []
     page.on("console", lambda message: messages.append(message.text))
     page.on("pageerror", lambda error: messages.append(str(error)))
     page.evaluate("window.marker = 1")
-    assert badge(page, "ada") == "▶ running"
+    assert badge(page, "writer") == "▶ running"
     expect(page.locator("#stops")).to_have_text("the fleet, 3 agents")
-    page.get_by_label("Stops").select_option("agent:ada")
-    expect(page.locator("#stops")).to_have_text("ada")
+    page.get_by_label("Stops").select_option("agent:writer")
+    expect(page.locator("#stops")).to_have_text("writer")
     page.locator("#stop").click()
     expect(page.locator("#said")).to_contain_text("Pressed, durable: 1 agent.")
-    expect(page.locator("#standing li")).to_contain_text("ada by first")
-    expect(page.locator("#timeline")).to_contain_text("stopped ada")
-    assert badge(page, "bo") == "▶ running"
+    expect(page.locator("#standing li")).to_contain_text("writer by first")
+    expect(page.locator("#timeline")).to_contain_text("stopped writer")
+    assert badge(page, "trader") == "▶ running"
     # From elsewhere: shown well before the next second's beat.
     took = []
     for n in range(3):
         begun = time.perf_counter()
-        school.server.service.press("agent:bo", "wall", f"the {n}th")
-        shown = "([n]) => document.querySelector('#standing').textContent.includes(n)"
-        page.wait_for_function(shown, arg=["wall" if n == 0 else f"pressed {n + 1} times"])
+        school.server.service.press("agent:trader", "the wall", "see")
+        shown = "(text) => document.querySelector('#standing').textContent.includes(text)"
+        page.wait_for_function(shown, arg=f"pressed {n + 1} times" if n else "the wall")
         took.append(time.perf_counter() - begun)
         time.sleep(0.1)
     assert min(took) < 0.5, took
@@ -173,32 +219,32 @@ def test_a_press_shows_at_once_without_a_reload(school: Place, context: BrowserC
     assert messages == []
 
 
-def test_what_is_typed_chosen_or_open_stays(school: Place, context: BrowserContext) -> None:
+def test_what_is_typed_chosen_or_open_stays(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
-    page.get_by_label("Stops").select_option("agent:bo")
+    page.get_by_label("Stops").select_option("agent:trader")
     page.get_by_label("Reason").fill("half a sen")
     page.locator(".start summary").click()
     page.get_by_label("who starts it").fill("an")
-    school.enrol("aa", ["a group that comes first"])
-    expect(page.locator("#agents")).to_contain_text("aa")
-    assert page.get_by_label("Stops").input_value() == "agent:bo"
-    assert page.locator("#stops").inner_text() == "bo"
+    enrolled(school.remote, school.folder, "newcomer", groups=["a group that comes first"])
+    expect(page.locator("#agents")).to_contain_text("newcomer")
+    assert page.get_by_label("Stops").input_value() == "agent:trader"
+    assert page.locator("#stops").inner_text() == "trader"
     assert page.get_by_label("Reason").input_value() == "half a sen"
     assert page.get_by_label("who starts it").first.input_value() == "an"
     assert page.evaluate("document.activeElement.name") == "who"
 
 
-def test_keys_move_and_choose_and_never_press(school: Place, context: BrowserContext) -> None:
+def test_keys_move_and_choose_and_never_press(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     focused = "document.activeElement.dataset.scope || document.activeElement.id"
     page.keyboard.press("b")
     assert page.evaluate(focused) == "stop"
-    page.keyboard.press("j")
-    page.keyboard.press("j")
-    assert page.evaluate(focused) == "agent:bo"
+    for _ in AGENTS:
+        page.keyboard.press("j")
+    assert page.evaluate(focused) == "agent:trader"
     page.keyboard.press("k")
     page.keyboard.press("Enter")
-    assert page.get_by_label("Stops").input_value() == "agent:ada"
+    assert page.get_by_label("Stops").input_value() == "agent:writer"
     page.keyboard.press("f")
     assert page.get_by_label("Stops").input_value() == "fleet"
     page.keyboard.press("?")
@@ -208,14 +254,16 @@ def test_keys_move_and_choose_and_never_press(school: Place, context: BrowserCon
     expect(page.get_by_role("dialog")).to_be_hidden()
     page.get_by_label("Reason").press("b")  # typing is typing
     assert page.get_by_label("Reason").input_value() == "b"
-    assert not school.server.service.authority.facts.presses.presses
+    assert not school.standing()
     page.locator("#agents li").first.focus()
     page.keyboard.press("b")
     page.keyboard.press("Space")
     expect(page.locator("#said")).to_contain_text("durable")
 
 
-def test_silence_turns_all_to_unknown(school: Place, context: BrowserContext) -> None:
+def test_silence_turns_all_to_unknown(empty: School, context: BrowserContext) -> None:
+    school = empty
+    enrolled(school.remote, school.folder, "clerk")
     fade_fast(context)
     page = opened(context, school, "status", "press")
     expect(page.locator(".banner .now")).to_be_visible()
@@ -238,21 +286,21 @@ def test_silence_turns_all_to_unknown(school: Place, context: BrowserContext) ->
     expect(page.locator("#said")).to_contain_text("NOT SENT")
 
 
-def test_without_the_right_to_see_nothing_is_shown(school: Place, context: BrowserContext) -> None:
+def test_without_the_right_to_see_nothing_is_shown(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status")
-    expect(page.locator("#agents")).to_contain_text("ada")
+    expect(page.locator("#agents")).to_contain_text("writer")
     context.clear_cookies()  # as after twelve hours
     expect(page.locator("h1")).to_have_text("? not shown")
-    assert "ada" not in page.content()
+    assert "writer" not in page.content()
     page.goto(school.url + "/reset")
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("A token").fill(school.token("status"))
     page.get_by_role("button", name="Keep it").click()
-    expect(page.locator("#agents")).to_contain_text("ada")
+    expect(page.locator("#agents")).to_contain_text("writer")
     assert page.evaluate("document.cookie") == ""  # no script can read it
 
 
-def test_what_is_not_durable_is_loud(school: Place, context: BrowserContext) -> None:
+def test_what_is_not_durable_is_loud(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     told = {"id": "0" * 32, "state": "stopping, NOT durable", "agents": 3}
     page.route("**/press", lambda route: route.fulfill(json=told))
@@ -260,70 +308,70 @@ def test_what_is_not_durable_is_loud(school: Place, context: BrowserContext) -> 
     expect(page.locator("#said.loud")).to_contain_text("3 agents stopping, NOT durable")
 
 
-def test_two_people_reset_then_held_then_a_start(school: Place, no_scripts: BrowserContext) -> None:
-    school.server.service.press("fleet", "wall", "to be reset")
-    until(lambda: not school.server.service.undurable)
+def test_two_people_reset_then_held_then_a_start(
+    school: School, no_scripts: BrowserContext
+) -> None:
+    school.remote.press("fleet", "to be reset")
     page = opened(no_scripts, school, "status")
     page.get_by_role("link", name="Reset").click()
     expect(page.locator("h1")).to_have_text("Reset 1 press")
     expect(page.locator("main")).to_contain_text("to be reset")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download it").click()
-    draft = Clearance.from_json(json.loads(download.value.path().read_text("utf-8")))
-    assert draft.text == page.locator("#draft").inner_text()
+    draft = json.loads(download.value.path().read_text("utf-8"))
+    assert draft == {"signatures": {}, "text": page.locator("#draft").inner_text()}
 
-    def hand_in(*names: str) -> None:
+    def hand_in(key: tuple[bytes, bytes]) -> None:
         area = page.get_by_label("Signed file 1", exact=True)
-        area.fill(json.dumps(signed(draft, *names).to_json()))
+        area.fill(json.dumps(signed(draft["text"], key)))
         page.get_by_role("button", name="Hand in").click()
 
     for _ in range(2):  # the same person twice is one person
-        hand_in("ann")
+        hand_in(ADA)
         expect(page.locator("h1")).to_have_text("1 of 2 signed")
         page.get_by_role("link", name="Back to the text to sign").click()
-    assert page.locator("#draft").inner_text() == draft.text
-    expect(page.locator(".people")).to_contain_text("ann: signed")
-    hand_in("eve")
+    assert page.locator("#draft").inner_text() == draft["text"]
+    expect(page.locator(".people")).to_contain_text("ada: signed")
+    hand_in(EVE)
     expect(page.locator("h1")).to_have_text("This was not done.")
     page.goto(school.url + "/reset")
-    hand_in("bob")
+    hand_in(BOB)
     expect(page.locator("h1")).to_have_text("Cleared: 1 press")
     page.goto(school.url)
     assert page.locator("#standing").inner_text() == ""
-    assert [badge(page, agent) for agent in ("ada", "bo", "cy")] == ["‖ held"] * 3
-    form = page.locator("#agents li").first.locator("form")
-    page.locator("summary").first.click()
+    assert [badge(page, name) for name in AGENTS] == ["‖ held"] * 3
+    row = page.locator("#agents li", has_text="writer")
+    row.locator("summary").click()
+    form = row.locator("form")
     form.get_by_label("who starts it").fill("ann")
     form.get_by_label("start token").fill(school.token("start"))
-    form.get_by_role("button", name="Start ada").click()
+    form.get_by_role("button", name="Start writer").click()
     assert page.url == school.url + "/"
-    expect(page.locator("#timeline")).to_contain_text("started ada by ann, epoch 2")
-    until(lambda: school.shown("ada") == "running")
+    expect(page.locator("#timeline")).to_contain_text("started writer by ann, epoch 2")
+    until(lambda: school.shown("writer") == "running")
     page.reload()
-    assert [badge(page, agent) for agent in ("ada", "bo")] == ["▶ running", "‖ held"]
+    assert [badge(page, name) for name in ("writer", "trader")] == ["▶ running", "‖ held"]
 
 
-def test_a_signed_file_can_be_chosen(
-    school: Place, context: BrowserContext, tmp_path: Path
-) -> None:
-    school.server.service.press("agent:ada", "wall")
+def test_a_signed_file_can_be_chosen(school: School, context: BrowserContext) -> None:
+    school.remote.press("agent:writer", "see")
     hold(context, school, "status")
     page = context.new_page()
     page.goto(school.url + "/reset")
-    draft = Clearance(page.locator("#draft").inner_text())
-    for n, name in ((1, "ann"), (2, "bob")):
-        file = tmp_path / f"{name}.json"
-        file.write_text(json.dumps(signed(draft, name).to_json()), "utf-8")
+    for n, key in ((1, ADA), (2, BOB)):
+        file = school.folder / f"signed-{n}.json"
+        file.write_text(json.dumps(signed(page.locator("#draft").inner_text(), key)), "utf-8")
         page.get_by_label(f"signed file {n}", exact=True).set_input_files(file)
         expect(page.locator(f"#signature-{n}")).to_have_value(file.read_text("utf-8"))
     page.get_by_role("button", name="Hand in").click()
     expect(page.locator("h1")).to_have_text("Cleared: 1 press")
 
 
-def test_hostile_text_is_text(school: Place, context: BrowserContext) -> None:
-    service = school.server.service
-    school.enrol(HOSTILE, [HOSTILE + "\"'"])
-    school.start(HOSTILE, HOSTILE)
+def test_hostile_text_is_text(empty: School, context: BrowserContext) -> None:
+    school, service = empty, empty.server.service
+    body = {"agent": HOSTILE, "groups": [HOSTILE + "\"'"]}
+    school.remote.post("/api/enrol", body, "admin")
+    school.remote.post("/api/start", {"agent": HOSTILE, "who": HOSTILE}, "start")
     service.press(f"agent:{HOSTILE}", HOSTILE, HOSTILE + "\u202e")
     until(lambda: not service.undurable)
     page = context.new_page()
@@ -345,7 +393,7 @@ def test_hostile_text_is_text(school: Place, context: BrowserContext) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, school: Place, scheme: str) -> None:
+def test_axe_finds_nothing(browser: Browser, school: School, scheme: str) -> None:
     context = browser.new_context(
         bypass_csp=True,
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -359,7 +407,7 @@ def test_axe_finds_nothing(browser: Browser, school: Place, scheme: str) -> None
 
     page.locator(".start summary").click()
     check("running and held")
-    school.server.service.press("agent:ada", "wall", "see")
+    school.remote.press("agent:writer", "see")
     expect(page.locator("#standing li")).to_be_visible()
     page.set_viewport_size({"width": 360, "height": 740})
     check("pressed, narrow")
@@ -375,21 +423,20 @@ def test_axe_finds_nothing(browser: Browser, school: Place, scheme: str) -> None
     context.close()
 
 
-def test_a_class_of_31_fits_without_scrolling(context: BrowserContext, tmp_path: Path) -> None:
-    with place(tmp_path / "home") as school:
-        for n in range(31):
-            school.enrol(f"pupil-{n:02d}", ["class"])
-        school.server.service.press("fleet", "wall", "a reason of some length, as people give")
-        until(lambda: not school.server.service.undurable)
-        page = opened(context, school, "status", "press")
-        expect(page.locator("#standing li")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollHeight") <= 800
-        scroll = page.locator("#agents .scroll")
-        assert scroll.evaluate("(list) => list.scrollHeight - list.clientHeight") <= 0
-        for part in ("#stop", "#banner", "#counts", "#timeline", "#agents li >> nth=30", "#ledger"):
-            y, height = placed(page, part)
-            assert 0 <= y <= 800 - height, part
-        page.set_viewport_size({"width": 360, "height": 740})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.mouse.wheel(0, 2000)
-        assert 0 <= placed(page, "#stop")[0] < 300  # it stays in reach
+def test_a_class_of_31_fits_without_scrolling(empty: School, context: BrowserContext) -> None:
+    school = empty
+    for n in range(31):
+        enrolled(school.remote, school.folder, f"pupil-{n:02d}", groups=["class"])
+    school.remote.press("fleet", "a reason of some length, as people give")
+    page = opened(context, school, "status", "press")
+    expect(page.locator("#standing li")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollHeight") <= 800
+    scroll = page.locator("#agents .scroll")
+    assert scroll.evaluate("(list) => list.scrollHeight - list.clientHeight") <= 0
+    for part in ("#stop", "#banner", "#counts", "#timeline", "#agents li >> nth=30", "#ledger"):
+        y, height = placed(page, part)
+        assert 0 <= y <= 800 - height, part
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.mouse.wheel(0, 2000)
+    assert 0 <= placed(page, "#stop")[0] < 300  # it stays in reach
