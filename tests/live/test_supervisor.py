@@ -18,8 +18,9 @@ from freezetag.core import Panel, PowerLimit, UserError
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal, read
 from freezetag.live.cgroup import Cgroup
-from freezetag.live.clock import SteppedClock
+from freezetag.live.clock import SteppedClock, boot_clock
 from freezetag.live.gate import Gate
+from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.own_host import OwnHost
 from freezetag.live.process_group import ProcessGroup
 from freezetag.live.supervisor import Held, Supervisor
@@ -236,3 +237,60 @@ def test_other_children_of_the_process_are_left_alone() -> None:
     assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
+
+
+def test_an_authority_that_hangs_lets_the_lease_run_out(tmp_path: Path) -> None:
+    """A store that hangs instead of failing: the answer to the second renewal never comes."""
+    own = OwnAuthority(tmp_path / "own", "agent", length=0.6)
+    answered = 0
+    forever = threading.Event()
+
+    def answer(text: str) -> str | None:
+        nonlocal answered
+        answered += 1
+        if answered > 2:
+            forever.wait(20)
+            return None
+        return own.answer(text)
+
+    gate = Gate(Panel(), clock=boot_clock(), enrolments=[own.enrolment()], name="agent", kills=True)
+    supervisor = Supervisor(gate)
+    own.start({})
+    host = OwnHost(gate, answer, on_order=supervisor.obey, length=0.6).start()
+    out = tmp_path / "effects"
+    assert supervisor.run(python(EFFECTS, str(out))) == 124
+    assert gate.cause == "expired"
+    before = effects(out)
+    time.sleep(0.1)
+    assert effects(out) == before
+    forever.set()
+    host.close()
+    own.close()
+
+
+def test_a_meter_that_hangs_under_the_gate_s_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freezetag.live.supervisor.PATIENCE", 0.5)
+    hang, forever = threading.Event(), threading.Event()
+
+    def meter() -> float:
+        if hang.is_set():
+            forever.wait(20)
+        return 0.0
+
+    gate = Gate(
+        Panel((PowerLimit(1.0),)), clock=SteppedClock(), enrolments=(), meters={"power": meter}
+    )
+    said: list[str] = []
+    supervisor = Supervisor(gate, say=said.append)
+    out = tmp_path / "effects"
+    code = in_thread(lambda: supervisor.run(python(EFFECTS, str(out))))
+    wait_for(lambda: effects(out) > 2)
+    hang.set()
+    assert code() == 124
+    assert "the gate itself hangs" in said[-1]
+    before = effects(out)
+    time.sleep(0.1)
+    assert effects(out) == before
+    forever.set()

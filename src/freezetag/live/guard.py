@@ -128,7 +128,7 @@ class Guard:
         )
         self._length = length
         self._people = "; ".join(
-            f"{item.authority} ({len(item.roster.people)} people"
+            f"{item.authority} ({_count(len(item.roster.people))}"
             f"{', solo' if item.roster.solo else ''})"
             for item in enrolments
             if item.roster is not None
@@ -197,11 +197,17 @@ class Guard:
     def close(self) -> None:
         """Kills what is left, closes the gate, has the end recorded."""
         self.supervisor.close()
+        if self.supervisor.gate_hangs:
+            return  # and so would whoever waits for it; the next start will say so
         self.host.close()
         if self.gate.phase != STOPPED:
             self._say("the gate did not reach its end in time; the next start will say so")
         if self._own is not None:
             self._own.close(self.gate, self._journal.head)
+
+
+def _count(people: int) -> str:
+    return "1 person" if people == 1 else f"{people} people"
 
 
 def reset(folder: Path, agent: str = "agent") -> list[str]:

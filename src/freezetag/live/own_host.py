@@ -6,6 +6,7 @@ expires here is the *authority's* will (a store that hangs, a limit that is pass
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
@@ -21,8 +22,8 @@ TICK = 0.05
 class OwnHost:
     """Ticks `gate` 20 times a second and hands its frames to `answer`; the reply goes back.
 
-    `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own. An `answer` that
-    raises is no answer, and the lease runs out.
+    `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own. Frames go by a
+    thread, too: an `answer` that raises, or hangs on a disk, is no answer, and the lease runs out.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class OwnHost:
         self.gate = gate
         self._answer, self._on_order, self._length = answer, on_order, length
         self._wake, self._closing = threading.Event(), False
-        self._thread = threading.Thread(target=self._run, name=f"gate {gate.name}", daemon=True)
+        self._frames: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        name = f"gate {gate.name}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._teller = threading.Thread(target=self._tell, name=f"{name} frames", daemon=True)
 
     def poke(self) -> None:
         """There are orders; from any thread."""
@@ -44,6 +48,7 @@ class OwnHost:
 
     def start(self) -> OwnHost:
         self._thread.start()
+        self._teller.start()
         return self
 
     def close(self, timeout: float = 5.0) -> None:
@@ -58,6 +63,8 @@ class OwnHost:
         self._closing = True
         self.poke()
         self._thread.join(timeout)
+        self._frames.put(None)
+        self._teller.join(timeout)
 
     def _run(self) -> None:
         asked, phase = -self._length, ""
@@ -78,12 +85,16 @@ class OwnHost:
             self._wake.clear()
 
     def _obey(self, order: Order) -> None:
-        if order.kind != "send":
+        if order.kind == "send":
+            self._frames.put(order)
+        else:
             threading.Thread(target=self._on_order, args=(order,), daemon=True).start()
-            return
-        try:
-            reply = self._answer(order.text)
-        except Exception:
-            return
-        if reply is not None:
-            self.gate.receive(order.authority, reply)
+
+    def _tell(self) -> None:
+        while (order := self._frames.get()) is not None:
+            try:
+                reply = self._answer(order.text)
+            except Exception:
+                continue
+            if reply is not None:
+                self.gate.receive(order.authority, reply)

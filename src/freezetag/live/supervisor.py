@@ -28,6 +28,8 @@ from freezetag.live.process_group import LINUX, ProcessGroup
 STOPPED_BY_GUARD = 124
 """The exit code of a guard that stopped its command, as `timeout` has it."""
 TICK = 0.05
+PATIENCE = 5.0
+"""Seconds that a gate may take for a tick, before it counts as hung."""
 
 
 class Held(UserError):
@@ -76,6 +78,8 @@ class Supervisor:
         self._killed = ""  # why
         self._number = 0
         self._signal = 0
+        self.gate_hangs = self._watching = False
+        self._pulse = self._moved = 0.0
 
     def run(
         self,
@@ -134,33 +138,13 @@ class Supervisor:
 
     def wait(self) -> int:
         """Until nothing of the command is left, or it is stopped; the exit code as in `run`."""
-        assert self.group is not None
-        told = idle = False
-        while True:
-            if self._signal:
-                return self._end_by_signal()
-            phase = self.gate.phase
-            if self._killed and phase != STOPPING:
-                # Perhaps in its next incarnation already; the command is dead all the same.
-                self._say(f"STOPPED   {self._killed}; no process of it is left")
-                return STOPPED_BY_GUARD
-            if self._held and self.gate.is_open:
-                self._resume()
-            elif phase == STOPPED and not (self._held or idle):
-                self._say(f"STOPPED   {self.why()}; nothing is in flight, the command is kept")
-            idle = phase == STOPPED
-            code = self.group.exit_code()
-            if code is not None and phase != STOPPING:
-                left = self.group.members()
-                if not left:
-                    self.gate.end(self._number, "done" if code == 0 else "failed")
-                    return code
-                if not told:
-                    told = True
-                    self._say(f"the command ended with {code}, but left {_pids(left)} running")
-                self._changed.wait(4 * TICK)
-            self._changed.wait(TICK)
-            self._changed.clear()
+        self._pulse = self._moved = time.monotonic()
+        self._watching = True
+        threading.Thread(target=self._feel_the_pulse, name="pulse", daemon=True).start()
+        try:
+            return self._wait()
+        finally:
+            self._watching = False
 
     def stop_on(self, *signals: signal.Signals) -> None:
         """From now on these signals to this process kill the command and end `wait`."""
@@ -207,6 +191,37 @@ class Supervisor:
             self.group.close()
         elif self._cgroup is not None:
             self._cgroup.remove()
+
+    def _wait(self) -> int:
+        assert self.group is not None
+        told = idle = False
+        while True:
+            if self._signal:
+                return self._end_by_signal()
+            phase = self.gate.phase
+            if self._is_stuck(phase):
+                return self._end_without_the_gate()
+            if self._killed and phase != STOPPING:
+                # Perhaps in its next incarnation already; the command is dead all the same.
+                self._say(f"STOPPED   {self._killed}; no process of it is left")
+                return STOPPED_BY_GUARD
+            if self._held and self.gate.is_open:
+                self._resume()
+            elif phase == STOPPED and not (self._held or idle):
+                self._say(f"STOPPED   {self.why()}; nothing is in flight, the command is kept")
+            idle = phase == STOPPED
+            code = self.group.exit_code()
+            if code is not None and phase != STOPPING:
+                left = self.group.members()
+                if not left:
+                    self.gate.end(self._number, "done" if code == 0 else "failed")
+                    return code
+                if not told:
+                    told = True
+                    self._say(f"the command ended with {code}, but left {_pids(left)} running")
+                self._changed.wait(4 * TICK)
+            self._changed.wait(TICK)
+            self._changed.clear()
 
     def _await_lease(self, patience: float) -> None:
         end = time.monotonic() + patience
@@ -260,6 +275,27 @@ class Supervisor:
         name = signal.Signals(self._signal).name
         self._say(f"STOPPED   the guard got {name}; no process of the command is left")
         return 128 + self._signal
+
+    def _feel_the_pulse(self) -> None:
+        """Ticks the gate beside its host. What hangs in it (a meter, a disk) hangs this thread."""
+        while self._watching:
+            self.gate.tick()
+            self._pulse = time.monotonic()
+            time.sleep(TICK)
+
+    def _is_stuck(self, phase: str) -> bool:
+        """The watchdog on the gate itself: no answer, or a stop that does not come to its end."""
+        now = time.monotonic()
+        if phase != STOPPING:
+            self._moved = now
+        return now - self._pulse > PATIENCE or now - self._moved > self._drain + PATIENCE
+
+    def _end_without_the_gate(self) -> int:
+        """Nothing here may wait for the gate's lock."""
+        self.gate_hangs = True
+        self._kill()
+        self._say("STOPPED   the gate itself hangs; no process of the command is left")
+        return STOPPED_BY_GUARD
 
     def _signalled(self, number: int, frame: object) -> None:
         self._signal = number
