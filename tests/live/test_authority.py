@@ -112,6 +112,30 @@ def test_the_whole_is_rebuilt_from_the_records() -> None:
     assert again.facts.agents["agent"].epoch == 2
 
 
+@pytest.mark.parametrize(
+    ("down", "wall", "rearmed"),
+    [(59, 0, True), (60, 0, False), (None, 59_000, True), (None, 60_000, False)],
+)
+def test_a_restart_rearms_only_after_a_short_outage(down: Any, wall: int, rearmed: bool) -> None:
+    clock, overseer, gate, wire = pair()
+    again = Authority(
+        "own", secret=SECRET, roster=roster(), clock=clock, wall=lambda: wall, fresh=counter(99)
+    )
+    again.apply("enrol", overseer_body(overseer))
+    again.apply("start", {"agent": "agent", "epoch": 1, "who": "ann"})
+    again.apply("open", {"agent": "agent", "b": gate.b, "epoch": 1, "spent": {}})
+    again.unlock(down)
+    wire.authorities["own"] = again
+    clock.now += 5.1
+    gate.tick()
+    wire.turn()
+    clock.now -= 5.1  # the outage alone is to decide
+    gate.reopen()
+    wire.renew()
+    assert gate.is_open == rearmed
+    assert again.facts.agents["agent"].started == rearmed
+
+
 def overseer_body(overseer: Authority) -> dict[str, Any]:
     agent = overseer.facts.agents["agent"]
     return {

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core.errors import UserError
@@ -22,6 +21,7 @@ from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
 from freezetag.live.shown import Incarnation, Shown, worst
+from freezetag.live.shown import Row as Row
 
 SIGN_WITHIN = 15 * 60.0
 ANCHOR_EVERY = 10.0
@@ -31,20 +31,6 @@ _NAN = float("nan")
 
 class ResetError(UserError):
     """A clearance or a start that is not allowed now; the text says what is missing."""
-
-
-@final
-@dataclass(frozen=True)
-class Row:
-    """One line of the console: an incarnation of an agent (`b` is "" for one never heard)."""
-
-    agent: str
-    b: str
-    shown: Shown
-    heard: float | None  # seconds ago
-    in_flight: int | None
-    last: int
-    unknown: tuple[str, ...] = ()
 
 
 class RollbackError(UserError):
@@ -91,6 +77,7 @@ class Authority:
         self._lives: dict[str, dict[str, Incarnation]] = {}  # of the present epoch, oldest first
         self._dead: dict[str, set[str]] = {}  # incarnations of earlier epochs
         self._runtimes: dict[tuple[str, int], tuple[float, float]] = {}
+        self._newest = 0  # the time of the newest record, Unix milliseconds
         self._drafts: dict[str, float] = {}
         self._signed: dict[str, Clearance] = {}
 
@@ -99,6 +86,7 @@ class Authority:
     def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
         """A record that is durable now, or is read back from the ledger at a start."""
         self.facts.apply(kind, body, at)
+        self._newest = max(self._newest, at)
         if kind == "start":
             # Who starts an agent has looked at how its earlier lives ended; budgets begin anew.
             lives = self._lives.get(body["agent"], {})
@@ -117,15 +105,21 @@ class Authority:
             life = self._life(body["gate"], body["b"])
             life.spent = {**body["spent"], **life.spent}
 
-    def unlock(self) -> None:
+    def unlock(self, down: float | None = None) -> None:
         """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
 
-        Leases that may be outstanding count as issued now.
+        Leases that may be outstanding count as issued now. `down` is for how many seconds nobody
+        could be heard; if it is not known, since the newest record, so that a gate whose lease ran
+        out meanwhile is re-armed only after a short outage.
         """
+        now = self._clock()
+        if down is None:
+            down = max(0.0, (self._wall() - self._newest) / 1000)
         for lives in self._lives.values():
             for life in lives.values():
                 if life.leased and life.ack is None:
-                    life.until = self._clock() + settle(self.length)
+                    life.until = now + settle(self.length)
+                life.heard = max(life.heard, now - down)
         self.locked = False
 
     # People.

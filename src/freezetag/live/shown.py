@@ -68,3 +68,17 @@ class Incarnation:
             return Shown.UNKNOWN
         # It may have admitted something just before the end, which is drained or killed by then.
         return Shown.EXPIRED if now >= self.until + drain else Shown.STOPPING
+
+
+@final
+@dataclass(frozen=True)
+class Row:
+    """One line of the console: an incarnation of an agent (`b` is "" for one never heard)."""
+
+    agent: str
+    b: str
+    shown: Shown
+    heard: float | None  # seconds ago
+    in_flight: int | None
+    last: int
+    unknown: tuple[str, ...] = ()
