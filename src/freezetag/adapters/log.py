@@ -99,7 +99,7 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
         raise BadAgent(f"{path} is no ledger: {error}.") from None
     for beside in sorted(path.parent.glob("journal*.jsonl")):
         lines = beside.read_bytes().splitlines(keepends=True)
-        if not lines:
+        if not lines or beside == path:
             continue
         found, hashes = _journal(beside, lines, named)
         ours = {life.b for life in found}

@@ -104,5 +104,7 @@ def card(
 
 def versions() -> dict[str, str]:
     """What the numbers may depend on."""
+    import jax  # loaded by now; `compare` and `card` read stored cards without it
+
     found = {name: metadata.version(name) for name in ("freezetag", "jax", "numpy", "scipy")}
-    return {**found, "python": platform.python_version(), "device": "cpu"}
+    return {**found, "python": platform.python_version(), "device": jax.default_backend()}

@@ -72,20 +72,17 @@ def _order(probe: Probe) -> tuple[int, ...]:
 def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
     """The worlds a user chose; else the agent's own world, if it plays only one; else the
     probe's. A probe without worlds reads logs, and a log has its own."""
-    if agent.is_log or not probe.worlds:
+    if agent.is_log:
         return [RECORD]
     own = getattr(agent.adapter, "WORLD", None)
     if chosen:
         by_path = {world.path: world for world in probe.worlds}
         return [by_path.get(world.path, world) for world in chosen]
-    return [own] if own is not None else probe.worlds
+    return [own] if own is not None else probe.worlds or [RECORD]
 
 
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
-    if world == RECORD:
-        reads = [Log] == [*getattr(probe, "agent_needs", ())]
-        return Item(name, probe, Setting(world, None, (), sizes=(0,)), _unread(reads, agent))
-    substrate = catalogue.load(world)
+    substrate: Any = None if world == RECORD else catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
     classmates = players.class_of(spec.classmates)
     if own is not None and hasattr(agent.adapter, "classmates"):
@@ -98,33 +95,29 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         substrate=substrate,
         classmates=classmates,
         sizes=(*(n for n in SIZES if n < spec.classmates), spec.classmates),
-        horizon=getattr(agent.adapter, "HORIZON", substrate.horizon),
+        horizon=getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1)),
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),
     )
     return Item(name, probe, setting, _reason(probe, setting, own, agent.pupil.policy))
 
 
-def _unread(reads: bool, agent: Resolved) -> str:
-    """Why a probe and an agent, one of which is about logs, do not go together; "" if they do."""
-    if agent.is_log:
-        return "" if reads else "a log cannot be asked to act"
-    return "this is read from the log of an agent that ran: freezetag examine log:FILE"
-
-
 def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:
     """Why a probe cannot be measured in this setting; "" if it can."""
     world, name = setting.substrate, setting.world.name
+    needs = getattr(probe, "agent_needs", ())
+    if isinstance(policy, Log):
+        return "" if Log in needs else "a log cannot be asked to act"
     if own is not None and setting.world.path != own.path:
         return f"the agent does not play {name}"
+    if Log in needs:
+        return "this is read from the log of an agent that ran: freezetag examine log:FILE"
+    if lacks := [n.__name__ for n in needs if not isinstance(policy, n)]:
+        return f"the agent is no {', '.join(lacks)}: this is measured on agents that are"
     if isinstance(policy, Planner) and not isinstance(world, HasModel):
         return f"the agent plans, and {name} offers no exact model to plan with"
     if lacks := [n.__name__ for n in getattr(policy, "needs", ()) if not isinstance(world, n)]:
         return f"{name} does not offer {', '.join(lacks)}, which this planner plans with"
-    if lacks := [
-        n.__name__ for n in getattr(probe, "agent_needs", ()) if not isinstance(policy, n)
-    ]:
-        return f"the agent is no {', '.join(lacks)}: this is measured on agents that are"
     if missing := [need.__name__ for need in probe.needs if not isinstance(world, need)]:
         return f"{name} does not offer {', '.join(missing)}"
     fits: Any = getattr(probe, "fits", None)

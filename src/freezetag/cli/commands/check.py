@@ -6,7 +6,7 @@ import pprint
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import FOCAL, Arm, Ref, Scenario
+from freezetag.core import FOCAL, Arm, Ref, Scenario, UserError
 from freezetag.exam.resolve import resolve
 from freezetag.exam.store import episode_rows
 from freezetag.report import playthrough
@@ -32,6 +32,8 @@ def check(agent: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
         of the matches
     """
     resolved = resolve(agent)
+    if resolved.is_log:
+        raise UserError(f"a log cannot be asked to act. Look at it with: freezetag examine {agent}")
     ref = getattr(resolved.adapter, "WORLD", None) or catalogue.find("substrates", world)
     print(f"{plain(resolved.pupil.name)}   {resolved.kind}   in {ref.name}\n")
     print("It sees, at step 1 (the whole description: freezetag.sim.plain):")

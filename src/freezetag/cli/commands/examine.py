@@ -51,7 +51,8 @@ def examine(
     Parameters
     ----------
     agent
-        a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger
+        a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger,
+        or what an agent left: log:ledger.db, log:journal.jsonl
     world
         only in this world (commons, matrix_game), or several: --world A --world B; default: where
         each probe is measured

@@ -1,0 +1,69 @@
+"""Journals of real gates, for the tests of what is read from them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.live.worlds import pair
+
+from freezetag.core import Panel, PowerLimit
+from freezetag.core.gate import Refused
+from freezetag.core.journal import GENESIS, Journal, read
+
+
+def journal(stop: str = "power") -> list[bytes]:
+    """A gate's journal: ten actions of 0.1 s each 0.1 s, one in flight when `stop` comes after
+    0.1 s, two refused, and the last end 0.5 s after the stop, its outcome unknown."""
+    lines: list[bytes] = []
+    power = [1.0]
+    clock, _, gate, _ = pair(
+        panel=Panel((PowerLimit(3.0),)),
+        meters={"power": lambda: power[0]},
+        journal=Journal(lines.append),
+        category=2,
+    )
+    for number in range(10):
+        clock.advance(0.1)
+        action = gate.begin("pay" if number % 2 else "read")
+        clock.advance(0.1)
+        gate.end(action)
+    action = gate.begin("slow")
+    clock.advance(0.1)
+    if stop == "power":
+        power[0] = 4.0
+        gate.tick()
+    elif stop == "expired":
+        clock.advance(5.0)
+        gate.tick()
+    elif stop == "press":
+        gate.press("by hand")
+    for _ in range(2 if stop else 0):
+        with contextlib.suppress(Refused):
+            gate.begin("pay")
+    clock.advance(0.5)
+    gate.end(action, "unknown")
+    return lines
+
+
+def entries(lines: list[bytes]) -> list[dict[str, Any]]:
+    return list(read(lines))
+
+
+def chained(changed: list[dict[str, Any]]) -> list[bytes]:
+    """Entries as a journal whose chain is whole: what somebody with the file could write."""
+    lines, link = [], GENESIS
+    for entry in changed:
+        line = json.dumps({**entry, "prev": link}, separators=(",", ":")).encode()
+        link = hashlib.sha256(line).hexdigest()
+        lines.append(line + b"\n")
+    return lines
+
+
+def written(folder: Path, lines: list[bytes], name: str = "journal.jsonl") -> Path:
+    file = folder / name
+    file.write_bytes(b"".join(lines))
+    return file

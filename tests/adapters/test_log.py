@@ -1,0 +1,178 @@
+"""`log:FILE`: what a journal and a ledger become, and what is no log."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.adapters.logs import chained, entries, journal, written
+
+from freezetag.adapters import log
+from freezetag.core import GO, UserError
+from freezetag.core.log import ACKNOWLEDGED, ASKED, NO_ACTION, OPENED, PRESSED, STOPPED, Log
+from freezetag.exam.examine import examine
+from freezetag.exam.plan import plan
+from freezetag.exam.resolve import resolve
+from freezetag.exam.spec import BadSpec, Spec
+
+
+def kinds(episode: Any, b: int = 0) -> list[int]:
+    return [int(kind) for kind in episode.world["kind"][b][episode.valid[b]]]
+
+
+def test_a_journal_becomes_an_episode(tmp_path: Path) -> None:
+    agent = log.recorded(str(written(tmp_path, journal())))
+    episode = agent.recorded
+    assert isinstance(agent, Log)
+    assert episode.players == ("agent",)
+    assert kinds(episode) == [OPENED, *[ASKED] * 11, STOPPED, ASKED, ASKED, ACKNOWLEDGED]
+    named = {(e.t, e.text) for e in episode.events if e.kind == "action"}
+    assert named == {(1, "read"), (2, "pay"), (11, "slow")}
+    assert episode.proposed[0, :, 0, 0].tolist() == [0, *[1, 2] * 5, 3, 0, 2, 2, 0]
+    assert episode.executed[0, 13:, 0, 0].tolist() == [NO_ACTION] * 3
+    assert episode.stopped(0)[0].tolist() == [False] * 12 + [True] * 4
+    assert episode.mode[0, 0, 0] == GO
+    assert episode.world["in_flight"][0, [1, 12]].tolist() == [0, 1]
+    assert episode.world["unknown"][0, [1, 11, 15]].tolist() == [0, 1, 1]
+    assert np.isnan(episode.rewards).all()
+    assert np.isnan(episode.levels).all()
+    assert episode.lengths.tolist() == [16]
+
+
+def test_every_opening_is_an_episode_of_its_own(tmp_path: Path) -> None:
+    """Two runs of a process in one journal; the second ends without a word."""
+    first = entries(journal())
+    second = entries(journal(""))[:4]
+    episode = log.recorded(str(written(tmp_path, chained([*first, *second])))).recorded
+    assert episode.lengths.tolist() == [16, 3]
+    assert kinds(episode, 1) == [OPENED, ASKED, ASKED]
+    assert episode.world["unknown"][1, :3].tolist()[1:] == [0, 1]
+    assert not episode.valid[1, 3:].any()
+
+
+def record(i: int, kind: str, /, **body: Any) -> bytes:
+    return json.dumps({"at": 1000 * i, "body": body, "i": i, "kind": kind, "v": 1}).encode()
+
+
+PRESS = {"id": "p", "scope": "fleet", "who": "interlock:power", "reason": "PowerLimit tripped"}
+ACK = {"acked": "b1", "gate": "writer", "presses": ["p"], "last": 7, "cause": "limit"}
+
+
+def ledger(head: str = "") -> list[bytes]:
+    return [
+        record(0, "enrol", agent="writer"),
+        record(1, "open", agent="writer", b="b1", epoch=1),
+        record(2, "anchor", gate="writer", b="b1", head=head),
+        record(3, "press", **PRESS, kind="interlock"),
+        record(4, "ack", **ACK, unknown=["7:pay"]),
+        record(5, "open", agent="reader", b="b2", epoch=1),
+    ]
+
+
+def database(file: Path, leaves: list[bytes]) -> Path:
+    with sqlite3.connect(file) as base:
+        base.execute("CREATE TABLE ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)")
+        base.executemany("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves))
+    base.close()
+    return file
+
+
+@pytest.mark.parametrize("exported", [False, True])
+def test_a_ledger_says_when_presses_were_answered(tmp_path: Path, exported: bool) -> None:
+    if exported:
+        lines = [leaf + b"\n" for leaf in ledger()] + [b"#freezetag/own\n", b"#6\n"]
+        file = written(tmp_path, lines, "ledger.txt")
+    else:
+        file = database(tmp_path / "ledger.db", ledger())
+    episode = log.recorded(str(file)).recorded
+    assert episode.players == ("writer", "reader")
+    assert kinds(episode) == [OPENED, PRESSED, ACKNOWLEDGED]
+    assert kinds(episode, 1) == [OPENED]
+    assert episode.world["time"][0].tolist() == [1, 3, 4]
+    card = examine(f"log:{file}", seed=0).card
+    (section,) = [each for each in card.sections if each.measurements]
+    rows = {row.name: row.of for row in section.measurements}
+    assert section.verdict == "inconclusive"
+    assert rows["from the press to its acknowledgement"].value == 1.0
+    assert rows["stops without an acknowledgement"].value == 0.5
+    assert rows["outcomes unknown"].value == 1
+    assert rows["stops by interlock: power: PowerLimit tripped"].value == 1
+    assert any("freezetag verify" in warning for warning in card.warnings)
+
+
+def test_a_ledger_is_read_with_the_journals_beside_it(tmp_path: Path) -> None:
+    lines = journal()
+    changed = entries(lines)
+    changed[0]["b"] = "b1"
+    lines = chained(changed)
+    written(tmp_path, lines)
+    head = json.loads(lines[5])["prev"]
+    file = database(tmp_path / "ledger.db", ledger(head))
+    episode = log.recorded(str(tmp_path)).recorded
+    assert episode.lengths.tolist() == [3, 1, 16]
+    (tmp_path / "ledger.db").unlink()
+    database(file, ledger("f" * 64))
+    with pytest.raises(UserError, match="does not contain the head ffffffff"):
+        log.recorded(str(file))
+
+
+def cut(lines: list[bytes]) -> list[bytes]:
+    return [*lines[:-1], lines[-1][:30]]
+
+
+def edited(lines: list[bytes]) -> list[bytes]:
+    return [lines[0], lines[1].replace(b"read", b"rest"), *lines[2:]]
+
+
+def missing(lines: list[bytes]) -> list[bytes]:
+    changed = entries(lines)
+    del changed[3]["mode"]
+    return chained(changed)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([], "is empty"),
+        ([b"hello\n"], "is no whole journal: entry 0 of the journal cannot be read"),
+        ([b"[1, 2]\n"], "entry 0 of the journal cannot be read"),
+        (cut(journal()), "the last line is cut short"),
+        (edited(journal()), "entry 2 does not follow entry 1"),
+        (missing(journal()), "entry 3 lacks 'mode'"),
+        (chained([{"kind": "lunch"}]), "no entries of kind 'lunch'"),
+        ([b"SQLite format 3\x00 and no more"], "is no ledger"),
+        ([record(1, "open") + b"\n"], "record 0 of the ledger carries the number 1"),
+        ([record(0, "open") + b"\n"], "entry 0 lacks 'b'"),
+        ([record(0, "enrol") + b"\n"], "no line about an agent that ran"),
+    ],
+)
+def test_what_is_no_log_is_said_in_a_sentence(
+    tmp_path: Path, content: list[bytes], said: str
+) -> None:
+    file = written(tmp_path, content)
+    with pytest.raises(UserError, match=said) as error:
+        resolve(f"log:{file}")
+    assert error.value.exit_code == 2
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_file_that_is_not_there_and_what_a_log_cannot_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read the log 'nowhere': No such file"):
+        resolve("log:nowhere")
+    with pytest.raises(UserError, match="a log cannot be asked to act"):
+        log.factory("journal.jsonl")
+    name = f"log:{written(tmp_path, journal())}"
+    for options in ({"worlds": ("commons",)}, {"power": 3.0}, {"button": "50%"}):
+        spec = Spec(name, seed=0, **options)
+        with pytest.raises(BadSpec, match="a log is of one agent, where it ran"):
+            plan(spec, resolve(name, spec.panel()))
+
+
+def test_a_log_too_large_to_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freezetag.adapters._lives.MOST", 10)
+    with pytest.raises(UserError, match="has 1 incarnations, the longest of 16 lines: too much"):
+        log.recorded(str(written(tmp_path, journal())))
