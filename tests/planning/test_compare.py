@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from typing import Any
@@ -31,7 +32,8 @@ MODELLED = [
 
 @pytest.mark.parametrize("ref", MODELLED, ids=lambda ref: ref.name)
 def test_every_world_with_a_model_can_be_compared(ref: catalogue.Ref) -> None:
-    world = catalogue.load(ref)
+    whole = catalogue.load(ref)
+    world = dataclasses.replace(whole, horizon=min(whole.horizon, 8))
     found = compare(world)
     assert [agent.name for agent in found.agents] == [FACTUAL, INTERLOCKED]
     groups = list(dict.fromkeys(row.group for row in found.rows))
