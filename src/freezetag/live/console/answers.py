@@ -31,14 +31,14 @@ def pressed(
     else:
         said = (
             "They are being stopped, and nothing is granted meanwhile, but the ledger cannot be "
-            "written. If the server restarts now, this press may be lost: press another way too. "
+            "written. If the server restarts now, this press may be lost: press another way too: "
         )
     more = None if len(names) <= LISTED else tag("li", f"and {len(names) - LISTED} more")
     whom = tag("ol", [tag("li", name(each)) for each in names[:LISTED]], more, class_="whom")
     return plain(
         head,
         tag("h1", head, class_=None if durable else "loud"),
-        tag("p", said, None if durable else OTHER_WAYS),
+        tag("p", said, None if durable else (OTHER_WAYS, ".")),
         tag("p", "It covers ", scope(pressed_scope), f": {count(len(names), 'agent')}. None admits "
             f"an action after {bound:.3f} s, heard or not."),
         tag("p", tag("a", "See whether each has stopped", href=WATCH, class_="go")),

@@ -19,7 +19,7 @@ OTHER_WAYS = join(
     tag("code", "freezetag press"),
     ", a file ",
     tag("code", "STOP"),
-    " in its folder, a guard's stop file",
+    " in the server's folder, a guard's stop file",
 )
 
 
