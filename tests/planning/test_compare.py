@@ -16,7 +16,7 @@ from freezetag.planning.acting import told
 from freezetag.planning.compare import compare, drawn
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Fitted, factual, interlocked
 from freezetag.planning.planner import plan
-from freezetag.planning.sweep import sweep
+from freezetag.planning.setting_sweep import sweep
 from freezetag.substrates.button import Button
 from freezetag.substrates.corridor import Corridor
 from freezetag.substrates.freeze_tag import FreezeTag

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from freezetag.exam.two_worlds import Request
 from freezetag.planning.compared import Comparison
-from freezetag.planning.sweep import Sweep
+from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import plan_page
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

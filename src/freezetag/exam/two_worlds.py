@@ -16,7 +16,7 @@ from freezetag.planning.compare import compare
 from freezetag.planning.compared import Comparison, Fitted, Other
 from freezetag.planning.planning_world import PlanningWorld
 from freezetag.planning.priced import settings_of
-from freezetag.planning.sweep import Sweep, sweep
+from freezetag.planning.setting_sweep import Sweep, sweep
 from freezetag.planning.table_policy import TablePolicy
 
 POWER, RUNTIME = "power-limit", "runtime"

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from freezetag.core import RunError, UserError
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Comparison
 from freezetag.planning.priced import settings_of
-from freezetag.planning.sweep import Sweep
+from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import diagram, html, words
 from freezetag.report.numbers import encode_free
 from freezetag.report.plan_words import (

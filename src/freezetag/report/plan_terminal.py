@@ -14,7 +14,7 @@ from rich.text import Text
 
 from freezetag.planning.compare_prices import settled
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Comparison, Row
-from freezetag.planning.sweep import Sweep
+from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import words
 from freezetag.report.plan_words import cell, fitted_told, sentence, settings_told
 

@@ -10,7 +10,7 @@ from typing import Any
 from freezetag.planning.compare_prices import settled
 from freezetag.planning.compared import FACTUAL, INTERLOCKED, Cell, Comparison
 from freezetag.planning.priced import settings_of
-from freezetag.planning.sweep import Point, Sweep
+from freezetag.planning.setting_sweep import Point, Sweep
 from freezetag.report import words
 
 DIGITS = 7
