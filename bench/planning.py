@@ -145,7 +145,7 @@ def one_sweep(world: World, repeats: int) -> None:
     value = np.random.default_rng(2).random(states)
     best, policy = np.empty(states), np.empty(states, np.int32)
     indices, weights = world.successors.reshape(-1).view(np.uint32), world.probability.reshape(-1)
-    ends = np.linspace(0, states, _sweep.CHUNKS + 1).astype(int) * (indices.size // states)
+    ends = [indices.size // states * i for i in _sweep.chunks(states, indices.size)]
     theirs = peer(world)
     with (
         ThreadPoolExecutor(_sweep.cores()) as pool,

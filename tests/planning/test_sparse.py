@@ -131,6 +131,7 @@ def test_chunks_on_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> Non
     world = random_world(2, 500, 4, 4)
     alone = solve_sparse(*world, 0.95, compiled=True)
     monkeypatch.setattr(_sweep, "ENTRIES_FOR_THREADS", 1)
+    monkeypatch.setattr(_sweep, "ENTRIES_OF_A_CHUNK", 700)
     monkeypatch.setattr(_sweep, "cores", lambda: 3)
     shared = solve_sparse(*world, 0.95, compiled=True)
     assert (alone.value == shared.value).all()

@@ -23,7 +23,7 @@ from freezetag.planning import _kernels
 ENTRIES_FOR_THREADS = 2_000_000
 """Below this many entries a sweep stays on one thread: handing it out costs more."""
 
-CHUNKS = 32
+ENTRIES_OF_A_CHUNK = 200_000
 """Parts that idle threads take one by one; fixed halves would wait for a core that is taken."""
 
 Span = tuple[float, float]  # min and max of the change
@@ -143,7 +143,7 @@ class CompiledSweeps:
     def improve(self, value: Array, best: Array) -> tuple[float, float, int]:
         data = *self._problem, self._discount, value, best, self._policy, *self._own, self._lead
         loop = self._loops["improve"]
-        found = self._all(lambda i, j: loop(*data, i, j))
+        found = self._all(lambda i, j: loop(*data, i, j), self._problem[1].size)
         return min(f[0] for f in found), max(f[1] for f in found), sum(f[2] for f in found)
 
     def settle(self, lead: float) -> None:
@@ -151,20 +151,27 @@ class CompiledSweeps:
 
     def follow(self, value: Array, out: Array) -> Span:
         loop = self._loops["follow"]
-        found = self._all(lambda i, j: loop(*self._own, self._discount, value, out, i, j))
+        data = *self._own, self._discount, value, out
+        found = self._all(lambda i, j: loop(*data, i, j), self._own[1].size)
         return min(f[0] for f in found), max(f[1] for f in found)
 
     def expect(self, value: Array, out: Array) -> None:
-        loop, own = self._loops["follow"], self._own[:2]
-        self._all(lambda i, j: loop(*own, self._none, self._discount, value, out, i, j))
+        loop = self._loops["follow"]
+        data = *self._own[:2], self._none, self._discount, value, out
+        self._all(lambda i, j: loop(*data, i, j), self._own[1].size)
 
-    def _all(self, part: Callable[[int, int], Any]) -> list[Any]:
-        """What `part`(start, stop) gives over all states, in chunks where there is a pool."""
-        states = len(self._none)
-        if self._pool is None:
-            return [part(0, states)]
-        ends = np.linspace(0, states, CHUNKS + 1).astype(int).tolist()
+    def _all(self, part: Callable[[int, int], Any], entries: int) -> list[Any]:
+        """What `part`(start, stop) gives over all states, in chunks if there is enough to do."""
+        if self._pool is None or entries < ENTRIES_FOR_THREADS:
+            return [part(0, len(self._none))]
+        ends = chunks(len(self._none), entries)
         return list(self._pool.map(part, ends[:-1], ends[1:]))
+
+
+def chunks(states: int, entries: int) -> list[int]:
+    """Where the chunks of a sweep of so many states and entries begin and end."""
+    count = max(1, entries // ENTRIES_OF_A_CHUNK)
+    return [states * i // count for i in range(count + 1)]
 
 
 def scanned(successors: Array, probability: Array, tolerance: float) -> tuple[float, float] | None:
