@@ -290,6 +290,25 @@ def test_a_crashed_gate_waits_out_its_old_lease() -> None:
     assert overseer.banner() == Shown.UNKNOWN
 
 
+def test_a_life_that_tells_its_end_late_is_on_record() -> None:
+    """Started again before the gate could say that it had crashed."""
+    clock, overseer, gate, _ = pair()
+    store(overseer, overseer.press(press(1)))
+    clock.advance(11)
+    store(overseer, overseer.clear(signed(overseer.draft(), "ann", "bob")))
+    store(overseer, overseer.start("agent", "ann"))
+    again = gate_of(clock, held(overseer), fresh=counter(500), latch=gate._memory._latch)
+    again.ask()
+    text = again.take()[0].text
+    _, records = overseer.on_frame(text)
+    assert next((kind, body.get("cause")) for kind, body in records) == ("ack", "crashed")
+    store(overseer, records)
+    assert "not known" in overseer.alarms[-1]
+    again.ask()
+    _, records = overseer.on_frame(again.take()[0].text)
+    assert [kind for kind, _ in records if kind == "ack"] == []  # once is enough
+
+
 def test_frames_of_strangers_and_replays() -> None:
     _, overseer, gate, _ = pair()
     gate.ask()

@@ -99,7 +99,7 @@ class Authority:
             life = self._life(body["agent"], body["b"])
             life.until = self._clock() + settle(self.length)
             life.spent = dict(body["spent"])
-        elif kind == "ack":
+        elif kind == "ack" and body["acked"] not in self._dead.get(body["gate"], ()):
             self._life(body["gate"], body["acked"]).ack = dict(body)
         elif kind == "anchor":
             life = self._life(body["gate"], body["b"])
@@ -406,14 +406,16 @@ class Authority:
         return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
 
     def _acked(self, gate: str, ack: Mapping[str, Any]) -> list[Record]:
-        if ack["acked"] in self._dead.get(gate, ()):
-            return []
-        life = self._life(gate, ack["acked"])
         body = {key: ack[key] for key in ("acked", "category", "cause", "last", "policy")}
         body |= {"gate": gate, "presses": ack["presses"], "unknown": ack["unknown"]}
-        if life.ack == body or (life.ack and life.ack["presses"] and not body["presses"]):
+        known = self.facts.incarnations.get(gate, {}).get(ack["acked"])
+        if known == body or (known and known["presses"] and not body["presses"]):
             return []
-        life.ack = body
+        if ack["acked"] not in self._dead.get(gate, ()):
+            self._life(gate, ack["acked"]).ack = body
+        elif body["unknown"]:
+            # Told only after somebody started the agent again, so no row would show it.
+            self._alarm(f"{gate}: an earlier life ended with {', '.join(body['unknown'])}")
         return [("ack", body)]
 
     def _anchor(self, gate: str, life: Incarnation, message: Mapping[str, Any]) -> list[Record]:

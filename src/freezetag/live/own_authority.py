@@ -82,8 +82,6 @@ class OwnAuthority:
         left behind has surely ended (waits for that up to `patience` seconds).
         """
         self._store_all(self._authority.enrol(self.agent, limits=limits))
-        if self._authority.facts.agents[self.agent].started:
-            self._hold("a new run")
         end = time.monotonic() + patience
         while True:
             try:
@@ -153,6 +151,10 @@ class OwnAuthority:
                     "signed. Nothing is started. See `freezetag verify`."
                 )
         self._authority.unlock()
+        left = self._authority.facts.agents.get(self.agent)
+        if left is not None and left.started:
+            # Or a gate that reports its crash would be re-armed for the run that is over.
+            self._hold("the last run ended without closing")
 
     def _in_the_latch(self) -> list[Press]:
         memory = self.latch.load() or {}
