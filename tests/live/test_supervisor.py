@@ -294,3 +294,21 @@ def test_a_meter_that_hangs_under_the_gate_s_lock(
     time.sleep(0.1)
     assert effects(out) == before
     forever.set()
+
+
+def test_a_slow_authority_answers_the_newest_renewal(tmp_path: Path) -> None:
+    """Answers take longer than the pause between questions; the gate opens all the same."""
+    own = OwnAuthority(tmp_path / "own", "agent", length=0.4)
+
+    def answer(text: str) -> str | None:
+        time.sleep(0.12)
+        return own.answer(text)
+
+    gate = Gate(Panel(), clock=boot_clock(), enrolments=[own.enrolment()], name="agent")
+    time.sleep(0.3)
+    host = OwnHost(gate, answer, length=0.4).start()
+    time.sleep(1.0)  # a queue of questions, if they were kept
+    own.start({})
+    wait_for(lambda: gate.is_open, limit=2.0)
+    host.close()
+    own.close()
