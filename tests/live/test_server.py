@@ -25,6 +25,7 @@ from tests.live._serving import (
     ADA,
     BOB,
     EVE,
+    PEOPLE,
     agent,
     enrolled,
     gated,
@@ -37,9 +38,10 @@ from tests.live._serving import (
 from tests.live.test_store import Disk
 
 from freezetag import cli
-from freezetag.live.address import Denied
+from freezetag.live.address import Denied, Unreachable
 from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home, HomeError
+from freezetag.live.server.certificate import warning
+from freezetag.live.server.home import Home, HomeError, Settings
 from freezetag.live.server.listen import Limits, Listener, bound_port
 from freezetag.live.server.run import Server
 from freezetag.live.server.service import Service
@@ -328,6 +330,64 @@ def test_presence_is_a_condition_of_the_lease(remote: Remote, tmp_path: Path) ->
         assert not gate.is_open  # nobody was here since the start
         remote.post("/api/present", {}, "status")
         until(lambda: gate.is_open)
+
+
+# TLS.
+
+
+def certificate(folder: Path, days: float) -> tuple[str, str]:
+    """A certificate for this host that ends in so many days, and its key."""
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "lab")])
+    now = datetime.now(UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    built = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    built = built.public_key(key.public_key()).serial_number(1).add_extension(here, False)
+    built = built.not_valid_before(now - timedelta(days=60))
+    built = built.not_valid_after(now + timedelta(days=days))
+    made = built.sign(key, hashes.SHA256())
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "tls.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    (folder / "tls.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    return str(folder / "tls.pem"), str(folder / "tls.key")
+
+
+def test_tls_with_a_pinned_certificate_that_ends_soon(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path, 6)
+    settings = Settings("lab", "127.0.0.1", 0, 0, 0, 0.9, 60.0, pem, key)
+    made = Home.create(tmp_path / "lab", settings, PEOPLE, solo=False)
+    with serving(made) as local_:
+        (address,) = [each for each in local_.addresses if each.startswith("https")]
+        with pytest.raises(Unreachable, match="certificate"):
+            Remote((address,), local_.token).get("/api/status")
+        remote = Remote((address,), local_.token, certificates=pem)
+        until(lambda: "less than 7 days" in " ".join(remote.get("/api/status")["alarms"]))
+        file = enrolled(remote, tmp_path)
+        data = json.loads(file.read_text())
+        only = [each for each in data["addresses"] if each.startswith("https")]
+        file.write_text(json.dumps(data | {"addresses": only, "certificates": pem}))
+        with gated(file) as gate:
+            started(remote)
+            until(lambda: gate.is_open)
+            assert agent(remote)["lives"][-1]["connected"]
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(40, ""), (29, "30 days"), (6.5, "7 days"), (0.5, "1 days"), (-1, "ended")]
+)
+def test_the_end_of_a_certificate_is_told_in_time(tmp_path: Path, left: float, told: str) -> None:
+    pem, _ = certificate(tmp_path, left)
+    said = warning(pem, time.time())
+    assert told in said
+    assert bool(said) == bool(told)
 
 
 # The disk.

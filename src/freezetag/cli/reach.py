@@ -37,9 +37,14 @@ def reach(home: Path | None, server: Sequence[str], token: Path | None) -> Remot
     told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
     text = _token(token)
     if told and home is None:
-        return Remote(tuple(told), lambda right: text)
-    remote = local(folder(home))
+        return Remote(tuple(told), lambda right: text, certificates=certificates())
+    remote = replace(local(folder(home)), certificates=certificates())
     return replace(remote, token=lambda right: text) if text else remote
+
+
+def certificates() -> str:
+    """The file of the certificates to trust for https, by FREEZETAG_CERTIFICATES."""
+    return os.environ.get("FREEZETAG_CERTIFICATES", "")
 
 
 def _token(file: Path | None) -> str:

@@ -14,6 +14,7 @@ from freezetag.cli.reach import (
     HomeOption,
     ServerOption,
     TokenOption,
+    certificates,
     require,
     write_secret,
 )
@@ -83,7 +84,8 @@ def enrol(
         "on_stop": on_stop,
         "safe_state": safe_state,
     }
-    write_secret(file, found(home, server, token).post("/api/enrol", body, "admin"))
+    told = found(home, server, token).post("/api/enrol", body, "admin")
+    write_secret(file, told | {"certificates": certificates()})
     print(f"{agent}: enrolled, held until: freezetag start {agent}   gate's file {file} (secret)")
 
 

@@ -11,6 +11,7 @@ from typing import Any, final
 
 from freezetag.live.clock import Clock
 from freezetag.live.server.app import application
+from freezetag.live.server.certificate import ends
 from freezetag.live.server.home import Home
 from freezetag.live.server.listen import Limits, Listener, ListenError, bound_path, bound_port
 from freezetag.live.server.service import Service
@@ -29,6 +30,8 @@ class Server:
         self, home: Home, *, clock: Clock | None = None, connect: Connect = connected
     ) -> None:
         settings = home.settings
+        if settings.certificate:
+            ends(settings.certificate)  # refused here, and not in a thread of its own
         self.home = home
         self._lock = home.lock()
         self._sockets: list[socket.socket] = []

@@ -93,6 +93,7 @@ class Service:
         self.second = SecondJournal(home.path / "second.jsonl")
         self.closing, self.watchers = False, 0
         self.gate_addresses: list[str] = []
+        self.warning = ""
         self._present_at: float | None = None
         self.proved: dict[str, Any] | None = None
         self.resets = Resets(self.authority, self.clock)

@@ -46,7 +46,7 @@ def status(service: Service) -> dict[str, Any]:
                 for press in standing
             ],
             "pending": service.resets.pending(),
-            "alarms": authority.alarms[-20:],
+            "alarms": [*authority.alarms[-20:], *filter(None, [service.warning])],
             "spurious": authority.spurious,
             "timeline": list(service.timeline)[-RECENT:],
         }

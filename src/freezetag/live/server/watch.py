@@ -1,13 +1,16 @@
-"""What a server looks after four times a second: the disk and the STOP file."""
+"""What a server looks after by itself: the disk, the STOP file, and when its certificate ends."""
 
 from __future__ import annotations
 
 import threading
+import time
 from typing import final
 
+from freezetag.live.server.certificate import warning
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 
 PERIOD = 0.25
+HOUR = 3600.0
 STOP_FILE = "STOP"
 
 
@@ -28,9 +31,13 @@ class Watch:
         self._thread.join(2)
 
     def _run(self) -> None:
+        looked = -HOUR
         while not self._ended.wait(PERIOD):
             self._disk()
             self._stop_file()
+            if time.monotonic() - looked >= HOUR:
+                looked = time.monotonic()
+                self._certificate()
 
     def _disk(self) -> None:
         """No grants while the disk fails or hangs; and again when all that waited is written."""
@@ -57,3 +64,12 @@ class Watch:
             )
         if not pressed:
             service.press("fleet", "STOP file", f"{STOP_FILE} lies in the folder")
+
+    def _certificate(self) -> None:
+        service = self._service
+        file = service.home.settings.certificate
+        if file and (said := warning(file, service.now())) != service.warning:
+            service.warning = said
+            if said:
+                service.writer.submit("alarm", {"agent": "", "what": said})
+            service.notify()

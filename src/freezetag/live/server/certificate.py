@@ -1,0 +1,34 @@
+"""When the server's certificate ends, which stops the whole fleet: said 30, 7 and 1 days before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from freezetag.core.errors import UserError
+
+DAY = 24 * 3600.0
+WARN_AT = (1, 7, 30)
+
+
+def ends(path: str | Path) -> float:
+    """Unix seconds at which the first certificate of a PEM file ends. Raises `UserError`."""
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        found = load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is no certificate: {error}.") from None
+    return found.timestamp()
+
+
+def warning(path: str | Path, now: float) -> str:
+    """What to say of it at `now` (Unix seconds); "" while there is time."""
+    end = ends(path)
+    day = datetime.fromtimestamp(end, UTC).date()
+    if end <= now:
+        return f"the certificate ended on {day}: nobody reaches this server by TLS"
+    within = [days for days in WARN_AT if end - now <= days * DAY]
+    if not within:
+        return ""
+    return f"the certificate ends on {day}, in less than {within[0]} days; then the fleet stops"
