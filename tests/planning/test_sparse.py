@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -175,11 +177,42 @@ def test_rows_that_sum_to_one_only_nearly_reach_the_residual(compiled: bool) -> 
 
 
 def test_without_numba_it_takes_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_sweep, "compiled_loops", lambda: None)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.setattr(_sweep, "compiled_loops", _sweep.compiled_loops.__wrapped__)
     world = random_world(6, 20, 2, 3)
     assert solve_sparse(*world, 0.9).method.endswith("SciPy")
     with pytest.raises(UserError, match="numba is not installed"):
         solve_sparse(*world, 0.9, compiled=True)
+
+
+def test_numba_without_a_folder_to_cache_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Numba:
+        @staticmethod
+        def njit(cache: bool = False, **_: object):
+            def compiled(kernel):
+                if cache:
+                    raise RuntimeError("cannot cache function: no locator available")
+                return kernel
+
+            return compiled
+
+    monkeypatch.setitem(sys.modules, "numba", Numba())
+    assert _sweep.compiled_loops.__wrapped__()["follow"] is _kernels.follow
+
+
+def test_settled_states_still_count_in_the_residual() -> None:
+    # With a short horizon everything settles early; the proof looks at all actions again.
+    world = random_world(11, 400, 6, 4)
+    found = solve_sparse(*world, 0.3, compiled=True)
+    assert residual_of(found.value, world, 0.3) == pytest.approx(found.residual, abs=1e-14)
+    with _sweep.sweeps_of(*world, 0.3, True) as sweeps:
+        out = np.empty(400)
+        sweeps.improve(found.value, out)
+        sweeps.settle(1e-6)
+        # Were the world to change its mind, a settled state would not.
+        before = out.copy()
+        assert sweeps.improve(found.value, out)[2] == 0
+        assert (out == before).all()
 
 
 @KINDS
