@@ -511,6 +511,71 @@ def test_a_forked_copy_is_closed() -> None:
     assert gate.is_open
 
 
+# What fails around it.
+
+
+def fails(*args: Any) -> Any:
+    raise RuntimeError("broken")
+
+
+def test_a_clock_that_fails_is_no_reason_to_go_on() -> None:
+    for which in ("_clock", "_wall"):
+        _, _, gate, _ = pair(wall=SteppedClock(1e9))
+        setattr(gate, which, fails)
+        gate.tick()
+        assert gate.phase == "stopped"
+        assert gate.cause == "clock"
+
+
+def test_an_interlock_that_fails_is_no_reason_to_go_on() -> None:
+    class Own:
+        sensor, unit = "power", ""
+
+        def trips(self, value: Any) -> Any:
+            return 0 if value < 3 else fails()
+
+    power = 1.0
+    _, _, gate, _ = pair(panel=Panel((Own(),)), meters={"power": lambda: power})
+    assert gate.is_open
+    power = 4.0
+    with pytest.raises(Refused):
+        gate.begin("a")
+    assert (gate.phase, gate.cause) == ("stopped", "unknown")
+
+
+def test_callbacks_that_fail_hold_up_no_stop() -> None:
+    _, overseer, gate, _ = pair(poke=fails)
+    number = gate.begin("a", cancel=fails)
+    stop(gate, overseer)
+    assert gate.phase == "stopping"
+    assert "cancel" in orders(gate)  # the host is asked instead
+    gate.end(number)
+    assert gate.phase == "stopped"
+
+
+def test_a_meter_that_is_not_there_cannot_be_spent_on() -> None:
+    _, _, gate, _ = pair(meters={"usd": None})
+    with pytest.raises(UserError, match=r"no meter 'eur'.*usd"):
+        gate.spend("eur", 1.0)
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_press_survives_a_crash_before_the_drain_ends(here: bool) -> None:
+    """The latch is written when the gate closes, not when the stop is complete."""
+    latch = MemoryLatch()
+    power = 1.0
+    panel = Panel((PowerLimit(3.0, sensor="power"),))
+    clock, overseer, gate, _ = pair(panel=panel, meters={"power": lambda: power}, latch=latch)
+    gate.begin("a")
+    if here:
+        power = 4.0
+        assert not gate.is_open
+    else:
+        stop(gate, overseer)
+    assert gate.phase == "stopping"
+    assert gate_of(clock, held(overseer), latch=latch, fresh=lambda n: "ab" * n).presses
+
+
 # What it writes.
 
 
