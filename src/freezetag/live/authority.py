@@ -297,6 +297,8 @@ class Authority:
         known, now = self.facts.agents[agent], self._clock()
         stopped = not known.started or bool(self.facts.standing(agent))
         lives = list(self._lives.get(agent, {}).values())
+        if self.facts.standing(agent) and any(life.leased for life in lives):
+            lives = [life for life in lives if life.leased]  # one that came after only waits
         rows = []
         for life in lives:
             shown = life.shown(now, stopped=stopped, drain=self._drain)
