@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -358,6 +359,71 @@ def test_what_is_judged_is_what_is_sent_on(frame: dict[str, Any]) -> None:
     if judged.kind == "response":
         assert "method" not in sent
     assert sent.get("id") == judged.id or judged.kind == "notification"
+
+
+def readings(line: bytes) -> list[Any]:
+    """The methods that readers of several habits find in what reached the server."""
+    text = line.decode(errors="replace")
+    found = []
+    for part in {text, *text.splitlines(), *text.split("\r")}:
+        for habit in (dict, lambda pairs: dict(reversed(pairs)), _folded):
+            with contextlib.suppress(ValueError, RecursionError):
+                value = json.loads(part, object_pairs_hook=habit)
+                for item in value if isinstance(value, list) else [value]:
+                    found.append(item.get("method") if isinstance(item, dict) else None)
+    return found
+
+
+def _folded(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key.casefold(): value for key, value in pairs}
+
+
+def test_fuzzed_frames_open_nothing() -> None:
+    """Frames changed at random, all against a closed gate: whatever comes through is free."""
+    wire = Wire(open_gate())
+    stop(wire)
+    random = Random(20260729)
+    seeds = [*HOSTILE.values(), json.dumps(call(1)).encode(), SMUGGLED.encode()]
+    seeds += [json.dumps({"jsonrpc": "2.0", "id": 1, "method": m}).encode() for m in frames.FREE]
+    seeds = [seed for seed in seeds if len(seed) < 10_000]
+    seeds += [b'{"id":1,"method":"ping","params":0}', b'{"id":1,"method":"ping","x":"0"}'] * 9
+    bits = [b'"method"', b'"tools/call"', b'"id":7', b",", b"{", b"}", b"[", b"\r", b"\\u006d"]
+    bits += [b'"Method":"tools/call",', b"\xe2\x80\xa8", b"\x85", b"\x00", b"null", b"1e999", b"\\"]
+    bits += [b'"method":"tools/call",', b"\r" + SMUGGLED.encode() + b"\r"]
+    bits += ["\u2028".encode() + json.dumps(SMUGGLED)[1:-1].encode() + "\u2028".encode()]
+    reached = 0
+
+    def drain(n: int) -> int:
+        seen = 0
+        while (line := wire.reached(10.0)) is not None:
+            methods = readings(line)
+            if (ident := json.loads(line).get("id")) is not None:
+                wire.answer({"jsonrpc": "2.0", "id": ident, "result": {}})
+            if ident == f"sentinel {n}":
+                return seen
+            seen += 1
+            gated = [m for m in methods if isinstance(m, str) and m not in frames.FREE]
+            assert not gated, line
+        raise AssertionError("the proxy did not live on")
+
+    def swallow() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while os.read(wire._client, 1 << 16):
+                pass
+
+    threading.Thread(target=swallow, daemon=True).start()
+    for n in range(100):
+        for _ in range(200):
+            frame = bytearray(random.choice(seeds))
+            for _ in range(random.randrange(1, 4)):
+                at = random.randrange(len(frame) + 1)
+                frame[at : at + random.randrange(3)] = random.choice(bits)
+            wire.say(bytes(frame).replace(b"\n", b""))
+        wire.say({"jsonrpc": "2.0", "id": f"sentinel {n}", "method": "ping"})
+        reached += drain(n)
+    assert reached > 100, "nothing came through, so nothing was tested"
+    assert wire.gate.last == 0
+    wire.close()
 
 
 # The real thing: a client and a server of the official SDK, `freezetag guard --mcp` between them.

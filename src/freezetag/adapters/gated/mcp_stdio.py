@@ -98,26 +98,35 @@ class McpPump:
         """Until the client has closed its side; requests are answered (refused) until then."""
         self._threads[0].join(timeout)
 
+    def join_server(self, timeout: float | None = None) -> None:
+        """Until the server has closed its side, and those who waited for it are told."""
+        self._threads[1].join(timeout)
+
     def _pump(self, here: Side, there: Side) -> None:
-        for line in _lines(here.source):
-            if isinstance(line, int):
-                bad = BadFrame(frames.INVALID, f"a frame of {line} bytes is too large")
-                self._reject(here, there, b"", bad)
-                continue
-            if not line or line.isspace():
-                continue
-            try:
-                frame = frames.read(line, trusted=here is self._server)
-            except BadFrame as bad:
-                self._reject(here, there, line, bad)
-                continue
-            if frame.kind == "request":
-                self._request(frame, here, there)
-            elif frame.kind == "response":
-                self._response(frame, there)
-            else:
-                self._notification(frame, here, there)
-        self._ended(here, there)
+        try:
+            for line in _lines(here.source):
+                self._line(line, here, there)
+        finally:
+            self._ended(here, there)  # also after an error of ours: nothing passes unjudged
+
+    def _line(self, line: bytes | int, here: Side, there: Side) -> None:
+        if isinstance(line, int):
+            bad = BadFrame(frames.INVALID, f"a frame of {line} bytes is too large")
+            self._reject(here, there, b"", bad)
+            return
+        if not line or line.isspace():
+            return
+        try:
+            frame = frames.read(line, trusted=here is self._server)
+        except BadFrame as bad:
+            self._reject(here, there, line, bad)
+            return
+        if frame.kind == "request":
+            self._request(frame, here, there)
+        elif frame.kind == "response":
+            self._response(frame, there)
+        else:
+            self._notification(frame, here, there)
 
     def _reject(self, here: Side, there: Side, line: bytes, bad: BadFrame) -> None:
         if here is self._client:

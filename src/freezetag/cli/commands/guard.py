@@ -147,6 +147,7 @@ def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) ->
         on_client_gone=lambda: supervisor.end_within(drain),
     ).start()
     code: int = supervisor.wait()
+    pump.join_server(1.0)
     pump.join(None if code == STOPPED_BY_GUARD else 0)
     return code
 
