@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-BEAT = 1.0
+BEAT, PAUSE = 1.0, 0.1
+"""Seconds between events: at most, and at least, so that a fleet that stops is not slowed."""
 WATCHERS = 64
 TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
@@ -119,12 +121,10 @@ async def _stream(service: Service) -> AsyncIterator[str]:
         yield "retry: 500\n\n"
         while not service.closing:
             yield f"event: status\ndata: {await asyncio.to_thread(as_text, service)}\n\n"
-            try:
-                async with asyncio.timeout(BEAT):
+            await asyncio.sleep(PAUSE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BEAT - PAUSE):
                     await news.wait()
-                await asyncio.sleep(0.02)  # a burst is one event
-            except TimeoutError:
-                pass
             news.clear()
     finally:
         service.watchers -= 1

@@ -94,6 +94,8 @@ class Service:
         self.closing, self.watchers = False, 0
         self.gate_addresses: list[str] = []
         self.warning = ""
+        self.version = 0  # counts what there was to tell
+        self.picture: tuple[int, float, str] | None = None
         self._present_at: float | None = None
         self.proved: dict[str, Any] | None = None
         self.resets = Resets(self.authority, self.clock)
@@ -150,6 +152,7 @@ class Service:
 
     def notify(self) -> None:
         """Tells whoever shows states that there is something new."""
+        self.version += 1
         for call in list(self.changed):
             call()
 

@@ -11,6 +11,8 @@ from freezetag.live.server.service import Service
 from freezetag.live.shown import Shown, worst
 
 RECENT = 50
+FRESH = 0.3
+"""Seconds for which a picture is shown again, if nothing was recorded meanwhile."""
 
 
 def status(service: Service) -> dict[str, Any]:
@@ -85,5 +87,12 @@ def _life(service: Service, row: Row) -> dict[str, Any]:
 
 
 def as_text(service: Service) -> str:
-    """The picture as JSON text."""
-    return json.dumps(status(service), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """The picture as JSON text; the same for all who ask at about the same time."""
+    version, now = service.version, service.clock()
+    kept = service.picture
+    if kept is not None and kept[0] == version and now - kept[1] < FRESH:
+        return kept[2]
+    told = status(service)
+    text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    service.picture = version, now, text
+    return text
