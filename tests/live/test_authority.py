@@ -28,7 +28,7 @@ from freezetag.live.clock import SteppedClock
 from freezetag.live.facts import EnrolmentError
 from freezetag.live.lease import FrameError, incarnation_key, seal, unseal
 from freezetag.live.ledger import Checkpoint, LedgerError, Tree, sign_note
-from freezetag.live.presses import Clearance, Presses
+from freezetag.live.presses import Clearance, Press, Presses
 from freezetag.live.shown import Shown, worst
 
 
@@ -263,6 +263,30 @@ def test_starts_that_are_refused() -> None:
     # A start that was decided before the press and stored after it starts nothing.
     store(overseer, [("start", {"agent": "agent", "epoch": 2, "who": "ann"})])
     assert not overseer.facts.agents["agent"].started
+
+
+def test_a_flood_of_presses_stops_and_can_be_cleared() -> None:
+    """More presses than a frame holds: each frame carries a part, and union does the rest."""
+    _, overseer, gate, wire = pair()
+    for number in range(1, 700):
+        flooded = Press(f"{number:032x}", "fleet", f"pest {number}", number, "x" * 1000)
+        store(overseer, overseer.press(flooded))
+    ((_, _, frame),) = overseer.stop_frames()
+    assert gate.receive("own", frame)
+    assert gate.phase == "stopped"
+    wire.turn()
+    assert overseer.banner() == Shown.ACKNOWLEDGED
+    gate.reopen()
+    wire.renew()
+    while overseer.facts.standing("agent"):
+        store(overseer, overseer.clear(signed(overseer.draft(), "ann", "bob")))
+    store(overseer, overseer.start("agent", "ann"))
+    rounds = 0
+    while not gate.is_open:
+        wire.renew()
+        rounds += 1
+        assert rounds < 50
+        assert gate.dropped == 0
 
 
 # Gates.

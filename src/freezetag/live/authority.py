@@ -24,6 +24,8 @@ from freezetag.live.shown import Incarnation, Shown, worst
 from freezetag.live.shown import Row as Row
 
 SIGN_WITHIN = 15 * 60.0
+MOST_CLEARED = 500
+"""The presses that one clearance names, so that it fits into a frame."""
 ANCHOR_EVERY = 10.0
 """Seconds between two records of how far a gate's journal and meters are."""
 _NAN = float("nan")
@@ -184,16 +186,19 @@ class Authority:
         return records
 
     def draft(self, ids: Iterable[str] | None = None) -> Clearance:
-        """The text to sign: all standing presses, or those named. Good for 15 minutes."""
-        standing = {press.id for press in self.facts.presses.standing(self.facts.roster)}
-        chosen = standing if ids is None else standing & set(ids)
+        """The text to sign: all standing presses (the oldest 500), or those named.
+
+        Good for 15 minutes. Raises `ResetError` if none of them stands.
+        """
+        standing = [press.id for press in self.facts.presses.standing(self.facts.roster)]
+        chosen = standing if ids is None else [press for press in standing if press in set(ids)]
         if not chosen:
             raise ResetError("no press of those stands, so there is nothing to clear")
         nonce = self._fresh(16)
         now = self._clock()
         self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
         self._drafts[nonce] = now
-        seen = {press: self.facts.presses.repeats.get(press, {}) for press in sorted(chosen)}
+        seen = {press: self.facts.presses.repeats.get(press, {}) for press in chosen[:MOST_CLEARED]}
         return draft(self.name, seen, self.head(), nonce)
 
     def clear(self, clearance: Clearance) -> list[Record]:
@@ -285,7 +290,7 @@ class Authority:
             standing = self.facts.standing(agent)
             if not standing:
                 continue
-            state = self.facts.presses.only(standing).to_json()
+            state = self.facts.presses.portion(standing)
             for b, life in lives.items():
                 if life.ack is None:
                     message = {"kind": "stop", "gate": agent, "b": b, "state": state}
@@ -402,8 +407,9 @@ class Authority:
 
     def _refuse(self, message: Mapping[str, Any], reason: str) -> str:
         gate, b = message["gate"], message["b"]
-        heard = [p for p in self.facts.presses.presses if p in set(message["presses"])]
-        state = self.facts.presses.only([*self.facts.standing(gate), *heard]).to_json()
+        heard = set(message["presses"]) & self.facts.presses.presses
+        # What the gate asks about comes first: it may have been cleared.
+        state = self.facts.presses.portion(heard or self.facts.standing(gate))
         refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
         return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
 

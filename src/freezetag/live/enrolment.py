@@ -128,7 +128,7 @@ class Link:
         self._asked[self.n] = _Asked(now, self.seen_size, self.seen_root)
         own = {
             "n": self.n,
-            "presses": [press.to_json() for press in self.standing()],
+            "presses": self.presses.portion(self.standing(), 20_000)["presses"],
             "size": self.seen_size,
         }
         return self.seal({"kind": "renew", "gate": gate, "b": self.b, **fields, **own})

@@ -210,6 +210,18 @@ class Presses:
             {press: counts for press, counts in self.repeats.items() if press in ids},
         )
 
+    def portion(self, wanted: Iterable[Press], largest: int = 40_000) -> dict[str, Any]:
+        """The state of as many of `wanted`, hardest first, as a frame holds (`largest` bytes).
+
+        Union makes portions safe: what is left out is sent with a later frame.
+        """
+        chosen = sorted(wanted, key=lambda press: (press.category, press.when, press.id))
+        while True:
+            part = self.only(chosen).to_json()
+            if not chosen or len(json.dumps(part, ensure_ascii=False).encode()) <= largest:
+                return part
+            chosen = chosen[: len(chosen) // 2]
+
     def to_json(self) -> dict[str, Any]:
         presses = sorted(self.presses, key=lambda p: (p.when, p.id, p.kind))
         clearances = sorted(self.clearances, key=lambda c: (c.text, c.signatures))
