@@ -221,7 +221,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hold", action="store_true", help="keep everything running at the end")
     hold = parser.parse_args().hold
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     demo = Demonstration(Path(tempfile.mkdtemp(prefix="freezetag-live-")))
     interrupted = held = False
     try:

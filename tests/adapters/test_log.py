@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.adapters.logs import chained, entries, journal, written
 
 from freezetag.adapters import log
@@ -17,7 +20,10 @@ from freezetag.core.log import ACKNOWLEDGED, ASKED, NO_ACTION, OPENED, PRESSED, 
 from freezetag.exam.examine import examine
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
+from freezetag.exam.run import Runner
 from freezetag.exam.spec import BadSpec, Spec
+from freezetag.live.replay import replay
+from freezetag.probes.acted_after_stop import ActedAfterStop
 
 
 def kinds(episode: Any, b: int = 0) -> list[int]:
@@ -176,3 +182,31 @@ def test_a_log_too_large_to_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("freezetag.adapters._lives.MOST", 10)
     with pytest.raises(UserError, match="has 1 incarnations, the longest of 16 lines: too much"):
         log.recorded(str(written(tmp_path, journal())))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=4,
+)
+WHOLE = entries(journal())
+
+
+@given(st.data())
+def test_whatever_a_journal_says_is_read_or_refused(tmp_path_factory: Any, data: Any) -> None:
+    """One field of one entry holds anything at all, in a chain that is whole."""
+    changed = [dict(entry) for entry in WHOLE]
+    where = data.draw(st.integers(0, len(changed) - 1))
+    field = data.draw(st.sampled_from([name for name in changed[where] if name != "prev"]))
+    changed[where][field] = data.draw(JSON)
+    lines = chained(changed)
+    file = written(tmp_path_factory.getbasetemp(), lines, "fuzzed.jsonl")
+    try:
+        agent = resolve(f"log:{file}")
+    except UserError:
+        pass
+    else:
+        (item,) = plan(Spec("log", seed=0, probes=("acted_after_stop",)), agent)
+        assert Runner(agent.pupil, 0).probe(ActedAfterStop(), item.setting)[0].measurements
+    with contextlib.suppress(UserError):
+        replay(lines)

@@ -93,7 +93,7 @@ def _reading(number: int) -> Iterator[None]:
     """A line that lacks what its kind says is an error that names the line."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         told = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read: {error}"
         raise JournalError(f"entry {number} {told:.120}") from None
 
@@ -133,7 +133,7 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
     elif kind in ("begin", "refused"):
         wanted, through = named.action(entry["action"]), kind == "begin"
         line = Line(ASKED, _number(entry["t"]), wanted, wanted if through else NO_ACTION)
-        line.mode, line.in_flight = int(entry["mode"]), flying
+        line.mode, line.in_flight = _mode(entry["mode"]), flying
         line.late = float(through and (life.stopped or not life.opened))
         life.add(line)
         if through:
@@ -144,7 +144,7 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
         if ended is not None and entry["outcome"] not in ("done", "failed"):
             ended.unknown = 1.0
     elif kind == "stop":
-        mode = int(entry["mode"])
+        mode = _mode(entry["mode"])
         life.add(Line(STOPPED, _number(entry["t"]), mode=mode, in_flight=flying))
         life.stopped = True
         life.happened("stop", str(entry["cause"]))
@@ -256,6 +256,13 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
 def _number(value: Any) -> float:
     """Seconds; null, which a journal writes for what is no finite number, is NaN."""
     return _NAN if value is None else float(value)
+
+
+def _mode(value: Any) -> int:
+    mode = int(value)
+    if not 0 <= mode < 2**31:
+        raise ValueError(f"{value!r:.40} is no mode")
+    return mode
 
 
 def _leading(text: str) -> int:

@@ -96,7 +96,9 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
     try:
         lives, anchors = from_ledger(records, named)
     except sqlite3.Error as error:
-        raise BadAgent(f"{path} is no ledger: {error}.") from None
+        raise BadAgent(
+            f"{path} is no ledger: {error}. (Of a running server copy ledger.db-wal too.)"
+        ) from None
     for beside in sorted(path.parent.glob("journal*.jsonl")):
         lines = beside.read_bytes().splitlines(keepends=True)
         if not lines or beside == path:

@@ -52,7 +52,7 @@ def replay(lines: Iterable[bytes], head: str | None = None) -> Replay:
     for number, entry in enumerate(read(lines, head)):
         try:
             played.entry(number, entry)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise JournalError(f"entry {number} cannot be replayed: {error!r:.200}") from None
     return Replay(played.decisions, tuple(played.differences), tuple(played.unjudged))
 
