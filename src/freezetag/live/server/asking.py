@@ -42,6 +42,8 @@ class Rejected(UserError):
 
 async def body_of(request: Request) -> bytes:
     """At most 64 KiB, within five seconds. Raises `Rejected`."""
+    from starlette.requests import ClientDisconnect
+
     declared = request.headers.get("content-length", "0")
     if not declared.isdecimal() or int(declared) > LARGEST:
         raise Rejected(413, f"a body has at most {LARGEST} bytes.")
@@ -52,6 +54,8 @@ async def body_of(request: Request) -> bytes:
                 body += chunk
                 if len(body) > LARGEST:
                     raise Rejected(413, f"a body has at most {LARGEST} bytes.")
+    except ClientDisconnect:
+        raise Rejected(400, "the connection ended before the body did.") from None
     except TimeoutError:
         raise Rejected(408, f"the body did not come within {BODY_WITHIN:g} s.") from None
     return bytes(body)
