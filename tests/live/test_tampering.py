@@ -6,6 +6,7 @@ The long mode is `python -m tests.live.tampering --runs 10000`.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from freezetag.live.ledger import Checkpoint, record, sign_note
 from freezetag.live.server.home import Home, Settings
 from freezetag.live.server.startup import restore, verify_behind
 from freezetag.live.server.store import CHUNK, Store, StoreError
+from freezetag.live.verify import verify_file
 
 
 def test_every_tampering_is_found() -> None:
@@ -70,3 +72,30 @@ def test_what_a_start_reads_is_checked(what: str, tmp_path: Path) -> None:
     except StoreError as error:
         doubts = [str(error)]
     assert any(doubts), what
+
+
+def test_a_ledger_that_is_being_written_verifies(tmp_path: Path) -> None:
+    """Checkpoints and records are read as of one moment."""
+    store = Store(
+        tmp_path / "ledger.db",
+        lambda n, root: sign_note(Checkpoint("own", n, root), tampering.PRIVATE),
+    )
+    bodies = tampering._bodies(1, 5)
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.is_set():
+            first = store.head.size
+            store.insert([record(first + i, *b, 1) for i, b in enumerate(bodies)], bodies)
+
+    store.insert([record(i, *b, 1) for i, b in enumerate(bodies)], bodies)
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(40):
+            report = verify_file(store.path, authority="own", public=tampering.PUBLIC)
+            assert report.ok, report.problems
+    finally:
+        ended.set()
+        writer.join()
+        store.close()
