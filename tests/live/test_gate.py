@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,31 @@ def test_a_latch_that_cannot_be_written_stops_first_and_says_so() -> None:
     stop(gate, overseer)
     assert gate.phase == "stopped"
     assert any("no space" in alarm for alarm in gate.alarms)
+
+
+def test_a_latch_that_hangs_does_not_hold_up_the_kill() -> None:
+    closing, go_on = threading.Event(), threading.Event()
+
+    class Hangs(MemoryLatch):
+        def save(self, data: dict[str, Any]) -> None:
+            if closing.is_set():
+                go_on.wait(5)
+            super().save(data)
+
+    _, overseer, gate, _ = pair(latch=Hangs(), kills=True)
+    gate.begin("a")
+    store(overseer, overseer.press(press(1)))
+    ((_, _, frame),) = overseer.stop_frames()
+    closing.set()
+    hearing = threading.Thread(target=gate.receive, args=("own", frame))
+    hearing.start()
+    seen: list[str] = []
+    while "kill" not in seen and hearing.is_alive():
+        seen += orders(gate)
+    assert hearing.is_alive()  # still waiting for the disk
+    go_on.set()
+    hearing.join()
+    assert "kill" in seen
 
 
 # Limits and meters.

@@ -217,6 +217,8 @@ def complete(
             "without the package cryptography a gate can check no clearance. "
             "Run: pip install cryptography"
         )
+    if len({item.authority for item in enrolments}) < len(enrolments):
+        raise UserError("the same authority is enrolled twice. Its two keys would be one voice.")
     if panel is None:
         return None
     own = panel.interlocks

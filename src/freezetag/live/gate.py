@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, final
@@ -90,13 +91,11 @@ class Gate:
         self._memory = Memory(latch or MemoryLatch(), journal)
         self._poke, self._fresh = poke, fresh
         self._lock = threading.RLock()
-        self._orders: list[Order] = []
+        self._orders: deque[Order] = deque()
         self._new_drain = partial(
             Drain, self._order, kills=kills, policy=stop_policy, seconds=drain
         )
         self._links = {item.authority: Link(item) for item in enrolments}
-        if len(self._links) < len(enrolments):
-            raise UserError(f"gate {name!r}: the same authority is enrolled twice")
         # The first authority is the owner: what the gate itself reports goes to its people.
         self._home = next(iter(self._links.values()), None) or Link(Enrolment("", b"", None))
         self._remembered = self._links or {"": self._home}
@@ -107,8 +106,8 @@ class Gate:
         self._reads_runtime = bool(self._links) and "runtime" not in self._meters
         self._reading: dict[str, Any] = {}
         self._ack: dict[str, Any] | None = None
-        self._pressed = self._button = self._ended = False
         self._entered: set[str] = set()
+        self._pressed = self._button = self._ended = False
         self._latest, self._drift = -float("inf"), 0.0
         self._recall()
         self._begin_incarnation()
@@ -135,8 +134,7 @@ class Gate:
     def presses(self) -> tuple[Press, ...]:
         """The presses that stop this gate, of all authorities."""
         with self._lock:
-            links = self._remembered.values()
-            return tuple(press for link in links for press in link.standing())
+            return tuple(p for link in self._remembered.values() for p in link.standing())
 
     def check(self) -> None:
         """Raises `Refused` unless an action would be admitted now."""
@@ -244,10 +242,15 @@ class Gate:
             self._advance(now)
 
     def take(self) -> list[Order]:
-        """What is to be done now, in order; each order is given once."""
-        with self._lock:
-            orders, self._orders = self._orders, []
-            return orders
+        """What is to be done now, in order; each order is given once.
+
+        Needs no lock, so that a latch or journal on a disk that hangs cannot hold up a kill.
+        """
+        orders = []
+        with contextlib.suppress(IndexError):
+            while True:
+                orders.append(self._orders.popleft())
+        return orders
 
     def press(self, reason: str, who: str = "local", category: int | None = None) -> Press:
         """A stop from beside the gate (STOP file, hardware button); only a clearance ends it."""
@@ -398,9 +401,9 @@ class Gate:
         if not self._save(dirty=True):
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
+        told = {"b": self.b, "gate": self.name, "panel": describe(self._panel)}
         epochs = {name: link.epoch for name, link in self._links.items()}
-        told = {"b": self.b, "epochs": epochs, "gate": self.name, "t": self._latest}
-        self._memory.write("open", **told, panel=describe(self._panel))
+        self._memory.write("open", **told, epochs=epochs)
         self._judge()
 
     def _heard(self, link: Link, state: Any, now: float) -> None:
@@ -465,8 +468,8 @@ class Gate:
         self._memory.write("ack", **self._ack, t=now)
         self._save()
         for link in self._links.values():
-            message = {"kind": "ack", "gate": self.name, "b": self.b, **self._ack}
-            self._order(Order("send", link.enrolment.authority, link.seal(message)))
+            ack = link.seal({"kind": "ack", "gate": self.name, "b": self.b, **self._ack})
+            self._order(Order("send", link.enrolment.authority, ack))
 
     def _order(self, order: Order) -> None:
         self._orders.append(order)
@@ -494,4 +497,4 @@ class Gate:
         """Closes this copy for good: called in a forked child, which must not act through it."""
         self._lock = threading.RLock()  # another thread may have held it
         self._ended, self.phase, self.cause = True, STOPPED, "forked"
-        self._poke, self._orders, self._memory = None, [], Memory(MemoryLatch(), None)
+        self._poke, self._orders, self._memory = None, deque(), Memory(MemoryLatch(), None)
