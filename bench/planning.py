@@ -125,7 +125,9 @@ def share(name: str, ours: Timing, theirs: Timing, goal: float, above: bool = Fa
     found = ours.median / theirs.median
     kept = found >= goal if above else found <= goal
     said = f"goal {'>=' if above else '<='} {goal:g}: {'met' if kept else 'MISSED'}"
-    print(f"{name}: {found:.2f} ({each[0]:.2f} to {each[-1]:.2f} over {len(each)} repeats)  {said}")
+    cpu = ours.median_cpu / theirs.median_cpu
+    spread = f"{each[0]:.2f} to {each[-1]:.2f} over {len(each)} repeats; processor time {cpu:.2f}"
+    print(f"{name}: {found:.2f} ({spread})  {said}")
 
 
 def one_sweep(world: World, repeats: int) -> None:
