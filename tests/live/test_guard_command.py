@@ -316,8 +316,7 @@ def test_a_hold_by_a_server_is_thawed_by_two_people_and_a_start(
     guard = Guarded(tmp_path, "--enrolment", str(file), "--on-stop", "hold")
     guard.until_it_acts()
     remote.press("fleet", "look first", category=2)
-    # Acknowledged, and already asking as its next incarnation, which is held.
-    until(lambda: agent(remote)["shown"] == "held")
+    until(lambda: agent(remote)["shown"] == "stopped_acknowledged")
     acks = [e["body"] for e in remote.get("/api/status")["timeline"] if e["kind"] == "ack"]
     assert [(ack["category"], ack["unknown"]) for ack in acks] == [(2, [])]
     assert guard.is_silent()
@@ -339,11 +338,13 @@ def agent(remote: Remote) -> dict[str, Any]:
 def test_another_user_in_a_control_group_is_tier_2(tmp_path: Path) -> None:
     if not containable() or os.geteuid() != 0:
         pytest.skip("this user may not make control groups")
-    guard = Guarded(tmp_path, "--user", "nobody", command=("sh", "-c", "id -un; sleep 30"))
+    guard = Guarded(
+        tmp_path, "--user", "nobody", command=("sh", "-c", "id -un; echo $USER; sleep 30")
+    )
     wait_for(lambda: (guard.state / "journal.jsonl").exists(), guard)
     wait_for(lambda: any(entry["kind"] == "begin" for entry in entries(guard)), guard)
     time.sleep(0.2)
     guard.stop_file.touch()
     output, said = guard.process.communicate(timeout=10)
-    assert output == b"nobody\n", said
+    assert output == b"nobody\nnobody\n", said
     assert b"tier 2" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -312,3 +313,21 @@ def test_a_slow_authority_answers_the_newest_renewal(tmp_path: Path) -> None:
     wait_for(lambda: gate.is_open, limit=2.0)
     host.close()
     own.close()
+
+
+def test_the_service_manager_hears_the_guard_and_never_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/tmp/freezetag-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        _, supervisor, _, host, _ = make()
+        out = tmp_path / "environment"
+        code = in_thread(lambda: supervisor.run(["sh", "-c", f"env > {out}; sleep 0.3"]))
+        assert [manager.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+        assert code() == 0
+        host.close()
+    Path(address).unlink()
+    assert "NOTIFY_SOCKET" not in out.read_text()

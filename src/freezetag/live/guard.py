@@ -148,7 +148,8 @@ class Guard:
                     self.gate.receive(order.authority, reply)
             runtime = self.wish.runtime
             limits = {"runtime": runtime} if runtime < float("inf") else {}
-            self._own.start(limits, patience=2 * self._length)
+            on_stop = "policy" if self.wish.category == COMMAND else "rest_is_safe"
+            self._own.start(limits, 2 * self._length, on_stop)
         self.host.start()
 
     def notes(self) -> list[str]:

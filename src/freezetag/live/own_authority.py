@@ -75,13 +75,18 @@ class OwnAuthority:
         key = self._authority.key_for(self.agent)
         return Enrolment(self.home.settings.name, key, self.home.roster, self.length)
 
-    def start(self, limits: Mapping[str, float], patience: float = 0.0) -> None:
+    def start(
+        self,
+        limits: Mapping[str, float],
+        patience: float = 0.0,
+        on_stop: str = "rest_is_safe",
+    ) -> None:
         """Enrols the agent with these limits and starts it: a new epoch.
 
         Raises `ResetError` while a press stands, and after a crash until the lease that the crash
         left behind has surely ended (waits for that up to `patience` seconds).
         """
-        self._store_all(self._authority.enrol(self.agent, limits=limits))
+        self._store_all(self._authority.enrol(self.agent, on_stop=on_stop, limits=limits))
         end = time.monotonic() + patience
         while True:
             try:

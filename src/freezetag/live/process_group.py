@@ -20,12 +20,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple, final
 
 from freezetag.core.errors import UserError
 from freezetag.live.cgroup import Cgroup
+from freezetag.live.service_manager import without
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LINUX = sys.platform == "linux"
@@ -59,13 +60,15 @@ class ProcessGroup:
         spare: Collection[int] = (),
         stdin: int | IO[Any] | None = None,
         stdout: int | IO[Any] | None = None,
-        env: Mapping[str, str] | None = None,
     ) -> None:
         if not command:
             raise UserError("no command was given. Write it after two dashes: guard -- CMD.")
         self.cgroup, self._spare = cgroup, frozenset(spare)
         self.adopts = alone and LINUX and _prctl(PR_SET_CHILD_SUBREAPER, 1)
         guard, person = os.getpid(), _person(user)
+        env = without(os.environ)
+        if person is not None:
+            env |= {"HOME": person.pw_dir, "USER": user, "LOGNAME": user}
 
         def prepare() -> None:
             # In the child, before the command: caught from birth, and it dies with the guard.

@@ -24,6 +24,7 @@ from freezetag.live.drain import Order
 from freezetag.live.gate import STOPPED, STOPPING, Gate
 from freezetag.live.last_resort import LastResort
 from freezetag.live.process_group import LINUX, ProcessGroup
+from freezetag.live.service_manager import notify, without
 
 STOPPED_BY_GUARD = 124
 """The exit code of a guard that stopped its command, as `timeout` has it."""
@@ -134,6 +135,7 @@ class Supervisor:
             if self._last_resort is not None:
                 self._last_resort.watch(self.group.pid)
         self._say(f"RUNNING   pid {self.group.pid}")
+        notify("READY=1")
         return self.group
 
     def wait(self) -> int:
@@ -201,6 +203,7 @@ class Supervisor:
             phase = self.gate.phase
             if self._is_stuck(phase):
                 return self._end_without_the_gate()
+            notify("WATCHDOG=1")
             if self._killed and phase != STOPPING:
                 # Perhaps in its next incarnation already; the command is dead all the same.
                 self._say(f"STOPPED   {self._killed}; no process of it is left")
@@ -308,7 +311,7 @@ class Supervisor:
         seconds = self._drain
         self._say(f"STOPPING  {self.why()}; prepared stop command, at most {seconds:g} s")
         pid = self.group.pid if self.group is not None else 0
-        env = os.environ | {"FREEZETAG_PID": str(pid), "FREEZETAG_WHY": self.why()}
+        env = without(os.environ) | {"FREEZETAG_PID": str(pid), "FREEZETAG_WHY": self.why()}
         try:
             done = subprocess.Popen(self._stop_command, env=env, start_new_session=True)
         except OSError as error:
