@@ -20,7 +20,7 @@ def test_nothing_crashes_and_nothing_opens() -> None:
     found = fuzz.run(2000, seed=1)
     assert set(found) == set(fuzz.WEIGHTS)
     for name, (count, wrong) in found.items():
-        assert count >= 100, name
+        assert count >= 50, name
         assert wrong == [], name
 
 

@@ -25,6 +25,7 @@ from tests.live.chaos.faults import FAULTS, TWO
 from tests.live.chaos.oracle import KAPPA, judge
 from tests.live.chaos.scene import BOUND, Scene
 from tests.live.chaos.shared import AGENTS, now
+from tests.live.lossy import Violation, walk
 
 LONGEST = 40
 """Seconds of a run; a longer one is broken."""
@@ -131,6 +132,21 @@ def table(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(rows)
 
 
+def simulated(admissions: int, seed: int) -> int:
+    """Walks of `tests.live.lossy` on virtual clocks until so many were admitted; violations."""
+    walks = admitted = 0
+    wrong = []
+    while admitted < admissions:
+        try:
+            admitted += walk(1000 * seed + walks).admitted
+        except Violation as error:
+            wrong.append(f"walk {1000 * seed + walks}: {error}")
+        walks += 1
+    print(f"simulated: {admitted} admissions in {walks} walks, {len(wrong)} violations")
+    print("\n".join(wrong[:10]), end="")
+    return len(wrong)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.live.chaos")
     parser.add_argument("--runs", type=int, default=len(FAULTS))
@@ -138,9 +154,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"))
+    parser.add_argument(
+        "--simulated", type=int, help="admissions on virtual clocks instead"
+    )
     parser.add_argument("--only", help="one class of faults")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
+    if options.simulated is not None:
+        return int(simulated(options.simulated, options.seed) > 0)
     wanted = [
         n
         for n in range(options.first, options.first + options.runs)

@@ -18,13 +18,13 @@ from tests.live.fuzz.channels import Http, Mcp
 from tests.live.fuzz.decisions import Certificates, Frames, Latches, Tokens
 
 WEIGHTS = {
-    "frames at a gate": 20,
+    "frames at a gate": 25,
     "frames at the authority": 20,
     "certificates and states": 15,
     "tokens": 10,
     "latches": 5,
     "JSON-RPC through the MCP proxy": 20,
-    "HTTP requests": 10,
+    "HTTP requests": 5,
 }
 BATCH = 500
 
