@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 
@@ -37,7 +38,7 @@ def boot_clock() -> Clock:
     """The clock for leases: `CLOCK_BOOTTIME` where there is one, else the monotonic clock."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     if boot is not None:
-        return _SystemClock("CLOCK_BOOTTIME", True, lambda: time.clock_gettime(boot))
+        return _SystemClock("CLOCK_BOOTTIME", True, partial(time.clock_gettime, boot))
     return _SystemClock("monotonic", False, time.monotonic)
 
 
