@@ -202,6 +202,7 @@ def test_a_stop_ends_a_listening_stream() -> None:
         (421, {"origin": "http://evil.example"}),
         (404, {"path": "/mcp/../admin"}),
         (404, {"path": "/admin", "method": "GET"}),
+        (404, {"path": "/.well-known/../admin", "method": "GET"}),
         (405, {"method": "PUT"}),
         (415, {"content_type": "text/plain"}),
         (415, {"content_encoding": "gzip"}),

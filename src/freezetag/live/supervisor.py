@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from freezetag.live.gate import STOPPED, STOPPING, Gate
 from freezetag.live.last_resort import LastResort
 from freezetag.live.process_group import LINUX, ProcessGroup
 from freezetag.live.service_manager import notify, without
+from freezetag.live.stop_command import run_stop_command
 
 STOPPED_BY_GUARD = 124
 """The exit code of a guard that stopped its command, as `timeout` has it."""
@@ -312,17 +312,7 @@ class Supervisor:
         self._say(f"STOPPING  {self.why()}; prepared stop command, at most {seconds:g} s")
         pid = self.group.pid if self.group is not None else 0
         env = without(os.environ) | {"FREEZETAG_PID": str(pid), "FREEZETAG_WHY": self.why()}
-        try:
-            done = subprocess.Popen(self._stop_command, env=env, start_new_session=True)
-        except OSError as error:
-            return [f"stop command not started: {error}"]
-        try:
-            code = done.wait(seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(done.pid, signal.SIGKILL)
-            done.wait()
-            return [f"stop command killed after {seconds:g} s"]
-        return [f"stop command ended with {code}"]
+        return run_stop_command(self._stop_command, seconds, env)
 
 
 def _pids(pids: Sequence[int]) -> str:

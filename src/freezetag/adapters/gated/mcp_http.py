@@ -18,17 +18,23 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 from freezetag.adapters.gated import mcp_frames as frames
+from freezetag.adapters.gated._asgi import (
+    Receive,
+    Send,
+    answer,
+    answer_json,
+    lifespan,
+    read_body,
+)
 from freezetag.adapters.gated.http_client import Answer, Upstream, UpstreamError
 from freezetag.adapters.gated.mcp_frames import BadFrame, Frame
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike, Refused
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 LOOK = 0.1
 """Seconds between looks whether an idle stream is still allowed."""
 _HOP = frozenset(
@@ -64,7 +70,7 @@ class McpHttpProxy:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
@@ -72,12 +78,13 @@ class McpHttpProxy:
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
-        known = scope["path"] == self._upstream.path
-        public = scope["method"] == "GET" and scope["path"].startswith("/.well-known/")
+        path = scope["path"]
+        known = path == self._upstream.path
+        public = scope["method"] == "GET" and path.startswith("/.well-known/") and ".." not in path
         if not self._is_ours(headers):
-            await _answer(send, 421, b"this host or origin is not allowed here\n")
+            await answer(send, 421, b"this host or origin is not allowed here\n")
         elif not (known or public):
-            await _answer(send, 404, b"no such endpoint\n")
+            await answer(send, 404, b"no such endpoint\n")
         elif scope["method"] == "POST":
             await self._post(scope, headers, receive, send)
         elif public or scope["method"] == "DELETE":
@@ -85,7 +92,7 @@ class McpHttpProxy:
         elif scope["method"] == "GET":
             await self._listen(scope, receive, send)
         else:
-            await _answer(send, 405, b"POST, GET or DELETE\n")
+            await answer(send, 405, b"POST, GET or DELETE\n")
 
     def _is_ours(self, headers: dict[bytes, bytes]) -> bool:
         def allowed(host: str) -> bool:
@@ -101,21 +108,21 @@ class McpHttpProxy:
         self, scope: dict[str, Any], headers: dict[bytes, bytes], receive: Receive, send: Send
     ) -> None:
         if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
-            await _answer(send, 415, b"send application/json\n")
+            await answer(send, 415, b"send application/json\n")
             return
         if headers.get(b"content-encoding", b"identity") != b"identity":
-            await _answer(send, 415, b"send it uncompressed: what is judged must be readable\n")
+            await answer(send, 415, b"send it uncompressed: what is judged must be readable\n")
             return
-        body = await _body(receive)
+        body = await read_body(receive, frames.LARGEST)
         if body is None:
-            await _answer(send, 413, b"too large\n")
+            await answer(send, 413, b"too large\n")
             return
         try:
             frame = frames.read(body)
             if headers.get(b"mcp-method", frame.method.encode()) != frame.method.encode():
                 raise BadFrame(frames.INVALID, "Mcp-Method is not the method", frame.id)
         except BadFrame as bad:
-            await _json(send, 400, frames.error(bad.id, bad.code, str(bad)))
+            await answer_json(send, 400, frames.error(bad.id, bad.code, str(bad)))
             return
         await self._judged(scope, frame, receive, send)
 
@@ -147,14 +154,14 @@ class McpHttpProxy:
 
     async def _refuse(self, send: Send, frame: Frame, why: str) -> None:
         if frame.id is None:
-            await _answer(send, 403, why.encode() + b"\n")
+            await answer(send, 403, why.encode() + b"\n")
         else:
-            await _json(send, 200, frames.error(frame.id, frames.REFUSED, why))
+            await answer_json(send, 200, frames.error(frame.id, frames.REFUSED, why))
 
     async def _listen(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """A stream of the server's own messages, for as long as the gate is open."""
         if not self._gate.is_open:
-            await _answer(send, 503, b"the gate is closed\n")
+            await answer(send, 503, b"the gate is closed\n")
             return
         stop = asyncio.Event()
 
@@ -179,7 +186,7 @@ class McpHttpProxy:
         frame: Frame | None = None,
     ) -> str:
         """Passes one exchange on until its end, a stop, or the client's going; the outcome."""
-        answer: Answer | None = None
+        reply: Answer | None = None
         begun = partly = False
         target = scope.get("raw_path") or scope["path"].encode()
         if query := scope.get("query_string"):
@@ -188,35 +195,37 @@ class McpHttpProxy:
         endings = [asyncio.create_task(stop.wait()), asyncio.create_task(_hung_up(receive))]
         try:
             asked = self._upstream.request(scope["method"], target, headers, body)
-            answer = await _unless(asked, endings)
-            passed = [pair for pair in answer.headers if pair[0].lower() not in _HOP]
-            await send({"type": "http.response.start", "status": answer.status, "headers": passed})
+            reply = await _unless(asked, endings)
+            passed = [pair for pair in reply.headers if pair[0].lower() not in _HOP]
+            await send({"type": "http.response.start", "status": reply.status, "headers": passed})
             begun = True
-            chunks = answer.chunks()
+            chunks = reply.chunks()
             while (chunk := await _unless(anext(chunks, None), endings)) is not None:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 partly = True
             await send({"type": "http.response.body", "body": b""})
-            return "done" if answer.status < 400 else "failed"
+            return "done" if reply.status < 400 else "failed"
         except UpstreamError as error:
             if not begun:
                 text = frames.error(frame.id if frame else None, frames.GONE, str(error))
-                await _json(send, 502, text)
+                await answer_json(send, 502, text)
             else:
                 await send({"type": "http.response.body", "body": b""})
             return "unknown"
         except _Gone:
             return "unknown"
         except _Stopped:
+            if reply is not None:
+                reply.close()
             await self._tell(scope, headers, frame)
-            streams = answer is not None and any(b"event-stream" in v for _, v in answer.headers)
+            streams = reply is not None and any(b"event-stream" in v for _, v in reply.headers)
             await _tell_client(send, frame, begun=begun, partly=partly, streams=streams)
             return "unknown"
         finally:
             for task in endings:
                 task.cancel()
-            if answer is not None:
-                answer.close()
+            if reply is not None:
+                reply.close()
 
     async def _tell(
         self, scope: dict[str, Any], headers: list[tuple[bytes, bytes]], frame: Frame | None
@@ -255,20 +264,6 @@ async def _hung_up(receive: Receive) -> None:
         pass
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None if it is larger than a frame may be, or broke off."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if len(body) > frames.LARGEST:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
-
-
 async def _tell_client(
     send: Send, frame: Frame | None, *, begun: bool, partly: bool, streams: bool
 ) -> None:
@@ -278,28 +273,10 @@ async def _tell_client(
         why = "stopped while in flight: its outcome is not known"
         text = frames.error(frame.id, frames.REFUSED, why)
     if not begun:
-        await _json(send, 200 if text else 503, text or json.dumps(None).encode())
+        await answer_json(send, 200 if text else 503, text or json.dumps(None).encode())
         return
     if streams and text:
         text = b"event: message\r\ndata: " + text.strip() + b"\r\n\r\n"
     elif partly:
         text = b""  # half a JSON value cannot become an error
     await send({"type": "http.response.body", "body": text})
-
-
-async def _json(send: Send, status: int, body: bytes) -> None:
-    await _answer(send, status, body, b"application/json")
-
-
-async def _answer(send: Send, status: int, body: bytes, kind: bytes = b"text/plain") -> None:
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
