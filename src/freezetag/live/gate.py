@@ -401,7 +401,7 @@ class Gate:
         if not self._save(dirty=True):
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
-        told = {"b": self.b, "gate": self.name, "panel": describe(self._panel)}
+        told = {"b": self.b, "gate": self.name, "t": self._latest, "panel": describe(self._panel)}
         epochs = {name: link.epoch for name, link in self._links.items()}
         self._memory.write("open", **told, epochs=epochs)
         self._judge()
