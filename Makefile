@@ -1,5 +1,6 @@
-# Two commands do everything on a fresh machine with Python, make and the package registry:
+# A few commands do everything on a fresh machine with Python, make and the package registry:
 #   make examine      install into .venv, examine an agent, say where its card is
+#   make live         three agents that really run, one press, two people, an explicit start
 #   make test         install the test needs, run every test
 # Stamps under .venv make repeats quick; a change of pyproject.toml or constraints.txt installs again.
 
@@ -14,15 +15,20 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine test check format bench calibration browser constraints
+.PHONY: help examine live test check format bench model long calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
-	@echo "make test [TESTS=tests/shape]   make check   make format   make bench   make calibration   make constraints"
+	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
+	@echo "make model (TLC)   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
 	@$(BIN)/freezetag examine '$(AGENT)' $(ARGS) || [ $$? -eq 1 ]
+
+# Exit code 1 says that one of the claims it makes did not hold.
+live: $(STAMPS)/live $(STAMPS)/mcp
+	@$(BIN)/python examples/live/demo.py $(ARGS)
 
 test: $(STAMPS)/test browser
 	@rm -f .cache/browser-tests
@@ -44,6 +50,10 @@ bench: $(STAMPS)/test
 	@set -e; for file in bench/[a-z]*.py; do \
 	  name=$$(basename "$$file" .py); echo "== bench.$$name"; $(BIN)/python -m "bench.$$name"; \
 	done
+
+# The lease protocol in TLA+, checked by TLC; needs Java.
+model: $(STAMPS)/model
+	$(BIN)/python tla/check.py
 
 # How often each verdict is right and wrong, written to docs/calibration.md: about 20 minutes.
 calibration: $(STAMPS)/base

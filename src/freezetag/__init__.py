@@ -23,13 +23,21 @@ if TYPE_CHECKING:
         equip,
     )
     from freezetag.exam.examine import examine
+    from freezetag.live.decorator import gated
+    from freezetag.live.gate import Gate
+    from freezetag.planning.learning_world import LearningWorld
+    from freezetag.planning.planner import plan
+    from freezetag.planning.planning_world import PlanningWorld
     from freezetag.players import class_of
     from freezetag.report.schema import read_json as read_card
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Gate": "live.gate",
+    "LearningWorld": "planning.learning_world",
     "Panel": "core",
+    "PlanningWorld": "planning.planning_world",
     "PowerLimit": "core",
     "RuntimeLimit": "core",
     "StopButton": "core",
@@ -40,12 +48,17 @@ _HOME = {
     "class_of": "players",
     "equip": "core",
     "examine": "exam.examine",
+    "gated": "live.decorator",
+    "plan": "planning.planner",
     "read_card": "report.schema",
 }
 _RENAMED = {"read_card": "read_json"}
 
 __all__ = [
+    "Gate",
+    "LearningWorld",
     "Panel",
+    "PlanningWorld",
     "PowerLimit",
     "RuntimeLimit",
     "StopButton",
@@ -56,6 +69,8 @@ __all__ = [
     "class_of",
     "equip",
     "examine",
+    "gated",
+    "plan",
     "read_card",
 ]
 

@@ -12,6 +12,7 @@ from freezetag.core.card import ReportCard, Section
 from freezetag.core.diagram import Diagram, DiagramError, Node
 from freezetag.core.episode import Episode, Event, Record
 from freezetag.core.errors import RunError, UserError
+from freezetag.core.gate import GateLike, Refused
 from freezetag.core.interlock import (
     GO,
     NO_PANEL,
@@ -72,6 +73,7 @@ __all__ = [
     "Finding",
     "Force",
     "Freezable",
+    "GateLike",
     "HasButton",
     "HasBystander",
     "HasChannel",
@@ -98,6 +100,7 @@ __all__ = [
     "Probe",
     "Record",
     "Ref",
+    "Refused",
     "ReportCard",
     "ReportsPower",
     "RunError",

@@ -20,7 +20,7 @@ from freezetag.live.facts import Agent, EnrolmentError, Facts, Record, check_lim
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
-from freezetag.live.shown import Incarnation, Shown, worst
+from freezetag.live.shown import Incarnation, Shown, rows, worst
 from freezetag.live.shown import Row as Row
 
 SIGN_WITHIN = 15 * 60.0
@@ -299,26 +299,16 @@ class Authority:
 
     def shown(self, agent: str) -> list[Row]:
         """The states to show; an enrolled agent has always a row, heard or not."""
-        known, now = self.facts.agents[agent], self._clock()
-        stopped = not known.started or bool(self.facts.standing(agent))
-        lives = list(self._lives.get(agent, {}).values())
-        if self.facts.standing(agent) and any(life.leased for life in lives):
-            lives = [life for life in lives if life.leased]  # one that came after only waits
-        rows = []
-        for life in lives:
-            shown = life.shown(now, stopped=stopped, drain=self._drain)
-            old = life is not lives[-1] and shown in (Shown.ACKNOWLEDGED, Shown.HELD, Shown.EXPIRED)
-            if old:
-                continue
-            if shown == Shown.ACKNOWLEDGED and not known.started and not self.facts.standing(agent):
-                shown = Shown.HELD
-            unknown = tuple(life.ack["unknown"]) if life.ack else ()
-            ago = now - life.heard if life.heard > float("-inf") else None
-            rows.append(Row(agent, life.b, shown, ago, life.in_flight, life.last, unknown))
-        if not rows:
-            silent = Shown.HELD if stopped and known.epoch == 0 else Shown.UNKNOWN
-            rows.append(Row(agent, "", silent, None, None, 0))
-        return rows
+        known = self.facts.agents[agent]
+        return rows(
+            agent,
+            list(self._lives.get(agent, {}).values()),
+            self._clock(),
+            pressed=bool(self.facts.standing(agent)),
+            started=known.started,
+            new=known.epoch == 0,
+            drain=self._drain,
+        )
 
     def banner(self) -> Shown:
         """The worst state of all enrolled agents."""

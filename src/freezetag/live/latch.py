@@ -95,6 +95,7 @@ class Memory:
     def __init__(self, latch: Latch, journal: Journal | None) -> None:
         self._latch, self._journal = latch, journal
         self.alarms: list[str] = []
+        self._saved: dict[str, Any] | None = None
 
     @property
     def head(self) -> str:
@@ -118,8 +119,12 @@ class Memory:
     def save(self, gate: str, dirty: str | None, links: Mapping[str, Link]) -> bool:
         """The latch: what was heard of each authority; `dirty` is the incarnation that runs."""
         memory = {name: link.memory() for name, link in links.items()}
+        data = {"dirty": dirty, "gate": gate, "links": memory, "v": 1}
+        if data == self._saved:  # each write waits for the disk
+            return True
         try:
-            self._latch.save({"dirty": dirty, "gate": gate, "links": memory, "v": 1})
+            self._latch.save(data)
+            self._saved = data
         except (LatchError, OSError) as error:
             self.alarm(str(error))
             return False

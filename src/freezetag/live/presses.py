@@ -11,7 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
 
@@ -61,7 +61,7 @@ class Press:
             raise StateError(f"press {self.id}: kind is one of {KINDS}, got {self.kind!r:.60}")
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
     @classmethod
     def from_json(cls, data: Any) -> Press:

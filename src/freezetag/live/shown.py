@@ -6,7 +6,7 @@ that reported nothing in flight, plus the drain. Whoever is silent is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, final
@@ -82,3 +82,40 @@ class Row:
     in_flight: int | None
     last: int
     unknown: tuple[str, ...] = ()
+
+
+def rows(
+    agent: str,
+    lives: Sequence[Incarnation],
+    now: float,
+    *,
+    pressed: bool,
+    started: bool,
+    new: bool,
+    drain: float,
+) -> list[Row]:
+    """One row for each life that still says something, at least one for the agent.
+
+    `pressed`: a press stands; `started`: somebody let it run, and nothing holds it; `new`: nobody
+    ever started it.
+    """
+    stopped = pressed or not started
+    if pressed and any(life.leased for life in lives):
+        lives = [life for life in lives if life.leased]  # one that came after only waits
+    found = []
+    for life in lives:
+        shown = life.shown(now, stopped=stopped, drain=drain)
+        over = shown in (Shown.ACKNOWLEDGED, Shown.HELD, Shown.EXPIRED)
+        if life is not lives[-1] and over:
+            continue
+        if shown == Shown.ACKNOWLEDGED and not started and not pressed:
+            shown = Shown.HELD
+        unknown = tuple(life.ack["unknown"]) if life.ack else ()
+        ago = now - life.heard if life.heard > float("-inf") else None
+        # An acknowledgement comes after the drain, and names what may still take effect.
+        flying = len(unknown) if life.ack else life.in_flight
+        found.append(Row(agent, life.b, shown, ago, flying, life.last, unknown))
+    if not found:
+        silent = Shown.HELD if stopped and new else Shown.UNKNOWN
+        found.append(Row(agent, "", silent, None, None, 0))
+    return found

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
+import numpy as np
+
 from freezetag.core import Array, UserError
+from freezetag.planning.batched import solve_batched
 from freezetag.planning.planning_world import PlanningWorld
 from freezetag.planning.solution import Solution
 from freezetag.planning.solve import solve_dense
+from freezetag.planning.sparse import solve_sparse
 
 DENSE = 1_500
 """States up to which the direct solve is used: its residual is below 1e-12."""
@@ -83,8 +87,6 @@ def plan(world: PlanningWorld) -> Plan:
             arrays.transition, arrays.reward, float(world.discount), allowed=arrays.allowed
         )
     else:
-        from freezetag.planning.sparse import solve_sparse
-
         solution = solve_sparse(
             arrays.successors,
             arrays.probability,
@@ -97,8 +99,6 @@ def plan(world: PlanningWorld) -> Plan:
 
 def plan_many(worlds: Sequence[PlanningWorld]) -> tuple[Plan, ...]:
     """Solve many small worlds in one call; worlds of one shape go together."""
-    from freezetag.planning.batched import solve_batched
-
     found: list[Plan | None] = [None] * len(worlds)
     shapes: dict[tuple[int, ...], list[int]] = {}
     for number, world in enumerate(worlds):
@@ -110,12 +110,10 @@ def plan_many(worlds: Sequence[PlanningWorld]) -> tuple[Plan, ...]:
             _stack([float(worlds[n].discount) for n in members]),
             allowed=_stack([worlds[n].arrays.allowed for n in members]),
         )
-        for number, solution in zip(members, solutions, strict=True):
-            found[number] = Plan(worlds[number], solution)
+        for place, number in enumerate(members):
+            found[number] = Plan(worlds[number], solutions[place])
     return tuple(one for one in found if one is not None)
 
 
 def _stack(parts: Sequence[Any]) -> Array:
-    import numpy as np
-
     return np.stack([np.asarray(part) for part in parts])
