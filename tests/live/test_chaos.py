@@ -46,6 +46,45 @@ def test_the_stop_holds_in_every_class_of_faults(tmp_path: Path) -> None:
     assert set(back) == {""}  # some were cleared and started, and all of these acted again
 
 
+PLANTED = {
+    # A gate that never notices that its lease has ended.
+    "one authority gone": "from freezetag.live.enrolment import Link as X; X.age = lambda self, now: 0.0",
+    # A server that reads everything back but the presses.
+    "restarted while agents run": """
+from freezetag.live.facts import Facts as X
+real = X.apply
+X.apply = lambda self, kind, body, at=0: None if kind == "press" else real(self, kind, body, at)
+from freezetag.live.authority import Authority as Y
+Y._silence = lambda self, gate: 0.0
+""",
+    # A gate that acknowledges, and whose host lets the tool go on.
+    "server stopped": """
+from tests.live.chaos.parts import Tool as X
+X.kill = lambda self: None
+""",
+}
+
+
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_fault_is_caught(name: str) -> None:
+    """The processes are real, so the fault is planted in the one that they are forked from."""
+    number = list(FAULTS).index(name)
+    runs = [number + len(FAULTS) * n for n in range(2)]
+    code = f"{PLANTED[name]}\nfrom tests.live.chaos.__main__ import one\nimport json"
+    code += f"\nprint(json.dumps([one(n, 7)['violations'] for n in {runs}]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert any(json.loads(done.stdout.splitlines()[-1])), done.stderr
+
+
 class Stage:
     """As much of a scene as the oracle looks at, with what a fault of the product would leave."""
 

@@ -154,9 +154,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("chaos.jsonl"))
-    parser.add_argument(
-        "--simulated", type=int, help="admissions on virtual clocks instead"
-    )
+    parser.add_argument("--simulated", type=int, help="admissions on virtual clocks instead")
     parser.add_argument("--only", help="one class of faults")
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()

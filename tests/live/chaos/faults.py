@@ -106,7 +106,7 @@ def cut_off(bits: int) -> Fault:
             # What the proxy had read a moment before may still be on its way.
             scene.closed(agent, now() + 0.01 + BOUND, "cut")
         if not first:
-            moment(scene, LENGTH)
+            time.sleep(scene.dice.choice((0.0, 0.1, BOUND + 0.3)))
             scene.answer(made := scene.press())
         assert made
 
@@ -305,7 +305,7 @@ def press_races_reset(scene: Scene) -> None:
 
 def authority_gone(scene: Scene) -> None:
     scene.kill_server("other")
-    moment(scene, LENGTH)
+    time.sleep(scene.dice.choice((0.0, 0.1, BOUND + 0.3)))
     press(scene)
 
 
