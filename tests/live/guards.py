@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 # The oracle: knows nothing of freezetag, and says when it last acted.
 EFFECTS = """
@@ -31,7 +32,9 @@ exec({EFFECTS!r})
 
 
 class Guarded:
-    """A `freezetag guard` under way, with what its command did."""
+    """A `freezetag guard` under way, with what its command did. `end_all` after each test."""
+
+    running: ClassVar[list[subprocess.Popen[bytes]]] = []
 
     def __init__(
         self,
@@ -53,6 +56,17 @@ class Guarded:
             cwd=folder,
             env=os.environ | {"HOME": str(folder)},
         )
+
+        self.running.append(self.process)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """A test that failed leaves no guard behind, and no command that it holds frozen."""
+        while cls.running:
+            process = cls.running.pop()
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=10)
 
     def until_it_acts(self) -> None:
         wait_for(lambda: len(self.acted()) > 3, self)

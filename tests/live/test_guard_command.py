@@ -27,6 +27,12 @@ from freezetag.live.server.home import Home
 from freezetag.live.verify import verify_file
 
 
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    yield
+    Guarded.end_all()
+
+
 def entries(guard: Guarded) -> list[dict[str, object]]:
     with (guard.state / "journal.jsonl").open("rb") as file:
         return list(read(file))

@@ -77,12 +77,17 @@ class Cgroup:
                 found += [int(pid) for pid in file.read_text().split()]
         return found
 
-    def remove(self) -> None:
-        """Takes the empty group away, and those that were made in it."""
-        folders = [file.parent for file in self.path.rglob("*/cgroup.procs")]
-        for folder in (*sorted(folders, reverse=True), self.path):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+    def remove(self, seconds: float = 1.0) -> None:
+        """Takes the group away once the last dying process has left it, and groups made in it."""
+        end = time.monotonic() + seconds
+        while self.path.exists():
+            folders = [file.parent for file in self.path.rglob("*/cgroup.procs")]
+            for folder in (*sorted(folders, reverse=True), self.path):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            if time.monotonic() > end:
+                return
+            time.sleep(0.002)
 
     def _event(self, name: str) -> bool:
         return f"{name} 1" in (self.path / "cgroup.events").read_text().splitlines()

@@ -103,7 +103,11 @@ class Guard:
             journal=self._journal,
             poke=lambda: self.host.poke(),
         )
-        self._group = Cgroup.create(f"freezetag-{os.getpid()}") if wish.cgroup else None
+        self._group = (
+            Cgroup.create(f"freezetag-{os.getpid()}-{secrets.token_hex(4)}")
+            if wish.cgroup
+            else None
+        )
         self.supervisor = Supervisor(
             self.gate,
             category=wish.category,

@@ -47,11 +47,12 @@ if "done" not in told and told:
         if not left:
             break
         time.sleep(0.005)
-    if sys.argv[1]:
+    while sys.argv[1] and time.monotonic() < end:
         try:
             os.rmdir(sys.argv[1])
+            break
         except OSError:
-            pass
+            time.sleep(0.005)
 """
 
 
