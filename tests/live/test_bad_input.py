@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +31,7 @@ from tests.live.test_requirements import names
 from freezetag.live.address import Denied, request
 from freezetag.live.enrolment import Enrolment
 from freezetag.live.keys import key_id
+from freezetag.live.latch import MemoryLatch
 from freezetag.live.lease import LARGEST, incarnation_key, seal
 from freezetag.live.remote import Remote
 from freezetag.live.server.home import Home
@@ -62,7 +66,10 @@ ANSWERED_IN = {
         "test_a_full_disk_at_the_press_stops_first_and_says_not_durable",
         "test_a_store_that_hangs_grants_nothing_and_loses_no_press",
     ],
-    "an older copy of the database": ["test_an_older_copy_of_the_ledger_stays_locked"],
+    "an older copy of the database": [
+        "test_an_older_copy_of_the_ledger_stays_locked",
+        "test_an_older_copy_that_has_grown_again_is_noticed",
+    ],
     "a meter that says NaN": ["test_a_lost_meter_stops_the_agent"],
 }
 
@@ -129,7 +136,15 @@ def test_a_renewal_sent_again_by_another_is_granted_nothing(remote: Remote, tmp_
     started(remote, "heard")
     held, b = Enrolment.load(file), "ab" * 16
     own = {"kind": "renew", "gate": "heard", "b": b, "n": 1, "presses": [], "ack": None}
-    fields = {"phase": "waiting", "in_flight": 0, "last": 0, "spent": {}, "head": "", "size": 0}
+    fields = {
+        "phase": "waiting",
+        "in_flight": 0,
+        "last": 0,
+        "spent": {},
+        "head": "",
+        "root": "",
+        "size": 0,
+    }
     frame = seal(incarnation_key(held.key, b), {**own, **fields})
     where = next(each for each in remote.addresses if each.startswith("http"))
     answers = [request(where, "POST", "/api/frame", frame) for _ in range(3)]
@@ -138,6 +153,35 @@ def test_a_renewal_sent_again_by_another_is_granted_nothing(remote: Remote, tmp_
         for answer in answers:
             assert not gate.receive(held.authority, answer)  # of another incarnation
         assert not gate.is_open
+
+
+def test_an_older_copy_that_has_grown_again_is_noticed(tmp_path: Path) -> None:
+    """By its root: it is as long again as what the gate saw, and not the same."""
+    made, latch = home(tmp_path / "lab"), MemoryLatch()
+    with serving(made) as remote:
+        file = enrolled(remote, tmp_path)
+        started(remote)
+        older = tmp_path / "older.db"
+        with closing(sqlite3.connect(made.ledger)) as db, closing(sqlite3.connect(older)) as copy:
+            db.backup(copy)
+        with gated(file, latch=latch) as gate:
+            until(lambda: gate.is_open)
+            enrolled(remote, tmp_path, "reader")
+            seen = remote.get("/api/status")["size"]
+            until(lambda: gate._links["lab"].seen_size >= seen)
+    for leftover in made.path.glob("ledger.db*"):
+        leftover.unlink()
+    shutil.copy(older, made.ledger)
+    with serving(Home.open(made.path)) as remote:
+        for n in range(seen):
+            enrolled(remote, tmp_path, f"other{n}")
+        assert remote.get("/api/status")["locked"] == []  # it cannot know yet
+        file.write_text(json.dumps(remote.post("/api/enrol", {"agent": "writer"}, "admin")))
+        with gated(file, latch=latch) as gate:
+            (why,) = until(lambda: remote.get("/api/status")["locked"])
+            assert "older copy" in why
+            assert not gate.is_open
+        assert remote.press("fleet", "the button works")[0].state == "durable"
 
 
 def test_a_body_cut_off_by_its_sender_is_no_crash(

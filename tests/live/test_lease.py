@@ -48,6 +48,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "last": 3,
         "spent": {"usd": 1.5},
         "head": "",
+        "root": "",
         "size": 0,
         "presses": [press(1).to_json()],
         "ack": ACKED,

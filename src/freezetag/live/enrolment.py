@@ -129,6 +129,7 @@ class Link:
         own = {
             "n": self.n,
             "presses": self.presses.portion(self.standing(), 20_000)["presses"],
+            "root": self.seen_root,
             "size": self.seen_size,
         }
         return self.seal({"kind": "renew", "gate": gate, "b": self.b, **fields, **own})

@@ -183,6 +183,7 @@ FIELDS: dict[str, dict[str, Callable[[Any], bool]]] = {
         "last": _count,
         "spent": _numbers,
         "head": _text,
+        "root": lambda v: v == "" or (isinstance(v, str) and bool(_HEX.fullmatch(v))),
         "size": _count,
         "presses": lambda v: isinstance(v, list),
         "ack": lambda v: v is None or _ack(v),

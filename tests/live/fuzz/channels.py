@@ -144,8 +144,17 @@ class Http:
 
     def _renewals(self) -> Iterator[bytes]:
         key = incarnation_key(self.server.service.authority.key_for("agent"), "cd" * 16)
-        fields = {"phase": "open", "in_flight": 0, "last": 1, "spent": {}, "head": "", "size": 0}
-        own = {"kind": "renew", "gate": "agent", "b": "cd" * 16, "n": 1, "presses": [], "ack": None}
+        fields = {"phase": "open", "in_flight": 0, "last": 1, "spent": {}, "head": ""}
+        own = {
+            "root": "",
+            "size": 0,
+            "kind": "renew",
+            "gate": "agent",
+            "b": "cd" * 16,
+            "n": 1,
+            "presses": [],
+            "ack": None,
+        }
         yield seal(key, {**own, **fields}).encode()
 
     def one(self) -> str:

@@ -36,6 +36,7 @@ from freezetag.live.shown import Shown
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""
 DRILL = "drill acknowledged after "
+OLDER = "this is an older copy."
 DURABLE, NOT_DURABLE = "durable", "stopping, NOT durable"
 
 
@@ -204,7 +205,7 @@ class Service:
 
     def _checkpoint(self, seen: int) -> tuple[str, list[str]]:
         if seen > self.tree.size:
-            why = f"a gate saw {seen} records, and {self.tree.size} are here: an older copy."
+            why = f"a gate saw {seen} records, and {self.tree.size} are here: {OLDER}"
             self.doubts["rollback"] = why
             raise RollbackError(why)
         return self.note, self.tree.consistency(seen) if seen else []
@@ -278,6 +279,8 @@ class Service:
                 reply, records = self.authority.on_frame(text)
             except FrameError:
                 raise Unknown from None
+            if not self._continues(text):
+                reply = None
             done = self._submit(records)
             stops = any(kind == "press" for kind, _ in records)
             frames = self.authority.stop_frames() if stops else []
@@ -288,6 +291,19 @@ class Service:
             except (StoreError, TimeoutError):
                 return None
         return reply
+
+    def _continues(self, text: str) -> bool:
+        """Whether our records begin with those that this gate saw; if not, nothing is granted."""
+        message = json.loads(text[65:])  # authentic, so it was readable
+        size, root = message.get("size", 0), message.get("root", "")
+        here = self.tree.size
+        if size <= here and (not size or self.tree.root(size).hex() == root):
+            return True
+        if "rollback" not in self.doubts:
+            self.doubt(
+                "rollback", f"a gate saw {size} records, and others are here ({here}): {OLDER}"
+            )
+        return False
 
     # People.
 
