@@ -48,7 +48,10 @@ def test_the_stop_holds_in_every_class_of_faults(tmp_path: Path) -> None:
 
 PLANTED = {
     # A gate that never notices that its lease has ended.
-    "one authority gone": "from freezetag.live.enrolment import Link as X; X.age = lambda self, now: 0.0",
+    "one authority gone": """
+from freezetag.live.enrolment import Link as X
+X.age = lambda self, now: 0.0
+""",
     # A server that reads everything back but the presses.
     "restarted while agents run": """
 from freezetag.live.facts import Facts as X
