@@ -323,8 +323,8 @@ def test_a_hold_by_a_server_is_thawed_by_two_people_and_a_start(
     guard.until_it_acts()
     remote.press("fleet", "look first", category=2)
     until(lambda: agent(remote)["shown"] == "stopped_acknowledged")
-    acks = [e["body"] for e in remote.get("/api/status")["timeline"] if e["kind"] == "ack"]
-    assert [(ack["category"], ack["unknown"]) for ack in acks] == [(2, [])]
+    acks = until(lambda: recorded(remote, "ack"))
+    assert all((ack["category"], ack["unknown"]) == (2, []) for ack in acks), acks
     assert guard.is_silent()
     text = remote.get("/api/draft")["text"]
     remote.post("/api/clear", signed(text, ADA, BOB))
@@ -334,6 +334,11 @@ def test_a_hold_by_a_server_is_thawed_by_two_people_and_a_start(
     wait_for(lambda: len(guard.acted()) > before, guard)
     remote.press("fleet", "for good", category=0)
     assert guard.ended()[0] == 124
+
+
+def recorded(remote: Remote, kind: str) -> list[dict[str, Any]]:
+    timeline = remote.get("/api/status")["timeline"]
+    return [entry["body"] for entry in timeline if entry["kind"] == kind]
 
 
 def agent(remote: Remote) -> dict[str, Any]:
