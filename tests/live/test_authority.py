@@ -356,7 +356,7 @@ def test_a_gate_may_press_for_itself_alone() -> None:
     message = json.loads(frame[65:])
     message["presses"] = [press(1, "fleet").to_json(), press(2, "agent:agent").to_json()]
     _, records = overseer.on_frame(seal(key, message))
-    assert [body["scope"] for kind, body in records if kind == "press"] == ["agent:agent"]
+    assert [body["scope"] for kind, body in records if kind == "press"] == ["agent:agent"] * 2
 
 
 def test_limits_are_a_condition_of_the_lease() -> None:

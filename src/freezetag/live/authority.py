@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, final
 
 from freezetag.core.errors import UserError
@@ -397,7 +398,8 @@ class Authority:
 
     def _refuse(self, message: Mapping[str, Any], reason: str) -> str:
         gate, b = message["gate"], message["b"]
-        heard = set(message["presses"]) & self.facts.presses.presses
+        ids = {press.id for press in message["presses"]}
+        heard = {press for press in self.facts.presses.presses if press.id in ids}
         # What the gate asks about comes first: it may have been cleared.
         state = self.facts.presses.portion(heard or self.facts.standing(gate))
         refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
@@ -426,13 +428,19 @@ class Authority:
         return [("anchor", body)]
 
     def _told(self, gate: str, presses: Iterable[Press]) -> list[Record]:
-        """Presses that a gate presents: its own for itself, or ours that we had lost."""
+        """Presses that a gate presents: its own, or ours that were pushed and then lost.
+
+        Those of a wider scope are taken in for this gate alone, under their id, by which they can
+        be cleared: a gate stops nobody else, and what stops it must be something people can see.
+        """
         records: list[Record] = []
-        for press in presses:
-            mine = press.scope == f"agent:{gate}"
-            if press not in self.facts.presses.presses and mine:
-                self.facts.pressed(press)
-                records.append(("press", press.to_json()))
+        known = self.facts.presses.presses
+        for press in (each for each in presses if each not in known):
+            same = (other.scope for other in known if other.id == press.id)
+            if not any(gate in self.facts.covered(scope) for scope in same):
+                narrow = replace(press, scope=f"agent:{gate}")
+                self.facts.pressed(narrow)
+                records.append(("press", narrow.to_json()))
         return records
 
     def _interlock(self, agent: Agent, sensor: str, reason: str) -> list[Record]:
