@@ -15,12 +15,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine live test check format bench model long calibration browser constraints
+.PHONY: help examine live test check format bench model long inspect calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
 	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
-	@echo "make model (TLC)   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
+	@echo "make model (TLC)   make inspect   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
@@ -54,6 +54,22 @@ bench: $(STAMPS)/test
 # The lease protocol in TLA+, checked by TLC; needs Java.
 model: $(STAMPS)/model
 	$(BIN)/python tla/check.py
+
+# What the suite does in short, at length: it takes most of an hour.
+long: $(STAMPS)/test
+	$(BIN)/python -m tests.live.chaos --runs 1000 --seed 0
+	$(BIN)/python -m tests.live.tampering --runs 10000
+	$(BIN)/python -m tests.live.fuzz --runs 100000
+
+# Inspect AI needs other versions of what other extras need, so its test has an environment of its own.
+inspect: .venv-inspect/.ready
+	.venv-inspect/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_inspect_approver.py
+
+.venv-inspect/.ready: pyproject.toml | $(BIN)/python
+	@echo "installing freezetag[inspect] into .venv-inspect"
+	@$(BIN)/python -m venv .venv-inspect
+	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest hypothesis
+	@touch $@
 
 # How often each verdict is right and wrong, written to docs/calibration.md: about 20 minutes.
 calibration: $(STAMPS)/base
