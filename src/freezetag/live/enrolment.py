@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -246,6 +246,12 @@ def lacks_time(links: Iterable[Link], now: float, seconds: float | None) -> str:
     if not now + seconds <= min(link.expiry for link in links):
         return f"the lease ends before the {seconds:g} s it may take"
     return ""
+
+
+def needs_runtime(panel: Panel | None, meters: Container[str]) -> bool:
+    """Whether an interlock of `panel` is for the lease's runtime, and no meter reads it."""
+    sensors = {item.sensor for item in panel.interlocks} if panel is not None else set()
+    return "runtime" in sensors and "runtime" not in meters
 
 
 def describe(panel: Panel) -> list[dict[str, Any]]:

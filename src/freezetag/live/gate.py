@@ -28,7 +28,7 @@ from freezetag.core.interlock import GO, NO_PANEL, Panel
 from freezetag.core.journal import Journal
 from freezetag.live.clock import Clock
 from freezetag.live.drain import Drain, Order
-from freezetag.live.enrolment import Enrolment, Link, complete, describe, lacks_time
+from freezetag.live.enrolment import Enrolment, Link, complete, describe, lacks_time, needs_runtime
 from freezetag.live.fork import close_in_children
 from freezetag.live.latch import Latch, LatchError, Memory, MemoryLatch
 from freezetag.live.lease import DOWN, FrameError, unseal
@@ -103,7 +103,7 @@ class Gate:
         self._panel = complete(panel, enrolments, seconds="runtime" not in self._meters)
         self._slices: list[Mapping[str, float]] = []
         self._ages = [(link.enrolment.sensor, link) for link in self._links.values()]
-        self._reads_runtime = bool(self._links) and "runtime" not in self._meters
+        self._reads_runtime = bool(self._links) and needs_runtime(self._panel, self._meters)
         self._reading: dict[str, Any] = {}
         self._ack: dict[str, Any] | None = None
         self._entered: set[str] = set()
