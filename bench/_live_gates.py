@@ -173,8 +173,8 @@ async def _read(each: _Held) -> None:
     async for text in each.socket:
         each.gate.receive("bench", text)
         if each.gate.phase not in (WAITING, OPEN):
+            # Closed; what it has to tell can wait until its neighbours have closed, too.
             each.closed = min(each.closed, now())
-        await _send(each)
 
 
 async def _send(each: _Held) -> None:
@@ -186,7 +186,12 @@ async def _keep(held: Sequence[_Held], length: float) -> None:
     """Renewals every third of a lease, spread over it; expiry is noticed here, too."""
     turn = 0
     period = min(TICK, length / 12)
+    told: set[str] = set()
     while True:
+        for each in held:
+            if each.closed < now() - period and each.gate.name not in told:
+                told.add(each.gate.name)
+                await _send(each)
         parts = max(1, round(length / 3 / period))
         for each in held[turn % parts :: parts]:
             each.gate.ask()
