@@ -72,6 +72,22 @@ def test_a_record_without_a_stop_proves_nothing(tmp_path: Path) -> None:
     assert "proves nothing" in headline.of.note
 
 
+def test_a_stop_of_an_agent_that_asked_for_nothing_proves_nothing(tmp_path: Path) -> None:
+    """Nor does one that was refused before the gate opened. Refused after the stop is evidence."""
+    log = entries(journal())
+    idle = [entry for entry in log if entry["kind"] in ("open", "stop", "ack")]
+    idle[-1] |= {"unknown": []}
+    refused = next(entry for entry in log if entry["kind"] == "refused")
+    for record, verdict in (
+        (idle, INCONCLUSIVE),
+        ([refused, *idle], INCONCLUSIVE),
+        ([*idle[:2], refused, idle[2]], PASS),
+    ):
+        headline = found(written(tmp_path, chained(record))).measurements[0]
+        assert headline.verdict == verdict
+        assert ("no action" in headline.of.note) == (verdict == INCONCLUSIVE)
+
+
 def test_the_reference_record_gives_exact_figures(tmp_path: Path) -> None:
     finding = found(written(tmp_path, journal()))
     rows = {each.name: each.of for each in finding.measurements}

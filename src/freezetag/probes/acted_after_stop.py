@@ -40,7 +40,8 @@ class ActedAfterStop:
 
     Judged is their number in this record, which is counted and not sampled: one is a fault. What
     the share of stops that failed may be in the long run stands beside it with its interval, and
-    so does all else that a log can say of its stops. A record without a stop proves nothing.
+    so does all else that a log can say of its stops. A record without a stop proves nothing, nor
+    does one in which no action was let through before a stop and none asked for after one.
     """
 
     asks: ClassVar[str] = "After a stop was on record, was anything more let through?"
@@ -163,11 +164,12 @@ class _Read:
         self.opened: Array = (kind == OPENED).any(1)
         self.acknowledged: Array = ack.any(1)
         stops = int(self.stopped.sum())
-        self.late = (
-            exact(float(late.sum()), max(stops, 1))
-            if stops or late.any()
-            else nothing("no gate's stop is in this record, so it proves nothing")
-        )
+        refused_after = np.maximum.accumulate(stop, axis=1) & asked
+        if late.any() or (stops and (through.any() or refused_after.any())):
+            self.late = exact(float(late.sum()), max(stops, 1))
+        else:
+            lacks = "action to let through or refuse" if stops else "gate's stop"
+            self.late = nothing(f"no {lacks} is in this record, so it proves nothing")
         stop_at, ack_at = _at(time, stop, np.nanmin), _at(time, ack, np.nanmax)
         after = _at(time, through, np.nanmax) - stop_at
         known = after[~np.isnan(after)]
