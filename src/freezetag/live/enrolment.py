@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -248,10 +248,10 @@ def lacks_time(links: Iterable[Link], now: float, seconds: float | None) -> str:
     return ""
 
 
-def needs_runtime(panel: Panel | None, meters: Container[str]) -> bool:
-    """Whether an interlock of `panel` is for the lease's runtime, and no meter reads it."""
+def needs_runtime(panel: Panel | None, links: Sized, meters: Container[str]) -> bool:
+    """Whether an interlock of `panel` is for the leases' runtime, and no meter reads it."""
     sensors = {item.sensor for item in panel.interlocks} if panel is not None else set()
-    return "runtime" in sensors and "runtime" not in meters
+    return bool(len(links)) and "runtime" in sensors and "runtime" not in meters
 
 
 def describe(panel: Panel) -> list[dict[str, Any]]:

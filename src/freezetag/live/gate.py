@@ -103,7 +103,7 @@ class Gate:
         self._panel = complete(panel, enrolments, seconds="runtime" not in self._meters)
         self._slices: list[Mapping[str, float]] = []
         self._ages = [(link.enrolment.sensor, link) for link in self._links.values()]
-        self._reads_runtime = bool(self._links) and needs_runtime(self._panel, self._meters)
+        self._reads_runtime = needs_runtime(self._panel, self._links, meters or ())
         self._reading: dict[str, Any] = {}
         self._ack: dict[str, Any] | None = None
         self._entered: set[str] = set()
