@@ -19,6 +19,7 @@ from freezetag.live.ledger import (
     Tree,
     check_consistency,
     check_inclusion,
+    leaf_hash,
     open_note,
     read_record,
     record,
@@ -46,6 +47,17 @@ def test_roots_are_the_definition() -> None:
     for size in range(len(LEAVES) + 1):
         assert TREE.root(size) == by_definition(LEAVES[:size])
         assert Tree(LEAVES[:size]).root() == by_definition(LEAVES[:size])
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 7, 8, 100])
+def test_a_tree_of_hashes_is_the_tree_of_their_leaves(size: int) -> None:
+    leaves = [b"%d" % n for n in range(size)]
+    made, grown = Tree.of_hashes(b"".join(map(leaf_hash, leaves))), Tree(leaves)
+    for _ in range(9):
+        assert (made.size, made.root()) == (grown.size, grown.root())
+        assert made._levels == grown._levels
+        made.append(b"more")
+        grown.append(b"more")
 
 
 def test_vectors_of_certificate_transparency() -> None:

@@ -68,6 +68,18 @@ class Tree:
         for leaf in leaves:
             self.append(leaf)
 
+    @classmethod
+    def of_hashes(cls, digests: bytes) -> Tree:
+        """The tree over leaves of which only the hashes are at hand, 32 bytes each."""
+        tree, sha = cls(), hashlib.sha256
+        level = tree._levels[0]
+        level += digests
+        while len(level) >= 64:
+            pairs = range(0, len(level) - 63, 64)
+            level = bytearray().join(sha(b"\x01" + level[at : at + 64]).digest() for at in pairs)
+            tree._levels.append(level)
+        return tree
+
     @property
     def size(self) -> int:
         return len(self._levels[0]) // 32

@@ -41,7 +41,7 @@ def restore(home: Home, store: Store) -> Restored:
     recent: list[dict[str, Any]] = []
     note = ""
     try:
-        tree = _tree(store)
+        tree = Tree.of_hashes(b"".join(store.leaf_hashes()))
         for leaf in store.state():
             fields = read_record(leaf)
             records.append((fields["kind"], fields["body"], fields["at"]))
@@ -52,13 +52,6 @@ def restore(home: Home, store: Store) -> Restored:
     except (StoreError, LedgerError) as error:
         doubt = f"the ledger cannot be read: {error}"
     return Restored(records, tree, note, doubt, recent)
-
-
-def _tree(store: Store) -> Tree:
-    tree = Tree()
-    for digest in store.leaf_hashes():
-        tree.append_hash(digest)
-    return tree
 
 
 def _tail(home: Home, store: Store, tree: Tree, size: int, note: str) -> str:
