@@ -287,11 +287,14 @@ class Authority:
     def stop_frames(self) -> list[tuple[str, str, str]]:
         """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
         frames = []
+        states: dict[tuple[Press, ...], Any] = {}  # a press of the fleet is the same for all
         for agent, lives in self._lives.items():
             standing = self.facts.standing(agent)
             if not standing:
                 continue
-            state = self.facts.presses.portion(standing)
+            if standing not in states:
+                states[standing] = self.facts.presses.portion(standing)
+            state = states[standing]
             for b, life in lives.items():
                 if life.ack is None:
                     message = {"kind": "stop", "gate": agent, "b": b, "state": state}
