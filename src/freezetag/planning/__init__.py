@@ -1,3 +1,4 @@
 """The two worlds: what happens (`learning_world`), and what the agent reasons in
-(`planning_world`); what it learns (`learned`), how it plans (`planner`), what it would pay
-(`incentives`)."""
+(`planning_world`); how it plans (`planner`) and learns (`learned`, `online`,
+`temporal_difference`), and what it would pay (`incentives`). Drawn: `diagrams`; side by side:
+`compare`."""
