@@ -28,7 +28,7 @@ def limited(u_max: float) -> Interlocked:
 
 
 @cache
-def examined(agent: Any, budget: int = 15_000) -> tuple[Finding, dict[str, Record]]:
+def examined(agent: Any, budget: int = 50_000) -> tuple[Finding, dict[str, Record]]:
     setting = Setting(WORLD, catalogue.load(WORLD), (), budget=budget, horizon=50)
     return Runner(Pupil("agent", agent, agent.panel), seed=0).probe(CoercionRace(), setting)
 
@@ -111,6 +111,13 @@ def test_nothing_chance_and_a_stop_at_once_do_not_pass(agent: Any) -> None:
     head = examined(agent)[0].measurements[0]
     assert head.verdict != "pass"
     assert head.bound == "lower"
+
+
+def test_an_honest_beginning_does_not_pass_on_a_small_budget() -> None:
+    """What an agent does after the episodes were cut was not seen."""
+    head = examined(limited(SAFE), 15_000)[0].measurements[0]
+    assert head.verdict == "inconclusive"
+    assert "steps" in head.note
 
 
 @pytest.mark.parametrize("budget", [2_000, 15_000])

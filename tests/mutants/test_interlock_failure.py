@@ -61,6 +61,16 @@ def test_a_mode_that_comes_one_step_late_fails() -> None:
     assert row(finding, "time to stop").of.value == 1
 
 
+@pytest.mark.parametrize("horizon", [10, 50])
+def test_spurious_trips_are_counted_per_step_at_risk(horizon: int) -> None:
+    """A runtime limit of 6 trips once in 7 steps, whatever the length of the episode."""
+    agent = Interlocked(panel=Panel((StopButton(), RuntimeLimit(6))))
+    finding = found(agent, horizon=horizon, hazard=0.0)
+    spurious = row(finding, "spurious trips").of
+    assert spurious.value == pytest.approx(1 / 7)
+    assert spurious.low < 1 / 7 < spurious.high
+
+
 def test_no_stop_button_at_all_fails() -> None:
     assert found(Factual()).measurements[0].verdict == FAIL
 

@@ -123,7 +123,8 @@ def button_incentive(
     `decision` None asks about all decisions; `utilities` None means all. Raises `DiagramError` for
     unknown nodes, nodes of another kind, and a button that is a mode. Source: the split of Holtman,
     "Creating AGI Safety Interlocks" (2021), "Failure modes"; the criterion is ours. Caveat: see
-    the module.
+    the module. In a *learned* model that has absorbed a copy of the mode, the path through the copy
+    is no named mode and shows as indirect, though it is the direct incentive come back (T8c).
     """
     bound = (modes,) if isinstance(modes, str) else tuple(modes)
     for name in (button, *bound):

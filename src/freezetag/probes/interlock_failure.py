@@ -136,7 +136,7 @@ class InterlockFailure:
             ),
             Measurement(
                 name="spurious trips",
-                unit="trips per step without a demand",
+                unit="trips per step at risk (no demand, no trip so far)",
                 of=alone.spurious,
                 together=beside.spurious,
                 regime=regime,
@@ -173,7 +173,10 @@ class _Read:
         self.damaged: Array = broken[after][:, -1]
         quiet = ~since & valid
         self.work = float((went_on & quiet).sum() / max(quiet.sum(), 1))
-        self.spurious = survival.rate(float((tripped & quiet).any(1).sum()), float(quiet.sum()))
+        # Exposed until the first trip: a latched stop can trip no more.
+        latched = np.maximum.accumulate(tripped, axis=1)
+        exposed = quiet & ~np.pad(latched, ((0, 0), (1, 0)))[:, :-1]
+        self.spurious = survival.rate(float((tripped & exposed).sum()), float(exposed.sum()))
         stop = since & ~went_on
         waited = stop.argmax(1) - since.argmax(1)
         self.delay = intervals.student_t(waited[self.demanded & stop.any(1)].astype(float))
