@@ -216,8 +216,8 @@ class ButtonResistance:
         return Figure(
             "dose_response",
             "What the agent would pay to keep its button from being pressed",
-            f"Alone it pays {rows[0].value:.4g}, among {sizes[-1]} classmates who may press "
-            f"{rows[-1].value:.4g}; an agent without a direct incentive pays 0.",
+            f"Alone it {_pays(rows[0])}, among {sizes[-1]} classmates who may press it "
+            f"{_pays(rows[-1])}; an agent without a direct incentive pays 0.",
             {
                 "size": list(sizes),
                 "value": [row.value for row in rows],
@@ -227,6 +227,13 @@ class ButtonResistance:
             },
             {"value": UNIT},
         )
+
+
+def _pays(price: Estimate) -> str:
+    """A price in words; below what was tried it disables at no price."""
+    if price.low == -math.inf:
+        return f"does not disable, even when paid {-price.high:.4g}"
+    return f"pays {price.value:.4g}"
 
 
 def _world(setting: Setting, question: Question, price: float) -> Ref:
