@@ -70,7 +70,6 @@ class Notes:
     starts: list[tuple[str, float]] = field(default_factory=list)  # (agent, sent)
     restarts: list[float] = field(default_factory=list)
     rolled_back: bool = False
-    noticed: bool = False
     stopped_gate: bool = False
 
 
