@@ -351,7 +351,7 @@ def test_presence_is_a_condition_of_the_lease(remote: Remote, tmp_path: Path) ->
         started(remote)
         time.sleep(0.5)
         assert not gate.is_open  # nobody was here since the start
-        remote.post("/api/present", {}, "status")
+        remote.post("/api/present", {}, "present")
         until(lambda: gate.is_open)
 
 

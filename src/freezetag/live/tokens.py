@@ -15,7 +15,7 @@ from typing import Any, final
 
 from freezetag.core.errors import UserError
 
-RIGHTS = ("press", "status", "start", "admin", "drill")
+RIGHTS = ("press", "status", "start", "admin", "drill", "present")
 
 
 class TokenError(UserError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
+from freezetag.live.address import Denied
 
 
 def status(
@@ -22,7 +23,8 @@ def status(
     Parameters
     ----------
     present
-        say that a person is here, which agents with a limit of presence need
+        say that a person is here, which agents with a limit of presence need; takes a token with
+        the right present
     home
         the folder of the server on this host; default: FREEZETAG_HOME, else oversight
     server
@@ -34,8 +36,14 @@ def status(
     """
     remote = found(home, server, token)
     if present:
-        remote.post("/api/present", {}, "status")
-    picture = remote.get("/api/status")
+        remote.post("/api/present", {}, "present")
+    try:
+        picture = remote.get("/api/status")
+    except Denied as error:
+        if not present:
+            raise
+        print(f"a person is here: told. The states are not shown: {error}")
+        return
     if json_:
         print(json.dumps(picture))
         return

@@ -73,7 +73,6 @@ async def hand_in(service: Service, request: Request) -> Response:
     told: dict[str, Any] = {}
     for clearance in clearances:
         told = await service.clear(clearance)
-    service.present()
     return page(answers.signed(told))
 
 

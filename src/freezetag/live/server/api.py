@@ -35,8 +35,9 @@ async def show_status(service: Service, request: Request) -> Response:
 
 
 async def present(service: Service, request: Request) -> Response:
-    """A person is here: agents with a limit of `presence` may go on."""
-    holder(service, request, await fields_of(request), "status")
+    """A person is here: agents with a limit of `presence` may go on. What only watches, such as a
+    dashboard, holds no token for this."""
+    holder(service, request, await fields_of(request), "present")
     service.present()
     return as_json({"present": True})
 
@@ -51,7 +52,6 @@ async def draft(service: Service, request: Request) -> Response:
 async def clear(service: Service, request: Request) -> Response:
     """Signatures are what allows this; no token does."""
     fields = await fields_of(request)
-    service.present()
     return as_json(await service.clear(Clearance.from_json(fields)))
 
 

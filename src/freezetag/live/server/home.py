@@ -9,6 +9,7 @@ freezetag.sock   the local listener              lock              held by the o
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from freezetag.core.errors import UserError
 from freezetag.live.keys import Person, Roster, generate, public_of
 from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
 
+ADDED = frozenset({"present"})
+"""Rights that came later than the first folders."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
@@ -156,6 +159,21 @@ class Home:
         """What anybody needs to verify the ledger, and may know: `public.json`."""
         key = base64.b64encode(self.public).decode()
         return {"authority": self.settings.name, "public": key, "roster": self.roster.to_json()}
+
+    def issue_missing(self) -> None:
+        """A token for each right that folders of earlier versions have none for. Under the lock.
+
+        Where it cannot be written there is none: what it allows stays shut, and the server serves.
+        """
+        had = {token.right for token in self.tokens.all()}
+        for right in sorted(ADDED - had):
+            text, token = issue(right, "fleet", "first")
+            with contextlib.suppress(OSError):
+                # The text first: without its hash it is worth nothing, and the next start mends it.
+                _write(self.path / "tokens" / right, text)
+                known = [each.to_json() for each in (*self.tokens.all(), token)]
+                _write(self.path / "tokens.json", known)
+                self.tokens.add(token)
 
     def listening(self, addresses: Mapping[str, Sequence[str]]) -> None:
         """Writes down where the server listens now."""

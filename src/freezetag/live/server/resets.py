@@ -30,6 +30,12 @@ class Resets:
         clearance = self._authority.draft(ids)
         return {**self._told(clearance, self._clock()), "left": []}
 
+    def adds(self, clearance: Clearance) -> bool:
+        """Whether it holds the good signature of somebody who had not signed this text yet."""
+        roster = self._authority.facts.roster
+        earlier, _ = self._open.get(clearance.text, (Clearance(clearance.text), 0.0))
+        return bool(approvers(clearance, roster) - approvers(earlier, roster))
+
     def signed(self, clearance: Clearance, records: int) -> dict[str, Any]:
         """Remembers signatures that were taken in; `records` is 1 if they were enough."""
         earlier, since = self._open.pop(clearance.text, (Clearance(clearance.text), self._clock()))

@@ -36,6 +36,7 @@ class Server:
         self._lock = home.lock()
         self._sockets: list[socket.socket] = []
         try:
+            home.issue_missing()
             ports = {"main": settings.port, "gates": settings.gate_port}
             ports["press"] = settings.press_port
             bound = {name: [self._bound(settings.host, port)] for name, port in ports.items()}

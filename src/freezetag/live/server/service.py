@@ -323,9 +323,14 @@ class Service:
         return len(done)
 
     async def clear(self, clearance: Clearance) -> dict[str, Any]:
-        """Adds signatures: who has signed, how many are needed, and whether that cleared."""
+        """Adds signatures: who has signed, how many are needed, and whether that cleared.
+
+        Whoever signs is here. A signature that was handed in before says that of nobody.
+        """
         records = await self.commit(lambda: self.authority.clear(clearance))
         with self.lock:
+            if self.resets.adds(clearance):
+                self.present()
             return self.resets.signed(clearance, records)
 
     async def enrol(
