@@ -49,7 +49,7 @@ def incarnation_kept_after_a_stop(patch: pytest.MonkeyPatch) -> None:
     def reopen(self: Gate) -> bool:
         if self.phase == STOPPED:
             self.mode, self.phase, self._drain = GO, WAITING, self._new_drain()
-            if all(link.expiry > self._now() for link in self._links.values()):
+            if all(link.expiry > self._time.now() for link in self._links.values()):
                 self._open()
         return True
 

@@ -34,13 +34,17 @@ from freezetag.live.latch import Latch, LatchError, Memory, MemoryLatch
 from freezetag.live.lease import DOWN, FrameError, unseal
 from freezetag.live.meters import Meters
 from freezetag.live.presses import Press
+from freezetag.live.timekeeper import Timekeeper
 
 if TYPE_CHECKING:
     from freezetag.live.decorator import Action
 
 WAITING, OPEN, STOPPING, STOPPED = "waiting", "open", "stopping", "stopped"
 CRASHED = "ended without closing: what it had in flight is not known"
-_NAN = float("nan")
+
+
+def _nothing() -> None:
+    """Cancels an action that its host has not begun yet."""
 
 
 @final
@@ -86,7 +90,7 @@ class Gate:
         self.last = 0
         self.dropped = 0
         self.b = ""
-        self._clock, self._wall, self._max_jump = clock, wall, max_jump
+        self._time = Timekeeper(clock, wall, max_jump)
         self._strict, self._category = strict, category
         self._memory = Memory(latch or MemoryLatch(), journal)
         self._poke, self._fresh = poke, fresh
@@ -108,7 +112,6 @@ class Gate:
         self._ack: dict[str, Any] | None = None
         self._entered: set[str] = set()
         self._pressed = self._button = self._ended = False
-        self._latest, self._drift = -float("inf"), 0.0
         self._recall()
         self._begin_incarnation()
         close_in_children(self)
@@ -140,9 +143,7 @@ class Gate:
         """Raises `Refused` unless an action would be admitted now."""
         with self._lock:
             self._judge()
-            if self.phase != OPEN:
-                raise self._refusal("this step")
-            self._require_room("this step")
+            self._require_open("this step")
 
     def begin(
         self,
@@ -160,11 +161,7 @@ class Gate:
             now = self._judge()
             decided = {"action": action, "mode": self.mode, "reading": {**self._reading}, "t": now}
             try:
-                if self.phase != OPEN:
-                    raise self._refusal(action)
-                self._require_room(action)
-                if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
-                    raise Refused(action, why)
+                self._require(action, max_seconds, now)
             except Refused as refused:
                 self._memory.write("refused", **decided, reason=refused.reason)
                 raise
@@ -172,6 +169,13 @@ class Gate:
             if not self._memory.write("begin", **decided, n=number, detail=detail):
                 raise Refused(action, "the journal cannot be written")
             self.last = number
+            self._drain.in_flight[number] = (action, _nothing)
+            if self._memory.head:  # a disk may have taken longer for it than the lease lasts
+                try:
+                    self._require(action, max_seconds, self._judge())
+                except Refused:
+                    self.end(number, "failed")
+                    raise
             self._drain.in_flight[number] = (action, cancel)
             return number
 
@@ -180,7 +184,7 @@ class Gate:
         with self._lock:
             if not self._drain.ended(number, outcome):
                 return
-            now = self._now()
+            now = self._time.now()
             self._memory.write("end", n=number, outcome=outcome, t=now)
             self._advance(now)
 
@@ -235,10 +239,8 @@ class Gate:
         """Notices what comes without a message: expiry, a clock that jumps, the end of a drain."""
         with self._lock:
             now = self._judge()
-            drift = self._drifted(now)
-            if not abs(drift - self._drift) <= self._max_jump:
+            if self._time.jumped(now):
                 self._stop("clock", now, self._category)
-            self._drift = drift
             self._advance(now)
 
     def take(self) -> list[Order]:
@@ -256,7 +258,7 @@ class Gate:
         """A stop from beside the gate (STOP file, hardware button); only a clearance ends it."""
         with self._lock:
             press = self._own_press(reason, who, category, "press")
-            self._stop("press", self._now(), self._demand())
+            self._stop("press", self._time.now(), self._demand())
             self._save()
             return press
 
@@ -264,13 +266,13 @@ class Gate:
         """The order `kill` is done: nothing of the agent runs or reaches out any more."""
         with self._lock:
             self._drain.killed()
-            self._advance(self._now())
+            self._advance(self._time.now())
 
     def policy_done(self, steps: Sequence[str] = ()) -> None:
         """The prepared stop policy has run; `steps` are what it did."""
         with self._lock:
             self._drain.policy_done(steps)
-            self._advance(self._now())
+            self._advance(self._time.now())
 
     def reopen(self) -> bool:
         """After a stop: a fresh incarnation that has to ask for leases. False if not stopped."""
@@ -284,7 +286,7 @@ class Gate:
         """The orderly end of the host: no further incarnation; clean once nothing is in flight."""
         with self._lock:
             self._ended = True
-            self._stop("closed", self._now(), 2)
+            self._stop("closed", self._time.now(), 2)
 
     # How it decides. All below is called under the lock.
 
@@ -299,51 +301,40 @@ class Gate:
             link.reset(self.b)
         self._entered.clear()
         self._count_presses()
-        self._latest = self._now()
-        self._drift = self._drifted(self._latest)
+        self._time.restart()
         if not self._links:
             self._open()
 
-    def _now(self) -> float:
-        try:
-            return self._clock()
-        except Exception:
-            return _NAN
-
-    def _drifted(self, now: float) -> float:
-        """How far the wall clock is from ours; a jump of either shows in it."""
-        try:
-            return 0.0 if self._wall is None else self._wall() - now
-        except Exception:
-            return _NAN
+    def _passed(self) -> float:
+        """The time, never less than before: a clock that runs backwards is a stop."""
+        now = self._time.now()
+        if self._time.went_back(now):
+            self._stop("clock", now, self._category)
+        return now
 
     def _judge(self) -> float:
         """Reads clock and meters, latches, stops on any trip; gives the time."""
-        now = self._now()
-        if not now >= self._latest:
-            self._stop("clock", now, self._category)
-        else:
-            self._latest = now
+        now = self._passed()
         if self.phase == WAITING or self._panel is None:
             return now
         reading = self._reading
         reading["button"] = 0.0
+        if self._is_metered:
+            self._meters.read(reading)
+            now = self._passed()  # again: a meter may have taken longer than the lease lasts
         for sensor, link in self._ages:
             reading[sensor] = link.age(now)
         if self._reads_runtime:
             reading["runtime"] = max(link.runtime(now) for _, link in self._ages)
-        if self._is_metered:
-            self._meters.read(reading)
         if self._button:
             reading["button"] = 1.0
         try:
             mode = self._panel.latch(self.mode, reading)
         except Exception:  # an interlock of the user's own that fails is no reason to go on
             mode = self.mode | NO_PANEL
-        if mode != self.mode:
-            self.mode = mode
-            if self.phase == OPEN:
-                self._tripped(now)
+        self.mode = mode
+        if mode != GO and self.phase == OPEN:
+            self._tripped(now)
         return now
 
     def _tripped(self, now: float) -> None:
@@ -365,7 +356,14 @@ class Gate:
         if self._entered:
             self._save()
 
-    def _require_room(self, action: str) -> None:
+    def _require(self, action: str, max_seconds: float | None, now: float) -> None:
+        self._require_open(action)
+        if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
+            raise Refused(action, why)
+
+    def _require_open(self, action: str) -> None:
+        if self.phase != OPEN:
+            raise self._refusal(action)
         if self._slices and (spent := self._meters.overdrawn(self._slices)):
             raise Refused(action, spent)
 
@@ -401,9 +399,9 @@ class Gate:
         if not self._save(dirty=True):
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
-        told = {"b": self.b, "gate": self.name, "t": self._latest, "panel": describe(self._panel)}
+        told = {"b": self.b, "gate": self.name, "t": self._time.latest}
         epochs = {name: link.epoch for name, link in self._links.items()}
-        self._memory.write("open", **told, epochs=epochs)
+        self._memory.write("open", **told, panel=describe(self._panel), epochs=epochs)
         self._judge()
 
     def _heard(self, link: Link, state: Any, now: float) -> None:
@@ -425,16 +423,9 @@ class Gate:
         self._button = any(press.id not in self._entered for press in standing)
 
     def _own_press(self, reason: str, who: str, category: int | None, kind: str) -> Press:
-        when = int(self._wall() * 1000) if self._wall is not None else 0
-        press = Press(
-            self._fresh(16),
-            f"agent:{self.name}",
-            who,
-            when,
-            reason,
-            self._category if category is None else category,
-            kind,
-        )
+        category = self._category if category is None else category
+        when = self._time.unix_milliseconds()
+        press = Press(self._fresh(16), f"agent:{self.name}", who, when, reason, category, kind)
         self._home.presses.add(press)
         self._home.bar()
         if kind == "interlock":
