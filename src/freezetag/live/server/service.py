@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from freezetag.core.errors import RunError, UserError
@@ -46,10 +46,14 @@ class NotDurable(RunError):
 
 @dataclass
 class Pressed:
-    """A press that stops in memory already; `done` are its records on their way to the disk."""
+    """A press that stops in memory already; `done` are its records on their way to the disk.
+
+    `stands` is the press under which it counts: its own, or the one that it repeats.
+    """
 
     id: str
     agents: int
+    stands: str
     records: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     done: list[Future[int]] = field(default_factory=list)
 
@@ -225,12 +229,14 @@ class Service:
         id: Any = None,
         kind: str = "press",
     ) -> Pressed:
-        """Stops in memory and pushes before it returns. Nothing odd in a press refuses it."""
+        """Stops in memory and pushes before it returns. Nothing odd in a press refuses it.
+
+        An `id` seen before is the same press by another way if that one still stands and stops as
+        much; else this is another press, under an id of its own.
+        """
         readable = isinstance(id, str) and len(id) == 32 and set(id) <= set("0123456789abcdef")
         identity = id if readable else secrets.token_hex(16)
         with self.lock:
-            if identity in self._recent:
-                return self._recent[identity]
             press = Press(
                 identity,
                 _text(scope)[:200] or "fleet",
@@ -240,16 +246,41 @@ class Service:
                 category if category in (0, 1, 2) and type(category) is int else 0,
                 kind,
             )
+            if earlier := self._same(press):
+                return earlier
+            if self._is_known(press.id):
+                press = replace(press, id=secrets.token_hex(16))
             records = self.authority.press(press)
-            done = self._submit(records)
-            pressed = Pressed(identity, len(self.covered(press.scope)), records, done)
-            self._recent[identity] = pressed
+            stands = next((body["press"] for kind, body in records if kind == "repeat"), press.id)
+            agents = len(self.covered(press.scope))
+            pressed = Pressed(press.id, agents, stands, records, self._submit(records))
+            self._recent[press.id] = pressed
             if len(self._recent) > 10_000:
                 self._recent.popitem(last=False)
             frames = self.authority.stop_frames()
         self.channels.push(frames)
         self.notify()
         return pressed
+
+    def _same(self, press: Press) -> Pressed | None:
+        """The answer to a press with this id that still stands and stops as much."""
+        facts = self.authority.facts
+        recent = self._recent.get(press.id)
+        stands = recent.stands if recent else press.id
+        for other in facts.presses.standing(facts.roster):
+            if (other.id, other.scope, other.who, other.kind) == (
+                stands,
+                press.scope,
+                press.who,
+                press.kind,
+            ) and other.category <= press.category:
+                return recent or Pressed(press.id, len(self.covered(press.scope)), stands)
+        return None
+
+    def _is_known(self, id: str) -> bool:
+        return id in self._recent or any(
+            press.id == id for press in self.authority.facts.presses.presses
+        )
 
     async def answer(self, pressed: Pressed) -> dict[str, Any]:
         """What the presser is told, at most a second and a half later."""
@@ -261,7 +292,7 @@ class Service:
             self.doubt("storage", f"a press cannot be written: {error or 'it takes too long'}")
             for kind, body in pressed.records:
                 await asyncio.to_thread(self.second.append, kind, body)
-        if pressed.id in self.undurable:
+        if pressed.stands in self.undurable:
             state = NOT_DURABLE
         return {"id": pressed.id, "state": state, "agents": pressed.agents}
 
