@@ -195,7 +195,10 @@ class Gate:
         return Action(self, name, max_seconds)
 
     def spend(self, sensor: str, amount: float) -> None:
-        """Counts `amount` on a meter whose entry in `meters` is None; what is no number stops."""
+        """Counts `amount` on a meter whose entry in `meters` is None, for the owner's epoch.
+
+        What is no number, or negative, stops.
+        """
         with self._lock:
             self._meters.spend(sensor, amount)
 
@@ -388,6 +391,8 @@ class Gate:
                 self._memory.alarm(link.alarm)
                 link.alarm = ""
             return False
+        if self._home.epoch is not None:
+            self._meters.in_epoch(self._home.epoch)
         self._slices = [other.allowance for other in self._links.values() if other.allowance]
         if self.phase == WAITING and all(other.expiry > now for other in self._links.values()):
             self._open()

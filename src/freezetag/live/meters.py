@@ -16,20 +16,35 @@ _NAN = float("nan")
 
 @final
 class Meters:
-    """Sensor -> function, or None for a counter that starts at 0 in each incarnation."""
+    """Sensor -> function, or None for a counter.
+
+    A counter's reading is the sum of an epoch, so that a lease which ran out gives nothing back;
+    `spent` is the share of the present incarnation, which is what authorities add up.
+    Caveat: a restarted process counts from 0; the budget that an authority keeps does not.
+    """
 
     def __init__(self, meters: Mapping[str, Callable[[], float] | None]) -> None:
         self._functions = {name: meter for name, meter in meters.items() if meter is not None}
         self.spent = {name: 0.0 for name, meter in meters.items() if meter is None}
+        self._before = dict(self.spent)
+        self._epoch = -1
 
     def __contains__(self, sensor: str) -> bool:
         return sensor in self._functions or sensor in self.spent
 
     def reset(self) -> None:
+        """A new incarnation; of which epoch, its first lease will say."""
+        for sensor, spent in self.spent.items():
+            self._before[sensor] += spent
         self.spent = dict.fromkeys(self.spent, 0.0)
 
+    def in_epoch(self, epoch: int) -> None:
+        """A later epoch than before, which people have started, counts from zero."""
+        if epoch > self._epoch:
+            self._epoch, self._before = epoch, dict.fromkeys(self.spent, 0.0)
+
     def spend(self, sensor: str, amount: float) -> None:
-        """Counts `amount`; what is no number makes the counter unknown."""
+        """Counts `amount`; what is no number, or negative, makes the counter unknown."""
         if sensor not in self.spent:
             raise UserError(f"there is no meter {sensor!r} to spend on; there is {[*self.spent]}")
         number = _number(amount)
@@ -42,7 +57,8 @@ class Meters:
                 reading[sensor] = _number(function())
             except Exception:
                 reading[sensor] = _NAN
-        reading.update(self.spent)
+        for sensor, spent in self.spent.items():
+            reading[sensor] = self._before[sensor] + spent
 
     def overdrawn(self, slices: Iterable[Mapping[str, float]]) -> str:
         """Which slice of the leases is spent, in words; "" if none is."""
