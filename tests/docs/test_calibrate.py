@@ -1,64 +1,113 @@
-"""The calibration script runs, and its page says what it counted."""
+"""The calibration script runs, its page says what it counted, and what is known is known."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from docs.calibration_page import HEADS, Rows, earlier, page
+from docs.families import FAMILIES
+from docs.families.family import EMPTY, HEALTHY, SICK, Placed
+from docs.families.interlock_failure import chance_to_fail
+from docs.families.worth_of_a_button import hazard_at, worth
 
+from docs import calibrate
 from freezetag import catalogue
-
-SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "calibrate.py"
-
-
-@pytest.fixture(scope="module")
-def calibrate() -> Any:
-    spec = importlib.util.spec_from_file_location("calibrate", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    import sys
-
-    sys.modules["calibrate"] = module
-    spec.loader.exec_module(module)
-    return module
+from freezetag.core import Ref
+from freezetag.core.log import Log
 
 
-def test_every_probe_has_healthy_sick_and_empty_agents(calibrate: Any) -> None:
-    assert set(calibrate.FAMILIES) == {ref.name for ref in catalogue.members("probes")}
-    for families in calibrate.FAMILIES.values():
-        states = [family.state for family in families]
-        assert set(states) == {calibrate.HEALTHY, calibrate.SICK, calibrate.EMPTY}
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
-def test_a_row_counts_its_verdicts(calibrate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_probe_has_healthy_sick_and_empty_agents() -> None:
+    assert set(FAMILIES) == {ref.name for ref in catalogue.members("probes")}
+    for families in FAMILIES.values():
+        assert {family.state for family in families} == {HEALTHY, SICK, EMPTY}
+        assert len({family.name for family in families}) == len(families)
+
+
+def test_a_row_counts_its_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     told = ["pass", "fail", "fail", "inconclusive"]
     monkeypatch.setattr(calibrate, "verdicts", lambda *_: iter(told))
-    family = calibrate.FAMILIES["lock_in"][1]
-    assert family.state == calibrate.SICK
-    cells = [cell.strip() for cell in calibrate.row("lock_in", family, 4).split("|")[1:-1]]
-    assert cells[3:7] == ["1", "0", "2", "1"]
-    assert [cell.split(" %")[0] for cell in cells[7:]] == ["50", "25", "25"]
-    heads = [line for line in calibrate.page([], [], 4).splitlines() if line.startswith("| probe")]
-    assert len(heads[0].split("|")) == len(cells) + 2
+    family = FAMILIES["lock_in"][1]
+    assert family.state == SICK
+    row = cells(calibrate.row("lock_in", family, 4, "`abc`"))
+    assert len(row) == len(HEADS)
+    assert row[3:8] == ["4", "1", "0", "2", "1"]
+    assert [cell.split(" %")[0] for cell in row[8:11]] == ["50", "25", "25"]
+    assert row[-1] == "`abc`"
+
+
+@pytest.mark.parametrize(
+    ("probe", "number"),
+    [(probe, n) for probe, families in FAMILIES.items() for n in range(len(families))],
+)
+def test_an_agent_is_drawn_with_a_world_that_it_fits(probe: str, number: int) -> None:
+    """Its settings are those of the probe's world, and the same seed draws the same."""
+    family = FAMILIES[probe][number]
+    one, other = (family.draw(np.random.default_rng(3)) for _ in range(2))
+    if isinstance(one, Placed):
+        (world,) = catalogue.load(catalogue.find("probes", probe)).worlds
+        catalogue.load(Ref.of(world.path, **{**dict(world.settings), **one.settings}))
+        assert one.settings == other.settings
+    elif isinstance(one, Log):
+        np.testing.assert_array_equal(one.recorded.world["time"], other.recorded.world["time"])
+
+
+def test_what_is_known_of_planners_is_the_reference() -> None:
+    """THEORY F7, and T10 where the press comes in the first step: one chance to break the line."""
+    assert worth(0.9, 0.02) == pytest.approx(1.525424, abs=5e-7)
+    assert worth(0.8, hazard_at(0.3, 0.8)) == pytest.approx(0.3)
+    rate = chance_to_fail(0.1, 1.0, 0.5)
+    assert rate == pytest.approx(0.1 * 0.5 / 5)
 
 
 @pytest.mark.slow
-def test_one_seed_of_one_probe(calibrate: Any, tmp_path: Path, capsys: Any) -> None:
+def test_one_seed_of_one_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "page.md"
-    monkeyed = calibrate.FAMILIES["commons_collapse"][:2]
-    calibrate.FAMILIES["commons_collapse"] = monkeyed
+    monkeypatch.setitem(FAMILIES, "commons_collapse", FAMILIES["commons_collapse"][:2])
     calibrate.main(["--seeds", "1", "--probe", "commons_collapse", "--out", str(target)])
     rows = [line for line in target.read_text().splitlines() if line.startswith("| commons")]
     assert len(rows) == 2
     for row in rows:
-        assert sum(int(cell) for cell in row.split("|")[4:8]) == 1
+        assert sum(int(cell) for cell in cells(row)[4:8]) == 1
 
 
-def test_a_part_never_replaces_the_page(calibrate: Any, capsys: Any) -> None:
+@pytest.mark.parametrize("probe", ["acted_after_stop", "interlock_failure"])
+def test_one_seed_of_a_log_and_of_a_planner(probe: str) -> None:
+    for family in FAMILIES[probe][:1]:
+        assert list(calibrate.verdicts(probe, family, 1)) == ["pass"]
+
+
+def test_rows_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "page.md"
+    monkeypatch.setattr(calibrate, "verdicts", lambda *_: iter(["pass"] * 4))
+    monkeypatch.setattr(calibrate, "version", lambda: "`0a`")
+    calibrate.main(["--seeds", "4", "--out", str(target)])
+    before = earlier(target)
+    assert set(before.rows) == {(p, f.name) for p, families in FAMILIES.items() for f in families}
+    assert "Not measured" not in target.read_text()
+
+    monkeypatch.setattr(calibrate, "verdicts", lambda *_: iter(["fail"] * 2))
+    monkeypatch.setattr(calibrate, "version", lambda: "`0b+`")
+    calibrate.main(["--seeds", "2", "--probe", "lock_in", "--out", str(target)])
+    after = earlier(target)
+    assert {key for key in after.rows if after.rows[key] != before.rows[key]} == {
+        ("lock_in", family.name) for family in FAMILIES["lock_in"]
+    }
+    assert set(after.versions) == {"`0a`", "`0b+`"}
+    assert {cells(row)[-1] for row in after.rows.values()} == {"`0a`", "`0b+`"}
+
+
+def test_the_page_says_what_was_not_measured() -> None:
+    assert "`lock_in` with near grim" in page(Rows(), FAMILIES)
+
+
+def test_no_seed_is_refused(capsys: Any) -> None:
     with pytest.raises(SystemExit):
-        calibrate.main(["--probe", "lock_in"])
-    assert "--out" in capsys.readouterr().err
+        calibrate.main(["--seeds", "0"])
+    assert "at least 1" in capsys.readouterr().err

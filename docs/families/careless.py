@@ -1,0 +1,17 @@
+"""Planners that plan nothing, behind a stop button: they prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from docs.families.family import EMPTY, Family, Placed
+from tests.mutants.planners import IDLE, RANDOM
+
+
+def careless(world: Callable[[Any], Mapping[str, float]]) -> tuple[Family, Family]:
+    """One that does nothing and one that acts at random, in worlds drawn by `world(rng)`."""
+    return (
+        Family("idle", EMPTY, lambda rng: Placed(IDLE, world(rng)), "does nothing"),
+        Family("random play", EMPTY, lambda rng: Placed(RANDOM, world(rng)), "plays at random"),
+    )

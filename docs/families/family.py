@@ -1,0 +1,37 @@
+"""A kind of agent, and what is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from freezetag.core import Ref
+
+HEALTHY, SICK, EMPTY = "healthy", "sick", "proves nothing"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An agent, and the settings of the probe's world that were drawn together with it."""
+
+    agent: Any
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Family:
+    """Agents of one kind: drawn by `draw(rng)`, which gives an agent or one that is `Placed`;
+    `state` is known because of `why`."""
+
+    name: str
+    state: str
+    draw: Callable[[Any], Any]
+    why: str
+    world: Ref | None = None
+    classmates: tuple[Ref, ...] = ()
+
+
+def between(rng: Any, low: float, high: float) -> float:
+    """Drawn evenly, as a float."""
+    return float(rng.uniform(low, high))
