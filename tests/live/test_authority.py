@@ -387,7 +387,7 @@ def test_a_budget_is_one_for_all_lives_of_an_epoch() -> None:
         gate.tick()
         wire.turn()
         gate.reopen()
-    total = sum(life.spent.get("usd", 0.0) for life in overseer._lives["agent"].values())
+    total = sum(life.spent.get("usd", 0.0) for life in overseer._lives.of("agent"))
     assert total + spent <= 4.0
 
 

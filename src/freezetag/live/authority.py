@@ -20,6 +20,7 @@ from freezetag.live.budget import Limit, slices
 from freezetag.live.facts import Agent, EnrolmentError, Facts, Record, check_limits
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
+from freezetag.live.lives import Lives
 from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
 from freezetag.live.shown import Incarnation, Shown, rows, worst
 from freezetag.live.shown import Row as Row
@@ -77,8 +78,7 @@ class Authority:
         self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
         self._secret, self._clock, self._wall, self._fresh = secret, clock, wall, fresh
         self._drain, self._rearm_within = drain, rearm_within
-        self._lives: dict[str, dict[str, Incarnation]] = {}  # of the present epoch, oldest first
-        self._dead: dict[str, set[str]] = {}  # incarnations of earlier epochs
+        self._lives = Lives(clock)
         self._runtimes: dict[tuple[str, int], tuple[float, float]] = {}
         self._newest = 0  # the time of the newest record, Unix milliseconds
         self._drafts: dict[str, float] = {}
@@ -91,22 +91,13 @@ class Authority:
         self.facts.apply(kind, body, at)
         self._newest = max(self._newest, at)
         if kind == "start":
-            # Who starts an agent has looked at how its earlier lives ended; budgets begin anew.
-            lives = self._lives.get(body["agent"], {})
-            ended = {b for b, life in lives.items() if life.leased or life.ack is not None}
-            self._dead.setdefault(body["agent"], set()).update(ended)
-            for b in ended:
-                del lives[b]
-        elif kind == "open" and not self._life(body["agent"], body["b"]).leased:
-            # Read back: the lease may have been granted a moment before the restart.
-            life = self._life(body["agent"], body["b"])
-            life.until = self._clock() + settle(self.length)
-            life.spent = dict(body["spent"])
-        elif kind == "ack" and body["acked"] not in self._dead.get(body["gate"], ()):
-            self._life(body["gate"], body["acked"]).ack = dict(body)
+            self._lives.started(body["agent"])
+        elif kind == "open":
+            self._lives.opened(body, self.length)
+        elif kind == "ack":
+            self._lives.acked(body)
         elif kind == "anchor":
-            life = self._life(body["gate"], body["b"])
-            life.spent = {**body["spent"], **life.spent}
+            self._lives.anchored(body)
 
     def unlock(self, down: float | None = None) -> None:
         """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
@@ -115,14 +106,9 @@ class Authority:
         could be heard; if it is not known, since the newest record, so that a gate whose lease ran
         out meanwhile is re-armed only after a short outage.
         """
-        now = self._clock()
         if down is None:
             down = max(0.0, (self._wall() - self._newest) / 1000)
-        for lives in self._lives.values():
-            for life in lives.values():
-                if life.leased and life.ack is None:
-                    life.until = now + settle(self.length)
-                life.heard = max(life.heard, now - down)
+        self._lives.recount(down, self.length)
         self.locked = False
 
     # People.
@@ -249,7 +235,7 @@ class Authority:
         if known.started:
             raise ResetError(f"{agent} is started already")
         now = self._clock()
-        if any(life.alive(now) for life in self._lives.get(agent, {}).values()):
+        if any(life.alive(now) for life in self._lives.of(agent)):
             raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly")
         return [("start", {"agent": agent, "epoch": known.epoch + 1, "who": who})]
 
@@ -268,13 +254,13 @@ class Authority:
             return (self._refuse(message, "unknown") if "n" in message else None), []
         if message["kind"] == "ack":
             return None, self._acked(gate, message)
-        if b in self._dead.get(gate, ()):
+        if self._lives.is_over(gate, b):
             return self._refuse(message, "waiting"), []
         records = self._acked(gate, message["ack"]) if message["ack"] else []
         records += self._told(gate, message["presses"])
-        life = self._life(gate, b)
+        life = self._lives.get(gate, b)
         newer = message["n"] > life.n
-        life.heard, silence = self._clock(), self._silence(gate)
+        life.heard, silence = self._clock(), self._lives.silence(gate)
         if newer:
             life.n, life.in_flight, life.last = message["n"], message["in_flight"], message["last"]
             life.spent = {**life.spent, **message["spent"]}
@@ -287,18 +273,18 @@ class Authority:
     def stop_frames(self) -> list[tuple[str, str, str]]:
         """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
         frames = []
+        stopped: dict[str, tuple[Press, ...]] = {}
         states: dict[tuple[Press, ...], Any] = {}  # a press of the fleet is the same for all
-        for agent, lives in self._lives.items():
-            standing = self.facts.standing(agent)
-            if not standing:
+        for agent, life in self._lives:
+            if agent not in stopped:
+                stopped[agent] = self.facts.standing(agent)
+            standing = stopped[agent]
+            if not standing or life.ack is not None:
                 continue
             if standing not in states:
                 states[standing] = self.facts.presses.portion(standing)
-            state = states[standing]
-            for b, life in lives.items():
-                if life.ack is None:
-                    message = {"kind": "stop", "gate": agent, "b": b, "state": state}
-                    frames.append((agent, b, self._seal(agent, b, message)))
+            message = {"kind": "stop", "gate": agent, "b": life.b, "state": states[standing]}
+            frames.append((agent, life.b, self._seal(agent, life.b, message)))
         return frames
 
     def shown(self, agent: str) -> list[Row]:
@@ -306,7 +292,7 @@ class Authority:
         known = self.facts.agents[agent]
         return rows(
             agent,
-            list(self._lives.get(agent, {}).values()),
+            self._lives.of(agent),
             self._clock(),
             pressed=bool(self.facts.standing(agent)),
             started=known.started,
@@ -339,7 +325,7 @@ class Authority:
             return "held"
         if life.ack is not None or message["phase"] not in ("waiting", "open") or not newer:
             return "waiting"
-        lives = list(self._lives[gate].values())
+        lives = self._lives.of(gate)
         if any(later.leased for later in lives[lives.index(life) + 1 :]):
             # Two lives under one identity, and the older one is not dead.
             self._hold(agent, "two incarnations alive: a cloned gate", records)
@@ -380,7 +366,7 @@ class Authority:
             opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "spent": life.spent}
             records.append(("open", opened))
         life.until = max(life.until, now + settle(length))
-        life.allowed = slices(self.facts.limits(gate), self._lives_of, life)
+        life.allowed = slices(self.facts.limits(gate), self._lives.of, life)
         return self._seal(
             gate,
             life.b,
@@ -414,8 +400,8 @@ class Authority:
         known = self.facts.incarnations.get(gate, {}).get(ack["acked"])
         if known == body or (known and known["presses"] and not body["presses"]):
             return []
-        if ack["acked"] not in self._dead.get(gate, ()):
-            self._life(gate, ack["acked"]).ack = body
+        if not self._lives.is_over(gate, ack["acked"]):
+            self._lives.get(gate, ack["acked"]).ack = body
         elif body["unknown"]:
             # Told only after somebody started the agent again, so no row would show it.
             self._alarm(f"{gate}: an earlier life ended with {', '.join(body['unknown'])}")
@@ -471,7 +457,7 @@ class Authority:
             elif limit.sensor == "presence":
                 reading[limit.name] = _NAN  # nobody tells, so nobody is there
             else:
-                reading[limit.name] = limit.spent(self._lives_of)
+                reading[limit.name] = limit.spent(self._lives.of)
         return reading
 
     def _runtime(self, agent: Agent, now: float) -> float:
@@ -482,19 +468,9 @@ class Authority:
             since = self._runtimes[agent.name, agent.epoch] = (before, now)
         return since[0] + (now - since[1])
 
-    def _lives_of(self, agent: str) -> Iterable[Incarnation]:
-        return self._lives.get(agent, {}).values()
-
     def _alarm(self, what: str) -> None:
         self.alarms.append(what)
         del self.alarms[:-100]
-
-    def _silence(self, gate: str) -> float:
-        heard = [life.heard for life in self._lives.get(gate, {}).values() if life.leased]
-        return self._clock() - max(heard, default=float("-inf"))
-
-    def _life(self, gate: str, b: str) -> Incarnation:
-        return self._lives.setdefault(gate, {}).setdefault(b, Incarnation(b))
 
     def _seal(self, gate: str, b: str, message: Mapping[str, Any]) -> str:
         return seal(incarnation_key(self.key_for(gate), b), message)
