@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import final
 
+from freezetag.core.errors import UserError
 from freezetag.live.server.certificate import warning
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 
@@ -33,11 +35,21 @@ class Watch:
     def _run(self) -> None:
         looked = -HOUR
         while not self._ended.wait(PERIOD):
-            self._disk()
-            self._stop_file()
-            if time.monotonic() - looked >= HOUR:
+            self._look("the disk", self._disk)
+            self._look(f"whether a {STOP_FILE} file is there", self._stop_file)
+            if time.monotonic() - looked >= HOUR and self._look("certificate", self._certificate):
                 looked = time.monotonic()
-                self._certificate()
+
+    def _look(self, at: str, check: Callable[[], None]) -> bool:
+        """One look; when it fails nothing is granted until it succeeds, and the rest goes on."""
+        try:
+            check()
+        except Exception as error:
+            self._service.doubt(at, f"{at} cannot be known: {type(error).__name__}: {error}")
+            return False
+        if at in self._service.doubts:
+            self._service.settle(at)
+        return True
 
     def _disk(self) -> None:
         """No grants while the disk fails or hangs; and again when all that waited is written."""
@@ -53,22 +65,39 @@ class Watch:
             service.settle("storage")
 
     def _stop_file(self) -> None:
-        """The file presses for as long as it lies there; removing it clears nothing."""
+        """The file presses for as long as it lies there; removing it clears nothing.
+
+        So does one of which it cannot be told whether it is there. A folder that is gone is not
+        read as one without the file: this raises.
+        """
         service = self._service
-        if not (service.home.path / STOP_FILE).exists():
+        folder, why = service.home.path, f"{STOP_FILE} lies in the folder"
+        try:
+            (folder / STOP_FILE).lstat()
+        except FileNotFoundError:
+            folder.stat()
             return
+        except OSError as error:
+            why = f"{STOP_FILE} cannot be read: {error.strerror or error}"
         facts = service.authority.facts
         with service.lock:
             pressed = any(
-                press.who == "STOP file" for press in facts.presses.standing(facts.roster)
+                (press.who, press.scope) == ("STOP file", "fleet")
+                for press in facts.presses.standing(facts.roster)
             )
         if not pressed:
-            service.press("fleet", "STOP file", f"{STOP_FILE} lies in the folder")
+            service.press("fleet", "STOP file", why)
 
     def _certificate(self) -> None:
         service = self._service
         file = service.home.settings.certificate
-        if file and (said := warning(file, service.now())) != service.warning:
+        if not file:
+            return
+        try:
+            said = warning(file, service.now())
+        except UserError as error:  # the listeners go on with what they read at the start
+            said = str(error)
+        if said != service.warning:
             service.warning = said
             if said:
                 service.writer.submit("alarm", {"agent": "", "what": said})
