@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from freezetag.live.decorator import Action
 
 WAITING, OPEN, STOPPING, STOPPED = "waiting", "open", "stopping", "stopped"
+EACH = 100
+"""Refusals of an incarnation that are journalled one by one; then the 128th, 256th, 512th …"""
 CRASHED = "ended without closing: what it had in flight is not known"
 
 
@@ -163,7 +165,7 @@ class Gate:
             try:
                 self._require(action, max_seconds, now)
             except Refused as refused:
-                self._memory.write("refused", **decided, reason=refused.reason)
+                self._write_refusal(decided, refused.reason)
                 raise
             number = self.last + 1
             if not self._memory.write("begin", **decided, n=number, detail=detail):
@@ -208,15 +210,10 @@ class Gate:
         """Queues a renewal to every authority. Its lease will be counted from this moment."""
         with self._lock:
             now = self._judge()
-            fields = {
-                "phase": self.phase,
-                "in_flight": self.in_flight,
-                "last": self.last,
-                "spent": self._meters.known(),
-                "head": self._memory.head,
-            }
+            fields = {"phase": self.phase, "in_flight": self.in_flight, "last": self.last}
+            told = {"spent": self._meters.known(), "head": self._memory.head, "ack": self._ack}
             for link in self._links.values():
-                frame = link.ask(self.name, now, {**fields, "ack": self._ack})
+                frame = link.ask(self.name, now, {**fields, **told})
                 self._order(Order("send", link.enrolment.authority, frame))
 
     def receive(self, authority: str, text: str | bytes) -> bool:
@@ -300,6 +297,7 @@ class Gate:
         self._drain = self._new_drain()
         self._meters.reset()
         self._slices.clear()
+        self._refused = 0
         for link in self._links.values():
             link.reset(self.b)
         self._entered.clear()
@@ -359,6 +357,12 @@ class Gate:
         if self._entered:
             self._save()
 
+    def _write_refusal(self, decided: dict[str, Any], reason: str) -> None:
+        self._refused += 1
+        if self._refused <= EACH or self._refused.bit_count() == 1:
+            decided["action"] = f"{decided['action']!s:.200}"
+            self._memory.write("refused", **decided, reason=reason, count=self._refused)
+
     def _require(self, action: str, max_seconds: float | None, now: float) -> None:
         self._require_open(action)
         if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
@@ -391,8 +395,7 @@ class Gate:
                 self._memory.alarm(link.alarm)
                 link.alarm = ""
             return False
-        if self._home.epoch is not None:
-            self._meters.in_epoch(self._home.epoch)
+        self._meters.in_epoch(self._home.epoch)
         self._slices = [other.allowance for other in self._links.values() if other.allowance]
         if self.phase == WAITING and all(other.expiry > now for other in self._links.values()):
             self._open()
@@ -450,7 +453,8 @@ class Gate:
         else:
             self.phase, self.cause = STOPPING, cause
             seen = {"mode": self.mode, "reading": {**self._reading}, "t": now, "last": self.last}
-            self._memory.write("stop", cause=cause, category=category, **seen)
+            seen |= {"category": category, "refused": self._refused}
+            self._memory.write("stop", cause=cause, **seen)
             self._drain.start(category, now, gently=cause == "closed")
         self._advance(now)
 

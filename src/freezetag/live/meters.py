@@ -38,9 +38,9 @@ class Meters:
             self._before[sensor] += spent
         self.spent = dict.fromkeys(self.spent, 0.0)
 
-    def in_epoch(self, epoch: int) -> None:
+    def in_epoch(self, epoch: int | None) -> None:
         """A later epoch than before, which people have started, counts from zero."""
-        if epoch > self._epoch:
+        if epoch is not None and epoch > self._epoch:
             self._epoch, self._before = epoch, dict.fromkeys(self.spent, 0.0)
 
     def spend(self, sensor: str, amount: float) -> None:
