@@ -71,8 +71,9 @@ inspect: .venv-inspect/.ready
 	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest hypothesis
 	@touch $@
 
-# How often each verdict is right and wrong, written to docs/calibration.md: about 20 minutes.
-calibration: $(STAMPS)/base
+# How often each verdict is right and wrong, written to docs/calibration.md: most of an hour.
+# It records logs with a real gate, and takes some mutants from the tests.
+calibration: $(STAMPS)/test
 	$(BIN)/python docs/calibrate.py
 
 # After trying newer versions: write down what this .venv holds.
