@@ -434,7 +434,7 @@ def test_a_full_disk_at_the_press_stops_first_and_says_not_durable(
         picture = remote.get("/api/status")
         assert picture["storage"] == "NOT durable"
         assert any("full" in why or "press" in why for why in picture["locked"])
-        with pytest.raises(Denied, match="locked"):
+        with pytest.raises(Denied, match=r"locked: .*cannot be written"):
             started(remote)
         disk.failures = 0
         until(lambda: remote.get("/api/status")["storage"] == "durable")

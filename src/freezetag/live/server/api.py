@@ -62,7 +62,7 @@ async def start(service: Service, request: Request) -> Response:
     groups = known.groups if known else ()
     token = holder(service, request, fields, "start", f"agent:{agent}", groups)
     who = str(fields.get("who") or token.holder)[:200]
-    await service.commit(lambda: service.authority.start(agent, who))
+    await service.start(agent, who)
     if from_form(request):
         return back()
     return as_json({"agent": agent, "started": True, "who": who})

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.authority import Authority, RollbackError
+from freezetag.live.authority import Authority, ResetError, RollbackError
 from freezetag.live.clock import Clock, boot_clock
 from freezetag.live.lease import FrameError
 from freezetag.live.ledger import Checkpoint, Tree, sign_note
@@ -352,6 +352,16 @@ class Service:
                 "See `freezetag status`."
             ) from None
         return len(done)
+
+    async def start(self, agent: str, who: str) -> None:
+        """Lets a cleared agent run again. Raises `ResetError`, which names why if nothing may."""
+
+        def decide() -> list[tuple[str, dict[str, Any]]]:
+            if self.doubts:
+                raise ResetError(f"the server is locked: {'; '.join(sorted(self.doubts.values()))}")
+            return self.authority.start(agent, who)
+
+        await self.commit(decide)
 
     async def clear(self, clearance: Clearance) -> dict[str, Any]:
         """Adds signatures: who has signed, how many are needed, and whether that cleared.
