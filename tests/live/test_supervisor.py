@@ -331,3 +331,90 @@ def test_the_service_manager_hears_the_guard_and_never_the_command(
         host.close()
     Path(address).unlink()
     assert "NOTIFY_SOCKET" not in out.read_text()
+
+
+class Frozen:
+    """A command that is only looked at: whether it may run."""
+
+    pid, runs = 1, False
+
+    def __init__(self, thawed: Callable[[], None] = lambda: None) -> None:
+        self._thawed = thawed
+
+    def freeze(self, seconds: float = 1.0) -> bool:
+        self.runs = False
+        return True
+
+    def thaw(self) -> None:
+        self._thawed()
+        self.runs = True
+
+    def members(self) -> list[int]:
+        return [self.pid]
+
+
+def resuming(at: str) -> tuple[Gate, Supervisor, Frozen]:
+    """A held command that is let run on, while a press comes `at` the worst moment; the orders are
+    carried out by threads of their own, as a host does."""
+    gate = Gate(Panel(), clock=SteppedClock(), enrolments=(), category=2, kills=True)
+    supervisor = Supervisor(gate, category=2)
+    threads: list[threading.Thread] = []
+
+    def press() -> None:
+        gate.press("at the worst moment", category=2)
+        for order in gate.take():
+            threads.append(threading.Thread(target=supervisor.obey, args=(order,)))
+            threads[-1].start()
+        time.sleep(0.05)  # they get as far as they can
+
+    command = Frozen(press if at == "thaw" else lambda: None)
+    supervisor.group, supervisor._held = command, True  # type: ignore[assignment]
+    begin = gate.begin
+
+    def begin_and_stop(*arguments: object, **named: object) -> int:
+        number = begin(*arguments, **named)  # type: ignore[arg-type]
+        press()
+        return number
+
+    if at == "admission":
+        gate.begin = begin_and_stop  # type: ignore[method-assign, assignment]
+    supervisor._resume()
+    for thread in threads:
+        thread.join(5)
+    return gate, supervisor, command
+
+
+@pytest.mark.parametrize("at", ["admission", "thaw"])
+def test_a_press_while_a_held_command_is_let_run_on_freezes_it(at: str) -> None:
+    gate, supervisor, command = resuming(at)
+    assert gate.phase == "stopped", "acknowledged: nothing is in flight"
+    assert not command.runs
+    assert supervisor._held
+
+
+def test_without_a_press_a_held_command_runs_on() -> None:
+    gate, supervisor, command = resuming("never")
+    assert command.runs
+    assert (gate.phase, gate.in_flight, supervisor._held) == ("open", 1, False)
+
+
+def test_a_press_while_a_command_starts_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, supervisor, said, host, _ = make(category=2)
+
+    def start(*arguments: object, **named: object) -> ProcessGroup:
+        gate.press("at the worst moment", category=2)
+        time.sleep(0.2)
+        return ProcessGroup(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("freezetag.live.supervisor.ProcessGroup", start)
+    out = tmp_path / "effects"
+    supervisor.launch(python(EFFECTS, str(out)))
+    wait_for(lambda: gate.phase == "stopped", limit=2)
+    assert "held: 1 process" in said[-1]
+    before = effects(out)
+    time.sleep(0.1)
+    assert effects(out) == before
+    supervisor.close()
+    host.close()

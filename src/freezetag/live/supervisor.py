@@ -75,6 +75,9 @@ class Supervisor:
         self._last_resort = LastResort(cgroup) if alone and LINUX else None
         self._changed = threading.Event()
         self._lock = threading.RLock()  # no start while a kill looks for what to kill
+        # No stop is carried out between an admission and the start, or going on, that it is for.
+        # A kill does not wait for it.
+        self._moving = threading.RLock()
         self._barred = self._held = False
         self._killed = ""  # why
         self._number = 0
@@ -111,7 +114,7 @@ class Supervisor:
         """Starts `command` once the gate is open. Without `counted` the run itself is no action of
         the gate: for a server whose *calls* are."""
         self._await_lease(patience)
-        with self._lock:
+        with self._lock, self._moving:
             if counted:
                 try:
                     self._number = self.gate.begin("run", detail={"command": list(command)})
@@ -134,7 +137,7 @@ class Supervisor:
                 raise
             if self._last_resort is not None:
                 self._last_resort.watch(self.group.pid)
-        self._say(f"RUNNING   pid {self.group.pid}")
+            self._say(f"RUNNING   pid {self.group.pid}")
         notify("READY=1")
         return self.group
 
@@ -175,8 +178,8 @@ class Supervisor:
             self.gate.killed()
         elif order.kind == "policy":
             self.gate.policy_done(self._run_stop_command(order.deadline))
-        elif order.kind == "cancel" and order.n == self._number and self._demand() == 2:
-            self._hold()
+        elif order.kind == "cancel":
+            self._hold(order.n)
         self._changed.set()
 
     def why(self) -> str:
@@ -254,23 +257,30 @@ class Supervisor:
             waited = time.monotonic() - started
             self._say(f"STOPPING  {_pids(group.members())} not dead after {waited:.0f} s")
 
-    def _hold(self) -> None:
-        group = self.group
-        if group is not None and group.freeze():
-            self._held = True
-            self._say(f"STOPPED   {self.why()}; held: {_pids(group.members())} frozen")
-            self.gate.end(self._number, "done")
-        # What cannot be frozen is not held: the gate orders a kill once the drain is over.
+    def _hold(self, number: int) -> None:
+        with self._moving:
+            group = self.group
+            if group is None or number != self._number or self._held or self._demand() != 2:
+                return
+            if group.freeze():
+                self._held = True
+                self._say(f"STOPPED   {self.why()}; held: {_pids(group.members())} frozen")
+                self.gate.end(number, "done")
+            # What cannot be frozen is not held: the gate orders a kill once the drain is over.
 
     def _resume(self) -> None:
         assert self.group is not None
-        try:
-            self._number = self.gate.begin("run", detail={"resumed": self.group.pid})
-        except Refused:
-            return
-        self._held = False
-        self.group.thaw()
-        self._say(f"RUNNING   again, pid {self.group.pid}")
+        with self._moving:
+            try:
+                self._number = self.gate.begin("run", detail={"resumed": self.group.pid})
+            except Refused:
+                return
+            if not self.gate.is_open:  # stopped since; it was not let run
+                self.gate.end(self._number, "failed")
+                return
+            self._held = False
+            self.group.thaw()
+            self._say(f"RUNNING   again, pid {self.group.pid}")
 
     def _end_by_signal(self) -> int:
         self._kill()
@@ -306,8 +316,9 @@ class Supervisor:
 
     def _run_stop_command(self, deadline: float) -> list[str]:
         """The prepared stop, beside the frozen command; what it did, for the record."""
-        if self.group is not None:
-            self.group.freeze()
+        with self._moving:
+            if self.group is not None:
+                self.group.freeze()
         seconds = self._drain
         self._say(f"STOPPING  {self.why()}; prepared stop command, at most {seconds:g} s")
         pid = self.group.pid if self.group is not None else 0
