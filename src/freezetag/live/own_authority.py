@@ -121,10 +121,11 @@ class OwnAuthority:
 
     def close(self, gate: Gate | None = None, head: str = "") -> None:
         """Anchors the gate's journal in the ledger, and lets the folder go."""
-        if gate is not None:
+        agent = self._authority.facts.agents.get(self.agent)
+        if gate is not None and agent is not None:  # or it was never started
             body = {"b": gate.b, "gate": self.agent, "head": head, "last": gate.last, "spent": {}}
             self._store_all([("anchor", body)])
-            if self._authority.facts.agents[self.agent].started:
+            if agent.started:
                 self._hold("the run has ended")
         self._store.close()
         self._lock.close()
