@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from freezetag.core.journal import JournalError, read
 from freezetag.live.cgroup import Cgroup
 from freezetag.live.clock import SteppedClock
 from freezetag.live.gate import Gate
-from freezetag.live.guard import Wish, agent_of, panel_of
+from freezetag.live.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.remote import Remote
 from freezetag.live.server.home import Home
@@ -61,6 +62,26 @@ def test_a_command_that_ends_by_itself_keeps_its_exit_code(tmp_path: Path) -> No
     kinds = [entry["kind"] for entry in entries(guard)]
     assert kinds == ["open", "begin", "end", "stop", "ack"]
     assert verified(guard)
+
+
+@pytest.mark.parametrize(
+    ("category", "calls", "end", "words"),
+    [
+        (KILL, False, 5.055, "it is killed"),
+        (COMMAND, False, 12.105, "the stop command runs and all is killed"),
+        (HOLD, False, 12.105, "it is frozen, or killed if it cannot be"),
+        (HOLD, True, 12.105, "no call is let through, and a call that does not end is killed"),
+    ],
+)
+def test_its_first_lines_say_when_all_is_over_and_not_only_the_last_admission(
+    tmp_path: Path, category: int, calls: bool, end: float, words: str
+) -> None:
+    wish = Wish("a", tmp_path / "state", drain=7.0, category=category, calls=calls, cgroup=False)
+    guard = Guard(replace(wish, stop_command=("true",) if category == COMMAND else ()), print)
+    (said,) = [line for line in guard.notes() if line.startswith("left alone")]
+    guard.close()
+    assert "5.005 s after the last one was asked for; then" in said
+    assert f"{words}: over after {end:.3f} s at the latest, and the time that a kill takes" in said
 
 
 def test_touch_stop_kills_all_and_a_restart_respects_it(tmp_path: Path) -> None:

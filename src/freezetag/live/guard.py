@@ -27,7 +27,7 @@ from freezetag.live.latch import LatchError, LatchFile
 from freezetag.live.lease import bound
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.own_host import OwnHost
-from freezetag.live.supervisor import Held, Host, Supervisor
+from freezetag.live.supervisor import TICK, Held, Host, Supervisor
 
 KILL, COMMAND, HOLD = 0, 1, 2
 """What a stop does: categories 0, 1 and 2."""
@@ -183,13 +183,27 @@ class Guard:
         tier = 2 if cgroup and other else 0
         clock = boot_clock()
         suspend = "" if clock.counts_suspend else ", which does not count suspended time"
-        late = bound(self._length)
         return [
             f"agent {wish.agent}, authority {self._people}, clock {clock.name}{suspend}",
             f"stops on: {', '.join(reasons)}; a stop {what}",
-            f"left alone, it stops {late:.3f} s after the last lease was asked for, at the latest",
+            self._left_alone(),
             f"tier {tier}; lacks: {'; '.join(lacks)}",
         ]
+
+    def _left_alone(self) -> str:
+        """The longest that it goes on without an answer, to its end and not to the last admission.
+
+        Within a tick the gate sees that the lease is over, within another that the drain is.
+        """
+        wish, late, hold = self.wish, bound(self._length), "it is frozen, or killed if it cannot be"
+        if wish.calls:
+            hold = "no call is let through, and a call that does not end is killed"
+        then = ("it is killed", "the stop command runs and all is killed", hold)[wish.category]
+        over = late + (TICK if wish.category == KILL else wish.drain + 2 * TICK)
+        return (
+            f"left alone, its lease is over {late:.3f} s after the last one was asked for; then "
+            f"{then}: over after {over:.3f} s at the latest, and the time that a kill takes"
+        )
 
     def journal_key(self) -> bytes:
         """The key under which requests are journalled as hashes; stays in the guard's folder."""
