@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Any, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.interlock import GO, Panel
+from freezetag.core.interlock import GO, UNKNOWN, Panel
 from freezetag.live.budget import Limit, slices
-from freezetag.live.facts import Agent, EnrolmentError, Facts, Record, check_limits
+from freezetag.live.facts import Agent, Facts, Record
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.lives import Lives
@@ -122,7 +122,10 @@ class Authority:
         depends_on: Iterable[str] = (),
         safe_state: str = "",
     ) -> list[Record]:
-        """A new or changed agent; a new one is HELD. Raises `EnrolmentError`."""
+        """A new or changed agent; a new one is HELD, and one whose limits are raised.
+
+        Raises `EnrolmentError`, also where it would take somebody out of a press that stands.
+        """
         body = {
             "agent": agent,
             "depends_on": sorted(depends_on),
@@ -132,14 +135,15 @@ class Authority:
             "safe_state": safe_state,
         }
         self.facts.check_enrolment(body)
-        return [("enrol", body)]
+        loosened = [agent] if self.facts.loosened_by(body) else []
+        return [("enrol", body), *self._hold_all(loosened)]
 
     def limit_group(self, group: str, limits: Mapping[str, float]) -> list[Record]:
-        """Budgets that the members of a group share. Raises `EnrolmentError`."""
-        check_limits(f"group {group}", limits)
-        if {"runtime", "presence"} & set(limits):
-            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent")
-        return [("limits", {"group": group, "limits": dict(limits)})]
+        """Budgets that a group shares; raised ones hold its members. Raises `EnrolmentError`."""
+        self.facts.check_group(group, limits)
+        loosened = self.facts.loosened_by_group(group, limits)
+        record = ("limits", {"group": group, "limits": dict(limits)})
+        return [record, *self._hold_all(loosened)]
 
     def key_for(self, agent: str) -> bytes:
         """What the gate of `agent` gets at enrolment."""
@@ -170,6 +174,8 @@ class Authority:
         for heard in state.presses:
             self.facts.pressed(heard)
         mine.merge(state)
+        standing = mine.standing(self.facts.roster)
+        self.facts.hold_covered(press for press in standing if press.id in state.repeats)
         return records
 
     def draft(self, ids: Iterable[str] | None = None) -> Clearance:
@@ -339,6 +345,8 @@ class Authority:
             self.spurious += 1
         limits = self.facts.limits(gate)
         reading = self._reading(agent, limits, now)
+        if len(limits) > UNKNOWN:
+            return "limit"  # an older ledger may have taken in more than a panel holds
         panel = Panel(tuple(limit.interlock for limit in limits))
         mode = panel.latch(GO, reading)
         if mode == GO:
@@ -437,6 +445,13 @@ class Authority:
         at = self._wall()
         press = Press(self._fresh(16), f"agent:{agent.name}", who, at, reason, 0, "interlock")
         return self.press(press)
+
+    def _hold_all(self, loosened: Iterable[str]) -> list[Record]:
+        records: list[Record] = []
+        for agent in (self.facts.agents[name] for name in loosened):
+            if agent.started:
+                self._hold(agent, "its limits were raised; somebody has to start it", records)
+        return records
 
     def _hold(self, agent: Agent, why: str, records: list[Record]) -> None:
         agent.started = False

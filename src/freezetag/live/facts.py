@@ -6,16 +6,18 @@ state before it. Nothing here is granted; that is `freezetag.live.authority`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, final
 
 from freezetag.core.errors import UserError
+from freezetag.core.interlock import UNKNOWN
 from freezetag.live.budget import Limit
 from freezetag.live.keys import Roster
 from freezetag.live.presses import Clearance, Press, Presses, covers
 
 ON_STOP = ("rest_is_safe", "policy", "no_safe_stop")
+_NONE = float("inf")  # a limit that is not there
 Record = tuple[str, dict[str, Any]]
 """(kind, body) of a ledger record to be stored."""
 
@@ -62,11 +64,14 @@ class Facts:
         elif kind == "repeat":
             counts = Presses(repeats={body["press"]: {body["replica"]: body["count"]}})
             self.presses.merge(counts)
+            self.hold_covered(p for p in self._stands() if p.id == body["press"])
         elif kind == "clear":
             self.presses.clear(Clearance.from_json(dict(body)))
         elif kind == "enrol":
             self._enrol(body)
         elif kind == "limits":
+            for name in self.loosened_by_group(body["group"], body["limits"]):
+                self.agents[name].started = False
             self.group_limits[body["group"]] = dict(body["limits"])
         elif kind == "start":
             agent = self.agents[body["agent"]]
@@ -84,16 +89,17 @@ class Facts:
     def pressed(self, press: Press) -> None:
         """A press: whoever it covers is no longer started, until cleared and started again."""
         self.presses.add(press)
-        for name in self.covered(press.scope):
-            self.agents[name].started = False
+        self.hold_covered([press])
+
+    def hold_covered(self, presses: Iterable[Press]) -> None:
+        """Whoever one of the presses covers is no longer started."""
+        for scope in {press.scope for press in presses}:
+            for name in self.covered(scope):
+                self.agents[name].started = False
 
     def standing(self, agent: str) -> tuple[Press, ...]:
         """The presses that stop `agent` now."""
-        return tuple(
-            press
-            for press in self.presses.standing(self.roster)
-            if self._covers(press.scope, agent)
-        )
+        return tuple(press for press in self._stands() if self._covers(press.scope, agent))
 
     def covered(self, scope: str) -> tuple[str, ...]:
         """The enrolled agents that a press of `scope` stops: what `press --dry-run` shows."""
@@ -137,19 +143,65 @@ class Facts:
         known = self.agents.get(name)
         if known and known.groups != set(body["groups"]) and self.standing(name):
             raise EnrolmentError(f"{name}: its groups cannot change while a press covers it")
+        check_count(name, self._values(_agent(body), self.group_limits))
+        if known is None:
+            return  # nobody is covered less because of it
+        trial = Facts(self.roster)
+        trial.agents = {**self.agents, name: _agent(body)}
+        for scope in {press.scope for press in self._stands()}:
+            if freed := set(self.covered(scope)) - set(trial.covered(scope)):
+                raise EnrolmentError(
+                    f"{name}: a press of {scope} stands, and would then no longer cover "
+                    f"{', '.join(sorted(freed))}. Enrol it like this after the reset."
+                )
+
+    def check_group(self, group: str, limits: Mapping[str, float]) -> None:
+        """Raises `EnrolmentError` for what an operator may not make a group's members share."""
+        check_limits(f"group {group}", limits)
+        if {"runtime", "presence"} & set(limits):
+            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent")
+        shared = {**self.group_limits, group: limits}
+        for name in self.covered(f"group:{group}"):
+            check_count(name, self._values(self.agents[name], shared))
+
+    def loosened_by(self, body: Mapping[str, Any]) -> bool:
+        """Whether this enrolment raises, or drops, a limit that its agent is under now."""
+        known = self.agents.get(body["agent"])
+        return known is not None and _looser(
+            self._values(known, self.group_limits), self._values(_agent(body), self.group_limits)
+        )
+
+    def loosened_by_group(self, group: str, limits: Mapping[str, float]) -> tuple[str, ...]:
+        """The members of a group that raised, or dropped, limits of it concern."""
+        looser = _looser(self.group_limits.get(group, {}), limits)
+        return self.covered(f"group:{group}") if looser else ()
+
+    def _values(self, agent: Agent, shared: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """All that limits `agent`, by the names of its limits."""
+        values = dict(agent.limits)
+        for group in agent.groups:
+            for sensor, value in shared.get(group, {}).items():
+                values[f"group:{group}:{sensor}"] = value
+        return values
+
+    def _stands(self) -> tuple[Press, ...]:
+        return self.presses.standing(self.roster)
 
     def _enrol(self, body: Mapping[str, Any]) -> None:
         old = self.agents.get(body["agent"])
-        agent = Agent(
-            body["agent"],
-            frozenset(body["groups"]),
-            body["on_stop"],
-            dict(body["limits"]),
-            tuple(body.get("depends_on", ())),
-        )
+        looser = self.loosened_by(body)
+        agent = _agent(body)
         if old is not None:
-            agent.epoch, agent.started, agent.started_at = old.epoch, old.started, old.started_at
+            agent.epoch, agent.started_at = old.epoch, old.started_at
+            agent.started = old.started and not looser
         self.agents[agent.name] = agent
+        # It may have come under a press, and with it whoever depends on it.
+        changed = [agent.name]
+        if any(press.scope.startswith("closure:") for press in self._stands()):
+            changed += [name for name in self.agents if agent.name in self.upstream(name)]
+        for name in changed:
+            if self.standing(name):
+                self.agents[name].started = False
 
     def _covers(self, scope: str, name: str) -> bool:
         agent = self.agents.get(name)
@@ -158,8 +210,31 @@ class Facts:
         return covers(scope, name, groups, upstream)
 
 
+def _agent(body: Mapping[str, Any]) -> Agent:
+    return Agent(
+        body["agent"],
+        frozenset(body["groups"]),
+        body["on_stop"],
+        dict(body["limits"]),
+        tuple(body.get("depends_on", ())),
+    )
+
+
+def _looser(old: Mapping[str, float], new: Mapping[str, float]) -> bool:
+    return any(not new.get(name, _NONE) <= limit for name, limit in old.items())
+
+
 def check_limits(name: str, limits: Mapping[str, float]) -> None:
     """Raises `EnrolmentError` for a limit that could never let anything run, or never bind."""
     for sensor, limit in limits.items():
         if not 0 < limit < float("inf"):
             raise EnrolmentError(f"{name}: the limit of {sensor} is {limit!r}")
+
+
+def check_count(name: str, limits: Sized) -> None:
+    """Raises `EnrolmentError` for more limits than one panel holds."""
+    if len(limits) > UNKNOWN:
+        raise EnrolmentError(
+            f"{name}: {len(limits)} limits, its groups' included, and a panel holds {UNKNOWN}. "
+            "Leave out those that others imply."
+        )
