@@ -2,10 +2,11 @@
 
     python verify.py ledger.db --authority NAME --public BASE64 [--checkpoint NOTE]
 
-It finds edited, removed, added and reordered records, checkpoints and clearances whose signatures
-do not fit, and truncation against any checkpoint kept elsewhere. It imports nothing of freezetag,
-so that it can be read in one sitting and carried away. Formats: design/0005-live.md; hashing RFC
-6962, checkpoints C2SP signed notes.
+It finds edited, removed, added and reordered records, records in another spelling than the one that
+RFC 8785 allows, checkpoints and clearances whose signatures do not fit, starts under a press that
+stood, and truncation against any checkpoint kept elsewhere. It imports nothing of freezetag, so
+that it can be read in one sitting and carried away. Formats: design/0005-live.md; hashing RFC 6962,
+checkpoints C2SP signed notes.
 
 Caveat: a ledger and its checkpoints cut back together to an older state verify, unless a newer
 checkpoint is given; every gate holds one. Who holds the signing key can write another history from
@@ -18,15 +19,24 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 OWN = "its"
-_RESETS = (b',"kind":"press","v":1}', b',"kind":"clear","v":1}')
+LISTED = 10
+"""Unreadable records that are told one by one; then they are counted."""
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+_plain = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+).encode
+_HARD = re.compile(r"[:,\[]-?(?:\d+[.eE]|\d{16})|[^\x00-\x7f]")
+"""Where the standard encoder may spell otherwise: fractions, large numbers, the order of keys."""
 
 
 @dataclass
@@ -38,6 +48,7 @@ class Report:
     root: str = ""
     checkpoints: int = 0
     covered: int = 0  # records under the newest good checkpoint of its own
+    solo: int = 0  # good checkpoints which say that one person suffices
 
     @property
     def ok(self) -> bool:
@@ -57,7 +68,8 @@ def verify_file(
 
     `checkpoint` is a note kept elsewhere, which the ledger must contain. `people` maps names to
     public keys; with it every clearance must carry `quorum` good signatures (one, if it names
-    drills alone). Never raises for what the file contains.
+    drills alone), and no checkpoint may say solo where `quorum` is more than one. Never raises for
+    what the file contains.
     """
     report = Report()
     try:
@@ -88,7 +100,10 @@ def _check(
             say(f"{where} checkpoint is not signed by {authority}: {note[:60]!r}")
         else:
             heads.setdefault(head[0], []).append((head[1], where))
-    kinds: dict[str, str] = {}
+            report.solo += head[2]
+    if report.solo and people is not None and quorum > 1:
+        say(f"{report.solo} checkpoints say solo, but {quorum} people are to sign a clearance")
+    stops, unreadable = _Stops(authority, people, quorum), 0
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
     sha, size = hashlib.sha256, 0
     for leaf in records:
@@ -98,12 +113,16 @@ def _check(
             digest = sha(b"\x01" + stack.pop() + digest).digest()
             position >>= 1
         stack.append(digest)
-        if leaf.endswith(_RESETS):
-            _check_reset(say, size, leaf, kinds, authority, people, quorum)
+        for problem in _wrong(leaf, size, stops):
+            unreadable += 1
+            if unreadable <= LISTED:
+                say(f"record {size}: {problem}")
         size += 1
         if size in heads:
             report.covered = _check_head(report, size, stack, heads.pop(size), report.covered)
     report.records, report.root = size, _fold(stack).hex()
+    if unreadable > LISTED:
+        say(f"{unreadable} records in all are wrong by themselves; the first are named")
     if 0 in heads:
         report.covered = _check_head(report, 0, [], heads.pop(0), 0)
     for beyond, found in sorted(heads.items()):
@@ -138,40 +157,179 @@ def _check_head(
     return covered
 
 
-def _check_reset(
-    say: Any,
-    index: int,
-    leaf: bytes,
-    kinds: dict[str, str],
-    authority: str,
-    people: dict[str, bytes] | None,
-    quorum: int,
-) -> None:
-    """Presses are remembered by kind; a clearance must carry enough signatures for its presses."""
+def _wrong(leaf: bytes, index: int, stops: _Stops) -> list[str]:
+    """What is wrong with a record: its form, its spelling, and what it says."""
+    found = []
     try:
-        record = json.loads(leaf)
-        kind, body = record["kind"], record["body"]
-        if kind == "press":
-            # Two presses under one id count as the harder one to clear.
-            drill = body["kind"] == "drill" and kinds.get(body["id"], "drill") == "drill"
-            kinds[body["id"]] = "drill" if drill else "press"
-        elif kind == "clear" and people is not None:
-            text, signatures = body["text"], body["signatures"]
-            named = json.loads(text)
-            message = b"freezetag clearance\n" + text.encode()
-            by_id = {hashlib.sha256(key).hexdigest()[:16]: key for key in people.values()}
-            good = {
-                name
-                for name, signature in signatures.items()
-                if name in by_id and _signed(by_id[name], message, _decoded(signature))
-            }
-            needed = 1 if all(kinds.get(p) == "drill" for p in named["presses"]) else quorum
-            if named["authority"] != authority or len(good) < needed:
-                say(f"record {index}: a clearance with {len(good)} good signatures of {needed}")
-            elif len(good) < len(signatures):
-                say(f"record {index}: a clearance carries a signature that does not fit")
+        text = leaf.decode()
+        fields = json.loads(text)
+        body, kind = fields["body"], fields["kind"]
+        if (fields["i"], fields["v"], len(fields)) != (index, 1, 5) or type(
+            fields["at"]
+        ) is not int:
+            raise ValueError("not numbered, or not of this form")
+        if type(kind) is not str or type(body) is not dict:
+            raise ValueError("not of this form")
+        spelled = _plain(fields) if _HARD.search(text) is None else _spell(fields)
+        if spelled != text:
+            found.append("spelled in another way than it is signed: not canonical")
+        if (take := stops.kinds.get(kind)) is not None:
+            found += take(body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        say(f"record {index} cannot be read: {type(error).__name__}")
+        found.append(f"it cannot be read: {type(error).__name__}")
+    return found
+
+
+class _Stops:
+    """Which presses stand, record by record, so that clearances and starts can be judged.
+
+    Without `people` a clearance counts for what it names, whoever signed it.
+    """
+
+    def __init__(self, authority: str, people: dict[str, bytes] | None, quorum: int) -> None:
+        self.kinds: dict[str, Callable[[dict[str, Any]], list[str]]] = {
+            "enrol": self._enrol,
+            "press": self._press,
+            "repeat": self._repeat,
+            "clear": self._clear,
+            "start": self._start,
+        }
+        self._authority, self._people, self._quorum = authority, people, quorum
+        self._agents: dict[str, tuple[set[str], list[str]]] = {}  # groups, and what it depends on
+        self._presses: dict[str, set[tuple[str, str]]] = {}  # id -> {(scope, kind)}
+        self._repeats: dict[str, dict[str, int]] = {}
+        self._cleared: dict[str, list[tuple[dict[str, int], int]]] = {}  # repeats seen, signers
+        self._standing: dict[str, list[str]] = {}  # id -> scopes
+
+    def _enrol(self, body: dict[str, Any]) -> list[str]:
+        groups, after = set(body["groups"]), list(body.get("depends_on", ()))
+        self._agents[body["agent"]] = groups, after
+        return []
+
+    def _press(self, body: dict[str, Any]) -> list[str]:
+        kind = "drill" if body["kind"] == "drill" else "press"
+        self._presses.setdefault(body["id"], set()).add((body["scope"] + "", kind))
+        self._look(body["id"])
+        return []
+
+    def _repeat(self, body: dict[str, Any]) -> list[str]:
+        counts = self._repeats.setdefault(body["press"], {})
+        counts[body["replica"]] = max(counts.get(body["replica"], 0), body["count"])
+        self._look(body["press"])
+        return []
+
+    def _clear(self, body: dict[str, Any]) -> list[str]:
+        text, signatures = body["text"], body["signatures"]
+        named = json.loads(text)
+        good = len(signatures)
+        found = []
+        if self._people is not None:
+            message = b"freezetag clearance\n" + text.encode()
+            by_id = {hashlib.sha256(key).hexdigest()[:16]: key for key in self._people.values()}
+            good = sum(
+                name in by_id and _signed(by_id[name], message, _decoded(signature))
+                for name, signature in signatures.items()
+            )
+            # Two presses under one id count as the harder one to clear.
+            drills = all(self._is_drill(press) for press in named["presses"])
+            needed = 1 if drills else self._quorum
+            if named["authority"] != self._authority:
+                good = 0
+            if good < needed:
+                found.append(f"a clearance with {good} good signatures of {needed}")
+            elif good < len(signatures):
+                found.append("a clearance carries a signature that does not fit")
+        for press, seen in named["presses"].items():
+            self._cleared.setdefault(press, []).append((dict(seen), good))
+            self._look(press)
+        return found
+
+    def _start(self, body: dict[str, Any]) -> list[str]:
+        agent = body["agent"]
+        over = [id for id, scopes in self._standing.items() if self._covers(scopes, agent)]
+        return [f"a start of {agent} under {len(over)} presses that stand"] if over else []
+
+    def _is_drill(self, press: str) -> bool:
+        kinds = {kind for _, kind in self._presses.get(press, ())}
+        return kinds == {"drill"}
+
+    def _look(self, press: str) -> None:
+        """Whether a press stands now, and in which scopes."""
+        repeats = self._repeats.get(press, {})
+        # A clearance counts if its signers saw every repeat.
+        signers = max(
+            (
+                good
+                for seen, good in self._cleared.get(press, ())
+                if all(n <= seen.get(replica, 0) for replica, n in repeats.items())
+            ),
+            default=-1,
+        )
+        needed = {"drill": 1, "press": self._quorum} if self._people is not None else {}
+        left = [
+            scope for scope, kind in self._presses.get(press, ()) if signers < needed.get(kind, 0)
+        ]
+        if left:
+            self._standing[press] = left
+        else:
+            self._standing.pop(press, None)
+
+    def _covers(self, scopes: list[str], agent: str) -> bool:
+        """Whether one of the scopes stops the agent; a scope that cannot be read stops everyone."""
+        groups = self._agents.get(agent, (set(), []))[0]
+        for scope in scopes:
+            kind, _, name = scope.partition(":")
+            if kind not in ("agent", "group", "closure") or not name:
+                return True
+            if name in (groups if kind == "group" else (agent,)):
+                return True
+            if kind == "closure" and name in self._upstream(agent):
+                return True
+        return False
+
+    def _upstream(self, agent: str) -> set[str]:
+        """All that the agent depends on, through others too."""
+        found: set[str] = set()
+        edge = [agent]
+        while edge:
+            fresh = set(self._agents.get(edge.pop(), (set(), []))[1]) - found
+            found |= fresh
+            edge += fresh
+        return found
+
+
+def _spell(value: Any) -> str:
+    """RFC 8785's one spelling of a JSON value. Raises `ValueError` for what has none."""
+    if isinstance(value, dict):
+        # By UTF-16 units, which is not the order of code points.
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+        return "{" + ",".join(f"{_quote(key)}:{_spell(value[key])}" for key in keys) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_spell, value)) + "]"
+    if isinstance(value, float) or (type(value) is int and abs(value) > 2**53):
+        return _number(float(value))
+    return _plain(value)
+
+
+def _number(value: float) -> str:
+    """ECMAScript's spelling of a double: the shortest digits, exponents from 1e21 and 1e-7."""
+    if value != value or abs(value) == float("inf"):
+        raise ValueError("no number")
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    number, minus = "".join(map(str, digits)), "-" if sign and value else ""
+    point = len(number) + int(exponent)  # the value is 0.NUMBER times ten to this power
+    if not value:
+        text = "0"
+    elif len(number) <= point <= 21:
+        text = number.ljust(point, "0")
+    elif 0 < point <= 21:
+        text = f"{number[:point]}.{number[point:]}"
+    elif -6 < point <= 0:
+        text = f"0.{number.rjust(len(number) - point, '0')}"
+    else:
+        rest = f".{number[1:]}" if number[1:] else ""
+        text = f"{number[0]}{rest}e{point - 1:+d}"
+    return minus + text
 
 
 def _fold(stack: Sequence[bytes]) -> bytes:
@@ -236,8 +394,8 @@ def _from_text(path: Path) -> tuple[Iterator[bytes], list[str]]:
     return records(), ["\n".join(lines) + "\n" for lines in notes]
 
 
-def _open_note(note: str, authority: str, public: bytes) -> tuple[int, bytes] | None:
-    """(size, root) of a checkpoint that `public` signed, else None."""
+def _open_note(note: str, authority: str, public: bytes) -> tuple[int, bytes, bool] | None:
+    """(size, root, solo) of a checkpoint that `public` signed, else None."""
     body, _, signatures = note.partition("\n\n")
     lines = body.split("\n")
     name = f"freezetag/{authority}"
@@ -253,7 +411,7 @@ def _open_note(note: str, authority: str, public: bytes) -> tuple[int, bytes] | 
     stamp = _decoded(signatures.removeprefix(prefix)[:-1])
     if stamp[:4] != key_hash or not _signed(public, (body + "\n").encode(), stamp[4:]):
         return None
-    return int(lines[1]), _decoded(lines[2])
+    return int(lines[1]), _decoded(lines[2]), lines[3:] == ["solo"]
 
 
 def _decoded(text: Any) -> bytes:
@@ -315,6 +473,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in report.problems:
         print(problem)
     verdict = "verified" if report.ok else "NOT verified"
+    if report.solo:
+        print(f"SOLO: {report.solo} checkpoints say that one person suffices for a reset")
     counts = f"{report.records} records, {report.checkpoints} checkpoints"
     print(f"{verdict}: {counts}, root {report.root}")
     return 0 if report.ok else 1

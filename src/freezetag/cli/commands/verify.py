@@ -69,6 +69,8 @@ def verify(
     else:
         for problem in report.problems:
             print(problem)
+        if report.solo:
+            print(f"SOLO: {report.solo} checkpoints say that one person suffices for a reset")
         verdict = "verified" if report.ok else "NOT verified"
         print(f"{verdict}: {report.records} records, root {report.root}")
     return 0 if report.ok else 1

@@ -1,0 +1,242 @@
+"""What a ledger that hashes well may still not say, though who holds the signing key wrote it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.live.worlds import PEOPLE, press, signed
+
+from freezetag import cli
+from freezetag.live import verify
+from freezetag.live.ledger import Checkpoint, Tree, record, sign_note
+from freezetag.live.presses import draft
+from freezetag.live.verify import Report, verify_file
+
+PRIVATE, PUBLIC = PEOPLE["eve"]
+WHO = {name: PEOPLE[name][1] for name in ("ann", "bob")}
+Body = tuple[str, dict[str, Any]]
+
+
+def written(path: Path, leaves: list[bytes], solo: bool = False) -> Path:
+    tree = Tree(leaves)
+    note = sign_note(Checkpoint("own", tree.size, tree.root(), solo), PRIVATE)
+    text = "".join(f"#{line}\n" for line in note.splitlines())
+    path.write_bytes(b"".join(leaf + b"\n" for leaf in leaves) + text.encode())
+    return path
+
+
+def check(path: Path, *leaves: bytes, **more: Any) -> Report:
+    given_ = {"people": WHO, **more}
+    solo = given_.pop("solo", False)
+    file = written(path / "ledger", list(leaves), solo)
+    return verify_file(file, authority="own", public=PUBLIC, **given_)
+
+
+def told(path: Path, *bodies: Body, **more: Any) -> list[str]:
+    leaves = [record(i, kind, body, 1000 + i) for i, (kind, body) in enumerate(bodies)]
+    return check(path, *leaves, **more).problems
+
+
+def enrol(agent: str, *groups: str, after: tuple[str, ...] = ()) -> Body:
+    return "enrol", {"agent": agent, "depends_on": list(after), "groups": list(groups)}
+
+
+def start(agent: str, epoch: int = 1) -> Body:
+    return "start", {"agent": agent, "epoch": epoch, "who": "eve"}
+
+
+def pressed(number: int, scope: str = "fleet", kind: str = "press") -> Body:
+    return "press", press(number, scope, kind=kind).to_json()
+
+
+def repeat(number: int, count: int, replica: str = "a") -> Body:
+    return "repeat", {"count": count, "press": f"{number:032x}", "replica": replica}
+
+
+def clear(*numbers: int, by: tuple[str, ...] = ("ann", "bob"), seen: int = 0) -> Body:
+    counts = {"a": seen} if seen else {}
+    named = {f"{number:032x}": counts for number in numbers}
+    text = draft("own", named, {"root": "", "size": 0}, "n" * 32)
+    return "clear", signed(text, *by).to_json()
+
+
+# Spelling.
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [
+        b"no json at all",
+        b"{}",
+        b"[]",
+        b"\xff\xfe",
+        b'{"at":1,"body":{},"i":0,"kind":"x"}',
+        b'{"at":1,"body":[],"i":0,"kind":"x","v":1}',
+        b'{"at":1,"body":{},"i":0,"kind":"x","v":2}',
+        b'{"at":1.5,"body":{},"i":0,"kind":"x","v":1}',
+        b'{"at":1,"body":{},"i":0,"kind":"x","more":0,"v":1}',
+        b'{"at":1,"body":{"n":NaN},"i":0,"kind":"x","v":1}',
+        b'{"at":1,"body":{"s":"\\ud800"},"i":0,"kind":"x","v":1}',
+        b'{"at":1,"body":{},"i":7,"kind":"x","v":1}',
+        b'{"at":1,"body":{"a":' + b"[" * 100_000 + b'},"i":0,"kind":"x","v":1}',
+        b'{"at":1,"body":{},"i":0,"kind":"press","v":1}',
+        b'{"at":1,"body":{"press":[]},"i":0,"kind":"repeat","v":1}',
+        b'{"at":1,"body":{"agent":"a","groups":3},"i":0,"kind":"enrol","v":1}',
+        b'{"at":1,"body":{},"i":0,"kind":"start","v":1}',
+    ],
+)
+def test_an_unreadable_record_is_a_problem(leaf: bytes, tmp_path: Path) -> None:
+    for people in (WHO, None):
+        assert "record 0" in check(tmp_path, leaf, people=people).problems[0]
+
+
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (b'"at":1,', b'"at": 1,'),
+        (b'{"at":1,"body"', b'{"at":2,"at":1,"body"'),
+        (b"1.5", b"1.50"),
+        (b"1.5", b"15e-1"),
+        (b'"e":2', b'"e":2.0'),
+        (b'"e":2', b'"e":-0'),
+        (b"1e-7", b"1e-07"),
+        (b"100000000000000000000", b"1e+20"),
+        (b"100000000000000000000", b"100000000000000000001"),
+        ("\u20ac".encode(), b"\\u20ac"),
+        (b"\\n", b"\\u000a"),
+        (b'"kind":"press","v":1}', b'"v":1,"kind":"press"}'),
+    ],
+)
+def test_another_spelling_of_the_same_record_is_a_problem(
+    good: bytes, odd: bytes, tmp_path: Path
+) -> None:
+    body = press(1).to_json() | {"x": {"a": "\n", "b": 1.5, "c": 1e-7, "d": 1e20, "e": 2.0}}
+    leaf = record(0, "press", body | {"reason": "\u20ac"}, 1)
+    assert check(tmp_path, leaf).problems == []
+    assert good in leaf
+    assert "spelled" in check(tmp_path, leaf.replace(good, odd)).problems[0]
+
+
+@settings(max_examples=60)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5)
+        | st.floats(allow_nan=False, allow_infinity=False),
+        lambda inner: st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=8,
+    )
+)  # fmt: skip
+def test_whatever_we_write_is_spelled_well(
+    tmp_path_factory: pytest.TempPathFactory, value: Any
+) -> None:
+    try:
+        leaf = record(0, "alarm", {"x": value}, 1)
+    except ValueError:  # a lone surrogate
+        return
+    folder = tmp_path_factory.getbasetemp()
+    assert check(folder, leaf).problems == []
+    padded = json.dumps(json.loads(leaf), ensure_ascii=False).encode()
+    assert check(folder, padded).problems != []
+
+
+def test_a_forged_clearance_is_found_however_it_is_spelled(tmp_path: Path) -> None:
+    leaves = [record(i, *body, 1) for i, body in enumerate([pressed(1), clear(1, by=())])]
+    assert "0 good signatures of 2" in check(tmp_path, *leaves).problems[0]
+    leaves[1] = json.dumps(json.loads(leaves[1])).encode()
+    said = " ".join(check(tmp_path, *leaves).problems)
+    assert "spelled" in said
+    assert "0 good signatures of 2" in said
+
+
+def test_many_unreadable_records_are_counted(tmp_path: Path) -> None:
+    problems = check(tmp_path, *[b"x"] * 1000).problems
+    assert len(problems) < 20
+    assert "1000" in " ".join(problems)
+
+
+# Starts.
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [enrol("a"), pressed(1), start("a")],
+        [enrol("a"), pressed(1, "agent:a"), start("a")],
+        [enrol("a", "g"), pressed(1, "group:g"), start("a")],
+        [enrol("b"), enrol("m", after=("b",)), enrol("a", after=("m",)), pressed(1, "closure:b"),
+         start("a")],
+        [enrol("a"), pressed(1, "nobody knows"), start("a")],
+        [enrol("a"), pressed(1, "agent:b"), pressed(2, "agent:a"), clear(1), start("a")],
+        [enrol("a"), pressed(1), repeat(1, 1), clear(1), start("a")],
+        [enrol("a"), pressed(1), clear(1), repeat(1, 1), start("a")],
+        [enrol("a"), pressed(1), repeat(1, 3), clear(1, seen=2), start("a")],
+        [enrol("a"), pressed(1), clear(1), start("a"), pressed(2), start("a", 2)],
+    ],
+)  # fmt: skip
+def test_a_start_under_a_standing_press_is_a_problem(bodies: list[Body], tmp_path: Path) -> None:
+    (problem,) = told(tmp_path, *bodies)
+    assert f"record {len(bodies) - 1}" in problem
+    assert "start" in problem
+    assert told(tmp_path, *bodies, people=None) == [problem]
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [enrol("a"), start("a"), pressed(1), clear(1), start("a", 2)],
+        [enrol("a", "h"), pressed(1, "agent:b"), pressed(2, "group:g"), start("a")],
+        [enrol("b", after=("a",)), enrol("a"), pressed(1, "closure:b"), start("a")],
+        [enrol("a"), pressed(1), repeat(1, 3), clear(1, seen=3), start("a")],
+        [enrol("a"), pressed(1, "agent:a", "drill"), clear(1, by=("ann",)), start("a")],
+        [enrol("a"), pressed(1), pressed(2), clear(1, 2), start("a")],
+    ],
+)
+def test_starts_that_may_be(bodies: list[Body], tmp_path: Path) -> None:
+    assert told(tmp_path, *bodies) == []
+    assert told(tmp_path, *bodies, people=None) == []
+
+
+def test_a_start_after_a_clearance_that_nobody_signed(tmp_path: Path) -> None:
+    problems = told(tmp_path, enrol("a"), pressed(1), clear(1, by=("ann",)), start("a"))
+    assert ["record 2" in problems[0], "record 3" in problems[1], len(problems)] == [True, True, 2]
+
+
+# Solo.
+
+
+def test_a_solo_head_against_a_quorum_of_two(tmp_path: Path) -> None:
+    leaf = record(0, *pressed(1), 1)
+    report = check(tmp_path, leaf, solo=True)
+    assert report.solo == 1
+    assert "solo" in report.problems[0]
+    assert "2" in report.problems[0]
+    alone = check(tmp_path, leaf, solo=True, quorum=1)
+    assert (alone.solo, alone.problems) == (1, [])
+    assert check(tmp_path, leaf).solo == 0
+
+
+def test_solo_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import base64
+
+    file = written(tmp_path / "ledger", [record(0, *pressed(1), 1)], solo=True)
+    public = base64.b64encode(PUBLIC).decode()
+    assert verify.main([str(file), "--authority", "own", "--public", public]) == 0
+    assert "SOLO" in capsys.readouterr().out
+    people = [{"key": base64.b64encode(WHO["ann"]).decode(), "name": "ann"}]
+    roster = {"authority": "own", "people": people, "solo": True}
+    beside = tmp_path / "public.json"
+    beside.write_text(json.dumps({"authority": "own", "public": public, "roster": roster}))
+    assert cli.run(["verify", str(file)]) == 0
+    assert "SOLO" in capsys.readouterr().out
+    people.append({"key": base64.b64encode(WHO["bob"]).decode(), "name": "bob"})
+    beside.write_text(
+        json.dumps({"authority": "own", "public": public, "roster": roster | {"solo": False}})
+    )
+    assert cli.run(["verify", str(file)]) == 1
+    assert "solo" in capsys.readouterr().out
