@@ -272,7 +272,7 @@ def test_an_authority_that_hangs_lets_the_lease_run_out(tmp_path: Path) -> None:
 def test_a_meter_that_hangs_under_the_gate_s_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freezetag.live.supervisor.PATIENCE", 0.5)
+    monkeypatch.setattr("freezetag.live.pulse.PATIENCE", 0.5)
     hang, forever = threading.Event(), threading.Event()
 
     def meter() -> float:

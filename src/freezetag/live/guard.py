@@ -27,7 +27,8 @@ from freezetag.live.latch import LatchError, LatchFile
 from freezetag.live.lease import bound
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.own_host import OwnHost
-from freezetag.live.supervisor import TICK, Held, Host, Supervisor
+from freezetag.live.pulse import TICK
+from freezetag.live.supervisor import Held, Host, Supervisor
 
 KILL, COMMAND, HOLD = 0, 1, 2
 """What a stop does: categories 0, 1 and 2."""

@@ -23,14 +23,12 @@ from freezetag.live.drain import Order
 from freezetag.live.gate import STOPPED, STOPPING, Gate
 from freezetag.live.last_resort import LastResort
 from freezetag.live.process_group import LINUX, ProcessGroup
+from freezetag.live.pulse import TICK, Pulse
 from freezetag.live.service_manager import notify, without
 from freezetag.live.stop_command import run_stop_command
 
 STOPPED_BY_GUARD = 124
 """The exit code of a guard that stopped its command, as `timeout` has it."""
-TICK = 0.05
-PATIENCE = 5.0
-"""Seconds that a gate may take for a tick, before it counts as hung."""
 
 
 class Held(UserError):
@@ -82,8 +80,8 @@ class Supervisor:
         self._killed = ""  # why
         self._number = 0
         self._signal = 0
-        self.gate_hangs = self._watching = False
-        self._pulse = self._moved = 0.0
+        self.gate_hangs = False
+        self._pulse = Pulse(gate, drain)
 
     def run(
         self,
@@ -143,13 +141,8 @@ class Supervisor:
 
     def wait(self) -> int:
         """Until nothing of the command is left, or it is stopped; the exit code as in `run`."""
-        self._pulse = self._moved = time.monotonic()
-        self._watching = True
-        threading.Thread(target=self._feel_the_pulse, name="pulse", daemon=True).start()
-        try:
+        with self._pulse:
             return self._wait()
-        finally:
-            self._watching = False
 
     def stop_on(self, *signals: signal.Signals) -> None:
         """From now on these signals to this process kill the command and end `wait`."""
@@ -204,7 +197,7 @@ class Supervisor:
             if self._signal:
                 return self._end_by_signal()
             phase = self.gate.phase
-            if self._is_stuck(phase):
+            if self._pulse.is_lost(phase):
                 return self._end_without_the_gate()
             notify("WATCHDOG=1")
             if self._killed and phase != STOPPING:
@@ -288,20 +281,6 @@ class Supervisor:
         name = signal.Signals(self._signal).name
         self._say(f"STOPPED   the guard got {name}; no process of the command is left")
         return 128 + self._signal
-
-    def _feel_the_pulse(self) -> None:
-        """Ticks the gate beside its host. What hangs in it (a meter, a disk) hangs this thread."""
-        while self._watching:
-            self.gate.tick()
-            self._pulse = time.monotonic()
-            time.sleep(TICK)
-
-    def _is_stuck(self, phase: str) -> bool:
-        """The watchdog on the gate itself: no answer, or a stop that does not come to its end."""
-        now = time.monotonic()
-        if phase != STOPPING:
-            self._moved = now
-        return now - self._pulse > PATIENCE or now - self._moved > self._drain + PATIENCE
 
     def _end_without_the_gate(self) -> int:
         """Nothing here may wait for the gate's lock."""
