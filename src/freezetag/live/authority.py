@@ -8,7 +8,6 @@ to be stored; `apply` takes each in once it is durable. Calls must be serialised
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -16,25 +15,23 @@ from typing import Any, final
 
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import GO, UNKNOWN, Panel
-from freezetag.live.budget import Limit, slices
+from freezetag.live.budget import allowance
 from freezetag.live.facts import Agent, Facts, Record
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
-from freezetag.live.lives import Lives
-from freezetag.live.presses import Clearance, Press, Presses, approvers, draft
-from freezetag.live.shown import Incarnation, Shown, rows, worst
+from freezetag.live.lives import OUTLIVED, Lives, joined
+from freezetag.live.presses import Clearance, Press, Presses
+from freezetag.live.readings import Readings
+from freezetag.live.shown import Incarnation, Shown, finite, rows, worst
 from freezetag.live.shown import Row as Row
+from freezetag.live.signing import SIGN_WITHIN as SIGN_WITHIN
+from freezetag.live.signing import ResetError as ResetError
+from freezetag.live.signing import Signing
 
-SIGN_WITHIN = 15 * 60.0
-MOST_CLEARED = 500
-"""The presses that one clearance names, so that it fits into a frame."""
+START_WITHIN = 60.0
+"""Seconds after which a start that never became durable may be tried again."""
 ANCHOR_EVERY = 10.0
 """Seconds between two records of how far a gate's journal and meters are."""
-_NAN = float("nan")
-
-
-class ResetError(UserError):
-    """A clearance or a start that is not allowed now; the text says what is missing."""
 
 
 class RollbackError(UserError):
@@ -73,31 +70,35 @@ class Authority:
         self.locked = True
         self.spurious = 0
         self.alarms: list[str] = []  # the newest hundred
-        self.meters: dict[tuple[str, str], Callable[[], float]] = {}
         self.checkpoint: Callable[[int], tuple[str, list[str]]] = _no_checkpoint
         self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
         self._secret, self._clock, self._wall, self._fresh = secret, clock, wall, fresh
         self._drain, self._rearm_within = drain, rearm_within
         self._lives = Lives(clock)
-        self._runtimes: dict[tuple[str, int], tuple[float, float]] = {}
-        self._newest = 0  # the time of the newest record, Unix milliseconds
-        self._drafts: dict[str, float] = {}
-        self._signed: dict[str, Clearance] = {}
+        self._readings = Readings(self._lives, clock, wall)
+        self.meters = self._readings.meters
+        self._starting: dict[str, float] = {}  # since when a start waits to be durable
+        self._signing = Signing(name, self.facts, clock, fresh)
 
     # Durable facts.
 
     def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
         """A record that is durable now, or is read back from the ledger at a start."""
+        known = self.facts.agents.get(body.get("agent", ""))
+        again = kind == "start" and known is not None and body["epoch"] <= known.epoch
         self.facts.apply(kind, body, at)
-        self._newest = max(self._newest, at)
+        self._readings.newest = max(self._readings.newest, at)
         if kind == "start":
-            self._lives.started(body["agent"])
+            self._starting.pop(body["agent"], None)
+            if not again:
+                self._lives.started(body["agent"])
         elif kind == "open":
-            self._lives.opened(body, self.length)
+            self._lives.opened(body)
         elif kind == "ack":
             self._lives.acked(body)
         elif kind == "anchor":
             self._lives.anchored(body)
+            self._readings.anchored(body)
 
     def unlock(self, down: float | None = None) -> None:
         """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
@@ -107,8 +108,8 @@ class Authority:
         out meanwhile is re-armed only after a short outage.
         """
         if down is None:
-            down = max(0.0, (self._wall() - self._newest) / 1000)
-        self._lives.recount(down, self.length)
+            down = max(0.0, (self._wall() - self._readings.newest) / 1000)
+        self._lives.recount(down)
         self.locked = False
 
     # People.
@@ -183,16 +184,7 @@ class Authority:
 
         Good for 15 minutes. Raises `ResetError` if none of them stands.
         """
-        standing = [press.id for press in self.facts.presses.standing(self.facts.roster)]
-        chosen = standing if ids is None else [press for press in standing if press in set(ids)]
-        if not chosen:
-            raise ResetError("no press of those stands, so there is nothing to clear")
-        nonce = self._fresh(16)
-        now = self._clock()
-        self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
-        self._drafts[nonce] = now
-        seen = {press: self.facts.presses.repeats.get(press, {}) for press in chosen[:MOST_CLEARED]}
-        return draft(self.name, seen, self.head(), nonce)
+        return self._signing.draft(ids, self.head())
 
     def clear(self, clearance: Clearance) -> list[Record]:
         """Adds signatures; the record once enough people have signed, else nothing yet.
@@ -200,34 +192,7 @@ class Authority:
         Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
         signature of nobody in the roster.
         """
-        try:
-            fields = json.loads(clearance.text)
-            nonce, presses = fields["nonce"], fields["presses"]
-            drafted = self._drafts[nonce]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ResetError("this clearance was not drafted here, or is used up") from None
-        if not self._clock() - drafted < SIGN_WITHIN:
-            raise ResetError("this draft is older than 15 minutes; look again and sign a new one")
-        roster = self.facts.roster
-        known = {person.key_id for person in roster.people}
-        for pair in clearance.signatures:
-            alone = Clearance(clearance.text, (pair,))
-            if pair[0] not in known or not approvers(alone, roster):
-                raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster")
-        earlier = self._signed.get(nonce, Clearance(clearance.text))
-        if earlier.text != clearance.text:
-            raise ResetError("this clearance was not drafted here, or is used up")
-        merged = Clearance(
-            clearance.text,
-            tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),
-        )
-        self._signed[nonce] = merged
-        kinds = {press.kind for press in self.facts.presses.presses if press.id in presses}
-        needed = 1 if kinds == {"drill"} else roster.quorum
-        if len(approvers(merged, roster)) < needed:
-            return []
-        del self._drafts[nonce], self._signed[nonce]
-        return [("clear", merged.to_json())]
+        return self._signing.clear(clearance)
 
     def start(self, agent: str, who: str) -> list[Record]:
         """One named person lets a cleared agent run again. Raises `ResetError`."""
@@ -241,8 +206,11 @@ class Authority:
         if known.started:
             raise ResetError(f"{agent} is started already")
         now = self._clock()
+        if now - self._starting.get(agent, float("-inf")) < START_WITHIN:
+            raise ResetError(f"{agent} is being started; see `freezetag status`")
         if any(life.alive(now) for life in self._lives.of(agent)):
             raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly")
+        self._starting[agent] = now
         return [("start", {"agent": agent, "epoch": known.epoch + 1, "who": who})]
 
     # Gates.
@@ -259,33 +227,42 @@ class Authority:
         if gate not in self.facts.agents:
             return (self._refuse(message, "unknown") if "n" in message else None), []
         if message["kind"] == "ack":
-            return None, self._acked(gate, message)
+            return None, self._acked(gate, b, message)
         if self._lives.is_over(gate, b):
             return self._refuse(message, "waiting"), []
-        records = self._acked(gate, message["ack"]) if message["ack"] else []
+        records = self._acked(gate, b, message["ack"]) if message["ack"] else []
         records += self._told(gate, message["presses"])
         life = self._lives.get(gate, b)
         newer = message["n"] > life.n
-        life.heard, silence = self._clock(), self._lives.silence(gate)
-        if newer:
-            life.n, life.in_flight, life.last = message["n"], message["in_flight"], message["last"]
-            life.spent = {**life.spent, **message["spent"]}
-            records += self._anchor(gate, life, message)
+        silence = self._lives.silence(gate)
+        if newer:  # a frame that is played again says nothing of now
+            life.heard, life.n = self._clock(), message["n"]
+            life.in_flight, life.last = message["in_flight"], message["last"]
+            life.tells(message["spent"])
+        copied = newer and self._outlived(gate, life, message, records)
         reason = self._why_not(gate, life, message, silence, newer, records)
         if reason:
-            return self._refuse(message, reason), records
-        return self._grant(gate, life, message, records), records
+            answer = self._refuse(message, "clone" if copied and reason == "held" else reason)
+        else:
+            answer = self._grant(gate, life, message, records)
+        if newer and not any(kind == "open" for kind, _ in records):
+            records += self._anchor(gate, life, message)
+        return answer, records
+
+    def longest(self) -> float:
+        """Seconds: the longest lease that may be outstanding; the bound to show is of this one."""
+        return self._lives.longest(self.length)
 
     def stop_frames(self) -> list[tuple[str, str, str]]:
         """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
-        frames = []
+        frames, now = [], self._clock()
         stopped: dict[str, tuple[Press, ...]] = {}
         states: dict[tuple[Press, ...], Any] = {}  # a press of the fleet is the same for all
         for agent, life in self._lives:
             if agent not in stopped:
                 stopped[agent] = self.facts.standing(agent)
             standing = stopped[agent]
-            if not standing or life.ack is not None:
+            if not standing or (life.ack is not None and not life.alive(now)):
                 continue
             if standing not in states:
                 states[standing] = self.facts.presses.portion(standing)
@@ -344,7 +321,7 @@ class Authority:
                 return "held"
             self.spurious += 1
         limits = self.facts.limits(gate)
-        reading = self._reading(agent, limits, now)
+        reading = self._readings.of(agent, limits)
         if len(limits) > UNKNOWN:
             return "limit"  # an older ledger may have taken in more than a panel holds
         panel = Panel(tuple(limit.interlock for limit in limits))
@@ -368,13 +345,14 @@ class Authority:
             self.locked = True
             self._alarm(f"{gate}: {error}")
             return self._refuse(message, "locked")
-        runtime = self._runtime(agent, now)
+        runtime = self._readings.runtime(agent)
         length = min(self.length, agent.limits.get("runtime", float("inf")) - runtime)
-        if not life.leased:
-            opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "spent": life.spent}
-            records.append(("open", opened))
+        allowed = allowance(self.facts.limits(gate), self._lives.of, life)
         life.until = max(life.until, now + settle(length))
-        life.allowed = slices(self.facts.limits(gate), self._lives.of, life)
+        if self.length > life.length:  # the first lease, or the first that is longer
+            opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "length": self.length}
+            opened |= {"allowed": finite(life.allowed), "spent": finite(life.spent)}
+            records.append(("open", opened))
         return self._seal(
             gate,
             life.b,
@@ -387,7 +365,7 @@ class Authority:
                 "epoch": agent.epoch,
                 "runtime": runtime,
                 "scope": ["fleet", *sorted(f"group:{g}" for g in agent.groups)],
-                "slice": life.allowed,
+                "slice": allowed,
                 "checkpoint": note,
                 "proof": proof,
             },
@@ -402,24 +380,51 @@ class Authority:
         refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
         return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
 
-    def _acked(self, gate: str, ack: Mapping[str, Any]) -> list[Record]:
+    def _outlived(
+        self, gate: str, life: Incarnation, message: Mapping[str, Any], records: list[Record]
+    ) -> bool:
+        """Whether a life goes on that, by its own word or a later life's, is over.
+
+        Its own word may have overtaken a renewal on the way: that is no sign of a copy.
+        """
+        body = self._lives.outlived(life, message, self.length)
+        if body is None:
+            return False
+        records.append(("ack", body))
+        agent, why = self.facts.agents[gate], f"{life.b} {OUTLIVED}: a cloned gate"
+        if agent.started:
+            self._hold(agent, why, records)
+        else:
+            self._alarm(f"{gate}: {why}")
+        return True
+
+    def _acked(self, gate: str, b: str, ack: Mapping[str, Any]) -> list[Record]:
         body = {key: ack[key] for key in ("acked", "category", "cause", "last", "policy")}
         body |= {"gate": gate, "presses": ack["presses"], "unknown": ack["unknown"]}
+        body["own"] = ack["acked"] == b
         known = self.facts.incarnations.get(gate, {}).get(ack["acked"])
-        if known == body or (known and known["presses"] and not body["presses"]):
+        body = joined(known, body)
+        if known == body:
             return []
         if not self._lives.is_over(gate, ack["acked"]):
-            self._lives.get(gate, ack["acked"]).ack = body
+            life = self._lives.get(gate, ack["acked"])
+            life.acknowledges(body, self._clock())
         elif body["unknown"]:
             # Told only after somebody started the agent again, so no row would show it.
             self._alarm(f"{gate}: an earlier life ended with {', '.join(body['unknown'])}")
         return [("ack", body)]
 
     def _anchor(self, gate: str, life: Incarnation, message: Mapping[str, Any]) -> list[Record]:
-        """Now and then, where the gate's journal and meters stand: a restart goes on from it."""
+        """Now and then, where the gate's journal and meters stand: a restart goes on from it.
+
+        At once where its slice grows, so that no more is ever granted than a record tells.
+        """
         body = {key: message[key] for key in ("b", "gate", "head", "last", "spent")}
-        now = self._clock()
-        if not life.leased or body == life.anchor or now - life.anchored < ANCHOR_EVERY:
+        body["allowed"], now = finite(life.allowed), self._clock()
+        body |= self._readings.to_anchor(self.facts.agents[gate], life.anchor)
+        grown = any(value > life.booked.get(name, 0.0) for name, value in life.allowed.items())
+        idle = body == life.anchor or now - life.anchored < ANCHOR_EVERY
+        if not life.leased or (idle and not grown):
             return []
         life.anchor, life.anchored = body, now
         return [("anchor", body)]
@@ -457,31 +462,6 @@ class Authority:
         agent.started = False
         self._alarm(f"{agent.name}: {why}")
         records.append(("held", {"agent": agent.name, "why": why}))
-
-    def _reading(self, agent: Agent, limits: Iterable[Limit], now: float) -> dict[str, float]:
-        reading = {}
-        for limit in limits:
-            meter = self.meters.get((agent.name, limit.name))
-            if meter is not None:
-                try:
-                    reading[limit.name] = meter()
-                except Exception:
-                    reading[limit.name] = _NAN
-            elif limit.sensor == "runtime":
-                reading[limit.name] = self._runtime(agent, now)
-            elif limit.sensor == "presence":
-                reading[limit.name] = _NAN  # nobody tells, so nobody is there
-            else:
-                reading[limit.name] = limit.spent(self._lives.of)
-        return reading
-
-    def _runtime(self, agent: Agent, now: float) -> float:
-        """Seconds of this epoch; a restart of the server, or of the clock, gives none back."""
-        since = self._runtimes.get((agent.name, agent.epoch))
-        if since is None:
-            before = max(0.0, (self._wall() - agent.started_at) / 1000)
-            since = self._runtimes[agent.name, agent.epoch] = (before, now)
-        return since[0] + (now - since[1])
 
     def _alarm(self, what: str) -> None:
         self.alarms.append(what)

@@ -1,7 +1,8 @@
 """Budgets of an agent and, summed, of a group, and the slice of them that one lease carries.
 
 Splitting into copies gains nothing: a group's budget counts what all its members have spent. What
-other lives were allowed counts as spent, so that slices that are out can never add up to more.
+other lives were allowed counts as spent, and is in the ledger before it is granted, so that slices
+that are out can never add up to more, also after a restart.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import final
 
 from freezetag.core.interlock import PowerLimit, RuntimeLimit, Watchdog
-from freezetag.live.shown import Incarnation
+from freezetag.live.shown import Incarnation, most
 
 SLICE = 0.25
 """The share of what is left that one lease carries; a life that dies unheard loses at most this."""
@@ -55,7 +56,7 @@ class Limit:
         """How much `mine` may have spent in all before it has to ask again."""
         own = mine.spent.get(self.sensor, 0.0)
         others = sum(
-            max(life.spent.get(self.sensor, _NAN), life.allowed.get(self.sensor, 0.0))
+            most(life.spent.get(self.sensor, _NAN), life.allowed.get(self.sensor, 0.0))
             for member in self.members
             for life in lives(member)
             if life is not mine and life.leased
@@ -72,3 +73,17 @@ def slices(limits: Iterable[Limit], lives: Lives, mine: Incarnation) -> dict[str
             part = limit.slice(lives, mine)
             least[limit.sensor] = min(part, least.get(limit.sensor, part))
     return least
+
+
+def allowance(limits: Iterable[Limit], lives: Lives, mine: Incarnation) -> dict[str, float]:
+    """What the next lease of `mine` allows, and `mine.allowed` with it, which only rises.
+
+    It rises when half of the slice is used, so that not every renewal needs a record.
+    """
+    parts = slices(limits, lives, mine)
+    for sensor, part in parts.items():
+        own, had = mine.spent.get(sensor, 0.0), mine.allowed.get(sensor, 0.0)
+        if part > had and not had - own > (part - own) / 2:
+            mine.allowed[sensor] = part
+    # One that is not a number is what an older record does not tell: it is kept for the others.
+    return {name: min(part, mine.allowed.get(name, part)) for name, part in parts.items()}

@@ -75,10 +75,10 @@ class Facts:
             self.group_limits[body["group"]] = dict(body["limits"])
         elif kind == "start":
             agent = self.agents[body["agent"]]
-            agent.epoch = max(agent.epoch, body["epoch"])
-            # Sets are read again here: a press since the decision keeps the agent held.
-            agent.started = not self.standing(agent.name)
-            agent.started_at = at
+            if body["epoch"] > agent.epoch:  # the same start twice is once
+                agent.epoch, agent.started_at = body["epoch"], at
+                # Sets are read again here: a press since the decision keeps the agent held.
+                agent.started = not self.standing(agent.name)
         elif kind == "held":
             self.agents[body["agent"]].started = False
         elif kind == "open":

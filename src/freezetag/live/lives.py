@@ -10,7 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, final
 
 from freezetag.live.lease import settle
-from freezetag.live.shown import Incarnation
+from freezetag.live.shown import Incarnation, most
+
+UNTOLD = 60.0
+"""Seconds: the length of a lease that an older record does not tell."""
+OUTLIVED = "was open after it had acknowledged"
+_NAN = float("nan")
 
 
 @final
@@ -38,6 +43,30 @@ class Lives:
         """Whether `b` belongs to an earlier epoch."""
         return b in self._over.get(agent, ())
 
+    def outlived(
+        self, life: Incarnation, message: Mapping[str, Any], length: float
+    ) -> dict[str, Any] | None:
+        """The acknowledgement that a renewal proves wrong, with the doubt; None if it does not.
+
+        A life's own word may have overtaken its renewal on the way: that is no sign of a copy.
+        """
+        ack, now = life.ack, self._clock()
+        if ack is None or message["phase"] != "open":
+            return None
+        acted = message["last"] > ack["last"]
+        if life.ended and not acted and now - life.acked < length / 3:
+            return None
+        life.until = max(life.until, now + settle(self.longest(length)))
+        if OUTLIVED in ack["unknown"]:
+            return None
+        life.ack = {**ack, "own": False, "unknown": [*ack["unknown"], OUTLIVED]}
+        return life.ack
+
+    def longest(self, length: float) -> float:
+        """Seconds: the longest lease that may be outstanding, where new ones have `length`."""
+        now = self._clock()
+        return max([length, *(life.length for _, life in self if life.alive(now))])
+
     def silence(self, agent: str) -> float:
         """Seconds since a life that held a lease was heard."""
         heard = [life.heard for life in self.of(agent) if life.leased]
@@ -53,25 +82,46 @@ class Lives:
         for b in ended:
             del lives[b]
 
-    def opened(self, body: Mapping[str, Any], length: float) -> None:
+    def opened(self, body: Mapping[str, Any]) -> None:
         life = self.get(body["agent"], body["b"])
+        life.length = max(life.length, float(body.get("length", UNTOLD)))
         if not life.leased:
             # Read back: the lease may have been granted a moment before the restart.
-            life.until = self._clock() + settle(length)
-            life.spent = dict(body["spent"])
+            life.until = self._clock() + settle(life.length)
+        untold = dict.fromkeys(body["spent"], _NAN)
+        self._spent(life, body["spent"], body.get("allowed", untold))
 
     def acked(self, body: Mapping[str, Any]) -> None:
         if not self.is_over(body["gate"], body["acked"]):
-            self.get(body["gate"], body["acked"]).ack = dict(body)
+            self.get(body["gate"], body["acked"]).acknowledges(body, self._clock())
 
     def anchored(self, body: Mapping[str, Any]) -> None:
-        life = self.get(body["gate"], body["b"])
-        life.spent = {**body["spent"], **life.spent}
+        if not self.is_over(body["gate"], body["b"]):
+            life = self.get(body["gate"], body["b"])
+            self._spent(life, body["spent"], body.get("allowed", {}))
 
-    def recount(self, down: float, length: float) -> None:
+    def _spent(
+        self, life: Incarnation, spent: Mapping[str, float], allowed: Mapping[str, float]
+    ) -> None:
+        for known, told in ((life.spent, spent), (life.allowed, allowed), (life.booked, allowed)):
+            for name, value in told.items():
+                known[name] = most(known.get(name, 0.0), value)
+
+    def recount(self, down: float) -> None:
         """After a restart: leases that may be outstanding count as issued now."""
         now = self._clock()
         for _, life in self:
-            if life.leased and life.ack is None:
-                life.until = now + settle(length)
+            if life.leased and not life.ended:
+                life.until = now + settle(life.length)
             life.heard = max(life.heard, now - down)
+
+
+def joined(known: Mapping[str, Any] | None, told: dict[str, Any]) -> dict[str, Any]:
+    """Two acknowledgements of one life: what was unknown stays so, its own word stays its own."""
+    if known is None:
+        return told
+    left = [each for each in known["unknown"] if each not in told["unknown"]]
+    unknown = [*left, *told["unknown"]]
+    own = (told["own"] or bool(known.get("own"))) and OUTLIVED not in unknown
+    older = known["presses"] and not told["presses"]
+    return {**(known if older else told), "own": own, "unknown": unknown}

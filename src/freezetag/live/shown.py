@@ -6,10 +6,12 @@ that reported nothing in flight, plus the drain. Whoever is silent is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, final
+
+_NAN = float("nan")
 
 
 class Shown(StrEnum):
@@ -21,6 +23,16 @@ class Shown(StrEnum):
     EXPIRED = "stopped_by_expiry"
     ACKNOWLEDGED = "stopped_acknowledged"
     HELD = "held"
+
+
+def most(one: float, other: float) -> float:
+    """The larger of the two; not a number if either is none."""
+    return one if one != one or one >= other else other
+
+
+def finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Those that a record can hold."""
+    return {name: value for name, value in values.items() if abs(value) < float("inf")}
 
 
 def worst(states: Iterable[Shown]) -> Shown:
@@ -41,8 +53,11 @@ class Incarnation:
     in_flight: int | None = None  # None: never told, for instance since a restart
     last: int = 0
     ack: dict[str, Any] | None = None
+    acked: float = float("-inf")  # when `ack` was heard
+    length: float = 0.0  # of its leases, as the ledger has it: 0 until that is durable
     spent: dict[str, float] = field(default_factory=dict)
     allowed: dict[str, float] = field(default_factory=dict)
+    booked: dict[str, float] = field(default_factory=dict)  # `allowed`, as the ledger has it
     anchor: dict[str, Any] | None = None
     anchored: float = float("-inf")
 
@@ -52,18 +67,33 @@ class Incarnation:
 
     def alive(self, now: float) -> bool:
         """Whether it may still admit actions."""
-        return self.ack is None and not now >= self.until
+        return self.leased and not self.ended and not now >= self.until
+
+    @property
+    def ended(self) -> bool:
+        """Whether it said itself that it has stopped; what a later life says of it is no proof."""
+        return self.ack is not None and bool(self.ack.get("own"))
+
+    def acknowledges(self, ack: Mapping[str, Any], now: float) -> None:
+        """Takes in how it ended; only its own word ends its lease at once."""
+        self.acked = now if self.ack is None else self.acked
+        self.ack = dict(ack)
+
+    def tells(self, spent: Mapping[str, float]) -> None:
+        """What it has spent so far: that never falls, and what it no longer tells is unknown."""
+        told = {**self.spent, **spent}
+        self.spent = {name: most(self.spent.get(name, 0.0), spent.get(name, _NAN)) for name in told}
 
     def shown(self, now: float, *, stopped: bool, drain: float) -> Shown:
         """Its state; `stopped`: a press covers the agent, or it is held."""
+        if self.ack is not None and self.ack["unknown"]:
+            return Shown.UNKNOWN
+        if self.alive(now):
+            return Shown.STOPPING if stopped or self.ack is not None else Shown.RUNNING
         if self.ack is not None:
-            if self.ack["unknown"]:
-                return Shown.UNKNOWN
             return Shown.ACKNOWLEDGED
         if not self.leased:
             return Shown.HELD
-        if self.alive(now):
-            return Shown.STOPPING if stopped else Shown.RUNNING
         if self.in_flight != 0:
             return Shown.UNKNOWN
         # It may have admitted something just before the end, which is drained or killed by then.
