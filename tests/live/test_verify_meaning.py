@@ -145,6 +145,55 @@ def test_whatever_we_write_is_spelled_well(
     assert check(folder, padded).problems != []
 
 
+def anchor(index: int, **more: Any) -> bytes:
+    return record(index, "anchor", {"a": [], "b": "x:", "last": 7, "spent": {}, **more}, 1)
+
+
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (b'"last":7', b'"last":07'),
+        (b'"last":7', b'"last":-0'),
+        (b'"last":7', b'"last":7.0'),
+        (b'"last":7', b'"last":nul'),
+        (b'"last":7', b'"last": 7'),
+        (b'"a":[]', b'"a":["x:", ",y"]'),
+        (b'"a":[]', b'"a":[ ]'),
+        (b'"spent":{}', b'"spent":{"b":1,"a":2}'),
+        (b'"x:"', b'"\\u0078"'),
+        (b'"x:"', b'"x\x01"'),
+        (b'"x:"', b'"x"y"'),
+        (b'"a":[],"b":"x:"', b'"b":"x:","a":[]'),
+        (b'"i":1', b'"i":2'),
+        (b'"i":1', b'"i":01'),
+        (b'"v":1}', b'"v":1} '),
+        (b'"kind":"anchor"', b'"kind": "anchor"'),
+        (b'{"at":1', b'{"at":01'),
+    ],
+)
+def test_after_a_good_record_of_its_kind_an_odd_one_is_found_too(
+    good: bytes, odd: bytes, tmp_path: Path
+) -> None:
+    leaves = [anchor(0), anchor(1), anchor(2)]
+    assert check(tmp_path, *leaves).problems == []
+    assert good in leaves[1]
+    leaves[1] = leaves[1].replace(good, odd)
+    assert "record 1" in check(tmp_path, *leaves).problems[0]
+
+
+def test_good_records_of_one_kind_may_differ(tmp_path: Path) -> None:
+    more = [
+        {},
+        {"a": ["x"]},
+        {"b": "\u20ac\n"},
+        {"last": 2**53},
+        {"spent": {"t": 1e-9}},
+        {"z": None},
+    ]
+    leaves = [anchor(i, **each) for i, each in enumerate(more)]
+    assert check(tmp_path, *leaves).problems == []
+
+
 def test_a_forged_clearance_is_found_however_it_is_spelled(tmp_path: Path) -> None:
     leaves = [record(i, *body, 1) for i, body in enumerate([pressed(1), clear(1, by=())])]
     assert "0 good signatures of 2" in check(tmp_path, *leaves).problems[0]
