@@ -139,6 +139,7 @@ class ActedAfterStop:
                     unit="share of actions asked for",
                     of=read.refused,
                     regime=regime,
+                    note="of those on record: past 100 an incarnation a gate writes down only some",
                 ),
                 *(
                     Measurement(what, "stops", exact(count), regime=regime)
