@@ -1,4 +1,8 @@
-"""The routes, as a table. A press depends on nothing but its token; a GET changes nothing."""
+"""The routes, as a table. A press depends on nothing but its token.
+
+A GET changes nothing that is decided, shown or written. One thing is remembered: the text of a
+draft (`/api/draft`, `/reset`) may be signed for 15 minutes, so its nonce is kept in memory so long.
+"""
 
 from __future__ import annotations
 
