@@ -67,6 +67,18 @@ def test_an_idle_gate_with_a_budget_writes_no_records() -> None:
     assert len(ledger.records) - before <= 2  # its opening
 
 
+def test_spending_bit_by_bit_writes_few_records() -> None:
+    clock = SteppedClock()
+    ledger = Ledger(clock)
+    ledger.start(usd=100.0)
+    gate = gate_of(clock, held(ledger.server), meters={"usd": None})
+    for _ in range(100):
+        assert ledger.renew(gate) == "grant"
+        gate.spend("usd", 0.5)
+        clock.advance(1)
+    assert len(ledger.records) < 30
+
+
 def test_a_slice_that_could_not_be_written_is_not_granted_later_without_a_record() -> None:
     """The commit fails, so nothing is answered; the next renewal asks for the record again."""
     clock = SteppedClock()
@@ -107,6 +119,8 @@ def test_a_counter_that_is_unknown_ends_the_grants() -> None:
     assert ledger.renew(gate) == "limit"
     ledger.restart()
     assert ledger.renew(gate) == "limit"
+    gate._meters.spent["usd"] = 1.0  # found again, and what was spent meanwhile is not
+    assert ledger.renew(gate) == "limit"
 
 
 def test_what_was_spent_is_never_told_back() -> None:
@@ -128,19 +142,32 @@ def test_what_was_spent_is_never_told_back() -> None:
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_a_wall_clock_that_is_set_back_gives_no_runtime_back(busy: bool) -> None:
+@pytest.mark.parametrize("back_at", [45, 90])
+def test_a_wall_clock_that_is_set_back_gives_no_runtime_back(busy: bool, back_at: int) -> None:
+    """While the server runs, or in its restart."""
     clock = SteppedClock()
     ledger = Ledger(clock)
     ledger.start(runtime=100.0)
     gate = gate_of(clock, held(ledger.server))
-    for _ in range(90):
+    for second in range(1, 91):
         assert ledger.renew(gate) == "grant"
         if busy:
             gate.end(gate.begin("act"))
         clock.advance(1)
-        ledger.wall += 1000
-    ledger.wall = -3_600_000  # and the server is restarted
+        ledger.wall += 1000 if second != back_at else -3_600_000
     ledger.restart()
     ledger.renew(gate)
-    granted = gate._links["own"]
-    assert granted.runtime(clock()) >= 80.0
+    assert gate._links["own"].runtime(clock()) >= 80.0
+
+
+def test_the_newest_record_tells_the_runtime_where_an_older_one_does_not() -> None:
+    clock = SteppedClock()
+    ledger = Ledger(clock)
+    ledger.start(runtime=100.0)
+    ledger.wall = 90_000
+    ledger.store(ledger.server.enrol("other"))
+    ledger.wall = 0
+    ledger.restart()
+    gate = gate_of(clock, held(ledger.server))
+    ledger.renew(gate)
+    assert gate._links["own"].runtime(clock()) >= 90.0

@@ -98,11 +98,15 @@ def _after_acknowledgement(
         ack = acks.get(effect.b)
         if ack is None:
             continue
-        at = (ack["at"] + 1) / 1000 + offset
+        body = ack["body"]
+        # By the word of another life its lease runs on, and how far it got may be called unknown.
+        relayed = body.get("own") is False
+        at = (ack["at"] + 1) / 1000 + offset + (BOUND + KAPPA if relayed else 0)
+        unknown = relayed and body["cause"] == "crashed" and body["unknown"]
         if effect.at > at:
             say(f"{effect.agent}: effect {effect.n} came {effect.at - at:.3f} s after the ack")
-        if effect.n > ack["body"]["last"] and ack["body"]["cause"] != "crashed":
-            say(f"{effect.agent}: effect {effect.n} of a life that acknowledged {ack['body']}")
+        if effect.n > body["last"] and not unknown:
+            say(f"{effect.agent}: effect {effect.n} of a life that acknowledged {body}")
     return len(acks)
 
 
