@@ -78,6 +78,8 @@ def clear(*numbers: int, by: tuple[str, ...] = ("ann", "bob"), seen: int = 0) ->
         b'{"at":1,"body":{},"i":0,"kind":"x"}',
         b'{"at":1,"body":[],"i":0,"kind":"x","v":1}',
         b'{"at":1,"body":{},"i":0,"kind":"x","v":2}',
+        b'{"at":1,"body":{},"i":0,"kind":"x","v":true}',
+        b'{"at":1,"body":{},"i":false,"kind":"x","v":1}',
         b'{"at":1.5,"body":{},"i":0,"kind":"x","v":1}',
         b'{"at":1,"body":{},"i":0,"kind":"x","more":0,"v":1}',
         b'{"at":1,"body":{"n":NaN},"i":0,"kind":"x","v":1}',
@@ -201,6 +203,14 @@ def test_a_forged_clearance_is_found_however_it_is_spelled(tmp_path: Path) -> No
     said = " ".join(check(tmp_path, *leaves).problems)
     assert "spelled" in said
     assert "0 good signatures of 2" in said
+
+
+def test_a_removed_record_is_told_where_it_is_missing(tmp_path: Path) -> None:
+    leaves = [anchor(i) for i in range(40)]
+    del leaves[30]
+    problems = check(tmp_path, *leaves).problems
+    assert problems[0].startswith("record 30: it does not carry its number")
+    assert len(problems) <= 2
 
 
 def test_many_unreadable_records_are_counted(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 OWN = "its"
+MISPLACED = "it does not carry its number: removed, added or moved"
 LISTED = 10
 """Unreadable records that are told one by one; then they are counted."""
 _quote = json.JSONEncoder(ensure_ascii=False).encode
@@ -78,8 +79,6 @@ def verify_file(
     try:
         records, notes = _open(Path(path))
         _check(report, records, notes, authority, public, checkpoint, people, quorum)
-        if report.problems:
-            report.problems += _misplaced(_open(Path(path))[0])
     except (OSError, sqlite3.Error, ValueError, UnicodeError) as error:
         report.problems.append(f"{path} cannot be read as a ledger: {error}")
     return report
@@ -105,9 +104,10 @@ def _check(
             heads.setdefault(head[0], []).append((head[1], where))
             report.solo += head[2]
     if report.solo and people is not None and quorum > 1:
-        say(f"{report.solo} checkpoints say solo, but {quorum} people are to sign a clearance")
+        say(f"checkpoints say solo ({report.solo}), but {quorum} people are to sign a clearance")
     stops, unreadable = _Stops(authority, people, quorum), 0
     layouts: dict[bytes, re.Pattern[bytes]] = {}
+    misplaced = False
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
     sha, size = hashlib.sha256, 0
     for leaf in records:
@@ -122,14 +122,16 @@ def _check(
         plain = match is not None and int(match[1]) == size
         for problem in () if plain else _wrong(leaf, size, stops, layouts):
             unreadable += 1
-            if unreadable <= LISTED:
+            # After one that was removed or added none has its number: the first one tells.
+            if unreadable <= LISTED and not (problem == MISPLACED and misplaced):
                 say(f"record {size}: {problem}")
+            misplaced = misplaced or problem == MISPLACED
         size += 1
         if size in heads:
             report.covered = _check_head(report, size, stack, heads.pop(size), report.covered)
     report.records, report.root = size, _fold(stack).hex()
     if unreadable > LISTED:
-        say(f"{unreadable} records in all are wrong by themselves; the first are named")
+        say(f"of that kind {unreadable} problems are in the records; the first are named")
     if 0 in heads:
         report.covered = _check_head(report, 0, [], heads.pop(0), 0)
     for beyond, found in sorted(heads.items()):
@@ -138,14 +140,6 @@ def _check(
         say("no signed checkpoint covers this ledger, so nothing vouches for it")
     elif report.covered < size:
         say(f"records {report.covered} to {size - 1} are under no signed checkpoint")
-
-
-def _misplaced(records: Iterator[bytes]) -> list[str]:
-    """Where the records' own numbers first go wrong: it tells a removal from an edit."""
-    for index, leaf in enumerate(records):
-        if leaf.rfind(b',"i":%d,"kind":"' % index) < 0:
-            return [f"record {index} does not carry the number {index}: removed, added or moved"]
-    return []
 
 
 def _check_head(
@@ -177,15 +171,14 @@ def _wrong(
         text = leaf.decode()
         fields = json.loads(text)
         body, kind = fields["body"], fields["kind"]
-        if (fields["i"], fields["v"], len(fields)) != (index, 1, 5) or type(
-            fields["at"]
-        ) is not int:
-            raise ValueError("not numbered, or not of this form")
-        if type(kind) is not str or type(body) is not dict:
+        types = [type(each) for each in (fields["i"], fields["at"], fields["v"], kind, body)]
+        if types != [int, int, int, str, dict] or fields["v"] != 1 or len(fields) != 5:
             raise ValueError("not of this form")
+        if fields["i"] != index:
+            found.append(MISPLACED)
         spelled = _plain(fields) if _HARD.search(text) is None else _spell(fields)
         if spelled != text:
-            found.append("spelled in another way than it is signed: not canonical")
+            found.append("it is spelled in another way than it is signed: not canonical")
         if (take := stops.kinds.get(kind)) is not None:
             found += take(body)
         elif not found and len(layouts) < 100 and text.isascii() and "\\" not in text:
@@ -263,7 +256,7 @@ class _Stops:
     def _start(self, body: dict[str, Any]) -> list[str]:
         agent = body["agent"]
         over = [id for id, scopes in self._standing.items() if self._covers(scopes, agent)]
-        return [f"a start of {agent} under {len(over)} presses that stand"] if over else []
+        return [f"a start of {agent} while presses stand: {len(over)}"] if over else []
 
     def _look(self, press: str) -> None:
         """Whether a press stands now, and in which scopes."""
@@ -486,7 +479,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem)
     verdict = "verified" if report.ok else "NOT verified"
     if report.solo:
-        print(f"SOLO: {report.solo} checkpoints say that one person suffices for a reset")
+        print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
     counts = f"{report.records} records, {report.checkpoints} checkpoints"
     print(f"{verdict}: {counts}, root {report.root}")
     return 0 if report.ok else 1

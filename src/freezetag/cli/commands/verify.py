@@ -70,7 +70,7 @@ def verify(
         for problem in report.problems:
             print(problem)
         if report.solo:
-            print(f"SOLO: {report.solo} checkpoints say that one person suffices for a reset")
+            print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
         verdict = "verified" if report.ok else "NOT verified"
         print(f"{verdict}: {report.records} records, root {report.root}")
     return 0 if report.ok else 1
