@@ -207,7 +207,7 @@ class Authority:
             raise ResetError(f"{agent} is started already")
         now = self._clock()
         if now - self._starting.get(agent, float("-inf")) < START_WITHIN:
-            raise ResetError(f"{agent} is being started; see `freezetag status`")
+            raise ResetError(f"{agent} is being started; see `freezetag status` shortly")
         if any(life.alive(now) for life in self._lives.of(agent)):
             raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly")
         self._starting[agent] = now
