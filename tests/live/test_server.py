@@ -341,7 +341,9 @@ def test_a_drill_is_measured_and_clears_with_one_signature(remote: Remote, tmp_p
         told = remote.post("/api/drill", {"agent": "writer"}, "drill")
         assert 0 < told["milliseconds"] < 5000
         proved = remote.get("/api/status")["button"]["proved"]
-        assert (proved["agent"], proved["milliseconds"]) == ("writer", round(told["milliseconds"]))
+        assert proved["agent"] == "writer"
+        # Told to a tenth, written down whole: each rounded from what was measured.
+        assert abs(proved["milliseconds"] - told["milliseconds"]) <= 0.6
         text = remote.get("/api/draft")["text"]
         assert remote.post("/api/clear", signed(text, BOB))["cleared"]
 
