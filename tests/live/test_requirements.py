@@ -25,6 +25,8 @@ SHOWN_BY = {
         "test_a_get_never_presses",
         "test_a_repeat_is_counted_and_harmless",
         "test_a_crowd_does_not_keep_a_press_out",
+        "test_a_press_after_a_reset_stops_under_whatever_id",
+        "test_a_stop_file_that_cannot_be_read_presses_and_is_watched_on",
     ],
     "R6 de-energise": [
         "test_nothing_is_admitted_before_a_lease_or_after_it",
@@ -36,6 +38,7 @@ SHOWN_BY = {
         "test_no_admission_after_the_bound_on_a_slow_clock",
         "test_dice_find_nothing_either",
         "test_the_quick_models",
+        "test_the_stop_holds_in_every_class_of_faults",
     ],
     "R8 honest state": [
         "test_stopped_needs_an_ack_or_a_surely_expired_lease",
@@ -52,14 +55,23 @@ SHOWN_BY = {
         "test_a_group_shares_one_budget",
         "test_a_limit_at_the_gate_becomes_a_press_that_people_clear",
     ],
-    "R13 presence": ["test_limits_are_a_condition_of_the_lease"],
+    "R13 presence": [
+        "test_limits_are_a_condition_of_the_lease",
+        "test_a_person_is_here_by_a_token_for_that_alone",
+        "test_what_nobody_of_the_roster_signed_is_nobody",
+        "test_the_same_signature_again_is_nobody",
+    ],
     "R14 proof test": ["test_a_drill_is_measured_and_clears_with_one_signature"],
     "R15 independence": ["test_without_a_websocket_frames_are_posted"],
     "R16 mediation": [  # import, socket and uid are not shown: they are the host's to close
         "test_a_forked_copy_is_closed",
         "test_everything_else_is_refused_and_never_reaches_the_server",
     ],
-    "R17 ledger": ["test_every_size_is_covered_by_a_signed_checkpoint"],
+    "R17 ledger": [
+        "test_every_size_is_covered_by_a_signed_checkpoint",
+        "test_every_tampering_is_found",
+        "test_a_start_under_a_standing_press_is_a_problem",
+    ],
     "R18 fail-safe start": [
         "test_it_starts_locked_and_takes_presses",
         "test_a_server_comes_up_locked",

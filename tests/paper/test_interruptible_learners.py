@@ -26,9 +26,7 @@ def view(state: At) -> tuple[int, int, bool]:
 @cache
 def learned(rule: str, seed: int, held: bool = True) -> Values:
     world = LEARNING if held else LEARNING.without_interlocks()
-    return learn(
-        world, WORLD.reward, 1.0, rule=rule, view=view, episodes=800, rate=0.2, seed=seed
-    )
+    return learn(world, WORLD.reward, 1.0, rule=rule, view=view, episodes=800, rate=0.2, seed=seed)
 
 
 def greedy_return(values: Values) -> int:

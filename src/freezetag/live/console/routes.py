@@ -83,7 +83,9 @@ async def sign_in(service: Service, request: Request) -> Response:
 def pressed(service: Service, scope: str, told: Mapping[str, Any]) -> Response:
     """The page after a press by form."""
     names = service.covered(scope)
-    return page(answers.pressed(told, scope, names, bound(service.home.settings.length)))
+    with service.lock:
+        last = bound(service.authority.longest())
+    return page(answers.pressed(told, scope, names, last))
 
 
 def refused(said: str, code: int) -> Response:

@@ -49,6 +49,7 @@ class Server:
                     bound[name].append(self._keep(bound_path(path)))
                     told[name].insert(0, f"unix:{path}")
             self.service = Service(home, clock=clock, connect=connect)
+            self.service.folder_lock = self._lock
         except BaseException:
             self._release()
             raise

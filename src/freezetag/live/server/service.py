@@ -75,6 +75,7 @@ class Service:
     ) -> None:
         settings = home.settings
         self.home, self.now = home, now
+        self.folder_lock: object = None  # kept open as long as anything of this serves
         self.lock = threading.RLock()
         self.clock = clock or boot_clock()
         self.authority = Authority(

@@ -33,7 +33,7 @@ def status(service: Service) -> dict[str, Any]:
             "storage": "NOT durable" if service.undurable or service.writer.trouble else "durable",
             "banner": str(worst(Shown(each["shown"]) for each in agents)) if agents else "held",
             "length": settings.length,
-            "bound": bound(settings.length),
+            "bound": bound(authority.longest()),
             "size": service.tree.size,
             "root": service.tree.root().hex(),
             "button": {"agents": len(facts.covered("fleet")), "proved": service.proved},

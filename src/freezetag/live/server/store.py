@@ -214,6 +214,8 @@ def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
         return f"anchor {body['gate']} {body['b']}", body["gate"], ""
     if kind == "key":
         return "key", None, ""
+    if kind == "limits":  # each is compared with the one before
+        return f"limits {i}", None, ""
     if kind == "alarm" and body["what"].startswith("drill "):
         return f"drill {body['agent']}", None, ""
     return "", None, ""
