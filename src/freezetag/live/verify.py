@@ -19,6 +19,7 @@ import argparse
 import base64
 import hashlib
 import json
+import mmap
 import re
 import sqlite3
 import sys
@@ -110,6 +111,7 @@ def _check(
     misplaced = False
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
     sha, size = hashlib.sha256, 0
+    layout: re.Pattern[bytes] | None = None  # most records are of the kind of the one before
     for leaf in records:
         digest = sha(b"\x00" + leaf).digest()
         position = size
@@ -117,15 +119,16 @@ def _check(
             digest = sha(b"\x01" + stack.pop() + digest).digest()
             position >>= 1
         stack.append(digest)
-        layout = layouts.get(leaf[leaf.rfind(b'"kind":') :])
         match = layout.fullmatch(leaf) if layout else None
-        plain = match is not None and int(match[1]) == size
-        for problem in () if plain else _wrong(leaf, size, stops, layouts):
-            unreadable += 1
-            # After one that was removed or added none has its number: the first one tells.
-            if unreadable <= LISTED and not (problem == MISPLACED and misplaced):
-                say(f"record {size}: {problem}")
-            misplaced = misplaced or problem == MISPLACED
+        if match is None and (layout := layouts.get(leaf[leaf.rfind(b'"kind":') :])):
+            match = layout.fullmatch(leaf)
+        if match is None or int(match[1]) != size:
+            for problem in _wrong(leaf, size, stops, layouts):
+                unreadable += 1
+                # After one that was removed or added none has its number: the first one tells.
+                if unreadable <= LISTED and not (problem == MISPLACED and misplaced):
+                    say(f"record {size}: {problem}")
+                misplaced = misplaced or problem == MISPLACED
         size += 1
         if size in heads:
             report.covered = _check_head(report, size, stack, heads.pop(size), report.covered)
@@ -374,27 +377,28 @@ def _from_sqlite(path: Path) -> tuple[Iterator[bytes], list[str]]:
 
 def _from_text(path: Path) -> tuple[Iterator[bytes], list[str]]:
     """One record a line; then the lines of the notes, each after a `#`."""
-    notes: list[list[str]] = []
     with path.open("rb") as file:
-        for line in file:
-            if line.startswith(b"#"):
-                text = line[1:].rstrip(b"\n").decode()
-                if text.startswith("freezetag/") or not notes:
-                    notes.append([])
-                notes[-1].append(text)
+        size = path.stat().st_size
+        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        # No record holds a line break, so the first line that begins with `#` begins the notes.
+        begin = 0 if data[:1] == b"#" else data.find(b"\n#") + 1 or size
+        if begin and data[begin - 1 : begin] != b"\n":
+            raise ValueError("the last record is not complete")
+        rest = data[begin:].decode()
+    notes: list[list[str]] = []
+    for line in rest.splitlines():
+        if not line.startswith("#"):
+            raise ValueError("a record stands after the checkpoints")
+        if line.startswith("#freezetag/") or not notes:
+            notes.append([])
+        notes[-1].append(line[1:])
 
     def records() -> Iterator[bytes]:
-        after = False
         with path.open("rb") as file:
             for line in file:
-                if line.startswith(b"#"):
-                    after = True
-                elif after:
-                    raise ValueError("a record stands after the checkpoints")
-                elif not line.endswith(b"\n"):
-                    raise ValueError("the last record is not complete")
-                else:
-                    yield line[:-1]
+                if line[0] == 35:  # `#`
+                    return
+                yield line[:-1]
 
     return records(), ["\n".join(lines) + "\n" for lines in notes]
 
