@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from freezetag.live.decorator import Action
 
 WAITING, OPEN, STOPPING, STOPPED = "waiting", "open", "stopping", "stopped"
-EACH = 100
-"""Refusals of an incarnation that are journalled one by one; then the 128th, 256th, 512th …"""
 CRASHED = "ended without closing: what it had in flight is not known"
 
 
@@ -161,11 +159,12 @@ class Gate:
         """
         with self._lock:
             now = self._judge()
-            decided = {"action": action, "mode": self.mode, "reading": {**self._reading}, "t": now}
+            decided = self._memory.decided(action, self.mode, self._reading, now)
             try:
                 self._require(action, max_seconds, now)
             except Refused as refused:
-                self._write_refusal(decided, refused.reason)
+                self._refused += 1
+                self._memory.refused(decided, refused.reason, self._refused)
                 raise
             number = self.last + 1
             if not self._memory.write("begin", **decided, n=number, detail=detail):
@@ -184,7 +183,7 @@ class Gate:
     def end(self, number: int, outcome: str = "done") -> None:
         """The action is over: `done`, `failed`, or `unknown` if its effect may still come."""
         with self._lock:
-            if not self._drain.ended(number, outcome):
+            if not self._drain.ended(number, outcome) or self._is_idle:
                 return
             now = self._time.now()
             self._memory.write("end", n=number, outcome=outcome, t=now)
@@ -290,6 +289,11 @@ class Gate:
 
     # How it decides. All below is called under the lock.
 
+    @property
+    def _is_idle(self) -> bool:
+        """Nothing waits for an action's end: no journal, no drain."""
+        return self.phase == OPEN and not self._memory.head
+
     def _begin_incarnation(self) -> None:
         self.b = self._fresh(16)
         self.phase, self.cause = WAITING, ""
@@ -356,12 +360,6 @@ class Gate:
         self._stop(cause, now, self._demand())
         if self._entered:
             self._save()
-
-    def _write_refusal(self, decided: dict[str, Any], reason: str) -> None:
-        self._refused += 1
-        if self._refused <= EACH or self._refused.bit_count() == 1:
-            decided["action"] = f"{decided['action']!s:.200}"
-            self._memory.write("refused", **decided, reason=reason, count=self._refused)
 
     def _require(self, action: str, max_seconds: float | None, now: float) -> None:
         self._require_open(action)

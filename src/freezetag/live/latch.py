@@ -18,6 +18,9 @@ from freezetag.core.journal import Journal
 from freezetag.live.enrolment import Link
 from freezetag.live.presses import StateError
 
+EACH = 100
+"""Refusals of an incarnation that are journalled one by one; then the 128th, 256th, 512th …"""
+
 
 class LatchError(RunError):
     """The latch could not be read or written."""
@@ -101,6 +104,20 @@ class Memory:
     def head(self) -> str:
         """The newest hash of the journal; "" without one."""
         return self._journal.head if self._journal else ""
+
+    def decided(
+        self, action: str, mode: int, reading: Mapping[str, Any], now: float
+    ) -> dict[str, Any]:
+        """What the journal will hold of a decision; nothing without one."""
+        if self._journal is None:
+            return {}
+        return {"action": action, "mode": mode, "reading": {**reading}, "t": now}
+
+    def refused(self, decided: dict[str, Any], reason: str, count: int) -> None:
+        """A refusal, the `count`th of its incarnation: each of the first, then fewer and fewer."""
+        if decided and (count <= EACH or count.bit_count() == 1):
+            decided["action"] = f"{decided['action']!s:.200}"
+            self.write("refused", **decided, reason=reason, count=count)
 
     def alarm(self, what: str) -> None:
         self.alarms.append(what)
