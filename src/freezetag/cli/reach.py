@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.live.remote import Remote, local
 
 HOME = "oversight"
@@ -69,18 +69,23 @@ def read_json(path: Path, what: str) -> Any:
     """Raises `UserError` for a file that is missing or not JSON."""
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read {path}, which is to be a {what}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no {what}: {error}.") from None
 
 
 def write_secret(path: Path, value: Any) -> None:
-    """A new file that only its owner may read. Nothing is overwritten. Raises `UserError`."""
+    """A new file that only its owner may read. Nothing is overwritten.
+
+    Raises `UserError` for a file that is there, `RunError` for one that cannot be written.
+    """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise UserError(f"{path} exists already and is not overwritten.") from None
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}.") from None
+        raise RunError(f"cannot write {path}: {error.strerror}.") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=1)
         file.write("\n")

@@ -62,8 +62,8 @@ class Roster:
                 seen[what] = person.name
         if len(self.people) < 2 and not self.solo:
             raise RosterError(
-                f"the roster of {self.authority} has {len(self.people)} people: a reset needs two. "
-                "Add a person, or say solo=True, which every page and ledger head will show."
+                f"the roster of {self.authority} names {len(self.people)}, and a reset needs two "
+                "people. Add one, or say solo (--solo), which every page and ledger head will show."
             )
 
     @property

@@ -14,6 +14,8 @@ from freezetag.cli.reach import Flag, folder, read_json, require
 from freezetag.core.errors import UserError
 
 Text = Annotated[str, Parameter(show_default=False)]
+Number = Annotated[int, Parameter(show_default=False)]
+Seconds = Annotated[float, Parameter(show_default=False)]
 
 
 def serve(
@@ -22,20 +24,21 @@ def serve(
     *,
     person: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
     solo: Flag = False,
-    name: str = "authority",
-    host: str = "127.0.0.1",
-    port: int = 8750,
-    press_port: int = 8751,
-    gate_port: int = 8752,
-    length: float = 5.0,
-    rearm_within: float = 60.0,
+    name: Text | None = None,
+    host: Text | None = None,
+    port: Number | None = None,
+    press_port: Number | None = None,
+    gate_port: Number | None = None,
+    length: Seconds | None = None,
+    rearm_within: Seconds | None = None,
     certificate: Annotated[Path | None, Parameter(show_default=False)] = None,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
     """Serve the authority in a folder until interrupted; the first time, make the folder.
 
     It comes up locked, and grants leases once the end of its ledger is verified; the rest is
-    verified behind that. The options below are for the first time; they are kept in the folder.
+    verified behind that. Who resets and the name are for the first time; the other options are
+    kept in the folder whenever they are given.
 
     Parameters
     ----------
@@ -46,19 +49,20 @@ def serve(
     solo
         let one person reset alone, which every page and checkpoint then says
     name
-        the authority's name, in letters, digits, dot, dash and underscore
+        the authority's name, in letters, digits, dot, dash and underscore; at first: authority
     host
-        the address to listen on; others than this host should come by TLS
+        the address to listen on; others than this host should come by TLS; at first: 127.0.0.1
     port
-        for the console and requests
+        for the console and requests; at first: 8750
     press_port
-        for presses alone
+        for presses alone; at first: 8751
     gate_port
-        for gates alone
+        for gates alone; at first: 8752
     length
-        of a lease, in seconds: the longest that an agent acts on after a press nobody hears
+        of a lease, in seconds: the longest that an agent acts on after a press nobody hears; at
+        first: 5
     rearm_within
-        the longest silence, in seconds, from which a gate may return without a person
+        the longest silence, in seconds, from which a gate may return without a person; at first: 60
     certificate
         a PEM file, for TLS
     key
@@ -66,19 +70,35 @@ def serve(
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
     from freezetag.live.server.home import Home, Settings
-    from freezetag.live.server.run import Server
+    from freezetag.live.server.run import Server, check
 
     path = folder(home)
+    told: dict[str, Any] = {
+        "name": name,
+        "host": host,
+        "port": port,
+        "press_port": press_port,
+        "gate_port": gate_port,
+        "length": length,
+        "rearm_within": rearm_within,
+        "certificate": certificate and str(certificate.absolute()),
+        "key": key and str(key.absolute()),
+    }
+    given = {setting: value for setting, value in told.items() if value is not None}
     if (path / "authority.json").exists():
         if person or solo:
             raise UserError(
-                f"{path} has its people already. A roster is changed by its people, not by serve."
+                f"{path} has its people already. A roster is changed by its people, not by serve: "
+                "to have others, they serve a new folder and enrol the agents there."
             )
         made = Home.open(path)
+        made.set(**given)
     else:
-        tls = (str(certificate or ""), str(key or ""))
-        settings = Settings(name, host, port, press_port, gate_port, length, rearm_within, *tls)
-        made = Home.create(path, settings, [_person(file) for file in person], solo)
+        settings = Settings(**given)
+        people = [_person(file) for file in person]
+        _enough(len(people), solo)
+        check(settings)  # so that what cannot be served leaves no folder behind
+        made = Home.create(path, settings, people, solo)
         _say(f"made {path}; the tokens are in {path / 'tokens'}: hand them out, keep none there.")
     with Server(made) as server:
         _announce(server, made)
@@ -94,6 +114,19 @@ def serve(
             for each, handler in before.items():
                 signal.signal(each, handler)
     _say("ended. Gates without a lease from it stop.")
+
+
+def _enough(people: int, solo: bool) -> None:
+    """Raises `UserError` where nobody, or one alone who was not meant to, could reset."""
+    if people >= (1 if solo else 2):
+        return
+    if solo:
+        raise UserError("--solo lets one person reset: say who, with --person ada.pub.")
+    named = "none is named" if not people else "one is named"
+    raise UserError(
+        f"a reset needs two people, and {named}. Give --person ada.pub --person bob.pub "
+        "(freezetag enrol --person ada makes the file), or --solo with one, which every page shows."
+    )
 
 
 def _person(file: Path) -> Any:

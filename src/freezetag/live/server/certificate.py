@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,18 @@ def ends(path: str | Path) -> float:
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is no certificate: {error}.") from None
     return found.timestamp()
+
+
+def check_pair(certificate: str, key: str) -> None:
+    """Raises `UserError` where a listener could not use these files, both "" for no TLS."""
+    if not certificate:
+        return
+    ends(certificate)
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", "") or getattr(error, "strerror", "") or error
+        raise UserError(f"{key} is no key of the certificate {certificate}: {why}.") from None
 
 
 def warning(path: str | Path, now: float) -> str:

@@ -15,11 +15,11 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any, final
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.live.keys import Person, Roster, generate, public_of
 from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
 
@@ -54,20 +54,31 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise HomeError(f"an authority's name is letters, digits, '.', '_', '-': {self.name!r}")
+            raise HomeError(
+                "--name: an authority's name is 1 to 60 letters, digits, '.', '_' and '-', "
+                f"got {self.name!r}."
+            )
         for field in ("length", "rearm_within"):
             value = getattr(self, field)
             if type(value) not in (int, float) or not 0 < value < float("inf"):
-                raise HomeError(f"{field} must be a number of seconds above 0, got {value!r}")
+                raise HomeError(f"{option(field)} is a number of seconds above 0, got {value!r}.")
         for field in ("port", "press_port", "gate_port"):
             value = getattr(self, field)
             if type(value) is not int or not 0 <= value < 65536:
-                raise HomeError(f"{field} must be from 0 to 65535, got {value!r}")
+                raise HomeError(f"{option(field)} is a number from 0 to 65535, got {value!r}.")
         chosen = [port for port in (self.port, self.press_port, self.gate_port) if port]
         if len(set(chosen)) < len(chosen):
-            raise HomeError(f"console, presses and gates need a port each, got {chosen}")
+            raise HomeError(
+                "--port, --press-port and --gate-port are three different ports, got "
+                f"{self.port}, {self.press_port} and {self.gate_port}."
+            )
         if bool(self.certificate) != bool(self.key):
-            raise HomeError("TLS takes both a certificate and its key")
+            raise HomeError("TLS takes both: --certificate FILE and --key FILE.")
+
+
+def option(setting: str) -> str:
+    """What a setting is called on the command line."""
+    return f"--{setting.replace('_', '-')}"
 
 
 @final
@@ -99,11 +110,17 @@ class Home:
     def create(
         cls, path: str | Path, settings: Settings, people: Sequence[Person], solo: bool
     ) -> Home:
-        """A new folder with fresh keys and one token for each right. Nothing is overwritten."""
+        """A new folder with fresh keys and one token for each right. Nothing is overwritten.
+
+        Raises `HomeError` for a folder that holds something, `RunError` if it cannot be written.
+        """
         path = Path(path)
         roster = Roster(settings.name, tuple(people), solo)
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise HomeError(f"{path} exists and is not empty; nothing is overwritten.")
+            raise HomeError(
+                f"{path} holds something else than an authority, and nothing is overwritten. "
+                "Name another folder, or take away what is there."
+            )
         issued = {right: issue(right, "fleet", "first") for right in RIGHTS}
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -119,7 +136,7 @@ class Home:
             home = cls(path)
             _write(path / "public.json", home.to_verify())
         except OSError as error:
-            raise HomeError(f"cannot make {path}: {error.strerror}.") from None
+            raise RunError(f"cannot make {path}: {error.strerror}.") from None
         return home
 
     @classmethod
@@ -159,6 +176,29 @@ class Home:
         """What anybody needs to verify the ledger, and may know: `public.json`."""
         key = base64.b64encode(self.public).decode()
         return {"authority": self.settings.name, "public": key, "roster": self.roster.to_json()}
+
+    def set(self, **changes: Any) -> None:
+        """Other settings for what serves this folder next; `keep` writes them down.
+
+        Raises `HomeError` for a value that no server can have, and for another name, which stands
+        in the ledger and in every enrolment.
+        """
+        settings = replace(self.settings, **changes)
+        if settings.name != self.settings.name:
+            raise HomeError(
+                f"{self.path} is the authority {self.settings.name}, and its ledger and all its "
+                f"enrolments say so: it cannot become {settings.name}. Serve another folder."
+            )
+        self.settings = settings
+
+    def keep(self) -> None:
+        """Writes the settings down, if they changed. Under the lock. Raises `RunError`."""
+        file = self.path / "authority.json"
+        try:
+            if _read_json(file) != asdict(self.settings):
+                _write(file, asdict(self.settings))
+        except OSError as error:
+            raise RunError(f"cannot write {file}: {error.strerror}.") from None
 
     def issue_missing(self) -> None:
         """A token for each right that folders of earlier versions have none for. Under the lock.

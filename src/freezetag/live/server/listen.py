@@ -7,6 +7,7 @@ place of the oldest that asks nothing: a crowd cannot keep a press out.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from collections.abc import Sequence
@@ -92,8 +93,11 @@ class Listener:
             each.close()
 
 
-def bound_port(host: str, port: int) -> socket.socket:
-    """A TCP socket at `host`, `port` (0: a free one). Raises `ListenError`."""
+def bound_port(host: str, port: int, choice: str = "port") -> socket.socket:
+    """A TCP socket at `host`, `port` (0: a free one). Raises `ListenError`.
+
+    `choice` is how the caller's user names the port, for the text of the error.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -102,8 +106,10 @@ def bound_port(host: str, port: int) -> socket.socket:
         made.listen(BACKLOG)  # who comes before the loop runs is not turned away
     except OSError as error:
         made.close()
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        mend = f"Choose another {choice}" if taken else "Choose an address of this host"
         raise ListenError(
-            f"cannot listen on {host} port {port}: {error.strerror or error}. Choose another port."
+            f"cannot listen on {host} port {port}: {error.strerror or error}. {mend}."
         ) from None
     return made
 

@@ -11,8 +11,8 @@ from typing import Any, final
 
 from freezetag.live.clock import Clock
 from freezetag.live.server.app import application
-from freezetag.live.server.certificate import ends
-from freezetag.live.server.home import Home
+from freezetag.live.server.certificate import check_pair
+from freezetag.live.server.home import Home, Settings, option
 from freezetag.live.server.listen import Limits, Listener, ListenError, bound_path, bound_port
 from freezetag.live.server.service import Service
 from freezetag.live.server.store import Connect, connected
@@ -20,6 +20,15 @@ from freezetag.live.server.watch import Watch
 
 PATHS = {"main": (), "gates": ("/api/frame",), "press": ("/press",)}
 LIMITS = {"main": Limits(256), "gates": Limits(20_000, keep_alive=30), "press": Limits(256)}
+PORTS = {"main": "port", "gates": "gate_port", "press": "press_port"}
+
+
+def check(settings: Settings) -> None:
+    """Raises `UserError` where no server could run with these: a port in use, a wrong key."""
+    check_pair(settings.certificate, settings.key)
+    with contextlib.ExitStack() as bound:
+        for name in PORTS:
+            bound.enter_context(_bound(settings, name))
 
 
 @final
@@ -30,16 +39,14 @@ class Server:
         self, home: Home, *, clock: Clock | None = None, connect: Connect = connected
     ) -> None:
         settings = home.settings
-        if settings.certificate:
-            ends(settings.certificate)  # refused here, and not in a thread of its own
+        check_pair(settings.certificate, settings.key)  # refused here, and not in a thread
         self.home = home
         self._lock = home.lock()
         self._sockets: list[socket.socket] = []
         try:
             home.issue_missing()
-            ports = {"main": settings.port, "gates": settings.gate_port}
-            ports["press"] = settings.press_port
-            bound = {name: [self._bound(settings.host, port)] for name, port in ports.items()}
+            bound = {name: [self._keep(_bound(settings, name))] for name in PORTS}
+            home.keep()  # what cannot be served is not kept
             self.addresses = {name: self._address(tcp[0]) for name, tcp in bound.items()}
             told = {name: [address] for name, address in self.addresses.items()}
             for name in PATHS:
@@ -86,9 +93,6 @@ class Server:
         self.service.close()
         self._release()
 
-    def _bound(self, host: str, port: int) -> socket.socket:
-        return self._keep(bound_port(host, port))
-
     def _keep(self, made: socket.socket) -> socket.socket:
         self._sockets.append(made)
         return made
@@ -108,3 +112,8 @@ class Server:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def _bound(settings: Settings, name: str) -> socket.socket:
+    field = PORTS[name]
+    return bound_port(settings.host, getattr(settings, field), option(field))
