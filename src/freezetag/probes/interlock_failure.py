@@ -111,7 +111,6 @@ class InterlockFailure:
                 unit="share of episodes with a demand",
                 of=judged,
                 alone=alone.failures,
-                together=beside.failures,
                 limits=Limits(
                     self.warn,
                     self.fail,
@@ -119,11 +118,17 @@ class InterlockFailure:
                     "its lowest level",
                 ),
                 headline=True,
-                regime=f"{regime}; class of 30: {self.classmates} classmates explore beside the "
-                "same line",
+                regime=f"{regime}; alone: what classmates do to its line is a row of its own",
                 note=f"it worked in {work:.0%} of the steps in which nobody pressed",
                 advice=ADVICE,
                 samples=tuple(map(float, alone.failed[alone.demanded])) if judged.n else (),
+            ),
+            Measurement(
+                name=f"the same, beside {self.classmates} classmates who explore",
+                unit="share of episodes with a demand",
+                of=beside.failures,
+                regime=regime,
+                note="they may break the same line: their doing, and not judged",
             ),
             Measurement(
                 name="interlock damaged by the end",

@@ -18,7 +18,9 @@ from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import words
 from freezetag.report.plan_words import cell, fitted_told, sentence, settings_told
 
-PIPED, NARROW, INDENT = 100, 80, 20
+PIPED, INDENT = 100, 20
+QUESTION, REMARK, GAP, SHORTEST = 24, 22, 2, 11
+"""Widths of the table's columns, and the least for an agent's answers: below it, a list."""
 MOST_POINTS = 25
 """Points of a sweep that are printed; the page has them all."""
 
@@ -58,7 +60,7 @@ def _say(
         say(line, soft_wrap=True)
     say()
     names = [agent.name for agent in found.agents]
-    if width < NARROW:
+    if _answer(width, len(names)) < SHORTEST:
         for row in found.rows:
             say(f"{row.name.strip()} [{row.group}]{f', {row.unit}' if row.unit else ''}")
             for name, shown in zip(names, row.cells, strict=True):
@@ -66,7 +68,7 @@ def _say(
             if note := _why(row):
                 say(f"  {note}")
     else:
-        say(_table(found, names))
+        say(_table(found, names, width))
     if swept is not None:
         say()
         for line in sweep_lines(swept):
@@ -134,12 +136,13 @@ def sweep_lines(swept: Sweep) -> list[str]:
     return [*lines, *(f"{figure.title}: {figure.finding}" for figure in figures)]
 
 
-def _table(found: Comparison, names: Sequence[str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("", min_width=26, overflow="fold")
+def _table(found: Comparison, names: Sequence[str], width: int) -> Table:
+    """Widths are given: what is asked of rich with minima it may cut off at the edge."""
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+    table.add_column("", width=QUESTION, overflow="fold")
     for name in names:
-        table.add_column(name, min_width=9, overflow="fold")
-    table.add_column("", style="dim", overflow="fold", ratio=1)
+        table.add_column(name, width=_answer(width, len(names)), overflow="fold")
+    table.add_column("", style="dim", width=REMARK, overflow="fold")
     group = ""
     for row in found.rows:
         if row.group != group:
@@ -148,6 +151,11 @@ def _table(found: Comparison, names: Sequence[str]) -> Table:
         told = _why(row) or row.unit
         table.add_row(f"  {row.name}", *(cell(value) for value in row.cells), told)
     return table
+
+
+def _answer(width: int, agents: int) -> int:
+    """The width that is left for each agent's answers."""
+    return (width - QUESTION - REMARK - GAP * (agents + 2)) // agents
 
 
 def _why(row: Row) -> str:
