@@ -19,6 +19,7 @@ import pytest
 from tests.live._serving import ADA, BOB, EVE, enrolled, gated, home, serving, until
 
 from freezetag import cli
+from freezetag.live.address import Denied
 from freezetag.live.remote import Remote, local
 from freezetag.live.server.home import Home
 
@@ -104,6 +105,39 @@ def test_the_whole_way_round(run: Run, remote: Remote, tmp_path: Path) -> None:
     code, out, _ = run("verify", "oversight", "--json")
     assert code == 0
     assert json.loads(out)["ok"]
+
+
+@pytest.mark.parametrize(
+    "name", ["fleet", "group:team", "bad name/..", "../up", "-x", ".", "\u00e4"]
+)
+def test_a_name_that_is_a_scope_or_a_path_is_refused_everywhere(
+    run: Run, remote: Remote, tmp_path: Path, name: str
+) -> None:
+    assert run("enrol", "--out", "f", "--", name)[0] == 2
+    assert run("enrol", "--group", name, "a")[0] == 2
+    for body in (
+        {"agent": name},
+        {"agent": "a", "groups": [name]},
+        {"agent": "a", "depends_on": [name]},
+    ):
+        with pytest.raises(Denied, match=r"letters, digits|scope of all"):
+            remote.post("/api/enrol", body, "admin")
+    assert remote.get("/api/status")["agents"] == []
+    assert not list(tmp_path.glob("*enrolment"))
+
+
+def test_nobody_is_enrolled_whose_file_cannot_be_written(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    code, _, err = run("enrol", "writer", "--out", "no/folder/w")
+    assert (code, "cannot write no/folder/w" in err) == (3, True)
+    assert run("enrol", "--person", "eve", "--out", "no/folder/w")[0] == 3
+    assert remote.get("/api/status")["agents"] == []
+    assert run("enrol", "writer", "--depends-on", "fleet")[0] == 2  # the server refuses it
+    assert not (tmp_path / "writer.enrolment").exists()
+    code, out, _ = run("enrol", "writer", "--limit", "tokens=10", "--limit", "runtime=60")
+    assert (code, "tokens is a budget that its gate counts" in out) == (0, True)
+    assert "runtime is" not in out
 
 
 def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Remote) -> None:
@@ -269,6 +303,9 @@ def test_a_port_in_use_leaves_no_folder_behind(run: Run, made: Home, tmp_path: P
         (["enrol"], "one agent"),
         (["enrol", "a", "--person", "b"], "one agent"),
         (["enrol", "a", "--limit", "tokens"], "tokens"),
+        (["enrol", "a", "--limit", "tokens=-1"], "above 0, such as tokens=1e6, got 'tokens=-1'"),
+        (["enrol", "a", "--limit", "=3"], "got '=3'"),
+        (["enrol", "a", "--limit", "x=3", "--limit", "x=4"], "names x twice"),
         (["verify", "none.db"], "none.db"),
         (["verify", "ada.key"], "public.json"),
         (["status", "--token", "none.txt"], "none.txt"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,17 +76,31 @@ def read_json(path: Path, what: str) -> Any:
         raise UserError(f"{path} is no {what}: {error}.") from None
 
 
-def write_secret(path: Path, value: Any) -> None:
-    """A new file that only its owner may read. Nothing is overwritten.
+@contextlib.contextmanager
+def secret_file(path: Path) -> Iterator[Callable[[Any], None]]:
+    """Gives what writes JSON to a new file that only its owner may read, taken away on an error.
 
     Raises `UserError` for a file that is there, `RunError` for one that cannot be written.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise UserError(f"{path} exists already and is not overwritten.") from None
+        raise UserError(
+            f"{path} exists already and is not overwritten. Choose another --out."
+        ) from None
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}.") from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-        file.write("\n")
+
+        def write(value: Any) -> None:
+            try:
+                file.write(json.dumps(value, indent=1) + "\n")
+                file.flush()
+            except OSError as error:
+                raise RunError(f"cannot write {path}: {error.strerror}.") from None
+
+        try:
+            yield write
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise

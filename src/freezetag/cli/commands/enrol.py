@@ -16,13 +16,15 @@ from freezetag.cli.reach import (
     TokenOption,
     certificates,
     require,
-    write_secret,
+    secret_file,
 )
 from freezetag.cli.reach import reach as found
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
+from freezetag.live.names import checked
 
 Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
 Text = Annotated[str, Parameter(show_default=False)]
+SECONDS = ("runtime", "presence")
 
 
 def enrol(
@@ -51,7 +53,8 @@ def enrol(
     group
         a group the agent belongs to, or several
     limit
-        what it may use from one start to the next, as sensor=number: runtime=3600 or tokens=1e6
+        what it may use from one start to the next, as sensor=number: runtime=3600 (seconds), or
+        tokens=1e6, where its gate has to count tokens
     depends_on
         an agent whose stop, pressed as closure:NAME, stops this one too
     on_stop
@@ -71,30 +74,49 @@ def enrol(
         raise UserError("enrol one agent (freezetag enrol writer) or one person (--person ada).")
     if person:
         require("cryptography")
+        checked(person, "a person's name")
         _person(person, out or Path(f"{person}.key"))
         return
+    checked(agent, "an agent's name")
     file = out or Path(f"{agent}.enrolment")
-    if file.exists():
-        raise UserError(f"{file} exists already and is not overwritten. Choose another --out.")
+    limits = _limits(limit)
     body = {
         "agent": agent,
-        "groups": group,
-        "limits": dict(_limit(each) for each in limit),
+        "groups": [checked(name, "a group's name") for name in group],
+        "limits": limits,
         "depends_on": depends_on,
         "on_stop": on_stop,
         "safe_state": safe_state,
     }
-    told = found(home, server, token).post("/api/enrol", body, "admin")
-    write_secret(file, told | {"certificates": certificates()})
+    remote = found(home, server, token)
+    with secret_file(file) as write:  # first, so that nobody is enrolled whose file cannot be had
+        told = remote.post("/api/enrol", body, "admin")
+        write(told | {"certificates": certificates()})
     print(f"{agent}: enrolled, held until: freezetag start {agent}   gate's file {file} (secret)")
+    for sensor in limits:
+        if sensor not in SECONDS:
+            print(
+                f"{sensor} is a budget that its gate counts: meters={{{sensor!r}: None}} and "
+                f"gate.spend({sensor!r}, ...). Without that it is never let run for long."
+            )
 
 
-def _limit(text: str) -> tuple[str, float]:
-    sensor, _, value = text.partition("=")
-    try:
-        return sensor, float(value)
-    except ValueError:
-        raise UserError(f"--limit is sensor=number, such as tokens=1e6; got {text!r}.") from None
+def _limits(texts: Names) -> dict[str, float]:
+    limits: dict[str, float] = {}
+    for text in texts:
+        sensor, _, value = text.partition("=")
+        try:
+            limit = float(value)
+        except ValueError:
+            limit = float("nan")
+        if not (sensor and ":" not in sensor and 0 < limit < float("inf")):
+            raise UserError(
+                f"--limit is a sensor and a number above 0, such as tokens=1e6, got {text!r}."
+            )
+        if sensor in limits:
+            raise UserError(f"--limit names {sensor} twice. Say one number.")
+        limits[sensor] = limit
+    return limits
 
 
 def _person(name: str, private: Path) -> None:
@@ -102,8 +124,12 @@ def _person(name: str, private: Path) -> None:
 
     made = [base64.b64encode(key).decode() for key in generate()]
     public = private.with_suffix(".pub")
-    if public.exists():
-        raise UserError(f"{public} exists already and is not overwritten.")
-    write_secret(private, {"name": name, "private": made[0], "key": made[1]})
-    public.write_text(json.dumps({"name": name, "key": made[1]}) + "\n", encoding="utf-8")
+    if public.exists() or public == private:
+        raise UserError(f"{public} exists already and is not overwritten. Choose another --out.")
+    with secret_file(private) as write:
+        write({"name": name, "private": made[0], "key": made[1]})
+        try:
+            public.write_text(json.dumps({"name": name, "key": made[1]}) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write {public}: {error.strerror}.") from None
     print(f"{name}: {private} is secret and stays with them; {public} is for freezetag serve")

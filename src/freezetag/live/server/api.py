@@ -6,6 +6,7 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING
 
+from freezetag.live.names import checked
 from freezetag.live.presses import Clearance
 from freezetag.live.server.asking import (
     HEADERS,
@@ -74,10 +75,12 @@ async def enrol(service: Service, request: Request) -> Response:
     holder(service, request, fields, "admin")
     try:
         limits = {str(name): float(value) for name, value in dict(fields.get("limits", {})).items()}
-        groups, after = map(str, fields.get("groups", ())), map(str, fields.get("depends_on", ()))
+        groups, after = (list(map(str, fields.get(key, ()))) for key in ("groups", "depends_on"))
     except (TypeError, ValueError) as error:
         raise Rejected(400, f"limits are names and numbers: {error}.") from None
-    agent = str(fields.get("agent", ""))
+    agent = checked(str(fields.get("agent", "")), "an agent's name")
+    groups = [checked(group, f"{agent}: a group's name") for group in groups]
+    after = [checked(name, f"{agent}: the name it depends on") for name in after]
     on_stop, safe = str(fields.get("on_stop", "rest_is_safe")), str(fields.get("safe_state", ""))
     await service.enrol(agent, groups, on_stop, limits, after, safe)
     home = service.home
