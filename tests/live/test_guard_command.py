@@ -21,7 +21,7 @@ from freezetag.core.journal import JournalError, read
 from freezetag.live.cgroup import Cgroup
 from freezetag.live.clock import SteppedClock
 from freezetag.live.gate import Gate
-from freezetag.live.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of
+from freezetag.live.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of, reset
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.remote import Remote
 from freezetag.live.server.home import Home
@@ -271,9 +271,12 @@ def test_a_latch_that_cannot_be_read_holds(tmp_path: Path) -> None:
 
 def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
     own = OwnAuthority(tmp_path / "state", "a")
-    with pytest.raises(UserError, match="another server"):
+    with pytest.raises(UserError, match=f"a guard runs on .*state, pid {os.getpid()}"):
         OwnAuthority(tmp_path / "state", "a")
+    with pytest.raises(UserError, match=f"a guard runs on .*state, pid {os.getpid()}"):
+        reset(tmp_path / "state", "a")
     own.close()
+    assert (tmp_path / "state" / "lock").read_text() == ""
     own.latch.save({"gate": "a", "dirty": None, "links": {}, "v": 1})
     with pytest.raises(UserError, match="agent 'a', not of 'b'"):
         agent_of(tmp_path / "state", "b", ["c"])
@@ -292,7 +295,20 @@ def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
         (["guard", "--", "no-such-command-7"], "cannot be started"),
         (["guard", "--user", "nobody-of-that-name", "--", "true"], "no user"),
         (["guard", "--reset"], "nothing to reset"),
-        (["guard", "--enrolment", "nowhere", "--", "true"], "no enrolment"),
+        (
+            ["guard", "--enrolment", "nowhere", "--", "true"],
+            "the enrolment nowhere: No such",
+        ),
+        (["guard", "--stop-command", "true", "--", "true"], "--on-stop command"),
+        (["guard", "--on-stop", "command", "--stop-command", "'x", "--", "true"], "no command"),
+        (
+            ["guard", "--on-stop", "command", "--stop-command", "no-7", "--", "true"],
+            "no-7' cannot",
+        ),
+        (
+            ["guard", "--mcp", "--upstream", "http://x", "--listen", "x", "--", "true"],
+            "--listen 'x' is no address",
+        ),
     ],
 )
 def test_bad_requests(
@@ -305,7 +321,66 @@ def test_bad_requests(
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     arguments = [arguments[0], "--state", str(tmp_path / "state"), *arguments[1:]]
     assert cli.run(arguments) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "Errno" not in said
+    assert said.startswith("freezetag: "), "a status line came first"
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("where", ["file", "file/below"])
+def test_a_folder_that_cannot_be_made_is_a_sentence(
+    where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert cli.run(["guard", "--state", str(tmp_path / where), "--", "true"]) == 3
+    assert "cannot make the folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--meter", "m", "--power", "5"], "--meter m: there is no file"),
+        (["--stop-file", "nowhere/STOP"], "--stop-file nowhere/STOP: its folder is not there"),
+        (["--meter", "words", "--power", "5"], "--meter words: it holds 'much', and no number"),
+        (["--meter", "old", "--power", "5"], "--meter old: nobody has written it for 10 s"),
+        (["--meter", ".", "--power", "5"], "--meter .: Is a directory"),
+    ],
+)
+def test_a_reading_that_is_missing_before_the_start_is_named_at_once(
+    options: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "words").write_text("much")
+    (tmp_path / "old").write_text("1")
+    os.utime(tmp_path / "old", (0, 0))
+    assert cli.run(["guard", "--state", "state", "--wait", "1h", *options, "--", "true"]) == 124
     assert told in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_reset_says_which_cause_is_still_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meter = tmp_path / "spent"
+    meter.write_text("3")
+    stop = tmp_path / "STOP"
+    stop.touch()
+    code, said = Guarded(tmp_path, "--meter", str(meter), "--power", "2").ended()
+    assert code == 124, said
+    again = ["guard", "--reset", "--state", str(tmp_path / "state")]
+    assert cli.run(again) == 0
+    said = capsys.readouterr().out
+    assert f"but {stop} still lies there: remove it first, or the next start stops again" in said
+    assert f"but {meter} still shows 3, and at most 2 is allowed" in said
+    stop.unlink()
+    meter.write_text("1")
+    assert cli.run(again) == 0
+    assert "but" not in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -207,6 +207,16 @@ def test_a_closed_gate_runs_nothing(tmp_path: Path) -> None:
     assert effects(tmp_path / "effects") == 0
 
 
+def test_a_gate_that_does_not_open_for_want_of_a_reading_is_told_so(tmp_path: Path) -> None:
+    gate, _, _, host, _ = make()
+    gate.close()
+    supervisor = Supervisor(gate, missing=lambda: "--meter spent: there is no file")
+    with pytest.raises(Held, match=r"a reading is missing, .*: --meter spent: there is no file"):
+        supervisor.run(python(EFFECTS, str(tmp_path / "effects")), patience=0.1)
+    host.close()
+    assert effects(tmp_path / "effects") == 0
+
+
 def test_a_child_that_outlives_the_command_keeps_the_guard(tmp_path: Path) -> None:
     gate, supervisor, said, host, _ = make()
     code = in_thread(lambda: supervisor.run(["sh", "-c", "sleep 0.4 & exit 3"]))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton
 from freezetag.live.cgroup import Cgroup
 from freezetag.live.client import GateHost, Line
@@ -27,8 +26,10 @@ from freezetag.live.latch import LatchError, LatchFile
 from freezetag.live.lease import bound
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.own_host import OwnHost
+from freezetag.live.process_group import startable
 from freezetag.live.pulse import TICK
-from freezetag.live.supervisor import Held, Host, Supervisor
+from freezetag.live.supervisor import Held, Host, Supervisor, without_reading
+from freezetag.live.watched import Watched
 
 KILL, COMMAND, HOLD = 0, 1, 2
 """What a stop does: categories 0, 1 and 2."""
@@ -58,6 +59,11 @@ class Wish:
     user: str = ""
     cgroup: bool = True
 
+    @property
+    def watched(self) -> Watched:
+        """What the gate reads beside its clock and leases."""
+        return Watched(self.stop_file, self.meter, self.power, self.meter_age)
+
 
 @final
 class Guard:
@@ -72,9 +78,19 @@ class Guard:
         self._own: OwnAuthority | None = None
         if wish.category == COMMAND and not wish.stop_command:
             raise UserError("a stop by command needs one: --stop-command 'CMD'.")
+        if wish.stop_command and wish.category != COMMAND:
+            raise UserError("--stop-command is run by --on-stop command only: give both.")
+        if wish.stop_command:
+            startable(wish.stop_command)
+        if missing := wish.watched.missing():
+            raise Held(without_reading(missing))
         enrolments = [Enrolment.load(path) for path in wish.enrolments]
         lines = [Line.load(path) for path in wish.enrolments]
-        wish.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            wish.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            why = "it is no folder" if wish.folder.exists() else error.strerror
+            raise RunError(f"cannot make the folder {wish.folder} for the state: {why}.") from None
         self._crashed = bool(_memory(wish.folder).get("dirty"))
         if not enrolments:
             self._own = OwnAuthority(wish.folder, wish.agent, length=wish.lease)
@@ -86,6 +102,7 @@ class Guard:
                     f"freezetag guard --reset --state {wish.folder}"
                 )
             enrolments = [self._own.enrolment()]
+        wish.watched.remember(wish.folder)
         self._journal = open_journal(wish.folder / "journal.jsonl")
         clock = boot_clock()
         panel, meters = panel_of(wish)
@@ -117,6 +134,7 @@ class Guard:
             alone=True,
             cgroup=self._group,
             user=wish.user,
+            missing=wish.watched.missing,
             say=say,
         )
         length = max(item.length for item in enrolments)
@@ -244,41 +262,14 @@ def reset(folder: Path, agent: str = "agent") -> list[str]:
 def panel_of(wish: Wish) -> tuple[Panel, dict[str, Callable[[], float] | None]]:
     """The limits that the gate itself watches, and how it reads them."""
     limits: list[Any] = []
-    meters: dict[str, Callable[[], float] | None] = {}
+    meters: dict[str, Callable[[], float] | None] = {**wish.watched.meters()}
     if wish.runtime < float("inf"):
         limits.append(RuntimeLimit(wish.runtime, unit="seconds"))
     if wish.stop_file is not None:
         limits.append(StopButton(sensor="stop_file"))
-        meters["stop_file"] = _stop_file(wish.stop_file)
     if wish.meter is not None:
         limits.append(PowerLimit(wish.power))
-        meters["power"] = _meter(wish.meter, wish.meter_age)
     return Panel(tuple(limits)), meters
-
-
-def _stop_file(path: Path) -> Callable[[], float]:
-    """1 while the file is there, 0 while its folder shows that it is not; else it raises."""
-
-    def read() -> float:
-        try:
-            path.lstat()
-        except FileNotFoundError:
-            path.parent.stat()
-            return 0.0
-        return 1.0
-
-    return read
-
-
-def _meter(path: Path, age: float) -> Callable[[], float]:
-    """The number in the file, which somebody else than the agent keeps fresh; else it raises."""
-
-    def read() -> float:
-        if not time.time() - path.stat().st_mtime <= age:
-            raise ValueError(f"{path} is stale")
-        return float(path.read_text())
-
-    return read
 
 
 def enrolled_as(files: Sequence[Path]) -> str:
@@ -287,8 +278,12 @@ def enrolled_as(files: Sequence[Path]) -> str:
     for file in files:
         try:
             names.add(str(json.loads(file.read_bytes())["gate"]))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise UserError(f"{file} is no enrolment: {type(error).__name__}: {error}.") from None
+        except OSError as error:
+            raise UserError(f"cannot read the enrolment {file}: {error.strerror}.") from None
+        except (ValueError, TypeError, KeyError):
+            raise UserError(
+                f"{file} is no enrolment. A server writes one: freezetag enrol AGENT --out FILE."
+            ) from None
     if len(names) > 1:
         raise UserError(f"these enrolments are of different agents: {', '.join(sorted(names))}.")
     return names.pop() if names else ""

@@ -11,12 +11,14 @@ Caveat: the person's key lies in the folder. Whoever may read it can clear a pre
 from __future__ import annotations
 
 import base64
+import contextlib
 import getpass
 import json
+import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, final
+from typing import IO, Any, final
 
 from freezetag.core.errors import UserError
 from freezetag.live.authority import Authority, ResetError
@@ -28,7 +30,7 @@ from freezetag.live.keys import Person, generate, public_of
 from freezetag.live.latch import LatchFile
 from freezetag.live.ledger import Checkpoint, Tree, open_note, read_record, record, sign_note
 from freezetag.live.presses import Press
-from freezetag.live.server.home import Home, Settings
+from freezetag.live.server.home import Home, HomeError, Settings
 from freezetag.live.server.store import Store
 
 NAME = "own"
@@ -47,7 +49,7 @@ class OwnAuthority:
     def __init__(self, folder: str | Path, agent: str, *, length: float = 5.0) -> None:
         self.folder, self.agent, self.length = Path(folder), agent, length
         self.home = _home(self.folder, length)
-        self._lock = self.home.lock()
+        self._lock = _locked(self.home)
         self._clock = boot_clock()
         self._authority = Authority(
             self.home.settings.name,
@@ -128,6 +130,8 @@ class OwnAuthority:
             if agent.started:
                 self._hold("the run has ended")
         self._store.close()
+        with contextlib.suppress(OSError):
+            self._lock.truncate(0)
         self._lock.close()
 
     def _hold(self, why: str) -> None:
@@ -175,6 +179,35 @@ class OwnAuthority:
     def _sign(self, size: int, root: bytes) -> str:
         settings, roster = self.home.settings, self.home.roster
         return sign_note(Checkpoint(settings.name, size, root, roster.solo), self.home.signing)
+
+
+def _locked(home: Home) -> IO[str]:
+    """The folder's lock, with this guard's process id in it for whoever finds it taken."""
+    try:
+        file = home.lock()
+    except HomeError:
+        if pid := _guard_at(home.path / "lock"):
+            raise UserError(
+                f"a guard runs on {home.path}, pid {pid}. Wait for its end, or end it: kill {pid}"
+            ) from None
+        raise
+    with contextlib.suppress(OSError):
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+    return file
+
+
+def _guard_at(lock: Path) -> int:
+    """The process id of the guard that holds the lock; 0 if a server does."""
+    try:
+        pid = int(lock.read_text(encoding="ascii"))
+        os.kill(pid, 0)
+    except PermissionError:
+        return pid  # another user's, so it is there
+    except (OSError, ValueError):
+        return 0
+    return pid
 
 
 def _home(folder: Path, length: float) -> Home:

@@ -16,6 +16,7 @@ import contextlib
 import ctypes
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,8 +62,7 @@ class ProcessGroup:
         stdin: int | IO[Any] | None = None,
         stdout: int | IO[Any] | None = None,
     ) -> None:
-        if not command:
-            raise UserError("no command was given. Write it after two dashes: guard -- CMD.")
+        startable(command, user)
         self.cgroup, self._spare = cgroup, frozenset(spare)
         self.adopts = alone and LINUX and _prctl(PR_SET_CHILD_SUBREAPER, 1)
         guard, person = os.getpid(), _person(user)
@@ -93,7 +93,9 @@ class ProcessGroup:
                 start_new_session=True,
                 preexec_fn=prepare,
             )
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except OSError as error:
+            raise UserError(f"{command[0]!r} cannot be started: {error.strerror}.") from None
+        except (ValueError, subprocess.SubprocessError) as error:
             raise UserError(f"{command[0]!r} cannot be started: {error}") from None
         self.pid = self.process.pid
 
@@ -218,6 +220,18 @@ def _stat(pid: int) -> _Process | None:
 def _state(pid: int) -> str:
     found = _stat(pid)
     return found.state if found else ""
+
+
+def startable(command: Sequence[str], user: str = "") -> None:
+    """Raises `UserError` for a command or user that is wrong already before anything is started."""
+    if not command:
+        raise UserError("no command was given. Write it after two dashes: guard -- CMD.")
+    if _person(user) is not None and os.geteuid() != 0:
+        raise UserError(f"to run a command as {user} the guard has to be started by root.")
+    if shutil.which(command[0]) is None:
+        raise UserError(
+            f"{command[0]!r} cannot be started: there is no such command, or it is not executable."
+        )
 
 
 def _person(user: str) -> pwd.struct_passwd | None:

@@ -51,7 +51,8 @@ class Supervisor:
 
     `category` is what a stop without a demand of its own does: 0 kills, 1 runs `stop_command` for
     at most `drain` seconds while the command is frozen and then kills, 2 freezes. `alone` says that
-    this process has no other children (see `ProcessGroup`). `say` gets one line per event.
+    this process has no other children (see `ProcessGroup`). `missing` names the readings
+    that nobody can take now, for a gate that does not open. `say` gets one line per event.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Supervisor:
         alone: bool = False,
         cgroup: Cgroup | None = None,
         user: str = "",
+        missing: Callable[[], str] = lambda: "",
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.gate = gate
@@ -71,6 +73,7 @@ class Supervisor:
         self._category, self._stop_command, self._drain = category, tuple(stop_command), drain
         self._alone, self._cgroup, self._user, self._say = alone, cgroup, user, say
         self._last_resort = LastResort(cgroup) if alone and LINUX else None
+        self._missing = missing
         self._changed = threading.Event()
         self._lock = threading.RLock()  # no start while a kill looks for what to kill
         # No stop is carried out between an admission and the start, or going on, that it is for.
@@ -230,6 +233,8 @@ class Supervisor:
             if time.monotonic() > end:
                 if self.gate.presses:  # an authority that has cleared them would have told us
                     raise Held(f"HELD by {self.why()}. A person has to reset it first.")
+                if missing := self._missing():
+                    raise Held(without_reading(missing))
                 raise Held(
                     f"no lease within {patience:g} s: the authority is away, or {self.gate.name!r} "
                     "is not started there. Nothing was run."
@@ -303,6 +308,11 @@ class Supervisor:
         pid = self.group.pid if self.group is not None else 0
         env = without(os.environ) | {"FREEZETAG_PID": str(pid), "FREEZETAG_WHY": self.why()}
         return run_stop_command(self._stop_command, seconds, env)
+
+
+def without_reading(missing: str) -> str:
+    """What to say of a start without a reading."""
+    return f"a reading is missing, so nothing was run: {missing}."
 
 
 def _pids(pids: Sequence[int]) -> str:

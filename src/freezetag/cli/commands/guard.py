@@ -87,6 +87,8 @@ def guard(
     """
     from freezetag.live.guard import Guard, Wish, agent_of, enrolled_as
     from freezetag.live.guard import reset as clear
+    from freezetag.live.process_group import startable
+    from freezetag.live.watched import Watched
 
     agent = agent or enrolled_as(enrolment)
     folder = state or _default_state() / (agent or agent_of(Path(), "", command))
@@ -96,7 +98,10 @@ def guard(
         for line in cleared:
             print(f"cleared   {line}")
         print(f"{len(cleared)} cleared, by one person (solo). It runs again when you start it.")
+        for cause in Watched.recall(folder).remaining():
+            print(f"but {cause}, or the next start stops again.")
         return 0
+    startable(command, user)
     if (meter is None) != (power is None):
         raise UserError("--meter FILE and --power LIMIT go together: one reads, the other judges.")
     if bool(upstream) != bool(listen) or (upstream and not mcp):
@@ -109,26 +114,43 @@ def guard(
         meter=meter,
         power=float("inf") if power is None else power,
         category=_CATEGORIES[on_stop],
-        stop_command=tuple(shlex.split(stop_command)),
+        stop_command=_words(stop_command),
         lease=seconds(lease, "--lease"),
         drain=seconds(drain, "--drain"),
         enrolments=enrolment,
         user=user,
         calls=mcp,
     )
-    made = Guard(wish, _say)
-    supervisor = made.supervisor
-    supervisor.stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     patience = seconds(wait, "--wait")
-    try:
+    with contextlib.ExitStack() as held:
+        # What is wrong with the request is said before a folder is made.
+        socket = held.enter_context(contextlib.closing(_bound(listen))) if listen else None
+        made = Guard(wish, _say)
+        held.callback(made.close)
+        made.supervisor.stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         made.open()
-        if upstream:
-            return _mcp_http(made, command, patience, upstream, listen)
+        if socket is not None:
+            return _mcp_http(made, command, patience, upstream, listen.rpartition(":")[0], socket)
         if mcp:
             return _mcp(made, command, patience, wish.drain)
-        return supervisor.run(command, patience=patience)
-    finally:
-        made.close()
+        return int(made.supervisor.run(command, patience=patience))
+
+
+def _words(stop_command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(stop_command))
+    except ValueError as error:
+        raise UserError(f"--stop-command {stop_command!r} is no command: {error}.") from None
+
+
+def _bound(listen: str) -> Any:
+    """The socket that listens there. Raises `UserError`."""
+    from freezetag.live.server.listen import bound_port
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise UserError(f"--listen {listen!r} is no address. Write HOST:PORT.")
+    return bound_port(host, int(port))
 
 
 def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) -> int:
@@ -153,7 +175,7 @@ def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) ->
 
 
 def _mcp_http(
-    guard: Any, command: tuple[str, ...], patience: float, upstream: str, listen: str
+    guard: Any, command: tuple[str, ...], patience: float, upstream: str, host: str, socket: Any
 ) -> int:
     """The same on HTTP: answered until the guard is told to end, refused once it has stopped."""
     import asyncio
@@ -162,30 +184,24 @@ def _mcp_http(
     import uvicorn
 
     from freezetag.adapters.gated.mcp_http import McpHttpProxy
-    from freezetag.live.server.listen import bound_port
 
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UserError(f"--listen {listen!r} is no address. Write HOST:PORT.")
-    with contextlib.closing(bound_port(host, int(port))) as socket:
-        address = f"{host}:{socket.getsockname()[1]}"
-        hosts = [address, f"localhost:{socket.getsockname()[1]}"]
-        proxy = McpHttpProxy(guard.gate, upstream, allowed_hosts=hosts, key=guard.journal_key())
-        guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
-        config = uvicorn.Config(
-            proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        serving = threading.Thread(
-            target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True
-        )
-        serving.start()
-        _say(f"answers at http://{address} for {upstream}")
-        code: int = guard.supervisor.wait()
-        if code == STOPPED_BY_GUARD:
-            guard.supervisor.wait_for_signal()
-        server.should_exit = True
-        serving.join(3)
+    port = socket.getsockname()[1]
+    address = f"{host}:{port}"
+    hosts = [address, f"localhost:{port}"]
+    proxy = McpHttpProxy(guard.gate, upstream, allowed_hosts=hosts, key=guard.journal_key())
+    guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
+    config = uvicorn.Config(proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    serving = threading.Thread(
+        target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True
+    )
+    serving.start()
+    _say(f"answers at http://{address} for {upstream}")
+    code: int = guard.supervisor.wait()
+    if code == STOPPED_BY_GUARD:
+        guard.supervisor.wait_for_signal()
+    server.should_exit = True
+    serving.join(3)
     return code
 
 

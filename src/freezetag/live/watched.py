@@ -1,0 +1,126 @@
+"""What a guard itself watches: a STOP file and a meter; how they are read, and what they show now.
+
+A reading is missing when nobody can say what it is, and then nothing runs. The folder remembers
+what the last run watched, so that a reset can say whether the cause is still there.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.core.errors import RunError
+
+FILE = "watched.json"
+
+
+@final
+@dataclass(frozen=True)
+class Watched:
+    """The files, the most that the meter may show, and how old (seconds) its number may be."""
+
+    stop_file: Path | None = None
+    meter: Path | None = None
+    power: float = float("inf")
+    meter_age: float = 10.0
+
+    def meters(self) -> dict[str, Callable[[], float]]:
+        """How a gate reads them, by sensor; a reader raises where its reading is missing."""
+        found: dict[str, Callable[[], float]] = {}
+        if self.stop_file is not None:
+            found["stop_file"] = _stop_file(self.stop_file)
+        if self.meter is not None:
+            found["power"] = _meter(self.meter, self.meter_age)
+        return found
+
+    def missing(self) -> str:
+        """Which readings are missing now and why, in words; empty if none is."""
+        options = {"stop_file": f"--stop-file {self.stop_file}", "power": f"--meter {self.meter}"}
+        told = []
+        for sensor, read in self.meters().items():
+            try:
+                value = read()
+            except FileNotFoundError:
+                there = "its folder is not there" if sensor == "stop_file" else "there is no file"
+                told.append(f"{options[sensor]}: {there}")
+            except OSError as error:
+                told.append(f"{options[sensor]}: {error.strerror}")
+            except ValueError as error:
+                told.append(f"{options[sensor]}: {error}")
+            else:
+                if value != value:
+                    told.append(f"{options[sensor]}: it shows no number")
+        return "; ".join(told)
+
+    def remaining(self) -> list[str]:
+        """The causes of a stop that are still there, each with what to do about it."""
+        told = []
+        for sensor, read in self.meters().items():
+            try:
+                value = read()
+            except (OSError, ValueError):
+                continue  # the next start names what is missing
+            if sensor == "stop_file" and value:
+                told.append(f"{self.stop_file} still lies there: remove it first")
+            if sensor == "power" and value > self.power:
+                told.append(
+                    f"{self.meter} still shows {value:g}, and at most {self.power:g} is allowed: "
+                    "wait until it shows less, or allow more with --power"
+                )
+        return told
+
+    def remember(self, folder: Path) -> None:
+        """For `recall` after this process has ended. Raises `RunError`."""
+        data = {
+            "stop_file": self.stop_file and str(self.stop_file.absolute()),
+            "meter": self.meter and str(self.meter.absolute()),
+            "power": self.power if self.meter is not None else None,
+        }
+        try:
+            (folder / FILE).write_text(json.dumps(data) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"cannot write {folder / FILE}: {error.strerror}.") from None
+
+    @classmethod
+    def recall(cls, folder: Path) -> Watched:
+        """What the last run in `folder` watched; nothing, where that cannot be read."""
+        try:
+            data: dict[str, Any] = json.loads((folder / FILE).read_bytes())
+            stop_file, meter = (data[name] and Path(data[name]) for name in ("stop_file", "meter"))
+            power = float("inf") if data["power"] is None else float(data["power"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return cls()
+        return cls(stop_file, meter, power, float("inf"))
+
+
+def _stop_file(path: Path) -> Callable[[], float]:
+    """1 while the file is there, 0 while its folder shows that it is not; else it raises."""
+
+    def read() -> float:
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            path.parent.stat()
+            return 0.0
+        return 1.0
+
+    return read
+
+
+def _meter(path: Path, age: float) -> Callable[[], float]:
+    """The number in the file, which somebody else than the agent keeps fresh; else it raises."""
+
+    def read() -> float:
+        if not time.time() - path.stat().st_mtime <= age:
+            raise ValueError(f"nobody has written it for {age:g} s")
+        text = path.read_text()
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"it holds {text[:40]!r}, and no number") from None
+
+    return read
