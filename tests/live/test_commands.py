@@ -19,6 +19,7 @@ import pytest
 from tests.live._serving import ADA, BOB, EVE, enrolled, gated, home, serving, until
 
 from freezetag import cli
+from freezetag.core.journal import Journal
 from freezetag.live.address import Denied
 from freezetag.live.remote import Remote, local
 from freezetag.live.server.home import Home
@@ -141,7 +142,7 @@ def test_nobody_is_enrolled_whose_file_cannot_be_written(
 
 
 def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Remote) -> None:
-    code, out, _ = run("press", "witer")
+    code, out, _ = run("press", "group:nobody")
     assert code == 3
     assert "NOT SURE" in out
     code, out, _ = run("press", "--server", "http://127.0.0.1:9", "--home", "nowhere")
@@ -149,6 +150,45 @@ def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Rem
     code, out, _ = run("press", "--server", "http://127.0.0.1:9")
     assert code == 3
     assert "NOT PRESSED" in out
+
+
+def test_a_press_of_a_name_that_nobody_has_is_refused_with_those_near(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    for name in ("wrtier", "closure:x"):
+        code, _, err = run("press", name)
+        assert (code, "nobody is covered" in err, "Nobody is." in err) == (2, True, True)
+    for name in ("writer", "reader"):
+        enrolled(remote, tmp_path, name)
+    code, _, err = run("press", "wrtier")
+    assert code == 2
+    assert "Near: writer" in err
+    assert err.count("wrtier") == 1
+    assert "There is: writer, reader." in run("press", "agent:x")[2]
+    assert remote.get("/api/status")["presses"] == []
+    # Half of the addresses are not there: nothing is pressed, and that is said as well.
+    addresses = ("--server", remote.addresses[-1], "--server", "http://127.0.0.1:9")
+    file = str(tmp_path / "oversight" / "tokens" / "press")
+    code, _, err = run("press", "wrtier", *addresses, "--token", file)
+    assert (code, "No word from http://127.0.0.1:9." in err) == (2, True)
+    # A kind of scope that nobody knows covers everyone.
+    assert remote.press("gruop:x", "odd", known=True)[0].agents == 2
+    assert remote.press("agent:x", "by hand")[0].state == "durable"
+
+
+def test_a_token_that_is_unknown_or_not_given_is_told_apart(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    address = remote.addresses[-1]
+    code, _, err = run("status", "--server", address)
+    assert (code, "--token FILE" in err) == (2, True)
+    (tmp_path / "t").write_text("ftz_press_x")
+    code, out, _ = run("press", "--token", "t")
+    lines = out.splitlines()
+    assert (code, lines[-1].startswith("NOT PRESSED")) == (3, True)
+    for line in lines[:-1]:
+        assert line.count("the token is not known here.") == 1
+        assert line.count("unix:") + line.count("http:") == 1
 
 
 def test_a_start_ends_at_the_first_that_does_not_run(
@@ -179,6 +219,12 @@ def test_verify_finds_what_was_changed(run: Run, made: Home) -> None:
         remote.press("fleet", "x")
         remote.press("group:a", "y")
     assert run("verify", "oversight")[0] == 0
+    code, _, err = run("verify", "oversight", "--public", "no.json")
+    assert code == 2
+    assert "there is no no.json" in err
+    code, _, err = run("verify", "oversight", "--checkpoint", "no.note")
+    assert code == 2
+    assert "cannot read the checkpoint no.note: No such file" in err
     with sqlite3.connect(made.ledger) as db:
         db.execute("UPDATE ledger SET record = replace(record, 'fleet', 'flute') WHERE i = 0")
     db.close()
@@ -307,7 +353,9 @@ def test_a_port_in_use_leaves_no_folder_behind(run: Run, made: Home, tmp_path: P
         (["enrol", "a", "--limit", "=3"], "got '=3'"),
         (["enrol", "a", "--limit", "x=3", "--limit", "x=4"], "names x twice"),
         (["verify", "none.db"], "none.db"),
-        (["verify", "ada.key"], "public.json"),
+        (["verify", "ada.key"], "ada.key is no ledger"),
+        (["verify", "--journal", "no.jsonl"], "there is no journal at no.jsonl"),
+        (["verify", "--journal", "oversight"], "there is no journal at oversight/journal.jsonl"),
         (["status", "--token", "none.txt"], "none.txt"),
     ],
 )
@@ -316,6 +364,21 @@ def test_a_wrong_request(run: Run, made: Home, arguments: list[str], told: str) 
     code, out, err = run(*arguments)
     assert code == (3 if told in ("does not answer", "NOT PRESSED") else 2)
     assert told in out + err
+
+
+def test_verify_knows_a_journal_and_what_is_none(run: Run, tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    Journal(lines.append).append("open", gate="a")
+    (tmp_path / "journal.jsonl").write_bytes(b"".join(lines))
+    code, out, _ = run("verify", "--journal", ".")
+    assert code == 0, out
+    code, _, err = run("verify", "journal.jsonl")
+    assert code == 2
+    assert "journal.jsonl is the journal of a gate: freezetag verify --journal" in err
+    (tmp_path / "README.md").write_text("# Words\n")
+    code, out, _ = run("verify", "--journal", "README.md")
+    assert code == 1
+    assert "entry 0 is no entry of a gate's journal" in out
 
 
 def test_the_libraries_of_the_extra_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

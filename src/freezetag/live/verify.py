@@ -457,8 +457,10 @@ def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
                     break
                 report.root = hashlib.sha256(line[:-1]).hexdigest()
                 report.records += 1
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        report.problems.append(f"entry {report.records} cannot be read: {type(error).__name__}")
+    except OSError as error:
+        report.problems.append(f"the journal cannot be read: {error.strerror}")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        report.problems.append(f"entry {report.records} is no entry of a gate's journal")
     if head is not None and head != report.root:
         report.problems.append(f"the journal ends with {report.root}, not with the kept {head}")
     return report

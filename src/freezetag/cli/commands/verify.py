@@ -46,21 +46,23 @@ def verify(
     """
     from freezetag.live.verify import verify_file, verify_journal
 
-    file = ledger / "ledger.db" if ledger.is_dir() else ledger
+    what = "journal" if journal else "ledger"
+    file = ledger / ("journal.jsonl" if journal else "ledger.db") if ledger.is_dir() else ledger
     if not file.exists():
-        raise UserError(f"there is no ledger at {file}.")
+        raise UserError(f"there is no {what} at {file}.")
     if journal:
         report: Any = verify_journal(file, head=head or None)
     else:
         require("cryptography")
         beside = public or file.with_name("public.json")
         if not beside.exists():
+            _looks_like_a_ledger(file)
             raise UserError(
                 f"there is no {beside}: name the authority's public.json with --public, from where "
                 "you trust it."
             )
         key, authority, people, quorum = _public(beside)
-        kept = checkpoint.read_text(encoding="utf-8") if checkpoint else None
+        kept = _note(checkpoint) if checkpoint else None
         report = verify_file(
             file, authority=authority, public=key, checkpoint=kept, people=people, quorum=quorum
         )
@@ -74,6 +76,36 @@ def verify(
         verdict = "verified" if report.ok else "NOT verified"
         print(f"{verdict}: {report.records} records, root {report.root}")
     return 0 if report.ok else 1
+
+
+def _looks_like_a_ledger(file: Path) -> None:
+    """Raises `UserError` for something else, told by its first line."""
+    try:
+        with file.open("rb") as opened:
+            line = opened.readline(1 << 20)
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}.") from None
+    if line.startswith((b"SQLite format 3\x00", b"#freezetag/")):
+        return
+    try:
+        fields = set(json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        fields = set()
+    if {"kind", "prev"} <= fields:
+        raise UserError(f"{file} is the journal of a gate: freezetag verify --journal {file}")
+    if not {"i", "kind", "body"} <= fields:
+        raise UserError(
+            f"{file} is no ledger. Give a ledger.db, an export of one, or an authority's folder."
+        )
+
+
+def _note(checkpoint: Path) -> str:
+    try:
+        return checkpoint.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {checkpoint}: {error.strerror}.") from None
+    except UnicodeError:
+        raise UserError(f"{checkpoint} is no checkpoint: it holds no text.") from None
 
 
 def _public(file: Path) -> tuple[bytes, str, dict[str, bytes], int]:
