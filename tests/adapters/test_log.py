@@ -49,6 +49,15 @@ def test_a_journal_becomes_an_episode(tmp_path: Path) -> None:
     assert episode.lengths.tolist() == [16]
 
 
+def test_a_folder_without_a_ledger_is_read_by_its_journal(tmp_path: Path) -> None:
+    """As a guard leaves it that runs under a server."""
+    with pytest.raises(UserError, match=r"neither ledger\.db nor journal\.jsonl"):
+        log.recorded(str(tmp_path))
+    file = written(tmp_path, journal())
+    named, found = log.recorded(str(file)).recorded, log.recorded(str(tmp_path)).recorded
+    assert kinds(found) == kinds(named)
+
+
 def test_every_opening_is_an_episode_of_its_own(tmp_path: Path) -> None:
     """Two runs of a process in one journal; the second ends without a word."""
     first = entries(journal())

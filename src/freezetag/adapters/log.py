@@ -54,9 +54,12 @@ def factory(name: str) -> Callable[[int], Any]:
 
 
 def recorded(name: str) -> Recorded:
-    """The log in a file, or of an authority's folder. Raises `BadAgent` or `JournalError`."""
+    """The log in a file, or of an authority's or a guard's folder.
+
+    Raises `BadAgent` or `JournalError`.
+    """
     path = Path(name)
-    path = path / "ledger.db" if path.is_dir() else path
+    path = _in_folder(path) if path.is_dir() else path
     try:
         with path.open("rb") as file:
             start = file.read(len(_SQLITE))
@@ -75,6 +78,15 @@ def recorded(name: str) -> Recorded:
     if not lives:
         raise BadAgent(f"{path} holds no line about an agent that ran: nothing to read.")
     return Recorded(lives, named, str(path))
+
+
+def _in_folder(folder: Path) -> Path:
+    """The ledger; under a server a guard's folder has its journal alone."""
+    found = [folder / name for name in ("ledger.db", "journal.jsonl")]
+    for path in found:
+        if path.exists():
+            return path
+    raise BadAgent(f"there is no log in {folder}: neither ledger.db nor journal.jsonl.")
 
 
 def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], set[str]]:
