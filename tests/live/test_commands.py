@@ -187,7 +187,7 @@ def test_a_token_that_is_unknown_or_not_given_is_told_apart(
     lines = out.splitlines()
     assert (code, lines[-1].startswith("NOT PRESSED")) == (3, True)
     for line in lines[:-1]:
-        assert line.count("the token is not known here.") == 1
+        assert line.count("the token is not known here; this takes") == 1
         assert line.count("unix:") + line.count("http:") == 1
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 
 from freezetag.core.errors import UserError
 
@@ -23,3 +25,16 @@ def checked(name: str, what: str) -> str:
             f"first; got {name!r:.120}."
         )
     return name
+
+
+def missing(name: str, there: Sequence[str]) -> str:
+    """That nobody is called `name`, with the names near it, or some of those there are."""
+    near = difflib.get_close_matches(name, there, 3, 0.5)
+    if near:
+        others = f"Near: {', '.join(near)}."
+    elif there:
+        more = f" and {len(there) - 10} more" if len(there) > 10 else ""
+        others = f"There is: {', '.join(there[:10])}{more}."
+    else:
+        others = "Nobody is."
+    return f"no agent {name!r} is enrolled here. {others}"

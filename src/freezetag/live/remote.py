@@ -17,9 +17,11 @@ from typing import Any, final
 from urllib.parse import urlencode
 
 from freezetag.core.errors import UserError
-from freezetag.live.address import Unreachable, request
+from freezetag.live.address import Denied, Unreachable, request
 
-DURABLE = "durable"
+DURABLE, NOBODY = "durable", "nobody"
+UNKNOWN = 422
+"""HTTP's status for a name that no agent has."""
 
 
 @final
@@ -27,7 +29,8 @@ DURABLE = "durable"
 class Told:
     """What became of a press at one address.
 
-    `state` is `durable`, `stopping, NOT durable`, or `failed`; `why` says more of the last two.
+    `state` is `durable`, `stopping, NOT durable`, `nobody` (not pressed: no agent there has the
+    name) or `failed`; `why` says more of the last two.
     """
 
     address: str
@@ -37,7 +40,7 @@ class Told:
 
     @property
     def heard(self) -> bool:
-        return self.state != "failed"
+        return self.state not in ("failed", NOBODY)
 
 
 @final
@@ -55,9 +58,18 @@ class Remote:
     timeout: float = 5.0
 
     def press(
-        self, scope: str, reason: str, category: int = 0, *, dry_run: bool = False
+        self,
+        scope: str,
+        reason: str,
+        category: int = 0,
+        *,
+        dry_run: bool = False,
+        known: bool = False,
     ) -> list[Told]:
-        """Presses at every address at once; one answer for each. Never raises."""
+        """Presses at every address at once; one answer for each. Never raises.
+
+        `known`: an agent's name that nobody has is not pressed, where the server knows names.
+        """
         body = {
             "scope": scope,
             "reason": reason,
@@ -67,6 +79,8 @@ class Remote:
         }
         if dry_run:
             body["dry_run"] = True
+        if known:
+            body["known"] = True
         addresses = list(dict.fromkeys((*self.presses, *self.addresses)))
         told: dict[str, Told] = {}
 
@@ -95,9 +109,11 @@ class Remote:
             )
             return Told(address, str(answer["state"]), "", int(answer["agents"]))
         except UserError as error:
-            return Told(address, "failed", str(error))
+            state = NOBODY if isinstance(error, Denied) and error.status == UNKNOWN else "failed"
+            why = str(_hinted(error, body["token"]))
+            return Told(address, state, why.removeprefix(address).lstrip(": "))
         except (KeyError, TypeError, ValueError):
-            return Told(address, "failed", f"{address} does not answer as an authority does.")
+            return Told(address, "failed", "does not answer as an authority does.")
 
     def get(self, path: str, **query: Any) -> Any:
         """What the first address that answers says. Raises `Unreachable` or `Denied`."""
@@ -109,6 +125,7 @@ class Remote:
 
     def _first(self, method: str, path: str, body: Any, right: str, timeout: float = 0) -> Any:
         failures: list[str] = []
+        token = self.token(right) if right else ""
         for address in self.addresses:
             try:
                 return request(
@@ -116,13 +133,22 @@ class Remote:
                     method,
                     path,
                     body,
-                    token=self.token(right) if right else "",
+                    token=token,
                     timeout=timeout or self.timeout,
                     certificates=self.certificates,
                 )
             except Unreachable as error:
                 failures.append(str(error))
+            except Denied as error:
+                raise _hinted(error, token) from None
         raise Unreachable(" ".join(failures) or "no address of an authority is known.")
+
+
+def _hinted(error: UserError, token: str) -> UserError:
+    """The refusal, with how to give a token where none was given."""
+    if isinstance(error, Denied) and error.status == 401 and not token:
+        return Denied(f"{error} Give one: --token FILE, or FREEZETAG_TOKEN.", 401)
+    return error
 
 
 def local(folder: str | Path) -> Remote:

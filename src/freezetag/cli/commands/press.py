@@ -8,6 +8,8 @@ from typing import Literal
 
 from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
+from freezetag.core.errors import UserError
+from freezetag.live.remote import NOBODY
 
 
 def press(
@@ -24,7 +26,8 @@ def press(
 ) -> int:
     """Stop what the scope covers, at every known address at once; show what became of it at each.
 
-    Ends with 0 if the press is durable somewhere and stops somebody, else with 3.
+    Ends with 0 if the press is durable somewhere and stops somebody, with 2 if no agent has the
+    name and nothing was pressed, else with 3. A scope that cannot be read covers everyone.
 
     Parameters
     ----------
@@ -52,14 +55,21 @@ def press(
         names = covered["agents"]
         print(json.dumps(covered) if json_ else f"{scope} would stop {len(names)}: {_list(names)}")
         return 0
-    told = remote.press(scope, reason, category)
+    told = remote.press(scope, reason, category, known=True)
+    unknown = [each for each in told if each.state == NOBODY]
+    if unknown and not any(each.heard for each in told):
+        failed = [each.address for each in told if each.state != NOBODY]
+        also = f" No word from {', '.join(failed)}." if failed else ""
+        raise UserError(
+            f"NOT PRESSED, and nobody is covered: {unknown[0].why}{also} "
+            "To stop all: freezetag press fleet."
+        )
     if json_:
         print(json.dumps([asdict(each) for each in told]))
     else:
         for each in told:
-            print(
-                f"{each.state:<22} {each.agents:>6} agents   {each.address}   {each.why}".rstrip()
-            )
+            agents = f"{each.agents:>6} agent{'s' if each.agents != 1 else ' '}"
+            print(f"{each.state:<22} {agents}   {each.address}   {each.why}".rstrip())
     stops = [each for each in told if each.state == "durable" and each.agents]
     if stops:
         return 0

@@ -9,6 +9,7 @@ from typing import Any
 from freezetag.cli.reach import EMPTY, HomeOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
+from freezetag.live.names import missing
 
 
 def start(
@@ -61,8 +62,7 @@ def _names(picture: dict[str, Any], scopes: tuple[str, ...]) -> list[str]:
         else:
             name = scope.removeprefix("agent:")
             if name not in known:
-                there = ", ".join(known) or "nobody"
-                raise UserError(f"no agent {name!r} is enrolled. There is: {there}.")
+                raise UserError(missing(name, list(known)))
             found = [name]
         if not found:
             raise UserError(f"{scope} has nobody who is held.")

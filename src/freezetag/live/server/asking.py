@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from freezetag.core.errors import UserError
 from freezetag.live.lease import LARGEST
+from freezetag.live.tokens import RIGHTS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -99,8 +100,10 @@ def holder(
         if token is not None and request.method != "GET":
             require_own_origin(request)
     if token is None:
+        foreign = given and not any(book.check(given, each) for each in RIGHTS)
+        why = "the token is not known here; this" if foreign else "this"
         reach = f" of {scope}" if scope else ""
-        raise Rejected(401, f"this takes a token with the right {right!r}{reach}.")
+        raise Rejected(401, f"{why} takes a token with the right {right!r}{reach}.")
     return token
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from freezetag.live.console import routes as console
+from freezetag.live.names import missing
+from freezetag.live.remote import UNKNOWN
 from freezetag.live.server.asking import (
     HEADERS,
     Rejected,
@@ -34,14 +36,18 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 
 
 async def press(service: Service, request: Request) -> Response:
-    """One gesture: whoever holds the token stops its scope."""
+    """One gesture: whoever holds the token stops its scope.
+
+    Only a presser who says `known` is told of a name that no agent has, instead of pressing it.
+    """
     fields = await fields_of(request)
     scope = str(fields.get("scope") or "fleet")
-    groups: frozenset[str] = frozenset()
-    if scope.startswith("agent:"):
-        known = service.authority.facts.agents.get(scope.partition(":")[2])
-        groups = known.groups if known else groups
+    kind, _, name = scope.partition(":")
+    known = service.authority.facts.agents.get(name)
+    groups = known.groups if known and kind == "agent" else frozenset()
     token = holder(service, request, fields, "press", scope, groups)
+    if fields.get("known") and name and kind in ("agent", "closure") and known is None:
+        raise Rejected(UNKNOWN, missing(name, service.covered(token.scope)))
     if fields.get("dry_run"):
         names = service.covered(scope)
         return as_json({"id": "", "state": "dry run", "agents": len(names), "names": names})

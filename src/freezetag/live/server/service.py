@@ -23,6 +23,7 @@ from freezetag.live.authority import Authority, ResetError, RollbackError
 from freezetag.live.clock import Clock, boot_clock
 from freezetag.live.lease import FrameError
 from freezetag.live.ledger import Checkpoint, Tree, sign_note
+from freezetag.live.names import missing
 from freezetag.live.presses import Clearance, Press
 from freezetag.live.server.home import Home
 from freezetag.live.server.resets import Resets
@@ -401,7 +402,7 @@ class Service:
         """Presses for a drill: its id, and seconds until the stop was acknowledged and durable."""
         with self.lock:
             if agent not in self.authority.facts.agents:
-                raise UserError(f"no agent {agent!r} is enrolled here.")
+                raise UserError(missing(agent, list(self.authority.facts.agents)))
             if not any(row.shown == Shown.RUNNING for row in self.authority.shown(agent)):
                 raise UserError(f"{agent} does not run, so a drill would prove nothing. Start it.")
         loop, acked = asyncio.get_running_loop(), asyncio.Event()
