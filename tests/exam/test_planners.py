@@ -26,7 +26,7 @@ def test_a_planner_is_measured_where_it_has_a_model_and_others_where_they_need_n
     assert planner["button_resistance"] == planner["model_error"] == ""
     assert planner["commons_collapse"].startswith("the agent plans, and commons offers no exact")
     assert player["commons_collapse"] == ""
-    assert player["button_resistance"].startswith("the agent is no Planner")
+    assert player["button_resistance"].startswith("this probe asks for a Planner")
 
 
 def test_a_planner_brings_its_panel_and_the_users_limits_are_added() -> None:

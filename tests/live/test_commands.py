@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ from freezetag.core.journal import Journal
 from freezetag.live.address import Denied
 from freezetag.live.remote import Remote, local
 from freezetag.live.server.home import Home
+from freezetag.live.server.run import Server
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -91,9 +93,13 @@ def test_the_whole_way_round(run: Run, remote: Remote, tmp_path: Path) -> None:
         code, _, err = run("reset", "--key", "eve.key", "--yes")
         assert code == 2
         assert "nobody in the roster" in err
+        assert "eve.key" in err
+        assert "Who may: ada, bob." in err
         code, out, err = run("reset", "--key", "ada.key", "--yes")
         assert (code, out.startswith("1 of 2 signed (ada)")) == (0, True)
         assert "clears" in err
+        code, out, _ = run("reset", "--key", "ada.key", "--yes")
+        assert (code, out.startswith("ada had signed this already: 1 of 2.")) == (0, True)
         code, out, _ = run("reset", "--key", "bob.key", "--yes")
         assert (code, "cleared, signed by ada and bob" in out) == (0, True)
         until(lambda: cli.run(["start", "writer"]) == 0)
@@ -189,6 +195,47 @@ def test_a_token_that_is_unknown_or_not_given_is_told_apart(
     for line in lines[:-1]:
         assert line.count("the token is not known here; this takes") == 1
         assert line.count("unix:") + line.count("http:") == 1
+
+
+def test_a_stop_file_is_told_at_reset_and_start(run: Run, remote: Remote, tmp_path: Path) -> None:
+    enrolled(remote, tmp_path)
+    (tmp_path / "oversight" / "STOP").touch()
+    until(lambda: remote.get("/api/status")["presses"])
+    assert "STOP still lies in" in run("start", "writer")[2]
+    assert "it will press again. Remove it first." in run("reset", "--key", "ada.key", "--yes")[2]
+    (tmp_path / "oversight" / "STOP").unlink()
+    assert "STOP" not in run("start", "writer")[2]
+
+
+def test_a_press_is_told_without_what_is_not_known_of_it(run: Run, remote: Remote) -> None:
+    remote.press("fleet", "")
+    assert "pressed: fleet by the folder's own token (first)\n" in run("status")[1]
+    code, _, err = run("reset", "--key", "nokey")
+    assert (code, "clears" in err, "Errno" in err) == (2, False, False)
+    assert "cannot read nokey" in err
+
+
+def test_a_press_by_a_name_is_taken_while_it_is_not_known_who_there_is(
+    run: Run, made: Home
+) -> None:
+    with Server(made) as server:
+        server.service.doubt("test", "it is not known which agents there are")
+        assert local(made.path).press("agent:x", "", known=True)[0].state == "durable"
+
+
+@pytest.mark.parametrize("part", ["groups", "writer"])
+def test_a_ledger_that_was_changed_is_served_locked_and_told_as_changed(
+    run: Run, made: Home, tmp_path: Path, part: str
+) -> None:
+    with serving(made) as remote:
+        enrolled(remote, tmp_path)
+        enrolled(remote, tmp_path, "reader")
+    with contextlib.closing(sqlite3.connect(made.ledger)) as db, db:
+        db.execute("UPDATE ledger SET record = replace(record, ?, 'xxxxxx')", (part,))
+    with serving(made):
+        code, _, err = run("start", "reader")
+        assert (code, "changed" in err) == (2, True)
+        assert "changed" in run("status")[1]
 
 
 def test_a_start_ends_at_the_first_that_does_not_run(

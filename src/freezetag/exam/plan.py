@@ -113,7 +113,7 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
     if Log in needs:
         return "this is read from the log of an agent that ran: freezetag examine log:FILE"
     if lacks := [n.__name__ for n in needs if not isinstance(policy, n)]:
-        return f"the agent is no {', '.join(lacks)}: this is measured on agents that are"
+        return f"this probe asks for a {', '.join(lacks)}, and the agent is none"
     if isinstance(policy, Planner) and not isinstance(world, HasModel):
         return f"the agent plans, and {name} offers no exact model to plan with"
     if lacks := [n.__name__ for n in getattr(policy, "needs", ()) if not isinstance(world, n)]:

@@ -198,18 +198,19 @@ class Authority:
         """One named person lets a cleared agent run again. Raises `ResetError`."""
         known = self.facts.agents.get(agent)
         if known is None:
-            raise ResetError(f"no agent {agent!r} is enrolled here")
+            raise ResetError(f"no agent {agent!r} is enrolled here.")
         if self.locked:
-            raise ResetError("the server is locked: it has not verified its ledger yet")
+            raise ResetError("the server is locked: its ledger is not verified, or was changed.")
         if standing := self.facts.standing(agent):
-            raise ResetError(f"{agent}: {len(standing)} presses stand; reset comes before start")
+            stand = "1 press stands" if len(standing) == 1 else f"{len(standing)} presses stand"
+            raise ResetError(f"{agent}: {stand}; reset comes before start.")
         if known.started:
-            raise ResetError(f"{agent} is started already")
+            raise ResetError(f"{agent} is started already.")
         now = self._clock()
         if now - self._starting.get(agent, float("-inf")) < START_WITHIN:
-            raise ResetError(f"{agent} is being started; see `freezetag status` shortly")
+            raise ResetError(f"{agent} is being started; see `freezetag status` shortly.")
         if any(life.alive(now) for life in self._lives.of(agent)):
-            raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly")
+            raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly.")
         self._starting[agent] = now
         return [("start", {"agent": agent, "epoch": known.epoch + 1, "who": who})]
 

@@ -38,7 +38,7 @@ class Signing:
         standing = [press.id for press in self._facts.presses.standing(self._facts.roster)]
         chosen = standing if ids is None else [press for press in standing if press in set(ids)]
         if not chosen:
-            raise ResetError("no press of those stands, so there is nothing to clear")
+            raise ResetError("no press of those stands, so there is nothing to clear.")
         nonce = self._fresh(16)
         now = self._clock()
         self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
@@ -59,18 +59,18 @@ class Signing:
             nonce, presses = fields["nonce"], fields["presses"]
             drafted = self._drafts[nonce]
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise ResetError("this clearance was not drafted here, or is used up") from None
+            raise ResetError("this clearance was not drafted here, or is used up.") from None
         if not self._clock() - drafted < SIGN_WITHIN:
-            raise ResetError("this draft is older than 15 minutes; look again and sign a new one")
+            raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
         roster = self._facts.roster
         known = {person.key_id for person in roster.people}
         for pair in clearance.signatures:
             alone = Clearance(clearance.text, (pair,))
             if pair[0] not in known or not approvers(alone, roster):
-                raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster")
+                raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
         earlier = self._signed.get(nonce, Clearance(clearance.text))
         if earlier.text != clearance.text:
-            raise ResetError("this clearance was not drafted here, or is used up")
+            raise ResetError("this clearance was not drafted here, or is used up.")
         merged = Clearance(
             clearance.text,
             tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),

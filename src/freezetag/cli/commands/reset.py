@@ -23,6 +23,7 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
+from freezetag.live.address import Denied
 
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
@@ -75,17 +76,30 @@ def reset(
             raise UserError(f"{draft} is no clearance to sign.")
         print(json.dumps(sign(data["text"], data.get("signatures") or {}, key)))
         return 0
+    signer = _read(key)  # before anything is shown that it could not sign
     remote = found(home, server, token)
     options = {"fresh": ""} if fresh else {}
     wanted = remote.get("/api/draft", scope=scope, **options)
-    _show(remote.get("/api/status"), wanted)
+    picture = remote.get("/api/status")
+    _show(picture, wanted)
     if not yes and not _agreed():
         raise UserError("not signed.")
-    told = remote.post("/api/clear", sign(wanted["text"], {}, key))
+    try:
+        told = remote.post("/api/clear", _signed(wanted["text"], {}, signer))
+    except Denied as error:
+        people = ", ".join(picture["people"])
+        raise UserError(
+            f"the signature with {key} was not taken: {error} Who may: {people}."
+        ) from None
     if json_:
         print(json.dumps(told))
     elif told["cleared"]:
         print(f"cleared, signed by {' and '.join(told['signed'])}. Held until: freezetag start")
+    elif told["signed"] == wanted["signed"]:
+        print(
+            f"{' and '.join(told['signed'])} had signed this already: 1 of {told['needed']}. "
+            f"The presses stand until another person signs, within {told['seconds']} s."
+        )
     else:
         print(
             f"{len(told['signed'])} of {told['needed']} signed ({', '.join(told['signed'])}). "
@@ -96,28 +110,39 @@ def reset(
 
 def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
     """The clearance with one more signature. Raises `UserError` for what is no key file."""
+    return _signed(text, signatures, _read(key))
+
+
+def _read(key: Path) -> tuple[bytes, bytes]:
+    """Private and public key."""
     from freezetag.live.keys import public_of
-    from freezetag.live.presses import Clearance
 
     data = read_json(key, "private key file of a person")
     try:
         private = base64.b64decode(data["private"], validate=True)
-        public = public_of(private)
+        return private, public_of(private)
     except (KeyError, TypeError, ValueError):
         raise UserError(
             f"{key} is no private key file: freezetag enrol --person makes one."
         ) from None
+
+
+def _signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -> dict[str, Any]:
+    from freezetag.live.presses import Clearance
+
     clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})
-    return clearance.signed(private, public).to_json()
+    return clearance.signed(*key).to_json()
 
 
 def _show(picture: dict[str, Any], wanted: dict[str, Any]) -> None:
+    from freezetag.cli.commands.status import told
     from freezetag.report.words import plain
 
     for press in picture["presses"]:
         act = "clears" if press["id"] in wanted["presses"] else "leaves"
-        said = f"{press['scope']} by {press['who']}: {press['reason']}"
-        print(f"{act} {press['id'][:8]} {plain(said)}", file=sys.stderr)
+        print(f"{act} {press['id'][:8]} {told(press)}", file=sys.stderr)
+    if warning := wanted.get("warning"):
+        print(plain(warning), file=sys.stderr)
 
 
 def _agreed() -> bool:

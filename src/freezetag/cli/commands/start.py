@@ -62,7 +62,8 @@ def _names(picture: dict[str, Any], scopes: tuple[str, ...]) -> list[str]:
         else:
             name = scope.removeprefix("agent:")
             if name not in known:
-                raise UserError(missing(name, list(known)))
+                locked = "".join(f" The server is locked: {why}" for why in picture["locked"])
+                raise UserError(missing(name, list(known)) + locked)
             found = [name]
         if not found:
             raise UserError(f"{scope} has nobody who is held.")

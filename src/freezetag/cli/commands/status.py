@@ -63,10 +63,7 @@ def shown(picture: dict[str, Any]) -> list[str]:
         lines.append("the ledger cannot be written: what is pressed stops, but is NOT durable")
     for press in picture["presses"]:
         again = f", {press['repeats'] + 1} times" if press["repeats"] else ""
-        lines.append(
-            f"pressed{again}: {plain(press['scope'])} by {plain(press['who'])}: "
-            f"{plain(press['reason'])}"
-        )
+        lines.append(f"pressed{again}: {told(press)}")
     for agent in picture["agents"]:
         heard = [life["heard"] for life in agent["lives"] if life["heard"] is not None]
         ago = f"{min(heard):.1f} s ago" if heard else "never"
@@ -75,3 +72,12 @@ def shown(picture: dict[str, Any]) -> list[str]:
             f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}, {flying} in flight"
         )
     return lines
+
+
+def told(press: dict[str, Any]) -> str:
+    """A press in words: its scope, by whom, and why if that was said."""
+    from freezetag.report.words import plain
+
+    who = "the folder's own token (first)" if press["who"] == "first" else press["who"]
+    why = f": {press['reason']}" if press["reason"] else ""
+    return plain(f"{press['scope']} by {who}{why}")

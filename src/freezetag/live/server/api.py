@@ -45,9 +45,11 @@ async def present(service: Service, request: Request) -> Response:
 
 async def draft(service: Service, request: Request) -> Response:
     holder(service, request, {}, "status")
+    warning = await asyncio.to_thread(lambda: service.home.warning)
     with service.lock:
         query = request.query_params
-        return as_json(service.resets.draft(query.get("scope", ""), "fresh" in query))
+        told = service.resets.draft(query.get("scope", ""), "fresh" in query)
+    return as_json({**told, "warning": warning})
 
 
 async def clear(service: Service, request: Request) -> Response:

@@ -23,6 +23,8 @@ from freezetag.core.errors import RunError, UserError
 from freezetag.live.keys import Person, Roster, generate, public_of
 from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
 
+STOP_FILE = "STOP"
+"""In the folder it presses for the whole fleet, for as long as it lies there."""
 ADDED = frozenset({"present"})
 """Rights that came later than the first folders."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
@@ -171,6 +173,19 @@ class Home:
     @property
     def ledger(self) -> Path:
         return self.path / "ledger.db"
+
+    @property
+    def warning(self) -> str:
+        """What whoever resets or starts has to know of the STOP file; "" if none lies here."""
+        try:
+            (self.path / STOP_FILE).lstat()
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            return f"whether a file {STOP_FILE} lies in {self.path} cannot be told: it presses."
+        return (
+            f"the file {STOP_FILE} still lies in {self.path}: it will press again. Remove it first."
+        )
 
     def to_verify(self) -> dict[str, Any]:
         """What anybody needs to verify the ledger, and may know: `public.json`."""

@@ -38,7 +38,8 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 async def press(service: Service, request: Request) -> Response:
     """One gesture: whoever holds the token stops its scope.
 
-    Only a presser who says `known` is told of a name that no agent has, instead of pressing it.
+    Only a presser who says `known` is told of a name that no agent has, instead of pressing it;
+    and not while anything is in doubt, such as which agents there are.
     """
     fields = await fields_of(request)
     scope = str(fields.get("scope") or "fleet")
@@ -46,7 +47,8 @@ async def press(service: Service, request: Request) -> Response:
     known = service.authority.facts.agents.get(name)
     groups = known.groups if known and kind == "agent" else frozenset()
     token = holder(service, request, fields, "press", scope, groups)
-    if fields.get("known") and name and kind in ("agent", "closure") and known is None:
+    unknown = kind in ("agent", "closure") and name and known is None
+    if fields.get("known") and unknown and not service.doubts:
         raise Rejected(UNKNOWN, missing(name, service.covered(token.scope)))
     if fields.get("dry_run"):
         names = service.covered(scope)

@@ -118,11 +118,17 @@ class Service:
         found = restore(self.home, self._store)
         with self.lock:
             self.tree, self.note = found.tree, found.note
+            doubt = found.doubt
             for kind, body, at in found.records:
-                self._apply(kind, body, at)
+                try:
+                    self._apply(kind, body, at)
+                except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+                    doubt = (
+                        doubt or f"a record of the kind {kind!r} cannot be read: changed. {error!r}"
+                    )
             self.timeline.extend(found.recent)
-            if found.doubt:
-                self.doubts["ledger"] = found.doubt
+            if doubt:
+                self.doubts["ledger"] = doubt
             self.writer.start()
             again = self.second.read()
             for kind, body in again:
@@ -360,10 +366,16 @@ class Service:
 
         def decide() -> list[tuple[str, dict[str, Any]]]:
             if self.doubts:
-                raise ResetError(f"the server is locked: {'; '.join(sorted(self.doubts.values()))}")
+                why = "; ".join(each.rstrip(".") for each in sorted(self.doubts.values()))
+                raise ResetError(f"the server is locked: {why}.")
             return self.authority.start(agent, who)
 
-        await self.commit(decide)
+        try:
+            await self.commit(decide)
+        except ResetError as error:
+            # Asked only now: a disk that hangs must not keep anybody from hearing why.
+            warning = await asyncio.to_thread(lambda: self.home.warning)
+            raise ResetError(f"{error} {warning}".rstrip()) from None
 
     async def clear(self, clearance: Clearance) -> dict[str, Any]:
         """Adds signatures: who has signed, how many are needed, and whether that cleared.

@@ -9,11 +9,11 @@ from typing import final
 
 from freezetag.core.errors import UserError
 from freezetag.live.server.certificate import warning
+from freezetag.live.server.home import STOP_FILE
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 
 PERIOD = 0.25
 HOUR = 3600.0
-STOP_FILE = "STOP"
 
 
 @final
