@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from tests.live._serving import ADA, BOB, EVE, enrolled, gated, home, serving, until
+from tests.live.test_server import certificate
 
 from freezetag import cli
 from freezetag.core.journal import Journal
@@ -104,6 +105,8 @@ def test_the_whole_way_round(run: Run, remote: Remote, tmp_path: Path) -> None:
         assert (code, "cleared, signed by ada and bob" in out) == (0, True)
         until(lambda: cli.run(["start", "writer"]) == 0)
         until(lambda: gate.is_open)
+        code, _, err = run("drill", "writer", "--key", "nokey")
+        assert (code, "cannot read nokey" in err, gate.is_open) == (2, True, True)
         code, out, _ = run("drill", "writer", "--key", "bob.key", "--json")
         told = json.loads(out.splitlines()[-1])
         assert code == 0
@@ -147,10 +150,14 @@ def test_nobody_is_enrolled_whose_file_cannot_be_written(
     assert "runtime is" not in out
 
 
-def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Remote) -> None:
-    code, out, _ = run("press", "group:nobody")
+def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    enrolled(remote, tmp_path, groups=["team"])
+    code, out, _ = run("press", "group:teem")
     assert code == 3
     assert "NOT SURE" in out
+    assert "There are the groups team." in out
     code, out, _ = run("press", "--server", "http://127.0.0.1:9", "--home", "nowhere")
     assert code == 2
     code, out, _ = run("press", "--server", "http://127.0.0.1:9")
@@ -352,6 +359,18 @@ def test_serve_refuses_what_a_folder_cannot_take_and_keeps_nothing_of_it(
     assert code == 2
     assert told in err
     assert (made.path / "authority.json").read_bytes() == before
+
+
+def test_a_certificate_comes_with_its_own_key(run: Run, made: Home, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    pem, _ = certificate(tmp_path / "a", 300)
+    _, key = certificate(tmp_path / "b", 300)
+    code, _, err = run("serve", "oversight", "--certificate", pem, "--key", key)
+    assert (code, "is no key of the certificate" in err) == (2, True)
+    assert Home.open(made.path).settings.certificate == ""
+    code, _, err = run("serve", "oversight", "--certificate", "none.pem", "--key", key)
+    assert (code, "none.pem: No such file or directory." in err) == (2, True)
 
 
 def test_a_port_in_use_leaves_no_folder_behind(run: Run, made: Home, tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from freezetag.cli.commands.reset import key_pair, signed
 from freezetag.cli.reach import EMPTY, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
+from freezetag.live.address import Denied
 
 
 def drill(
@@ -41,20 +43,22 @@ def drill(
     json_
         print the figures as JSON
     """
+    signer = None if key is None else key_pair(key)  # before anybody is stopped
     remote = found(home, server, token)
     told: dict[str, Any] = remote.post("/api/drill", {"agent": agent}, "drill", timeout=60)
     took = told["milliseconds"]
-    cleared = False
-    if key is not None:
-        from freezetag.cli.commands.reset import sign
-
+    cleared, why = False, ""
+    if signer is not None:
         draft = remote.get("/api/draft", scope=f"agent:{agent}", fresh="")
         if draft["presses"] == [told["id"]]:
-            cleared = remote.post("/api/clear", sign(draft["text"], {}, key))["cleared"]
+            try:
+                cleared = remote.post("/api/clear", signed(draft["text"], {}, signer))["cleared"]
+            except Denied as error:
+                why = f" (not cleared with {key}: {error})"
     if json_:
         print(json.dumps(told | {"cleared": cleared}))
     else:
         said = "NOT acknowledged in time" if took is None else f"acknowledged after {took:g} ms"
-        left = "cleared" if cleared else "its press stands: freezetag reset"
+        left = "cleared" if cleared else "its press stands: freezetag reset" + why
         print(f"{agent}: {said}; {left}; held until: freezetag start {agent}")
     return 1 if took is None else 0

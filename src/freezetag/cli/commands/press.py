@@ -9,7 +9,7 @@ from typing import Literal
 from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
-from freezetag.live.remote import NOBODY
+from freezetag.live.remote import NOBODY, Remote
 
 
 def press(
@@ -74,8 +74,20 @@ def press(
     if stops:
         return 0
     if not json_:
-        print(_failure(scope, [each for each in told if each.heard]))
+        print(_failure(scope, [each for each in told if each.heard]) + _groups(remote, scope))
     return 3
+
+
+def _groups(remote: Remote, scope: str) -> str:
+    """Which groups there are, after a press of one that nobody is in."""
+    try:
+        agents = remote.get("/api/status")["agents"] if scope.startswith("group:") else []
+    except UserError:
+        return ""
+    names = sorted({group for agent in agents for group in agent["groups"]})
+    if not names or scope.removeprefix("group:") in names:
+        return ""
+    return f" There are the groups {', '.join(names[:10])}."
 
 
 def _failure(scope: str, heard: list[object]) -> str:

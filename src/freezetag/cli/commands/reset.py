@@ -76,7 +76,7 @@ def reset(
             raise UserError(f"{draft} is no clearance to sign.")
         print(json.dumps(sign(data["text"], data.get("signatures") or {}, key)))
         return 0
-    signer = _read(key)  # before anything is shown that it could not sign
+    signer = key_pair(key)  # before anything is shown that it could not sign
     remote = found(home, server, token)
     options = {"fresh": ""} if fresh else {}
     wanted = remote.get("/api/draft", scope=scope, **options)
@@ -85,7 +85,7 @@ def reset(
     if not yes and not _agreed():
         raise UserError("not signed.")
     try:
-        told = remote.post("/api/clear", _signed(wanted["text"], {}, signer))
+        told = remote.post("/api/clear", signed(wanted["text"], {}, signer))
     except Denied as error:
         people = ", ".join(picture["people"])
         raise UserError(
@@ -110,11 +110,11 @@ def reset(
 
 def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
     """The clearance with one more signature. Raises `UserError` for what is no key file."""
-    return _signed(text, signatures, _read(key))
+    return signed(text, signatures, key_pair(key))
 
 
-def _read(key: Path) -> tuple[bytes, bytes]:
-    """Private and public key."""
+def key_pair(key: Path) -> tuple[bytes, bytes]:
+    """The private and the public key in a person's file. Raises `UserError` for another file."""
     from freezetag.live.keys import public_of
 
     data = read_json(key, "private key file of a person")
@@ -127,7 +127,8 @@ def _read(key: Path) -> tuple[bytes, bytes]:
         ) from None
 
 
-def _signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -> dict[str, Any]:
+def signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -> dict[str, Any]:
+    """The clearance with one more signature, by this pair."""
     from freezetag.live.presses import Clearance
 
     clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})

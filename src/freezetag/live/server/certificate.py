@@ -18,7 +18,9 @@ def ends(path: str | Path) -> float:
 
     try:
         found = load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"cannot read the certificate {path}: {error.strerror}.") from None
+    except ValueError as error:
         raise UserError(f"{path} is no certificate: {error}.") from None
     return found.timestamp()
 
