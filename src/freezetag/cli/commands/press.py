@@ -9,6 +9,7 @@ from typing import Literal
 from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
+from freezetag.live.names import missing
 from freezetag.live.remote import NOBODY, Remote
 
 
@@ -53,6 +54,10 @@ def press(
     if dry_run:
         covered = remote.get("/api/covered", scope=scope)
         names = covered["agents"]
+        kind, _, name = scope.partition(":")
+        if not names and kind in ("agent", "closure") and name:
+            everyone = remote.get("/api/covered", scope="fleet")["agents"]
+            raise UserError(f"{scope} would stop nobody: {missing(name, everyone)}")
         print(json.dumps(covered) if json_ else f"{scope} would stop {len(names)}: {_list(names)}")
         return 0
     told = remote.press(scope, reason, category, known=True)

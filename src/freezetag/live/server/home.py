@@ -182,9 +182,9 @@ class Home:
         except FileNotFoundError:
             return ""
         except OSError:
-            return f"whether a file {STOP_FILE} lies in {self.path} cannot be told: it presses."
+            return f"Whether a file {STOP_FILE} lies in {self.path} cannot be told: it presses."
         return (
-            f"the file {STOP_FILE} still lies in {self.path}: it will press again. Remove it first."
+            f"The file {STOP_FILE} still lies in {self.path}: it will press again. Remove it first."
         )
 
     def to_verify(self) -> dict[str, Any]:
