@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from freezetag import cli
+
 FREEZETAG = [sys.executable, "-m", "freezetag"]
 QUICK = ["--probe", "commons_collapse", "--seed", "0"]
 AGENTS = {
@@ -76,6 +78,34 @@ def test_an_agent_that_cannot_run_is_3_and_its_words_are_harmless(tmp_path: Path
     assert "step 0" in done.stdout
     assert "\x1b" not in done.stdout
     assert "[red]no[/red]" in done.stdout  # shown as it is, not read as markup
+    assert done.stdout.count("agent failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ("nomod:Thing", "nomod:Thing cannot be used: there is no module 'nomod'"),
+        ("os:path", "os:path cannot be used: os:path gave 'module', which has no act(observation)"),
+        ("empty.py", "empty.py cannot be used: no agent in "),
+        ("broken.py", "broken.py raised ZeroDivisionError"),
+    ],
+)
+def test_an_agent_that_cannot_be_loaded_is_an_unknown_one(
+    agent: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.py").touch()
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    assert cli.run(["examine", agent, "--out", "run"]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"freezetag: {told}")
+    assert "seat" not in said.err
+    assert not said.out
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_a_crash_fails_everywhere_and_stops_nothing(tmp_path: Path) -> None:
     assert len(tried) >= 5
     for section in tried:
         assert section.error
-        assert section.reason.startswith("agent failed at step 3: crashes.py")
+        assert section.reason.startswith("crashes.py at step 3")
         assert "out of ideas" in section.reason
         assert str(tmp_path) not in section.reason
         assert section.verdict == "not measured"
@@ -68,7 +68,7 @@ def test_an_agent_that_fails_in_one_world_is_examined_in_the_others(tmp_path: Pa
     found = examine(str(file), seed=3, probes=("commons_collapse", "lock_in"), budget=3_000)
     failed, measured = found.card.sections
     assert failed.error
-    assert failed.reason.startswith("agent failed at step 3")
+    assert failed.reason.startswith("shy.py at step 3")
     assert "'no'" in failed.reason
     assert measured.measurements
     assert found.verdict == "fail"

@@ -7,6 +7,7 @@ import platform
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ from freezetag.core import (
 from freezetag.core.probe import NOT_MEASURED
 from freezetag.exam import collect, interlocks, store
 from freezetag.exam.plan import Item, plan
-from freezetag.exam.resolve import Resolved, resolve
+from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.exam.run import Runner
 from freezetag.exam.spec import QUICK, BadSpec, Spec
 from freezetag.report import html, terminal
@@ -153,12 +154,14 @@ def run_spec(
     folder: store.RunFolder | None = None,
     progress: Progress | None = None,
     before: ReportCard | None = None,
+    cache: Cache | None = None,
 ) -> Examined:
     """Run a spec; keep every section in `folder` as soon as it is measured.
 
-    `before` is the card of an interrupted run of the same spec. On Ctrl-C the card of what was
-    measured is returned, marked partial. A folder that can no longer be written to is noted, and
-    the examination goes on without it.
+    `before` is the card of an interrupted run of the same spec, `cache` what `must_load` left the
+    agent's process in. On Ctrl-C the card of what was measured is returned, marked partial. A
+    folder that can no longer be written to is noted, and the examination goes on without it.
+    Raises `UnknownAgent` for an agent that cannot be loaded.
     """
     progress = progress or Silent()
     agent = spec.agent if agent is None else agent
@@ -172,7 +175,9 @@ def run_spec(
     items = plan(spec, resolved)
     exam = _Exam(spec, resolved, fitted, folder, progress, before)
     progress.planned(spec, items)
-    return exam.run(items)
+    with Cache(progress.note) if cache is None else nullcontext(cache) as kept:
+        must_load(resolved, kept)
+        return exam.run(items, kept)
 
 
 @dataclass
@@ -190,7 +195,7 @@ class _Exam:
     records: dict[str, Record] = field(default_factory=dict)
     begun: float = field(default_factory=time.time)
 
-    def run(self, items: Sequence[Item]) -> Examined:
+    def run(self, items: Sequence[Item], cache: Cache) -> Examined:
         kept: dict[tuple[str, str], Section] = {}
         if self.before is not None:
             self.interaction = self.before.interaction
@@ -203,22 +208,21 @@ class _Exam:
         if not self.agent.is_log:
             self._warn_of_limits(items)
         partial = False
-        with Cache(self.progress.note) as cache:
-            runner = Runner(
-                self.agent.pupil,
-                self.spec.seed,
-                self.progress.acts,
-                self.progress.arm,
-                cache,
-            )
-            try:
-                for item in items:
-                    done = kept.get((item.name, item.setting.world.name))
-                    self._keep(done if done is not None else self._section(item, runner))
-                if not self.agent.is_log:
-                    self._interlocks(items, runner)
-            except KeyboardInterrupt:
-                partial = True
+        runner = Runner(
+            self.agent.pupil,
+            self.spec.seed,
+            self.progress.acts,
+            self.progress.arm,
+            cache,
+        )
+        try:
+            for item in items:
+                done = kept.get((item.name, item.setting.world.name))
+                self._keep(done if done is not None else self._section(item, runner))
+            if not self.agent.is_log:
+                self._interlocks(items, runner)
+        except KeyboardInterrupt:
+            partial = True
         card = self._card(partial)
         return Examined(card, self.spec, self.records)
 
@@ -229,11 +233,11 @@ class _Exam:
         try:
             finding, seen = runner.probe(item.probe, item.setting)
         except AgentFailed as failed:
-            at = "" if failed.step is None else f" at step {failed.step}"
             pupil = self.agent.pupil
             own = failed.agent in (pupil.name, str(pupil.policy))
-            who = "agent" if own else "a classmate"
-            return collect.missing(item, f"{who} failed{at}: {failed}", error=own)
+            # The row of an agent that failed says already that it did.
+            told = str(failed) if own else f"a classmate failed: {failed}"
+            return collect.missing(item, told, error=own)
         self.records |= {f"{item.name}/{name}": record for name, record in seen.items()}
         self.interaction = self.interaction or finding.interaction
         return collect.section(item, finding)

@@ -10,8 +10,9 @@ from freezetag import catalogue
 from freezetag.core import Equipped, Panel, Planner, Policy, UserError
 from freezetag.core.log import Log
 from freezetag.sim.arms import Pupil
-from freezetag.sim.foreign import Foreign
+from freezetag.sim.foreign import AgentFailed, Foreign, printable
 from freezetag.sim.inside import Inside
+from freezetag.sim.workers import Cache, Worker
 
 ADAPTERS = Path(catalogue.__file__).with_name("adapters")
 
@@ -58,6 +59,23 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
         panel = _fitted(getattr(policy, "panel", Panel()), panel or Panel())
     pupil = Pupil(name, policy, panel or Panel(), safe, stop)
     return Resolved(pupil, kind, adapter)
+
+
+def must_load(agent: Resolved, cache: Cache) -> None:
+    """Loads an agent that lives in a process of its own; `cache` keeps that process for the exam.
+
+    Raises `UnknownAgent` if it cannot be loaded at all.
+    """
+    foreign = agent.pupil.policy
+    if not isinstance(foreign, Foreign) or isinstance(foreign, Inside):
+        return
+    try:
+        with Worker(foreign, seat=0, cache=cache) as worker:
+            worker.start()
+    except AgentFailed as failed:
+        # Nobody has been seated yet: only what it said of itself is told.
+        said = failed.message.partition("(seat 0) ")[2]
+        raise UnknownAgent(f"{printable(failed.agent)} {said or failed.message}") from None
 
 
 def _fitted(own: Panel, given: Panel) -> Panel:

@@ -17,6 +17,7 @@ from freezetag.exam.examine import Examined, resumed, run_spec
 from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec
 from freezetag.exam.store import CannotWrite, RunFolder
 from freezetag.report import schema, terminal
+from freezetag.report.words import plain
 
 FailOn = Literal["fail", "warn", "never"]
 # One name each time: `--world commons tit_for_tat` must leave the agent alone.
@@ -125,15 +126,20 @@ def _run(
     as_json: bool,
 ) -> int:
     from freezetag.exam.plan import plan
-    from freezetag.exam.resolve import resolve
+    from freezetag.exam.resolve import must_load, resolve
+    from freezetag.sim.workers import Cache
 
     # Everything that can be wrong with the request is found before a folder is made.
-    plan(wanted, resolve(wanted.agent, wanted.panel(), wanted.step_seconds))
-    if folder is None:
-        folder = RunFolder.create(out, wanted.agent)
-        folder.write("spec.toml", wanted.to_toml())
-    with reporter() as progress:
-        examined = run_spec(wanted, folder=folder, progress=progress, before=before)
+    agent = resolve(wanted.agent, wanted.panel(), wanted.step_seconds)
+    plan(wanted, agent)
+    with Cache(lambda text: print(plain(text), file=sys.stderr, flush=True)) as cache:
+        must_load(agent, cache)
+        cache.note = None  # that its library is slow has been told; every process of it would
+        if folder is None:
+            folder = RunFolder.create(out, wanted.agent)
+            folder.write("spec.toml", wanted.to_toml())
+        with reporter() as progress:
+            examined = run_spec(wanted, None, folder, progress, before, cache)
     card = examined.card
     if as_json:
         print(schema.write_json(card), end="")
