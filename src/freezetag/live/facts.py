@@ -131,9 +131,11 @@ class Facts:
         """Raises `EnrolmentError` for what an operator may not enrol."""
         name = body["agent"]
         if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
-            raise EnrolmentError(f"an agent's name is printable text of at most 100: {name!r:.120}")
+            raise EnrolmentError(
+                f"an agent's name is printable text of at most 100: {name!r:.120}."
+            )
         if body["on_stop"] not in ON_STOP:
-            raise EnrolmentError(f"{name}: on_stop is one of {ON_STOP}, not {body['on_stop']!r}")
+            raise EnrolmentError(f"{name}: on_stop is one of {ON_STOP}, not {body['on_stop']!r}.")
         if body["on_stop"] == "no_safe_stop" and not body.get("safe_state"):
             raise EnrolmentError(
                 f"{name}: an agent without a safe stop needs a named, independent safe state "
@@ -142,7 +144,7 @@ class Facts:
         check_limits(name, body["limits"])
         known = self.agents.get(name)
         if known and known.groups != set(body["groups"]) and self.standing(name):
-            raise EnrolmentError(f"{name}: its groups cannot change while a press covers it")
+            raise EnrolmentError(f"{name}: its groups cannot change while a press covers it.")
         check_count(name, self._values(_agent(body), self.group_limits))
         if known is None:
             return  # nobody is covered less because of it
@@ -159,7 +161,7 @@ class Facts:
         """Raises `EnrolmentError` for what an operator may not make a group's members share."""
         check_limits(f"group {group}", limits)
         if {"runtime", "presence"} & set(limits):
-            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent")
+            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent.")
         shared = {**self.group_limits, group: limits}
         for name in self.covered(f"group:{group}"):
             check_count(name, self._values(self.agents[name], shared))
@@ -228,7 +230,9 @@ def check_limits(name: str, limits: Mapping[str, float]) -> None:
     """Raises `EnrolmentError` for a limit that could never let anything run, or never bind."""
     for sensor, limit in limits.items():
         if not 0 < limit < float("inf"):
-            raise EnrolmentError(f"{name}: the limit of {sensor} is {limit!r}")
+            raise EnrolmentError(
+                f"{name}: the limit of {sensor} is a number above 0, got {limit!r}."
+            )
 
 
 def check_count(name: str, limits: Sized) -> None:
