@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from freezetag import cli
+from freezetag.exam.two_worlds import Request
 
 WRONG = [
     ("buton", "Did you mean button"),
@@ -26,6 +27,10 @@ WRONG = [
     ("button --hazard 0:2:5", "hazard lies in [0, 1], got 2.0"),
     ("button --hazard 0:1:5 --bonus 0:1:5", "one setting can be swept at a time"),
     ("button --classmates 1.5", "--classmates takes whole numbers, got '1.5'"),
+    ("button --classmates -1", "--classmates is at least 0, got -1"),
+    ("button --horizon 0", "--horizon is at least 1, got 0"),
+    ("button --horizon -3:5:9", "--horizon is at least 1, got -3"),
+    ("button --seed 1.5", "'1.5' is no whole number"),
     ("button --discount 1", "the discount must lie in (0, 1), got 1.0"),
     ("button --power-limit high", "--power-limit 'high' is not a number"),
     ("button --power-limit nan", "--power-limit 'nan' is not a number"),
@@ -183,6 +188,18 @@ def test_a_wrong_request(
     assert said.out == ""
     assert "Traceback" not in said.err
     assert [file.name for file in own_folder.iterdir()] == ["there.html"]
+
+
+def test_ctrl_c_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_folder: Path
+) -> None:
+    def interrupted(request: Request) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Request, "compare", interrupted)
+    assert cli.run(["plan", "button"]) == 130
+    assert capsys.readouterr().err == "freezetag: interrupted.\n"
+    assert not [*own_folder.iterdir()]
 
 
 def test_an_option_without_a_value() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from freezetag import cli
@@ -26,6 +27,8 @@ WRONG = [
     ("examine", "--resume runs/none", "runs/none"),
     ("examine", "--spec none.toml", "none.toml"),
     ("examine", "", "freezetag examine tit_for_tat"),
+    ("examine", "tit_for_tat --seed 1.5", "'1.5' is no whole number"),
+    ("examine", "tit_for_tat --classmates 2.0", "'2.0' is no whole number"),
     ("check", "tit_for_tat --world comons", "commons"),
     ("card", "runs/none", "runs/none"),
     ("watch", "runs/none", "runs/none"),
@@ -101,3 +104,11 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(cli, "_app", lambda: lambda *_, **__: interrupted())
     assert cli.run(["list"]) == 130
+
+
+def test_a_seat_that_nobody_took_cannot_be_watched(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = "'live' as arm, 0 as episode, 0 as day, 0 as step, range as seat, 'a' as player"
+    with duckdb.connect() as db:
+        db.execute(f"copy (select {columns} from range(2)) to 'episodes.parquet' (format parquet)")
+    assert cli.run(["watch", ".", "--seat", "99"]) == 2
+    assert "nobody sat at seat 99 in this episode. Seats taken: 0, 1." in capsys.readouterr().err

@@ -66,6 +66,7 @@ def _app() -> Any:
         help_format="plaintext",
         # No --no-full and --empty-world: what is not asked for is not asked for.
         default_parameter=Parameter(negative=()),
+        suppress_keyboard_interrupt=False,  # `run` says that it was interrupted
     )
     for name, line in available().items():
         file = name if (COMMANDS / f"{name}.py").exists() else f"{name}_"

@@ -120,6 +120,10 @@ class Request:
                 t_max = x
             else:
                 settings[name] = _fitting(name, x, settings_of(_modelled(self.world))[name])
+        for name, value in settings.items():  # whole numbers count something
+            least = 1 if name == "horizon" else 0
+            if isinstance(value, int) and value < least:
+                raise BadRequest(f"--{name.replace('_', '-')} is at least {least}, got {value}.")
         try:
             made = dataclasses.replace(_modelled(self.world), **settings)
             PlanningWorld(made.model(0), made.reward, made.discount)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from freezetag import players
 from freezetag.cli.progress import reporter
+from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.examine import Examined, resumed, run_spec
@@ -33,8 +34,8 @@ def examine(
     *,
     world: Names = EMPTY,
     probe: Names = EMPTY,
-    classmates: int = 30,
-    seed: int | None = None,
+    classmates: Whole = 30,
+    seed: Whole | None = None,
     button: Text = "",
     runtime: float | None = None,
     power: float | None = None,

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from freezetag.cli.whole import Whole
+
 Text = Annotated[str, Parameter(show_default=False)]
 Flag = Annotated[bool, Parameter(show_default=False)]
 
@@ -19,7 +21,7 @@ def plan(
     *,
     power_limit: Text = "",
     runtime: Text = "",
-    seed: int = 0,
+    seed: Whole = 0,
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     watch: Flag = False,
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from freezetag.cli.whole import Whole
 
-def watch(run: Path, episode: int = 0, /, *, arm: str = "", seat: int = 0, steps: int = 40) -> None:
+
+def watch(
+    run: Path, episode: Whole = 0, /, *, arm: str = "", seat: Whole = 0, steps: Whole = 40
+) -> None:
     """Show one recorded episode, step by step.
 
     Parameters
@@ -51,6 +55,10 @@ def watch(run: Path, episode: int = 0, /, *, arm: str = "", seat: int = 0, steps
         rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     if not rows:
         raise UserError(f"episode {episode} of {arm!r} was not kept. Take a smaller number.")
+    seats = sorted({row["seat"] for row in rows})
+    if seat not in seats:
+        taken = ", ".join(map(str, seats))
+        raise UserError(f"nobody sat at seat {seat} in this episode. Seats taken: {taken}.")
     print(f"\n{plain(arm)}, episode {episode}")
     for line in playthrough.lines(rows, seat, steps):
         print(line)

@@ -1,0 +1,19 @@
+"""Options that are whole numbers: 1.5 is refused, and not rounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+
+def _whole(kind: Any, tokens: Sequence[Any]) -> int:
+    text = tokens[0].value
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no whole number.") from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
