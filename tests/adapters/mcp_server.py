@@ -5,17 +5,24 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 import anyio
 from mcp.server.mcpserver import MCPServer
 
 server = MCPServer("effects")
-effects = Path(sys.argv[1]).open("a", buffering=1)  # noqa: SIM115 - while the server lives
+
+
+@cache
+def effects() -> TextIO:
+    """The file of the first argument, open while the server lives."""
+    return Path(sys.argv[1]).open("a", buffering=1)
 
 
 def act(what: str) -> None:
-    effects.write(f"{time.time()} {what}\n")
+    effects().write(f"{time.time()} {what}\n")
 
 
 @server.tool()

@@ -35,7 +35,16 @@ from freezetag.core.node import DiagramError, Function, Kind, Node, Number, Valu
 __all__ = ["Diagram", "DiagramError", "Edge", "Node"]
 
 Edge = tuple[str, str]
-_UNTOLD: Any = object()
+
+
+class _Untold:
+    """The value of a `told` that was not given."""
+
+    def __repr__(self) -> str:
+        return "<untold>"
+
+
+_UNTOLD: Any = _Untold()
 
 
 @dataclass(frozen=True)
