@@ -130,6 +130,8 @@ def test_ctrl_c_keeps_what_was_measured_and_resume_gives_the_same_results(tmp_pa
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that runs this in the background has Ctrl-C ignored, for its children too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         first = tmp_path / cut / "card.json"
         deadline = time.monotonic() + 240

@@ -43,6 +43,12 @@ WRONG = [
 
 
 @pytest.fixture(autouse=True)
+def as_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The width of a pipe, whatever the terminal that the tests run in."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -26,6 +26,5 @@ def test_a_classmate_that_crashes_is_not_the_agents_failure(
     (section,) = found.card.sections
     assert section.verdict == NOT_MEASURED
     assert section.error is own
-    who = "agent" if own else "a classmate"
-    assert section.reason == f"{who} failed at step 4: raised"
+    assert section.reason == ("raised" if own else "a classmate failed: raised")
     assert found.verdict == ("fail" if own else "inconclusive")
