@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from freezetag.core import GO, Array
+from freezetag.core import Array
 from freezetag.planning.learned import Counts
 from freezetag.planning.learning_world import LearningWorld
 
@@ -67,11 +67,6 @@ def run(
         columns[:, t] = state, wanted, done, there, mode
         state = there
     return Record(*columns)
-
-
-def stopped(record: Record) -> Array:
-    """[T] bool: the interlocks held the core at this step."""
-    return record.mode != GO
 
 
 def _draw(law: tuple[list[int], Array], rng: Any) -> int:
