@@ -34,7 +34,7 @@ test: $(STAMPS)/test browser
 	@rm -f .cache/browser-tests
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
 	grep -qs '^ran' .cache/browser-tests || \
-	  echo "The browser tests $$(cat .cache/browser-tests || echo 'did not run')"; \
+	  echo "The browser tests $$(cat .cache/browser-tests 2>/dev/null || echo 'did not run')"; \
 	exit $$status
 
 check: $(STAMPS)/dev
