@@ -17,9 +17,10 @@ from tests.live.worlds import PEOPLE, press, signed
 
 from freezetag.core.journal import Journal, JournalError, read
 from freezetag.live import verify
+from freezetag.live.journal_file import verify_journal
 from freezetag.live.ledger import Checkpoint, Tree, record, sign_note
 from freezetag.live.presses import Clearance, draft
-from freezetag.live.verify import verify_file, verify_journal
+from freezetag.live.verify import verify_file
 
 PRIVATE, PUBLIC = PEOPLE["eve"]
 WHO = {name: PEOPLE[name][1] for name in ("ann", "bob")}

@@ -1,13 +1,15 @@
-"""A gate's journal in a file: continued over restarts, checked link by link when it is opened."""
+"""A gate's journal in a file: continued over restarts, and checked link by link."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 from freezetag.core.errors import RunError
 from freezetag.core.journal import GENESIS, Journal, read
+from freezetag.live.verify import Report
 
 
 def open_journal(path: Path) -> Journal:
@@ -35,3 +37,26 @@ def open_journal(path: Path) -> Journal:
             raise OSError(f"{path}: the disk is full")
 
     return Journal(write, hashlib.sha256(lines[-1]).hexdigest() if lines else GENESIS)
+
+
+def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
+    """Verifies a gate's action journal link by link; `head` is its newest hash, kept elsewhere.
+
+    Without `head` a journal that was cut off, or written anew from some entry on, still verifies.
+    """
+    report = Report(root=GENESIS)
+    try:
+        with Path(path).open("rb") as file:
+            for line in file:
+                if json.loads(line)["prev"] != report.root or not line.endswith(b"\n"):
+                    report.problems.append(f"entry {report.records} does not follow the one before")
+                    break
+                report.root = hashlib.sha256(line[:-1]).hexdigest()
+                report.records += 1
+    except OSError as error:
+        report.problems.append(f"the journal cannot be read: {error.strerror}")
+    except (ValueError, TypeError, KeyError, RecursionError):
+        report.problems.append(f"entry {report.records} is no entry of a gate's journal")
+    if head is not None and head != report.root:
+        report.problems.append(f"the journal ends with {report.root}, not with the kept {head}")
+    return report

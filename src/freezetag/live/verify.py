@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import itertools
 import json
 import mmap
 import re
@@ -33,6 +34,7 @@ OWN = "its"
 MISPLACED = "it does not carry its number: removed, added or moved"
 LISTED = 10
 """Unreadable records that are told one by one; then they are counted."""
+BATCH = 1 << 8
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 _plain = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -42,6 +44,7 @@ _HARD = re.compile(r"[:,\[]-?(?:\d+[.eE]|\d{16})|[^\x00-\x7f]")
 _COUNT = rb"(?:0|[1-9]\d{0,14})"
 _ATOM = rb'(?:"[ !#-\[\]-~]*"|-?[1-9]\d{0,14}|0|true|false|null|\{\}|\[\])'
 """Values that have this one spelling."""
+_NEVER = re.compile(rb"(?!)").fullmatch
 
 
 @dataclass
@@ -78,8 +81,8 @@ def verify_file(
     """
     report = Report()
     try:
-        records, notes = _open(Path(path))
-        _check(report, records, notes, authority, public, checkpoint, people, quorum)
+        batches, notes = _open(Path(path))
+        _check(report, batches, notes, authority, public, checkpoint, people, quorum)
     except (OSError, sqlite3.Error, ValueError, UnicodeError) as error:
         report.problems.append(f"{path} cannot be read as a ledger: {error}")
     return report
@@ -87,7 +90,7 @@ def verify_file(
 
 def _check(
     report: Report,
-    records: Iterator[bytes],
+    batches: Iterator[list[bytes]],
     notes: list[str],
     authority: str,
     public: bytes,
@@ -111,27 +114,31 @@ def _check(
     misplaced = False
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
     sha, size = hashlib.sha256, 0
-    layout: re.Pattern[bytes] | None = None  # most records are of the kind of the one before
-    for leaf in records:
-        digest = sha(b"\x00" + leaf).digest()
-        position = size
-        while position & 1:
-            digest = sha(b"\x01" + stack.pop() + digest).digest()
-            position >>= 1
-        stack.append(digest)
-        match = layout.fullmatch(leaf) if layout else None
-        if match is None and (layout := layouts.get(leaf[leaf.rfind(b'"kind":') :])):
-            match = layout.fullmatch(leaf)
-        if match is None or int(match[1]) != size:
-            for problem in _wrong(leaf, size, stops, layouts):
+    marks = sorted(heads.keys() - {0}, reverse=True)
+    fits: Callable[[bytes], re.Match[bytes] | None] = _NEVER  # the layout of the record before
+    for batch in batches:
+        for index, leaf in enumerate(batch, size):
+            match = fits(leaf)
+            if match is None and (layout := layouts.get(leaf[leaf.rfind(b'"kind":') :])):
+                fits = layout.fullmatch
+                match = fits(leaf)
+            if match is not None and int(match[1]) == index:
+                continue
+            for problem in _wrong(leaf, index, stops, layouts):
                 unreadable += 1
                 # After one that was removed or added none has its number: the first one tells.
                 if unreadable <= LISTED and not (problem == MISPLACED and misplaced):
-                    say(f"record {size}: {problem}")
+                    say(f"record {index}: {problem}")
                 misplaced = misplaced or problem == MISPLACED
-        size += 1
-        if size in heads:
-            report.covered = _check_head(report, size, stack, heads.pop(size), report.covered)
+        digests = [sha(b"\x00" + leaf).digest() for leaf in batch]
+        first, end = size, size + len(batch)
+        while size < end:
+            stop = min(end, marks[-1]) if marks else end
+            _extend(stack, size, digests[size - first : stop - first])
+            size = stop
+            if size in heads:
+                marks.pop()
+                report.covered = _check_head(report, size, stack, heads.pop(size), report.covered)
     report.records, report.root = size, _fold(stack).hex()
     if unreadable > LISTED:
         say(f"of that kind {unreadable} problems are in the records; the first are named")
@@ -340,22 +347,40 @@ def _number(value: float) -> str:
     return minus + text
 
 
+def _extend(stack: list[bytes], size: int, digests: list[bytes]) -> None:
+    """Adds leaves to the tree of `size` leaves whose full subtrees have the roots in `stack`."""
+    sha = hashlib.sha256
+    while digests:
+        # The largest full subtree that may begin here, and is given.
+        width = 1 << len(digests).bit_length() - 1
+        width = min(width, size & -size) if size else width
+        level, digests = digests[:width], digests[width:]
+        while len(level) > 1:
+            pairs = zip(level[::2], level[1::2], strict=True)
+            level = [sha(b"\x01" + left + right).digest() for left, right in pairs]
+        (digest,) = level
+        position, size = size // width, size + width
+        while position & 1:
+            digest = sha(b"\x01" + stack.pop() + digest).digest()
+            position >>= 1
+        stack.append(digest)
+
+
 def _fold(stack: Sequence[bytes]) -> bytes:
-    if not stack:
-        return hashlib.sha256(b"").digest()
-    digest = stack[-1]
+    """The root: of no leaf, the hash of nothing."""
+    digest = stack[-1] if stack else hashlib.sha256(b"").digest()
     for left in reversed(stack[:-1]):
         digest = hashlib.sha256(b"\x01" + left + digest).digest()
     return digest
 
 
-def _open(path: Path) -> tuple[Iterator[bytes], list[str]]:
+def _open(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
     with path.open("rb") as file:
         sqlite = file.read(16) == b"SQLite format 3\x00"
     return _from_sqlite(path) if sqlite else _from_text(path)
 
 
-def _from_sqlite(path: Path) -> tuple[Iterator[bytes], list[str]]:
+def _from_sqlite(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
     base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     base.execute("BEGIN")  # a server may be writing: checkpoints and records of one moment
     notes = []
@@ -364,18 +389,19 @@ def _from_sqlite(path: Path) -> tuple[Iterator[bytes], list[str]]:
             raise ValueError(f"the checkpoint under {size} is not of that size")
         notes.append(str(note))
 
-    def records() -> Iterator[bytes]:
-        rows = base.execute("SELECT i, record FROM ledger ORDER BY i")
-        for expected, (index, leaf) in enumerate(rows):
-            if index != expected:
-                raise ValueError(f"row {expected} of the table is missing; the next is {index}")
-            yield leaf if isinstance(leaf, bytes) else str(leaf).encode()
+    def batches() -> Iterator[list[bytes]]:
+        rows, expected = base.execute("SELECT i, record FROM ledger ORDER BY i"), itertools.count()
+        while batch := list(itertools.islice(rows, BATCH)):
+            for (index, _), number in zip(batch, expected, strict=False):
+                if index != number:
+                    raise ValueError(f"row {number} of the table is missing; the next is {index}")
+            yield [leaf if isinstance(leaf, bytes) else str(leaf).encode() for _, leaf in batch]
         base.close()
 
-    return records(), notes
+    return batches(), notes
 
 
-def _from_text(path: Path) -> tuple[Iterator[bytes], list[str]]:
+def _from_text(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
     """One record a line; then the lines of the notes, each after a `#`."""
     with path.open("rb") as file:
         size = path.stat().st_size
@@ -393,14 +419,13 @@ def _from_text(path: Path) -> tuple[Iterator[bytes], list[str]]:
             notes.append([])
         notes[-1].append(line[1:])
 
-    def records() -> Iterator[bytes]:
+    def batches() -> Iterator[list[bytes]]:
         with path.open("rb") as file:
-            for line in file:
-                if line[0] == 35:  # `#`
-                    return
-                yield line[:-1]
+            records = itertools.takewhile(lambda line: line[0] != 35, file)  # up to the `#`
+            while batch := [line[:-1] for line in itertools.islice(records, BATCH)]:
+                yield batch
 
-    return records(), ["\n".join(lines) + "\n" for lines in notes]
+    return batches(), ["\n".join(lines) + "\n" for lines in notes]
 
 
 def _open_note(note: str, authority: str, public: bytes) -> tuple[int, bytes, bool] | None:
@@ -441,29 +466,6 @@ def _signed(public: bytes, message: bytes, signature: bytes) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
-    """Verifies a gate's action journal link by link; `head` is its newest hash, kept elsewhere.
-
-    Without `head` a journal that was cut off, or written anew from some entry on, still verifies.
-    """
-    report = Report(root="0" * 64)
-    try:
-        with Path(path).open("rb") as file:
-            for line in file:
-                if json.loads(line)["prev"] != report.root or not line.endswith(b"\n"):
-                    report.problems.append(f"entry {report.records} does not follow the one before")
-                    break
-                report.root = hashlib.sha256(line[:-1]).hexdigest()
-                report.records += 1
-    except OSError as error:
-        report.problems.append(f"the journal cannot be read: {error.strerror}")
-    except (ValueError, TypeError, KeyError, RecursionError):
-        report.problems.append(f"entry {report.records} is no entry of a gate's journal")
-    if head is not None and head != report.root:
-        report.problems.append(f"the journal ends with {report.root}, not with the kept {head}")
-    return report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

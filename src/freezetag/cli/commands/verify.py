@@ -44,7 +44,8 @@ def verify(
     json_
         print the figures as JSON
     """
-    from freezetag.live.verify import verify_file, verify_journal
+    from freezetag.live.journal_file import verify_journal
+    from freezetag.live.verify import verify_file
 
     what = "journal" if journal else "ledger"
     file = ledger / ("journal.jsonl" if journal else "ledger.db") if ledger.is_dir() else ledger
