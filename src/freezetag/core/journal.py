@@ -31,7 +31,11 @@ class Journal:
 
     def append(self, kind: str, **fields: Any) -> str:
         """Writes one line and gives the new head. Numbers that are not finite become null."""
-        line = _encode({**_known(fields), "kind": kind, "prev": self.head}).encode()
+        entry = {**fields, "kind": kind, "prev": self.head}
+        try:
+            line = _encode(entry).encode()
+        except ValueError:
+            line = _encode(_known(entry)).encode()
         self._write(line + b"\n")
         self.head = hashlib.sha256(line).hexdigest()
         return self.head

@@ -12,8 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, final
+from typing import Any, NamedTuple, NoReturn
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a frame, at most."""
@@ -32,7 +31,7 @@ one, those of later protocol versions too: tools/call, resources/read, resources
 prompts/get, completion/complete, tasks/get, tasks/result, sampling, elicitation."""
 _KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _METHOD = re.compile(r"[!-~]{1,200}")
-_BREAKS = (b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+_BREAKS = re.compile(rb"\r|\xc2\x85|\xe2\x80[\xa8\xa9]")
 Id = int | str
 
 
@@ -44,9 +43,7 @@ class BadFrame(ValueError):
         self.code, self.id = code, id
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """`kind` is request, notification or response; `raw` is what to send on, without line end."""
 
     kind: str
@@ -73,7 +70,7 @@ def read(line: bytes, *, trusted: bool = False) -> Frame:
     if len(line) > LARGEST:
         raise BadFrame(INVALID, f"a frame of {len(line)} bytes is larger than {LARGEST}")
     try:
-        message = json.loads(line) if trusted else _STRICT.decode(line.decode())
+        message = (_PLAIN if trusted else _STRICT).decode(line.decode())
     except RecursionError:
         raise BadFrame(UNREADABLE, "nested too deeply") from None
     except ValueError as error:  # bad UTF-8, bad JSON, numbers too long to read, keys twice
@@ -91,7 +88,7 @@ def _frame(message: dict[str, Any], line: bytes) -> Frame:
     if not message.keys() <= _KEYS and _is_folded(message):
         raise BadFrame(INVALID, "keys that differ from JSON-RPC's in case alone", ident)
     raw = line.strip()
-    if any(mark in raw for mark in _BREAKS):
+    if (not raw.isascii() or b"\r" in raw) and _BREAKS.search(raw):
         raw = json.dumps(message, separators=(",", ":")).encode()
     answers = "result" in message or "error" in message
     method = message.get("method")
@@ -142,4 +139,5 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
+_PLAIN = json.JSONDecoder()
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

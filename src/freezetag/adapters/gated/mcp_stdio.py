@@ -76,7 +76,8 @@ class McpPump:
         key: bytes = b"",
         on_client_gone: Callable[[], None] = lambda: None,
     ) -> None:
-        self._gate, self._drain, self._max_seconds, self._key = gate, drain, max_seconds, key
+        self._gate, self._drain, self._max_seconds = gate, drain, max_seconds
+        self._keyed = hmac.new(key, digestmod="sha256") if key else None
         self._client, self._server = Side("client", *client), Side("server", *server)
         self._on_client_gone = on_client_gone
         # A stop must not wait for a peer that does not read: cancellations go by a thread.
@@ -240,7 +241,11 @@ class McpPump:
             self._client.send(frames.error(ident, code, text))
 
     def _detail(self, frame: Frame) -> Any:
-        return {"frame": hmac.digest(self._key, frame.raw, "sha256").hex()} if self._key else None
+        if self._keyed is None:
+            return None
+        code = self._keyed.copy()
+        code.update(frame.raw)
+        return {"frame": code.hexdigest()}
 
 
 def _refusal(ident: Id, refused: Refused) -> bytes:
