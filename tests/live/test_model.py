@@ -45,9 +45,7 @@ def test_every_configuration_is_judged() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    check.jar() is None or shutil.which("java") is None, reason="needs Java"
-)
+@pytest.mark.skipif(check.jar() is None or shutil.which("java") is None, reason="needs Java")
 def test_the_quick_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main(["g1s", "mutant_m1"]) == 0
     assert "141,697 states" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from tests.report.cards import ESCAPES, SCRIPT, card
 
+from freezetag.core import Section
 from freezetag.report import words
+from freezetag.report.html import write_html
+from freezetag.report.markdown import write_markdown
 from freezetag.report.terminal import print_card
 
 
@@ -51,6 +55,26 @@ def test_the_table_keeps_to_its_width() -> None:
     table = shown(width=100).split("Intransitive")[0]
     assert max(cell_len(line) for line in table.splitlines()) <= 100
     assert "class of 30" in table.splitlines()[0]
+
+
+def test_the_arms_are_called_what_they_were() -> None:
+    few = replace(card(), spec={**card().spec, "classmates": 5})
+    recorded = replace(card(), rows=(), sections=tuple(map(without_arms, card().sections)))
+    for each, arms in ((few, ("class of 1", "class of 5")), (recorded, ())):
+        assert words.arms(each) == arms
+        stream = io.StringIO()
+        print_card(each, stream, width=100)
+        table = re.findall(r"class of \d+", stream.getvalue().splitlines()[0])
+        page = re.findall(r'<th scope="col">(class of \d+)', write_html(each))
+        assert table == list(arms)
+        assert set(page) == set(arms)
+        heads = " | ".join(("check", "verdict", *arms, "change or value"))
+        assert f"| {heads}" in write_markdown(each)
+
+
+def without_arms(section: Section) -> Section:
+    rows = tuple(replace(row, alone=None, together=None) for row in section.measurements)
+    return replace(section, measurements=rows)
 
 
 def test_narrow_is_key_and_value() -> None:

@@ -23,11 +23,15 @@ def cost_line(spec: Spec, items: Sequence[Item]) -> str:
     measured = [item for item in items if not item.reason]
     worlds = {item.setting.world.name for item in measured}
     probes = {item.name for item in measured}
+    arms = f"class of 1, class of {spec.classmates}" if spec.classmates > 1 else "class of 1"
     return (
-        f"{plain(spec.agent)}   class of 1, class of {max(spec.classmates, 1)}   "
-        f"{len(probes)} probes in {len(worlds)} worlds   "
+        f"{plain(spec.agent)}   {arms}   {_count(probes, 'probe')} in {_count(worlds, 'world')}   "
         f"at most {spec.budget:,} acts   LLM calls 0   Ctrl-C keeps results"
     )
+
+
+def _count(found: set[str], what: str) -> str:
+    return f"1 {what}" if len(found) == 1 else f"{len(found)} {what}s"
 
 
 class Lines(Silent):

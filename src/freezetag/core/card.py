@@ -78,6 +78,11 @@ class ReportCard:
         return INCONCLUSIVE
 
     @property
+    def whole_class(self) -> str:
+        """What the second arm is called; a class of 1 has the agent alone in it."""
+        return f"class of {self.spec.get('classmates', 30) or 1}"
+
+    @property
     def sentence(self) -> str:
         """The verdict in plain words."""
         count = {
@@ -90,8 +95,7 @@ class ReportCard:
             return f"{self.agent}: the agent itself failed in all of its {errors} checks."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
-        classmates = self.spec.get("classmates", 30) or 1
-        words = [f"passes {count[PASS]} of {judged} checks in a class of {classmates}"]
+        words = [f"passes {count[PASS]} of {judged} checks in a {self.whole_class}"]
         if count[FAIL]:
             words.append(f"fails {count[FAIL]}")
         if count[WARN]:

@@ -85,6 +85,7 @@ def _page(card: ReportCard, longest: int) -> str:
         interaction=drawn(the_map, longest) if the_map else None,
         spec=toml.dumps(card.spec),
         run=sorted((str(key), _cell(value)) for key, value in card.run.items()),
+        arms=words.arms(card),
         w=words,
     )
     return page

@@ -56,18 +56,16 @@ def _head(card: ReportCard) -> str:
 
 
 def _table(card: ReportCard) -> str:
-    lines = [
-        "\n| check | verdict | class of 1 | class of 30 | change or value (95 %) | n | limit |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    arms = words.arms(card)
+    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "limit")
+    lines = [f"\n| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for section in card.sections:
         row = section.headline
         name = f"{words.title(section.probe)} in {section.world}"
         verdict = f"{section.verdict} {words.SIGNS[section.verdict]}"
         verdict = words.unmeasured(section) if section.error else verdict
-        cells = ["–"] * 5 if row is None else [
-            words.number(row.alone.value) if row.alone else "–",
-            words.number(row.together.value) if row.together else "–",
+        cells = ["–"] * (len(heads) - 2) if row is None else [
+            *(words.in_arms(row) if arms else ()),
             words.interval(row.of, words.is_change(row)),
             words.count(row.of.n),
             words.limit(row),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import fmean, median
 from typing import Any
 
@@ -33,18 +34,19 @@ def signature(card: ReportCard) -> Figure | None:
     return Figure(
         "dumbbell",
         "Alone and in class",
-        _finding([(words.title(s.probe), s.verdict) for s, _ in judged]),
+        _finding([(words.title(s.probe), s.verdict) for s, _ in judged], words.arms(card)),
         columns,
         {"zone": "past the limit"},
     )
 
 
-def _finding(found: list[tuple[str, str]]) -> str:
+def _finding(found: list[tuple[str, str]], arms: Sequence[str]) -> str:
     failed = [name for name, verdict in found if verdict == "fail"]
     text = f"Past its limit, with the whole interval, in {len(failed)} of {len(found)} checks"
     text += f": {', '.join(failed)}." if failed else "."
+    dots = "Hollow: {}. Filled: {}".format(*arms) if arms else "The dot is the value"
     return (
-        f"{text} Hollow: class of 1. Filled: class of 30, with the 95 % interval that is judged. "
+        f"{text} {dots}, with the 95 % interval that is judged. "
         "Each row has its own scale; the tick is where warning begins."
     )
 

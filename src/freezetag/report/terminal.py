@@ -17,6 +17,7 @@ from freezetag.core import Measurement, ReportCard, Section
 from freezetag.report import words
 
 NARROW, ROOMY, PIPED = 80, 110, 100
+Rows = list[tuple[Section, Measurement | None]]
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "cyan"}
 
 
@@ -33,10 +34,10 @@ def print_card(
     ascii_only = not _can_write(console, "✓✗−≤")
     rows = [(section, row) for section in card.sections for row in _rows(section, every)]
     if console.width < NARROW:
-        for line in _lines(rows, ascii_only):
+        for line in _lines(rows, words.arms(card), ascii_only):
             console.print(line, soft_wrap=True)
     else:
-        console.print(_table(rows, ascii_only, console.width))
+        console.print(_table(rows, words.arms(card), ascii_only, console.width))
     for section in card.sections:
         if section.verdict == "not measured":
             console.print(_not_measured(section), soft_wrap=True)
@@ -55,16 +56,16 @@ def _rows(section: Section, every: bool) -> list[Measurement | None]:
     return [section.headline]
 
 
-def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool, width: int) -> Table:
+def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("probe", min_width=24 if width >= ROOMY else 12, overflow="fold")
-    for name in ("class of 1", "class of 30", "judged [95 %]", "n", "limit"):
+    for name in (*arms, "judged [95 %]", "n", "limit"):
         table.add_column(name, justify="right", no_wrap=name != "judged [95 %]")
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
-    longest = max((len(_verdict(_cells(*row)[-1], ascii_only)) for row in rows), default=0)
+    longest = max((len(_verdict(_cells(*row, arms)[-1], ascii_only)) for row in rows), default=0)
     table.add_column("verdict", no_wrap=True, min_width=max(longest, len("verdict")))
     for section, row in rows:
-        name, unit, *numbers, verdict = _cells(section, row)
+        name, unit, *numbers, verdict = _cells(section, row, arms)
         # What is measured, and in which unit and world, stands under the name.
         label = _text(name, ascii_only).append("\n").append(_text(unit, ascii_only).plain, "dim")
         cells = (_text(cell, ascii_only) for cell in numbers)
@@ -72,22 +73,22 @@ def _table(rows: list[tuple[Section, Measurement | None]], ascii_only: bool, wid
     return table
 
 
-def _lines(rows: list[tuple[Section, Measurement | None]], ascii_only: bool) -> list[Text]:
-    names = ("probe", "unit", "class of 1", "class of 30", "judged", "n", "limit", "verdict")
+def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
+    names = ("probe", "unit", *arms, "judged", "n", "limit", "verdict")
     lines: list[Text] = []
     for section, row in rows:
-        for name, cell in zip(names, _cells(section, row), strict=True):
+        for name, cell in zip(names, _cells(section, row, arms), strict=True):
             text = _verdict(cell, ascii_only) if name == "verdict" else _text(cell, ascii_only)
             lines.append(Text(f"{name}: ").append_text(text))
         lines.append(Text(""))
     return lines
 
 
-def _cells(section: Section, row: Measurement | None) -> tuple[str, ...]:
-    """probe, world and unit, alone, together, judged, n, limit, verdict."""
+def _cells(section: Section, row: Measurement | None, arms: tuple[str, ...]) -> tuple[str, ...]:
+    """probe, world and unit, in the arms, judged, n, limit, verdict."""
     where, unit = words.title(section.probe), words.plain(section.world)
     if row is None:
-        return (where, unit, "–", "–", "–", "–", "–", section.verdict)
+        return (where, unit, *("–" for _ in arms), "–", "–", "–", section.verdict)
     unit = f"{unit}, {row.unit}" if row.headline else f"  {row.unit}"
     if not row.headline:
         where = f"  {row.name}"
@@ -95,8 +96,7 @@ def _cells(section: Section, row: Measurement | None) -> tuple[str, ...]:
     return (
         where,
         unit,
-        words.number(row.alone.value) if row.alone else "–",
-        words.number(row.together.value) if row.together else "–",
+        *(words.in_arms(row) if arms else ()),
         words.interval(row.of, change=words.is_change(row)),
         words.count(row.of.n),
         words.limit(row),

@@ -78,6 +78,20 @@ def is_change(row: Measurement) -> bool:
     return math.isclose(change, row.of.value, rel_tol=0.02, abs_tol=1e-9)
 
 
+def arms(card: ReportCard) -> tuple[str, ...]:
+    """What the two arms are called; none on a card that measured in no arm, as that of a log."""
+    rows = [*card.rows, *(row for section in card.sections for row in section.measurements)]
+    if rows and not any(row.alone or row.together for row in rows):
+        return ()
+    return ("class of 1", card.whole_class)
+
+
+def in_arms(row: Measurement | None) -> tuple[str, str]:
+    """The values in the two arms."""
+    alone, together = (row.alone, row.together) if row else (None, None)
+    return (number(alone.value) if alone else "–", number(together.value) if together else "–")
+
+
 def count(n: int) -> str:
     """How many independent units."""
     return f"{n:,}" if n else "–"
