@@ -66,3 +66,17 @@ def test_a_signed_file_can_be_chosen(school: School, context: BrowserContext) ->
         expect(page.locator(f"#signature-{n}")).to_have_value(file.read_text("utf-8"))
     page.get_by_role("button", name="Hand in").click()
     expect(page.locator("h1")).to_have_text("Cleared: 1 press")
+
+
+def test_a_stop_file_that_still_lies_is_named(school: School, context: BrowserContext) -> None:
+    stop = school.server.service.home.path / "STOP"
+    stop.touch()
+    until(lambda: bool(school.standing()))
+    hold(context, school, "status")
+    page = context.new_page()
+    page.goto(school.url + "/reset")
+    expect(page.locator("main .loud")).to_contain_text("it will press again. Remove it first.")
+    stop.unlink()
+    page.reload()
+    expect(page.locator("main .loud")).to_have_count(0)
+    expect(page.locator("h1")).to_have_text("Reset 1 press")

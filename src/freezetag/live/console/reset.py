@@ -14,8 +14,9 @@ PASTE = '{"signatures": {…}, "text": …}'
 COLUMNS = ("pressed", "scope", "by", "reason", "covers", "times", "id")
 
 
-def reset(status: Mapping[str, Any], draft: Mapping[str, Any] | None) -> Html:
-    """The page; `draft` as `Resets.draft` gives it, None if no press stands."""
+def reset(status: Mapping[str, Any], draft: Mapping[str, Any] | None, warning: str = "") -> Html:
+    """The page; `draft` as `Resets.draft` gives it, None if no press stands; `warning` is of the
+    STOP file, which presses again however many people sign."""
     if draft is None:
         said = tag("p", "No press stands, so there is nothing to clear.")
         return plain("Reset", tag("h1", "Reset"), said)
@@ -24,6 +25,7 @@ def reset(status: Mapping[str, Any], draft: Mapping[str, Any] | None) -> Html:
         "Reset",
         tag("h1", f"Reset {count(len(named), 'press')}"),
         tag("p", "Clearing starts nothing: the agents are HELD then, each until it is started."),
+        tag("p", warning, class_="loud") if warning else None,
         _presses(status, named),
         _left(draft["left"]),
         tag("h2", "What is signed"),

@@ -43,12 +43,13 @@ async def show(service: Service, request: Request) -> Response:
 async def show_reset(service: Service, request: Request) -> Response:
     """What would be cleared, and the text to sign."""
     holder(service, request, {}, "status")
+    warning = await asyncio.to_thread(lambda: service.home.warning)
     with service.lock:
         try:
             draft = service.resets.draft("", "fresh" in request.query_params)
         except ResetError:
             draft = None
-        return page(reset(status(service), draft))
+        return page(reset(status(service), draft, warning))
 
 
 async def draft_file(service: Service, request: Request) -> Response:
