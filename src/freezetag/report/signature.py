@@ -33,7 +33,7 @@ def signature(card: ReportCard) -> Figure | None:
     columns["right"] = [f"{words.SIGNS[s.verdict]} {_from_to(row)}" for s, row in judged]
     return Figure(
         "dumbbell",
-        "Alone and in class",
+        "Alone and in class" if words.arms(card) else "Against the limit",
         _finding([(words.title(s.probe), s.verdict) for s, _ in judged], words.arms(card)),
         columns,
         {"zone": "past the limit"},
