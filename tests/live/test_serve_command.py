@@ -66,12 +66,13 @@ def test_serve_takes_new_settings_on_a_folder_that_is_there(run: Run, made: Home
     def look() -> Any:
         return local(made.path).get("/api/status")["length"]
 
-    asked = ("--length", "0.5", "--rearm-within", "7", "--name", "lab")
+    asked = ("--length", "0.5", "--rearm-within", "7", "--name", "lab", "--drill-within", "90")
     length, err = served(run, look, "oversight", *asked)
     assert length == 0.5
     assert "leases of 0.5 s" in err
     kept = Home.open(made.path).settings
-    assert (kept.length, kept.rearm_within, kept.port) == (0.5, 7, 0)
+    assert "when the last drill is more than 90 s ago" in err
+    assert (kept.length, kept.rearm_within, kept.drill_within, kept.port) == (0.5, 7, 90, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_serve_takes_new_settings_on_a_folder_that_is_there(run: Run, made: Home
         (["--person", "bob.pub"], "changed by its people"),
         (["--solo"], "changed by its people"),
         (["--length", "-1"], "--length is a number of seconds above 0, got -1.0."),
+        (["--drill-within", "nan"], "--drill-within is a number of seconds from 0"),
         (["--certificate", "c.pem"], "--certificate FILE and --key FILE"),
         (["--certificate", "ada.key", "--key", "ada.key"], "no certificate"),
         (["--host", "203.0.113.7"], "Choose an address of this host"),

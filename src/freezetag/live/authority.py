@@ -16,6 +16,7 @@ from typing import Any, final
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import GO, UNKNOWN, Panel
 from freezetag.live.budget import allowance
+from freezetag.live.drills import Drills
 from freezetag.live.facts import Agent, Facts, Record
 from freezetag.live.keys import Roster
 from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, settle, unseal
@@ -48,7 +49,8 @@ class Authority:
 
     `clock` is the clock that leases are waited out on; `wall` gives Unix milliseconds. The host may
     set `checkpoint`: size that a gate saw -> (newest note, proof), which raises `RollbackError` if
-    the gate saw more than there is.
+    the gate saw more than there is. With `drill_within` seconds, not 0, nobody is started while the
+    newest drill is older (`freezetag.live.drills`); renewals go on.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Authority:
         length: float = 5.0,
         drain: float = 5.0,
         rearm_within: float = 60.0,
+        drill_within: float = 0.0,
         replica: str = "a",
         fresh: Callable[[int], str] = secrets.token_hex,
     ) -> None:
@@ -77,6 +80,7 @@ class Authority:
         self._lives = Lives(clock)
         self._readings = Readings(self._lives, clock, wall)
         self.meters = self._readings.meters
+        self.drills = Drills(drill_within, clock, wall)
         self._starting: dict[str, float] = {}  # since when a start waits to be durable
         self._signing = Signing(name, self.facts, clock, fresh)
 
@@ -88,6 +92,7 @@ class Authority:
         again = kind == "start" and known is not None and body["epoch"] <= known.epoch
         self.facts.apply(kind, body, at)
         self._readings.newest = max(self._readings.newest, at)
+        self.drills.apply(kind, body, at)
         if kind == "start":
             self._starting.pop(body["agent"], None)
             if not again:
@@ -206,6 +211,8 @@ class Authority:
             raise ResetError(f"{agent}: {stand}; reset comes before start.")
         if known.started:
             raise ResetError(f"{agent} is started already.")
+        if why := self.drills.why_not(known):
+            raise ResetError(why)
         now = self._clock()
         if now - self._starting.get(agent, float("-inf")) < START_WITHIN:
             raise ResetError(f"{agent} is being started; see `freezetag status` shortly.")

@@ -35,6 +35,14 @@ def finite(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if abs(value) < float("inf")}
 
 
+def age(seconds: float) -> str:
+    """A length of time in the largest unit that leaves a number above 1."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
 def worst(states: Iterable[Shown]) -> Shown:
     """The worst of the states; of none at all it is unknown."""
     order = list(Shown)

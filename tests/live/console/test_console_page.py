@@ -20,7 +20,7 @@ from freezetag.live.shown import Shown
 from freezetag.report import palette
 
 CSS = files("freezetag.live.console").joinpath("console.css").read_text("utf-8")
-KINDS = ("press", "repeat", "ack", "clear", "start", "held", "enrol", "alarm", "key", "x")
+KINDS = ("press", "repeat", "ack", "clear", "start", "held", "enrol", "drill", "alarm", "key", "x")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (
@@ -73,7 +73,7 @@ def status(*agents: dict[str, Any], **fields: Any) -> dict[str, Any]:
         "bound": 5.005,
         "size": 7,
         "root": "ab" * 32,
-        "button": {"agents": len(agents), "proved": None},
+        "button": {"agents": len(agents), "proved": None, "drill_within": 0, "overdue": False},
         "agents": list(agents),
         "presses": [],
         "pending": [],
@@ -129,6 +129,7 @@ def test_every_kind_of_record_is_a_sentence() -> None:
         "start": ({"agent": "a", "who": "w", "epoch": 3}, "started a by w, epoch 3"),
         "held": ({"agent": "a", "why": "silent"}, "held a: silent"),
         "enrol": ({"agent": "a"}, "enrolled a"),
+        "drill": ({"agent": "a", "ms": 9}, "proved a: drill acknowledged after 9 ms"),
         "alarm": ({"agent": "a", "what": "late"}, "note a: late"),
         "new": ({}, "new"),
     }
@@ -161,7 +162,9 @@ def test_the_banner_says_what_is_wrong() -> None:
 def test_the_button_names_its_scopes_and_its_last_proof() -> None:
     agents = [agent("a", "running", groups=["g"]), agent("b", "running")]
     proved = {"agent": "a", "at": 0, "milliseconds": 143}
-    told = status(*agents, button={"agents": 2, "proved": proved})
+    button = {"agents": 2, "proved": proved, "drill_within": 60, "overdue": False}
+    told = status(*agents, button=button)
+    late = status(*agents, button=button | {"overdue": True})
 
     def options(rights: dict[str, str]) -> list[str]:
         return [
@@ -176,6 +179,8 @@ def test_the_button_names_its_scopes_and_its_last_proof() -> None:
     assert "Last drill: 143 ms, 60.0 s ago" in Reader(console(told, {}, 60.0)).text
     assert "Proved long ago" in Reader(console(told, {}, 1e7)).text
     assert "Never proved" in Reader(console(status(*agents), {}, 60.0)).text
+    assert "only canaries are started" not in Reader(console(told, {}, 61.0)).text
+    assert "only canaries are started" in Reader(console(late, {}, 61.0)).text
 
 
 def test_a_browser_without_rights_sees_the_button_and_no_name() -> None:

@@ -15,7 +15,7 @@ from freezetag.live.address import Denied
 
 
 def drill(
-    agent: str,
+    agent: str = "",
     /,
     *,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
@@ -31,7 +31,7 @@ def drill(
     Parameters
     ----------
     agent
-        the agent's name
+        the agent's name; default: of those that run, the one that was drilled longest ago
     key
         a person's key file: clears the drill's press afterwards, which takes one signature
     home
@@ -49,7 +49,7 @@ def drill(
     took = told["milliseconds"]
     cleared, why = False, ""
     if signer is not None:
-        draft = remote.get("/api/draft", scope=f"agent:{agent}", fresh="")
+        draft = remote.get("/api/draft", scope=f"agent:{told['agent']}", fresh="")
         if draft["presses"] == [told["id"]]:
             try:
                 cleared = remote.post("/api/clear", signed(draft["text"], {}, signer))["cleared"]
@@ -60,5 +60,6 @@ def drill(
     else:
         said = "NOT acknowledged in time" if took is None else f"acknowledged after {took:g} ms"
         left = "cleared" if cleared else "its press stands: freezetag reset" + why
-        print(f"{agent}: {said}; {left}; held until: freezetag start {agent}")
+        name = told["agent"]
+        print(f"{name}: {said}; {left}; held until: freezetag start {name}")
     return 1 if took is None else 0

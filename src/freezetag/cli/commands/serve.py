@@ -31,6 +31,7 @@ def serve(
     gate_port: Number | None = None,
     length: Seconds | None = None,
     rearm_within: Seconds | None = None,
+    drill_within: Seconds | None = None,
     certificate: Annotated[Path | None, Parameter(show_default=False)] = None,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
@@ -63,6 +64,9 @@ def serve(
         first: 5
     rearm_within
         the longest silence, in seconds, from which a gate may return without a person; at first: 60
+    drill_within
+        how old the newest drill may be, in seconds, before nobody but the group canary is started
+        any more; at first: 0, which asks for none
     certificate
         a PEM file, for TLS
     key
@@ -81,6 +85,7 @@ def serve(
         "gate_port": gate_port,
         "length": length,
         "rearm_within": rearm_within,
+        "drill_within": drill_within,
         "certificate": certificate and str(certificate.absolute()),
         "key": key and str(key.absolute()),
     }
@@ -147,6 +152,9 @@ def _announce(server: Any, home: Any) -> None:
     people = ", ".join(person.name for person in roster.people)
     quorum = "ONE" if roster.solo else "two"
     _say(f"leases of {settings.length:g} s   a reset takes {quorum} of: {people}")
+    if settings.drill_within:
+        _say(f"nobody but the group canary is started when the last drill is more than "
+             f"{settings.drill_within:g} s ago")  # fmt: skip
     for why in server.service.doubts.values():
         _say(f"LOCKED, nothing is granted: {why}")
 

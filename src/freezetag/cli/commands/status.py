@@ -61,6 +61,7 @@ def shown(picture: dict[str, Any]) -> list[str]:
     lines += [f"LOCKED, nothing is granted: {why}" for why in picture["locked"]]
     if picture["storage"] != "durable":
         lines.append("the ledger cannot be written: what is pressed stops, but is NOT durable")
+    lines.append(_proof(picture))
     for press in picture["presses"]:
         again = f", {press['repeats'] + 1} times" if press["repeats"] else ""
         lines.append(f"pressed{again}: {told(press)}")
@@ -72,6 +73,27 @@ def shown(picture: dict[str, Any]) -> list[str]:
             f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}, {flying} in flight"
         )
     return lines
+
+
+def _proof(picture: dict[str, Any]) -> str:
+    """When a drill last proved the button, and whether that is too long ago."""
+    from freezetag.live.shown import age
+    from freezetag.report.words import plain
+
+    button, proved = picture["button"], picture["button"]["proved"]
+    last = "never"
+    if proved:
+        ago = age(max(0.0, (picture["at"] - proved["at"]) / 1000))
+        last = f"{plain(proved['agent'])}, {proved['milliseconds']} ms, {ago} ago"
+    if not button.get("drill_within"):
+        return f"last drill: {last}"
+    asked = f"one is due every {age(button['drill_within'])}"
+    if not button["overdue"]:
+        return f"last drill: {last}; {asked}"
+    return (
+        f"DRILL OVERDUE, nobody is started but the group canary: last drill: {last}; {asked}: "
+        "freezetag drill"
+    )
 
 
 def told(press: dict[str, Any]) -> str:

@@ -101,9 +101,11 @@ def _proof(status: Mapping[str, Any] | None, now: float) -> Html:
     proved = status["button"]["proved"] if status else None
     if status is None:
         return tag("p", class_="proof")
+    loud = tag("b", "A drill is overdue: only canaries are started.", class_="loud")
+    due = [" ", loud] if status["button"]["overdue"] else None
     if not proved:
-        return tag("p", tag("b", "Never proved"), " by a drill.", class_="proof")
+        return tag("p", tag("b", "Never proved"), " by a drill.", due, class_="proof")
     old = now - proved["at"] / 1000
     said = f"{proved['milliseconds']} ms, {age(max(0.0, old))} ago, with "
     head = tag("b", "Proved long ago: ") if old > PROOF_OLD else "Last drill: "
-    return tag("p", head, said, name(proved["agent"]), ".", class_="proof")
+    return tag("p", head, said, name(proved["agent"]), ".", due, class_="proof")

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from freezetag.live.console.markup import Child, Html, name, tag
 from freezetag.live.shown import Shown
+from freezetag.live.shown import age as age
 
 
 @final
@@ -48,14 +49,6 @@ def look(shown: str) -> Look:
 def count(n: int, noun: str) -> str:
     """`1 agent`, `2 agents`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}{'es' if noun.endswith('s') else 's'}"
-
-
-def age(seconds: float) -> str:
-    """A length of time in the largest unit that leaves a number above 1."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 def clock(milliseconds: int, shape: str = "%H:%M:%S") -> Html:
@@ -136,6 +129,11 @@ def _enrol(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
     return "other", [tag("b", "enrolled"), " ", name(body["agent"])]
 
 
+def _drill(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
+    took = f"drill acknowledged after {body['ms']} ms"
+    return "ack", [tag("b", "proved"), " ", name(body["agent"]), f": {took}"]
+
+
 def _alarm(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
     return "alarm", [tag("b", "note"), " ", name(body["agent"]), ": ", name(body["what"])]
 
@@ -148,5 +146,6 @@ _EVENTS = {
     "start": _start,
     "held": _held,
     "enrol": _enrol,
+    "drill": _drill,
     "alarm": _alarm,
 }

@@ -22,6 +22,7 @@ from freezetag.live.server.asking import (
 from freezetag.live.server.service import Service
 from freezetag.live.server.status import status
 from freezetag.live.server.wire import Unknown
+from freezetag.live.tokens import within
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -100,11 +101,20 @@ async def enrol(service: Service, request: Request) -> Response:
 
 
 async def drill(service: Service, request: Request) -> Response:
+    """Of the agent that is named, else of whoever runs and was drilled longest ago."""
     fields = await fields_of(request)
-    agent = str(fields.get("agent", ""))
-    token = holder(service, request, fields, "drill", f"agent:{agent}")
-    within = 4 * service.home.settings.length
-    id, took = await service.drill(agent, token.holder, within)
+    agent = str(fields.get("agent") or "")
+    with service.lock:
+        groups = {name: known.groups for name, known in service.authority.facts.agents.items()}
+    if agent:
+        scope = f"agent:{agent}"
+        token = holder(service, request, fields, "drill", scope, groups.get(agent, ()))
+    else:
+        token = holder(service, request, fields, "drill")
+        reached = [n for n in groups if within(f"agent:{n}", token.scope, groups[n])]
+        agent = service.next_drill(reached)
+    longest = 4 * service.home.settings.length
+    id, took = await service.drill(agent, token.holder, longest)
     told = None if took is None else round(took * 1000, 1)
     return as_json({"id": id, "agent": agent, "milliseconds": told})
 

@@ -41,7 +41,9 @@ class Settings:
 
     `port` is for the console and requests, `press_port` for presses alone, `gate_port` for gates
     alone; 0 takes a free one. `length` is that of a lease, `rearm_within` the longest silence that
-    a gate may return from by itself, both in seconds. `certificate` and `key`: PEM files for TLS.
+    a gate may return from by itself, both in seconds. `drill_within`: how old the newest drill may
+    be, in seconds, before only canaries are started (0: any age). `certificate` and `key`: PEM
+    files for TLS.
     """
 
     name: str = "authority"
@@ -53,6 +55,7 @@ class Settings:
     rearm_within: float = 60.0
     certificate: str = ""
     key: str = ""
+    drill_within: float = 0.0
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -64,6 +67,12 @@ class Settings:
             value = getattr(self, field)
             if type(value) not in (int, float) or not 0 < value < float("inf"):
                 raise HomeError(f"{option(field)} is a number of seconds above 0, got {value!r}.")
+        every = self.drill_within
+        if type(every) not in (int, float) or not 0 <= every < float("inf"):
+            raise HomeError(
+                "--drill-within is a number of seconds from 0 (no drill is asked for), "
+                f"got {every!r}."
+            )
         for field in ("port", "press_port", "gate_port"):
             value = getattr(self, field)
             if type(value) is not int or not 0 <= value < 65536:

@@ -36,7 +36,6 @@ from freezetag.live.shown import Shown
 
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""
-DRILL = "drill acknowledged after "
 OLDER = "this is an older copy."
 DURABLE, NOT_DURABLE = "durable", "stopping, NOT durable"
 
@@ -87,6 +86,7 @@ class Service:
             wall=self.milliseconds,
             length=settings.length,
             rearm_within=settings.rearm_within,
+            drill_within=settings.drill_within,
             replica=home.settings.name,
         )
         self.authority.checkpoint = self._checkpoint
@@ -104,7 +104,6 @@ class Service:
         self.version = 0  # counts what there was to tell
         self.picture: tuple[int, float, str] | None = None
         self._present_at: float | None = None
-        self.proved: dict[str, Any] | None = None
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self._acks: dict[str, Callable[[], None]] = {}
@@ -211,9 +210,6 @@ class Service:
         self.authority.apply(kind, body, at)
         if kind == "enrol" and "presence" in body["limits"]:
             self.authority.meters[body["agent"], "presence"] = self._absence
-        if kind == "alarm" and body["what"].startswith(DRILL):
-            took = body["what"].removeprefix(DRILL).removesuffix(" ms")
-            self.proved = {"agent": body["agent"], "at": at, "milliseconds": int(took)}
 
     def _checkpoint(self, seen: int) -> tuple[str, list[str]]:
         if seen > self.tree.size:
@@ -410,12 +406,25 @@ class Service:
         """Seconds without a person; not a number if none was here since the start."""
         return float("nan") if self._present_at is None else self.clock() - self._present_at
 
+    def running(self) -> list[str]:
+        """The agents that run, so that a drill of them would prove something."""
+        with self.lock:
+            shown, agents = self.authority.shown, self.authority.facts.agents
+            return [n for n in agents if any(row.shown == Shown.RUNNING for row in shown(n))]
+
+    def next_drill(self, agents: Iterable[str]) -> str:
+        """Who of `agents` runs and was drilled longest ago. Raises `UserError` if none runs."""
+        with self.lock:
+            if running := sorted({*agents}.intersection(self.running())):
+                return self.authority.drills.longest_ago(running)
+        raise UserError("no agent runs, so a drill would prove nothing. Start one.")
+
     async def drill(self, agent: str, who: str, within: float) -> tuple[str, float | None]:
         """Presses for a drill: its id, and seconds until the stop was acknowledged and durable."""
         with self.lock:
             if agent not in self.authority.facts.agents:
                 raise UserError(missing(agent, list(self.authority.facts.agents)))
-            if not any(row.shown == Shown.RUNNING for row in self.authority.shown(agent)):
+            if agent not in self.running():
                 raise UserError(f"{agent} does not run, so a drill would prove nothing. Start it.")
         loop, acked = asyncio.get_running_loop(), asyncio.Event()
 
@@ -433,8 +442,8 @@ class Service:
         finally:
             del self._acks[agent]
         took = time.monotonic() - begun
-        what = f"{DRILL}{took * 1000:.0f} ms"
-        await self.commit(lambda: [("alarm", {"agent": agent, "what": what})])
+        told = {"agent": agent, "ms": round(took * 1000), "press": pressed.id}
+        await self.commit(lambda: [("drill", told)])
         return pressed.id, took
 
 

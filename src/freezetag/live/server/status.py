@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from freezetag.live.authority import Row
@@ -36,7 +37,7 @@ def status(service: Service) -> dict[str, Any]:
             "bound": bound(authority.longest()),
             "size": service.tree.size,
             "root": service.tree.root().hex(),
-            "button": {"agents": len(facts.covered("fleet")), "proved": service.proved},
+            "button": _button(service),
             "agents": agents,
             "presses": [
                 {
@@ -52,6 +53,17 @@ def status(service: Service) -> dict[str, Any]:
             "spurious": authority.spurious,
             "timeline": list(service.timeline)[-RECENT:],
         }
+
+
+def _button(service: Service) -> dict[str, Any]:
+    """How many it stops, when a drill last proved that, and whether the next one is overdue."""
+    drills = service.authority.drills
+    return {
+        "agents": len(service.authority.facts.covered("fleet")),
+        "proved": drills.newest and asdict(drills.newest),
+        "drill_within": drills.within,
+        "overdue": drills.overdue,
+    }
 
 
 def _agent(service: Service, name: str) -> dict[str, Any]:

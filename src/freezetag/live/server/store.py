@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, final
 
 from freezetag.core.errors import RunError
+from freezetag.live.drills import outcome
 from freezetag.live.ledger import EMPTY, leaf_hash, node_hash
 
 CHUNK = 1024
@@ -195,8 +196,9 @@ def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
     which agent's present lives it is a part, and whose earlier lives it ends.
 
     Reading the records of the state alone, in order, gives the state that all of them give: of
-    starts, holds, repeats and anchors the newest counts, and a start ends its agent's earlier
-    lives. Only their names are forgotten, so that an old renewal played again can hold an agent.
+    starts, holds, drills, repeats and anchors the newest counts, and a start ends its agent's
+    earlier lives. Only their names are forgotten, so that an old renewal played again can hold an
+    agent.
     """
     if kind in ("enrol", "press", "clear"):
         return str(i), None, ""
@@ -216,8 +218,8 @@ def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
         return "key", None, ""
     if kind == "limits":  # each is compared with the one before
         return f"limits {i}", None, ""
-    if kind == "alarm" and body["what"].startswith("drill "):
-        return f"drill {body['agent']}", None, ""
+    if (drill := outcome(kind, body)) is not None:
+        return f"drill {drill.agent}", None, ""
     return "", None, ""
 
 
