@@ -284,6 +284,29 @@ def test_drills_go_round_within_the_reach_of_a_token(made: Home, tmp_path: Path)
             assert remote.post("/api/drill", {}, "drill")["agent"] == "y"
 
 
+def test_an_acknowledgement_of_something_else_proves_nothing(
+    made: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(made) as server:
+        remote, service = local(made.path), server.service
+        with gated(enrolled(remote, tmp_path)):
+            started(remote)
+            until(lambda: shown_of(remote)["shown"] == "running")
+            ack = {"acked": "f" * 32, "category": 0, "cause": "crashed", "gate": "writer"}
+            ack |= {"last": 0, "own": False, "policy": [], "presses": [], "unknown": []}
+            # Lost is what pushes the stop, so that the gate hears of it at its next renewal.
+            monkeypatch.setattr(
+                service.channels, "push", lambda frames: service.writer.submit("ack", ack)
+            )
+            told = remote.post("/api/drill", {}, "drill")
+        records = [json.loads(leaf) for leaf in service.records(0, 1000)]
+    (drilled,) = [each for each in records if each["kind"] == "drill"]
+    acks = [each["i"] for each in records if told["id"] in each["body"].get("presses", ())]
+    assert drilled["body"]["press"] == told["id"]
+    assert acks
+    assert acks[0] < drilled["i"]
+
+
 def test_drills_in_older_ledgers_count(made: Home) -> None:
     older = {"agent": "writer", "what": "drill acknowledged after 143 ms"}
     with Server(made) as server:

@@ -68,6 +68,7 @@ SHOWN_BY = {
         "test_no_drill_is_younger_than_it_is",
         "test_rotation_takes_whoever_was_drilled_longest_ago",
         "test_the_whole_way_of_an_overdue_drill",
+        "test_an_acknowledgement_of_something_else_proves_nothing",
     ],
     "R15 independence": ["test_without_a_websocket_frames_are_posted"],
     "R16 mediation": [  # import, socket and uid are not shown: they are the host's to close

@@ -106,7 +106,7 @@ class Service:
         self._present_at: float | None = None
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
-        self._acks: dict[str, Callable[[], None]] = {}
+        self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
         self._store = Store(home.ledger, self._signed, connect)
         self.writer = Writer(self._store, self._committed, now)
 
@@ -199,9 +199,9 @@ class Service:
                 if fields["kind"] == "press":
                     self.undurable.discard(fields["body"]["id"])
                 if fields["kind"] == "ack":
-                    acks.append(fields["body"]["gate"])
+                    acks += fields["body"]["presses"]
             self.note = note
-            waiting = [self._acks[gate] for gate in acks if gate in self._acks]
+            waiting = [self._acks[press] for press in acks if press in self._acks]
         for call in waiting:
             call()
         self.notify()
@@ -431,16 +431,17 @@ class Service:
         def heard() -> None:
             loop.call_soon_threadsafe(acked.set)
 
-        self._acks[agent] = heard
+        id = secrets.token_hex(16)
+        self._acks[id] = heard
         begun = time.monotonic()
         try:
-            pressed = self.press(f"agent:{agent}", who, "drill", kind="drill")
+            pressed = self.press(f"agent:{agent}", who, "drill", id=id, kind="drill")
             await self.answer(pressed)
             await asyncio.wait_for(acked.wait(), within)
         except TimeoutError:
             return pressed.id, None
         finally:
-            del self._acks[agent]
+            del self._acks[id]
         took = time.monotonic() - begun
         told = {"agent": agent, "ms": round(took * 1000), "press": pressed.id}
         await self.commit(lambda: [("drill", told)])
