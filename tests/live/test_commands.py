@@ -184,7 +184,7 @@ def test_a_stop_file_is_told_at_reset_and_start(run: Run, remote: Remote, tmp_pa
 
 def test_a_press_is_told_without_what_is_not_known_of_it(run: Run, remote: Remote) -> None:
     remote.press("fleet", "")
-    assert "pressed: fleet by the folder's own token (first)\n" in run("status")[1]
+    assert "pressed: fleet by the folder's own token\n" in run("status")[1]
     code, _, err = run("reset", "--key", "nokey")
     assert (code, "clears" in err, "Errno" in err) == (2, False, False)
     assert "cannot read nokey" in err

@@ -307,11 +307,10 @@ def test_an_acknowledgement_of_something_else_proves_nothing(
     assert acks[0] < drilled["i"]
 
 
-def test_drills_in_older_ledgers_count(made: Home) -> None:
-    older = {"agent": "writer", "what": "drill acknowledged after 143 ms"}
+def test_a_drill_is_remembered_over_a_restart(made: Home) -> None:
     with Server(made) as server:
-        server.service.writer.submit("alarm", older).result(5)
-        server.service.writer.submit("alarm", {"agent": "", "what": "drill it"}).result(5)
+        drilled = {"agent": "writer", "ms": 143, "press": "0" * 32}
+        server.service.writer.submit("drill", drilled).result(5)
     ledger = Store(made.ledger, lambda size, root: "")
     assert verify_behind(made, ledger, lambda: False) == ""
     ledger.close()

@@ -7,7 +7,6 @@ wall clock alone, and a drill that seems to come from the future says nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -17,7 +16,6 @@ from freezetag.live.shown import age, most
 
 CANARY = "canary"
 """Agents of this group are started though a drill is overdue: somebody has to be drilled."""
-_OLDER = re.compile(r"drill acknowledged after ([0-9]+) ms")
 _NAN = float("nan")
 
 
@@ -29,18 +27,6 @@ class Drill:
     agent: str
     at: int
     milliseconds: int
-
-
-def outcome(kind: str, body: Mapping[str, Any], at: int = 0) -> Drill | None:
-    """The drill that a record tells of; None if it tells of none.
-
-    Older ledgers have it as an alarm, whose text says how long it took.
-    """
-    if kind == "drill":
-        return Drill(body["agent"], at, int(body["ms"]))
-    if kind == "alarm" and (older := _OLDER.fullmatch(body["what"])):
-        return Drill(body["agent"], at, int(older[1]))
-    return None
 
 
 @final
@@ -60,11 +46,10 @@ class Drills:
 
     def apply(self, kind: str, body: Mapping[str, Any], at: int) -> None:
         """Takes in one record, of any kind: each tells that its time has come."""
-        drill = outcome(kind, body, at)
-        if drill is not None:
-            self._last.pop(drill.agent, None)
-            self._last[drill.agent] = drill
-        if drill is not None or (self._since is None and kind == "enrol"):
+        if kind == "drill":
+            self._last.pop(body["agent"], None)
+            self._last[body["agent"]] = Drill(body["agent"], at, body["ms"])
+        if kind == "drill" or (self._since is None and kind == "enrol"):
             self._since, old = at, (self._wall() - at) / 1000
             self._age = old if old >= 0 else _NAN  # the wall clock was set back since
         elif self._since is not None:

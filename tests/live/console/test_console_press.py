@@ -71,7 +71,7 @@ def test_a_press_shows_at_once_without_a_reload(school: School, context: Browser
     expect(page.locator("#stops")).to_have_text("writer")
     page.locator("#stop").click()
     expect(page.locator("#said")).to_contain_text("Pressed, durable: 1 agent.")
-    expect(page.locator("#standing li")).to_contain_text("writer by first")
+    expect(page.locator("#standing li")).to_contain_text("writer by the folder's own token")
     expect(page.locator("#timeline")).to_contain_text("stopped writer")
     assert badge(page, "trader") == "▶ running"
     # From elsewhere: shown well before the next second's beat.

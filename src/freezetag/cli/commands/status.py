@@ -100,6 +100,5 @@ def told(press: dict[str, Any]) -> str:
     """A press in words: its scope, by whom, and why if that was said."""
     from freezetag.report.words import plain
 
-    who = "the folder's own token (first)" if press["who"] == "first" else press["who"]
     why = f": {press['reason']}" if press["reason"] else ""
-    return plain(f"{press['scope']} by {who}{why}")
+    return plain(f"{press['scope']} by {press['who']}{why}")

@@ -25,6 +25,8 @@ from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
 
 STOP_FILE = "STOP"
 """In the folder it presses for the whole fleet, for as long as it lies there."""
+OWN = "the folder's own token"
+"""Who holds the tokens that a folder begins with."""
 ADDED = frozenset({"present"})
 """Rights that came later than the first folders."""
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
@@ -132,7 +134,7 @@ class Home:
                 f"{path} holds something else than an authority, and nothing is overwritten. "
                 "Name another folder, or take away what is there."
             )
-        issued = {right: issue(right, "fleet", "first") for right in RIGHTS}
+        issued = {right: issue(right, "fleet", OWN) for right in RIGHTS}
         try:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
@@ -231,7 +233,7 @@ class Home:
         """
         had = {token.right for token in self.tokens.all()}
         for right in sorted(ADDED - had):
-            text, token = issue(right, "fleet", "first")
+            text, token = issue(right, "fleet", OWN)
             with contextlib.suppress(OSError):
                 # The text first: without its hash it is worth nothing, and the next start mends it.
                 _write(self.path / "tokens" / right, text)
