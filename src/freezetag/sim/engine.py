@@ -29,7 +29,7 @@ def start() -> Path | None:
         return None
     settings = {
         "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.2,
+        "jax_persistent_cache_min_compile_time_secs": 0.05,
         "jax_persistent_cache_min_entry_size_bytes": 0,
     }
     for name, value in settings.items():
