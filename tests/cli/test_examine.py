@@ -79,6 +79,8 @@ def test_an_agent_that_cannot_run_is_3_and_its_words_are_harmless(tmp_path: Path
     assert "\x1b" not in done.stdout
     assert "[red]no[/red]" in done.stdout  # shown as it is, not read as markup
     assert done.stdout.count("agent failed") == 1
+    assert done.stderr.count("agent failed") == 1
+    assert "class of 1" not in done.stdout  # no table for no rows
 
 
 @pytest.mark.parametrize(

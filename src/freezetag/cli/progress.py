@@ -15,7 +15,7 @@ from freezetag.core import Arm, Section
 from freezetag.exam.examine import Progress, Silent
 from freezetag.exam.plan import Item
 from freezetag.exam.spec import Spec
-from freezetag.report.words import plain
+from freezetag.report.words import plain, unmeasured
 
 
 def cost_line(spec: Spec, items: Sequence[Item]) -> str:
@@ -45,7 +45,8 @@ class Lines(Silent):
 
     def measured(self, section: Section) -> None:
         took = time.monotonic() - self.begun
-        self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {section.verdict}")
+        verdict = unmeasured(section) if section.error else section.verdict
+        self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {verdict}")
 
     def note(self, text: str) -> None:
         self._say(plain(text))

@@ -33,10 +33,10 @@ def print_card(
         console.width = PIPED  # a log file has no width: one line a row can be searched
     ascii_only = not _can_write(console, "✓✗−≤")
     rows = [(section, row) for section in card.sections for row in _rows(section, every)]
-    if console.width < NARROW:
+    if rows and console.width < NARROW:
         for line in _lines(rows, words.arms(card), ascii_only):
             console.print(line, soft_wrap=True)
-    else:
+    elif rows:
         console.print(_table(rows, words.arms(card), ascii_only, console.width))
     for section in card.sections:
         if section.verdict == "not measured":
