@@ -14,15 +14,17 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.remote import Remote, local
+from freezetag.live.remote import Remote, local, right_of, token_in
 
 HOME = "oversight"
 HomeOption = Annotated[Path | None, Parameter(name="--home", show_default=False)]
 ServerOption = Annotated[tuple[str, ...], Parameter(name="--server", show_default=False)]
-TokenOption = Annotated[Path | None, Parameter(name="--token", show_default=False)]
+TokenOption = Annotated[tuple[Path, ...], Parameter(name="--token", show_default=False)]
 JsonOption = Annotated[bool, Parameter(name="--json", show_default=False)]
 Flag = Annotated[bool, Parameter(show_default=False)]
 EMPTY: tuple[str, ...] = ()
+NO_TOKEN: tuple[Path, ...] = ()
+"""No token given: those of the folder."""
 
 
 def folder(home: Path | None) -> Path:
@@ -30,17 +32,23 @@ def folder(home: Path | None) -> Path:
     return home or Path(os.environ.get("FREEZETAG_HOME", HOME))
 
 
-def reach(home: Path | None, server: Sequence[str], token: Path | None) -> Remote:
+def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> Remote:
     """The server at these addresses, else (FREEZETAG_SERVER, FREEZETAG_HOME) the one of a folder.
 
-    Raises `UserError` if none is named and none has run here.
+    For each right the token given for it, else that of the folder. Raises `UserError` if no server
+    is named and none has run here, and for what is no token.
     """
     told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
-    text = _token(token)
+    given = _given(tokens)
     if told and home is None:
-        return Remote(tuple(told), lambda right: text, certificates=certificates())
-    remote = replace(local(folder(home)), certificates=certificates())
-    return replace(remote, token=lambda right: text) if text else remote
+        return Remote(tuple(told), lambda right: given.get(right, ""), certificates=certificates())
+    remote = local(folder(home))
+    own = remote.token
+    return replace(
+        remote,
+        token=lambda right: given[right] if right in given else own(right),
+        certificates=certificates(),
+    )
 
 
 def certificates() -> str:
@@ -48,13 +56,21 @@ def certificates() -> str:
     return os.environ.get("FREEZETAG_CERTIFICATES", "")
 
 
-def _token(file: Path | None) -> str:
-    if file is None:
-        return os.environ.get("FREEZETAG_TOKEN", "")
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UserError(f"cannot read the token in {file}: {error.strerror}.") from None
+def _given(files: Sequence[Path]) -> dict[str, str]:
+    """The tokens given, by right: those of FREEZETAG_TOKEN, and before them those of the files."""
+    texts = os.environ.get("FREEZETAG_TOKEN", "").split()
+    given = {right_of(text, "a word of FREEZETAG_TOKEN"): text for text in texts}
+    by: dict[str, Path] = {}
+    for file in files:
+        text = token_in(file)
+        right = right_of(text, str(file))
+        if right in by:
+            raise UserError(
+                f"--token gives two tokens with the right {right}: {by[right]} and {file}. "
+                "Give one for each right."
+            )
+        by[right], given[right] = file, text
+    return given
 
 
 def require(*modules: str) -> None:

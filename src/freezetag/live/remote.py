@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -18,10 +20,12 @@ from urllib.parse import urlencode
 
 from freezetag.core.errors import UserError
 from freezetag.live.address import Denied, Unreachable, request
+from freezetag.live.tokens import RIGHTS
 
 DURABLE, NOBODY = "durable", "nobody"
 UNKNOWN = 422
-"""HTTP's status for a name that no agent has."""
+"""HTTP's status for a name that no agent and no group has."""
+_TOKEN = re.compile(rf"ftz_({'|'.join(RIGHTS)})_[A-Za-z0-9_-]+")
 
 
 @final
@@ -29,8 +33,8 @@ UNKNOWN = 422
 class Told:
     """What became of a press at one address.
 
-    `state` is `durable`, `stopping, NOT durable`, `nobody` (not pressed: no agent there has the
-    name) or `failed`; `why` says more of the last two.
+    `state` is `durable`, `stopping, NOT durable`, `nobody` (not pressed: no agent or group there
+    has the name) or `failed`; `why` says more of the last two.
     """
 
     address: str
@@ -68,20 +72,24 @@ class Remote:
     ) -> list[Told]:
         """Presses at every address at once; one answer for each. Never raises.
 
-        `known`: an agent's name that nobody has is not pressed, where the server knows names.
+        `known`: a name that no agent or group has is not pressed, where the server knows names.
         """
+        addresses = list(dict.fromkeys((*self.presses, *self.addresses)))
+        try:
+            token = self.token("press")
+        except UserError as error:
+            return [Told(each, "failed", str(error)) for each in addresses]
         body = {
             "scope": scope,
             "reason": reason,
             "category": category,
             "id": secrets.token_hex(16),
-            "token": self.token("press"),
+            "token": token,
         }
         if dry_run:
             body["dry_run"] = True
         if known:
             body["known"] = True
-        addresses = list(dict.fromkeys((*self.presses, *self.addresses)))
         told: dict[str, Told] = {}
 
         def ask(address: str) -> None:
@@ -145,10 +153,36 @@ class Remote:
 
 
 def _hinted(error: UserError, token: str) -> UserError:
-    """The refusal, with how to give a token where none was given."""
+    """The refusal, with how to give a token where none with the right was given."""
     if isinstance(error, Denied) and error.status == 401 and not token:
-        return Denied(f"{error} Give one: --token FILE, or FREEZETAG_TOKEN.", 401)
+        return Denied(
+            f"{error} Give one: --token FILE (again for each right), or FREEZETAG_TOKEN.", 401
+        )
     return error
+
+
+def right_of(text: str, source: str) -> str:
+    """The right that a token's text names. Raises `UserError`, which names the source and never
+    the text, for what is not one token."""
+    found = _TOKEN.fullmatch(text)
+    if found is None:
+        raise UserError(
+            f"{source} is no token. It must hold one, ftz_RIGHT_..., and nothing else; for another "
+            "right give another file."
+        )
+    return found[1]
+
+
+def token_in(file: Path) -> str:
+    """The text of the one token in a file. Raises `UserError` for any other file."""
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UserError(f"cannot read the token in {file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        text = ""
+    right_of(text, str(file))
+    return text
 
 
 def local(folder: str | Path) -> Remote:
@@ -167,8 +201,10 @@ def local(folder: str | Path) -> Remote:
         ) from None
 
     def token(right: str) -> str:
+        file = path / "tokens" / right
         with contextlib.suppress(OSError):
-            return (path / "tokens" / right).read_text(encoding="utf-8").strip()
+            if file.exists() and os.access(file, os.R_OK):
+                return token_in(file)
         return ""
 
     return Remote(main, token, press)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from freezetag.cli.commands.reset import key_pair, signed
-from freezetag.cli.reach import EMPTY, HomeOption, JsonOption, ServerOption, TokenOption
+from freezetag.cli.reach import EMPTY, NO_TOKEN, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.live.address import Denied
 
@@ -21,7 +22,7 @@ def drill(
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
     json_: JsonOption = False,
 ) -> int:
     """Stop one running agent for a drill. It is held afterwards, until it is started.
@@ -33,19 +34,24 @@ def drill(
     agent
         the agent's name; default: of those that run, the one that was drilled longest ago
     key
-        a person's key file: clears the drill's press afterwards, which takes one signature
+        a person's key file: clears the drill's press afterwards, which takes one signature, and a
+        token with the right status
     home
         the folder of the server on this host; default: FREEZETAG_HOME, else oversight
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     json_
         print the figures as JSON
     """
     signer = None if key is None else key_pair(key)  # before anybody is stopped
     remote = found(home, server, token)
-    told: dict[str, Any] = remote.post("/api/drill", {"agent": agent}, "drill", timeout=60)
+    asked = {"agent": agent}
+    if signer is not None:  # what clearing will take is asked for while all still runs
+        remote.get("/api/checkpoint")
+        asked["key"] = base64.b64encode(signer[1]).decode()
+    told: dict[str, Any] = remote.post("/api/drill", asked, "drill", timeout=60)
     took = told["milliseconds"]
     cleared, why = False, ""
     if signer is not None:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from freezetag.cli.reach import (
     EMPTY,
+    NO_TOKEN,
     HomeOption,
     ServerOption,
     TokenOption,
@@ -40,7 +41,7 @@ def enrol(
     out: Annotated[Path | None, Parameter(show_default=False)] = None,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
 ) -> None:
     """Take an agent up, HELD until it is started, and write the file that its gate needs.
 
@@ -68,7 +69,7 @@ def enrol(
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     """
     if bool(agent) == bool(person):
         raise UserError("enrol one agent (freezetag enrol writer) or one person (--person ada).")

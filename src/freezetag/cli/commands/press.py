@@ -6,7 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Literal
 
-from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
+from freezetag.cli.reach import (
+    EMPTY,
+    NO_TOKEN,
+    Flag,
+    HomeOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+)
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
 from freezetag.live.names import missing
@@ -22,7 +30,7 @@ def press(
     dry_run: Flag = False,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
     json_: JsonOption = False,
 ) -> int:
     """Stop what the scope covers, at every known address at once; show what became of it at each.
@@ -45,19 +53,15 @@ def press(
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     json_
         print what came back as JSON
     """
     remote = found(home, server, token)
     scope = scope if scope == "fleet" or ":" in scope else f"agent:{scope}"
     if dry_run:
-        covered = remote.get("/api/covered", scope=scope)
-        names = covered["agents"]
-        kind, _, name = scope.partition(":")
-        if not names and kind in ("agent", "closure") and name:
-            everyone = remote.get("/api/covered", scope="fleet")["agents"]
-            raise UserError(f"{scope} would stop nobody: {missing(name, everyone)}")
+        names = _covered(remote, scope)
+        covered = {"scope": scope, "agents": names}
         print(json.dumps(covered) if json_ else f"{scope} would stop {len(names)}: {_list(names)}")
         return 0
     told = remote.press(scope, reason, category, known=True)
@@ -81,6 +85,19 @@ def press(
     if not json_:
         print(_failure(scope, [each for each in told if each.heard]) + _groups(remote, scope))
     return 3
+
+
+def _covered(remote: Remote, scope: str) -> list[str]:
+    """Whom a press would stop: with the token for presses, or else with the one for states."""
+    if token := remote.token("press"):
+        asked = {"scope": scope, "dry_run": True, "known": True, "token": token}
+        return list(remote.post("/press", asked)["names"])
+    names = list(remote.get("/api/covered", scope=scope)["agents"])
+    kind, _, name = scope.partition(":")
+    if not names and kind in ("agent", "closure") and name:
+        everyone = remote.get("/api/covered", scope="fleet")["agents"]
+        raise UserError(f"{scope} would stop nobody: {missing(name, everyone)}")
+    return names
 
 
 def _groups(remote: Remote, scope: str) -> str:

@@ -13,6 +13,7 @@ from cyclopts import Parameter
 
 from freezetag.cli.reach import (
     EMPTY,
+    NO_TOKEN,
     Flag,
     HomeOption,
     JsonOption,
@@ -38,7 +39,7 @@ def reset(
     yes: Flag = False,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
     json_: JsonOption = False,
 ) -> int:
     """Sign the clearance of presses with your key and hand it in; the next person does the same.
@@ -63,7 +64,7 @@ def reset(
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     json_
         print what came back as JSON
     """

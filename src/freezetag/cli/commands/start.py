@@ -6,10 +6,12 @@ import getpass
 import time
 from typing import Any
 
-from freezetag.cli.reach import EMPTY, HomeOption, ServerOption, TokenOption
+from freezetag.cli.reach import EMPTY, NO_TOKEN, HomeOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
+from freezetag.live.address import Denied
 from freezetag.live.names import missing
+from freezetag.live.remote import Remote
 
 
 def start(
@@ -18,7 +20,7 @@ def start(
     staged: float = 0.0,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
 ) -> None:
     """Start agents: a reset only permits it. Stops at the first that is refused.
 
@@ -35,23 +37,34 @@ def start(
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     """
     if not scope:
         raise UserError("say whom to start: an agent's name, group:NAME or fleet.")
     if not 0 <= staged < float("inf"):
         raise UserError(f"--staged is a number of seconds from 0, got {staged}.")
     remote = found(home, server, token)
-    names = _names(remote.get("/api/status"), scope)
-    for name in names:
+    for name in _names(remote, scope, watched=staged > 0):
         remote.post("/api/start", {"agent": name, "who": who or getpass.getuser()}, "start")
         print(f"{name}: started", flush=True)
         if staged:
             _watch(remote, name, staged)
 
 
-def _names(picture: dict[str, Any], scopes: tuple[str, ...]) -> list[str]:
-    """The agents meant, in order; of a group or the fleet those that are not started yet."""
+def _names(remote: Remote, scopes: tuple[str, ...], watched: bool) -> list[str]:
+    """The agents meant, in order. Names alone need no look at the states, which is a right of its
+    own: then the server finds out at its turn who is not there."""
+    named = all(scope != "fleet" and not scope.startswith("group:") for scope in scopes)
+    try:
+        return _meant(remote.get("/api/status"), scopes)
+    except Denied:
+        if watched or not named:
+            raise
+    return list(dict.fromkeys(scope.removeprefix("agent:") for scope in scopes))
+
+
+def _meant(picture: dict[str, Any], scopes: tuple[str, ...]) -> list[str]:
+    """Of a group or the fleet those that are not started yet."""
     known = {each["agent"]: each for each in picture["agents"]}
     names: list[str] = []
     for scope in scopes:
@@ -71,7 +84,7 @@ def _names(picture: dict[str, Any], scopes: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _watch(remote: Any, name: str, seconds: float) -> None:
+def _watch(remote: Remote, name: str, seconds: float) -> None:
     time.sleep(seconds)
     (agent,) = [a for a in remote.get("/api/status")["agents"] if a["agent"] == name]
     if agent["shown"] != "running":

@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from freezetag.cli.reach import EMPTY, Flag, HomeOption, JsonOption, ServerOption, TokenOption
+from freezetag.cli.reach import (
+    EMPTY,
+    NO_TOKEN,
+    Flag,
+    HomeOption,
+    JsonOption,
+    ServerOption,
+    TokenOption,
+)
 from freezetag.cli.reach import reach as found
 from freezetag.live.address import Denied
 
@@ -15,7 +23,7 @@ def status(
     present: Flag = False,
     home: HomeOption = None,
     server: ServerOption = EMPTY,
-    token: TokenOption = None,
+    token: TokenOption = NO_TOKEN,
     json_: JsonOption = False,
 ) -> None:
     """Show what the server knows of each agent; whoever is silent is unknown.
@@ -30,7 +38,7 @@ def status(
     server
         an address (http://HOST:PORT or unix:PATH), or several: --server A --server B
     token
-        a file with the token; default: FREEZETAG_TOKEN, else the folder's
+        a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     json_
         print the picture as JSON
     """

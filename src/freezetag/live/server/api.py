@@ -6,7 +6,8 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING
 
-from freezetag.live.names import checked
+from freezetag.core.errors import UserError
+from freezetag.live.names import checked, missing
 from freezetag.live.presses import Clearance
 from freezetag.live.server.asking import (
     HEADERS,
@@ -65,6 +66,8 @@ async def start(service: Service, request: Request) -> Response:
     known = service.authority.facts.agents.get(agent)
     groups = known.groups if known else ()
     token = holder(service, request, fields, "start", f"agent:{agent}", groups)
+    if known is None and not service.doubts:
+        raise UserError(missing(agent, service.covered(token.scope)))
     who = str(fields.get("who") or token.holder)[:200]
     await service.start(agent, who)
     if from_form(request):
@@ -101,7 +104,10 @@ async def enrol(service: Service, request: Request) -> Response:
 
 
 async def drill(service: Service, request: Request) -> Response:
-    """Of the agent that is named, else of whoever runs and was drilled longest ago."""
+    """Of the agent that is named, else of whoever runs and was drilled longest ago.
+
+    With the public `key` that is to clear it, only if that is the key of somebody who may.
+    """
     fields = await fields_of(request)
     agent = str(fields.get("agent") or "")
     with service.lock:
@@ -113,10 +119,22 @@ async def drill(service: Service, request: Request) -> Response:
         token = holder(service, request, fields, "drill")
         reached = [n for n in groups if within(f"agent:{n}", token.scope, groups[n])]
         agent = service.next_drill(reached)
+    if fields.get("key"):
+        _may_clear(service, str(fields["key"]))
     longest = 4 * service.home.settings.length
     id, took = await service.drill(agent, token.holder, longest)
     told = None if took is None else round(took * 1000, 1)
     return as_json({"id": id, "agent": agent, "milliseconds": told})
+
+
+def _may_clear(service: Service, key: str) -> None:
+    """Raises `UserError` for a public key that is nobody's in the roster."""
+    people = service.home.roster.people
+    if key not in [base64.b64encode(person.key).decode() for person in people]:
+        names = ", ".join(person.name for person in people)
+        raise UserError(
+            f"this key is of nobody in the roster, so nothing was pressed. Who may: {names}."
+        )
 
 
 async def frame(service: Service, request: Request) -> Response:
