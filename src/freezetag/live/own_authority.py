@@ -15,6 +15,7 @@ import contextlib
 import getpass
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ from freezetag.live.latch import LatchFile
 from freezetag.live.ledger import Checkpoint, Tree, open_note, read_record, record, sign_note
 from freezetag.live.presses import Press
 from freezetag.live.server.home import Home, HomeError, Settings
-from freezetag.live.server.store import Store
+from freezetag.live.server.store import Sign, Store, StoreError, lost
 
 NAME = "own"
 KEY = "person.key"
@@ -59,7 +60,7 @@ class OwnAuthority:
             wall=_milliseconds,
             length=length,
         )
-        self._store = Store(self.home.ledger, self._sign)
+        self._store = _ledger(self.home, self._sign)
         self._authority.head = self._head
         self._take_up()
 
@@ -124,15 +125,17 @@ class OwnAuthority:
     def close(self, gate: Gate | None = None, head: str = "") -> None:
         """Anchors the gate's journal in the ledger, and lets the folder go."""
         agent = self._authority.facts.agents.get(self.agent)
-        if gate is not None and agent is not None:  # or it was never started
-            body = {"b": gate.b, "gate": self.agent, "head": head, "last": gate.last, "spent": {}}
-            self._store_all([("anchor", body)])
-            if agent.started:
-                self._hold("the run has ended")
-        self._store.close()
-        with contextlib.suppress(OSError):
-            self._lock.truncate(0)
-        self._lock.close()
+        try:
+            if gate is not None and agent is not None:  # or it was never started
+                body = {"b": gate.b, "gate": self.agent, "last": gate.last, "spent": {}}
+                self._store_all([("anchor", body | {"head": head})])
+                if agent.started:
+                    self._hold("the run has ended")
+        finally:
+            self._store.close()
+            with contextlib.suppress(OSError):
+                self._lock.truncate(0)
+            self._lock.close()
 
     def _hold(self, why: str) -> None:
         self._store_all([("held", {"agent": self.agent, "why": why})])
@@ -142,7 +145,10 @@ class OwnAuthority:
         for kind, body in records:
             at = _milliseconds()
             leaf = record(self._store.head.size, kind, body, at)
-            self._store.insert([leaf], [(kind, body)])
+            try:
+                self._store.insert([leaf], [(kind, body)])
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(f"{self.home.ledger} cannot be written: {error}.") from None
             self._authority.apply(kind, body, at)
 
     def _take_up(self) -> None:
@@ -179,6 +185,16 @@ class OwnAuthority:
     def _sign(self, size: int, root: bytes) -> str:
         settings, roster = self.home.settings, self.home.roster
         return sign_note(Checkpoint(settings.name, size, root, roster.solo), self.home.signing)
+
+
+def _ledger(home: Home, sign: Sign) -> Store:
+    """Raises `StoreError` for one that is gone: what stood in it is not known, so nothing runs."""
+    if why := lost(home.ledger):
+        raise StoreError(
+            f"{why} What was pressed is not known, so nothing is started. Put back a copy of "
+            "it, or name another --state folder."
+        )
+    return Store(home.ledger, sign)
 
 
 def _locked(home: Home) -> IO[str]:

@@ -157,6 +157,8 @@ def _announce(server: Any, home: Any) -> None:
              f"{settings.drill_within:g} s ago")  # fmt: skip
     for why in server.service.doubts.values():
         _say(f"LOCKED, nothing is granted: {why}")
+    for alarm in server.service.authority.alarms:
+        _say(f"note: {alarm}")
 
 
 def _say(text: str) -> None:

@@ -14,17 +14,19 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any, final
 
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.keys import Person, Roster, generate, public_of
+from freezetag.live.server.store import Store, StoreError
 from freezetag.live.tokens import RIGHTS, Token, TokenBook, issue
 
 STOP_FILE = "STOP"
 """In the folder it presses for the whole fleet, for as long as it lies there."""
+LEDGER = "ledger.db"
 OWN = "the folder's own token"
 """Who holds the tokens that a folder begins with."""
 ADDED = frozenset({"present"})
@@ -101,18 +103,11 @@ class Home:
     def __init__(self, path: Path) -> None:
         """Raises `HomeError` for a folder that lacks a part or holds an unreadable one."""
         self.path = path
-        try:
-            known = {field.name for field in fields(Settings)}
-            told = _read_json(path / "authority.json")
-            if extra := sorted(set(told) - known):
-                raise HomeError(f"{path / 'authority.json'}: no such setting: {', '.join(extra)}")
-            self.settings = Settings(**told)
-            self.roster = Roster.from_json(_read_json(path / "roster.json"))
-            self.secret = _read_key(path / "secret")
-            self.signing = _read_key(path / "signing")
-            self.tokens = TokenBook(Token(**item) for item in _read_json(path / "tokens.json"))
-        except (OSError, TypeError, ValueError, AttributeError) as error:
-            raise HomeError(f"{path} is no authority's folder: {error}") from None
+        self.settings: Settings = _part(path / "authority.json", _settings)
+        self.roster: Roster = _part(path / "roster.json", _roster)
+        self.secret: bytes = _part(path / "secret", _key)
+        self.signing: bytes = _part(path / "signing", _key)
+        self.tokens: TokenBook = _part(path / "tokens.json", _tokens)
         self.public = public_of(self.signing)
         if self.roster.authority != self.settings.name:
             raise HomeError(
@@ -143,6 +138,8 @@ class Home:
             _write(path / "signing", generate()[0].hex())
             _write(path / "roster.json", roster.to_json())
             _write(path / "tokens.json", [token.to_json() for _, token in issued.values()])
+            # So that a folder without a ledger has lost it, and is not a new one.
+            Store(path / LEDGER, lambda size, root: "").close()
             for right, (text, _) in issued.items():
                 _write(path / "tokens" / right, text)
             _write(path / "authority.json", asdict(settings))
@@ -150,6 +147,8 @@ class Home:
             _write(path / "public.json", home.to_verify())
         except OSError as error:
             raise RunError(f"cannot make {path}: {error.strerror}.") from None
+        except StoreError as error:
+            raise RunError(f"cannot make {path}: {error}") from None
         return home
 
     @classmethod
@@ -164,13 +163,20 @@ class Home:
         return cls(path)
 
     def lock(self) -> IO[str]:
-        """Held until the file is closed or the process ends. Raises `HomeError` if another has it.
+        """Held until the file is closed or the process ends. Raises `HomeError` if another has it,
+        and `RunError` if the folder cannot be written.
 
         Caveat: guards one host. Two hosts on one shared folder are two primaries (docs/limits.md).
         """
         import fcntl  # not on Windows, where only the client's side runs
 
-        file = (self.path / "lock").open("a+")
+        try:
+            file = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise RunError(
+                f"cannot open {self.path / 'lock'}: {error.strerror}. Without it two servers could "
+                "have this folder, so none is started. Make the folder writable."
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -183,7 +189,7 @@ class Home:
 
     @property
     def ledger(self) -> Path:
-        return self.path / "ledger.db"
+        return self.path / LEDGER
 
     @property
     def warning(self) -> str:
@@ -241,20 +247,61 @@ class Home:
                 _write(self.path / "tokens.json", known)
                 self.tokens.add(token)
 
-    def listening(self, addresses: Mapping[str, Sequence[str]]) -> None:
-        """Writes down where the server listens now."""
-        _write(self.path / "listening.json", {key: list(value) for key, value in addresses.items()})
+    def listening(self, addresses: Mapping[str, Sequence[str]]) -> str:
+        """Writes down where the server listens now; what whoever looks there has to know, or ""."""
+        file = self.path / "listening.json"
+        try:
+            _write(file, {key: list(value) for key, value in addresses.items()})
+        except OSError as error:
+            return f"{file} cannot be written ({error.strerror}), so it may name other addresses."
+        return ""
+
+
+def _part(file: Path, read: Callable[[bytes], Any]) -> Any:
+    """One file of the folder. Raises `HomeError`, which names it and what it should be."""
+    try:
+        return read(file.read_bytes())
+    except FileNotFoundError:
+        why = "is not there"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror}"
+    except HomeError as error:
+        raise HomeError(f"{file}: {error}") from None
+    except ValueError as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        why = f"is not what a server wrote{where}"
+    except (TypeError, AttributeError, LookupError, UserError):
+        why = "is not what a server wrote"
+    raise HomeError(
+        f"{file} {why}, so the folder cannot be served. Put it back as it was, or serve a new "
+        "folder and enrol the agents there."
+    )
+
+
+def _settings(text: bytes) -> Settings:
+    told = json.loads(text)
+    if extra := sorted(set(told) - {field.name for field in fields(Settings)}):
+        raise HomeError(f"no such setting: {', '.join(extra)}")
+    return Settings(**told)
+
+
+def _roster(text: bytes) -> Roster:
+    return Roster.from_json(json.loads(text))
+
+
+def _tokens(text: bytes) -> TokenBook:
+    return TokenBook(Token(**item) for item in json.loads(text))
+
+
+def _key(text: bytes) -> bytes:
+    key = bytes.fromhex(text.decode("ascii").strip())
+    if len(key) != 32:
+        raise ValueError(len(key))
+    return key
 
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
-
-
-def _read_key(path: Path) -> bytes:
-    key = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    if len(key) != 32:
-        raise ValueError(f"{path} holds {len(key)} bytes of key, not 32")
-    return key
 
 
 def _write(path: Path, content: Any) -> None:

@@ -60,7 +60,8 @@ class Server:
         except BaseException:
             self._release()
             raise
-        home.listening(told)
+        if why := home.listening(told):
+            self.service.authority.alarms.append(why)
         self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
         self._watch = Watch(self.service)
         self._listeners = [

@@ -28,8 +28,8 @@ from freezetag.live.presses import Clearance, Press
 from freezetag.live.server.home import Home
 from freezetag.live.server.resets import Resets
 from freezetag.live.server.second import SecondJournal
-from freezetag.live.server.startup import restore, verify_behind
-from freezetag.live.server.store import Connect, Store, StoreError, connected
+from freezetag.live.server.startup import opened, restore, verify_behind
+from freezetag.live.server.store import Connect, StoreError, connected
 from freezetag.live.server.wire import Channels, Unknown
 from freezetag.live.server.writer import Writer
 from freezetag.live.shown import Shown
@@ -107,7 +107,7 @@ class Service:
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
-        self._store = Store(home.ledger, self._signed, connect)
+        self._store = opened(home, self._signed, connect)
         self.writer = Writer(self._store, self._committed, now)
 
     # Start and end.
@@ -129,12 +129,20 @@ class Service:
             if doubt:
                 self.doubts["ledger"] = doubt
             self.writer.start()
-            again = self.second.read()
-            for kind, body in again:
-                if kind == "press":
-                    self._submit(self.authority.press(Press.from_json(body)))
+            self._take_second()
             self.settle("start")
         threading.Thread(target=self._verify, name="verify", daemon=True).start()
+
+    def _take_second(self) -> None:
+        """What a ledger that could not be written did not get is handed over again."""
+        try:
+            for kind, body in self.second.read():
+                if kind == "press":
+                    self._submit(self.authority.press(Press.from_json(body)))
+        except (OSError, UserError, LookupError, TypeError, ValueError) as error:
+            file = self.second.path
+            why = f"{file} cannot be read ({error}), and may hold a press. Look, then take it away."
+            self.doubts["second"] = why
 
     def _verify(self) -> None:
         try:
@@ -293,7 +301,8 @@ class Service:
             await _all(pressed.done, DURABLE_WITHIN)
         except (StoreError, TimeoutError) as error:
             state = NOT_DURABLE
-            self.doubt("storage", f"a press cannot be written: {error or 'it takes too long'}")
+            trouble = self.writer.trouble or "it takes too long"
+            self.doubt("storage", f"a press cannot be written: {error or trouble}")
             for kind, body in pressed.records:
                 await asyncio.to_thread(self.second.append, kind, body)
         if pressed.stands in self.undurable:

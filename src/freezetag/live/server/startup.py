@@ -13,7 +13,7 @@ from typing import Any
 
 from freezetag.live.ledger import LedgerError, Tree, leaf_hash, node_hash, open_note, read_record
 from freezetag.live.server.home import Home
-from freezetag.live.server.store import Store, StoreError, as_bytes, standing
+from freezetag.live.server.store import Connect, Sign, Store, StoreError, as_bytes, lost, standing
 
 PAUSE_EVERY, PAUSE = 256, 0.002
 RECENT = 100
@@ -32,6 +32,25 @@ class Restored:
     note: str
     doubt: str
     recent: list[dict[str, Any]]
+
+
+def opened(home: Home, sign: Sign, connect: Connect) -> Store:
+    """The ledger of the folder; one that is gone or unreadable is shut, so that nothing is granted.
+
+    Presses are taken all the same, as with a disk that is full.
+    """
+    why = lost(home.ledger)
+    if not why:
+        try:
+            return Store(home.ledger, sign, connect)
+        except StoreError as error:
+            why = str(error)
+    todo = (
+        "A press works, but is not durable: it is kept in second.jsonl. End the server, put back "
+        "the newest copy of ledger.db, and serve again; without one, serve a new folder and enrol "
+        "the agents there."
+    )
+    return Store(home.ledger, sign, connect, shut=f"{why} {todo}")
 
 
 def restore(home: Home, store: Store) -> Restored:
@@ -73,6 +92,8 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
 
     Works on one snapshot of the file, in small steps, so that leases are served meanwhile.
     """
+    if store.shut:
+        return ""  # which is told already
     stack: list[bytes] = []
     named: dict[str, int] = {}
     lives: dict[str, set[str]] = {}

@@ -58,6 +58,21 @@ class Head:
         return digest
 
 
+def lost(path: Path) -> str:
+    """That a ledger is not there any more; "" if it is. Every folder is made with one.
+
+    To be asked before it is opened: SQLite would make a new one, and drop what a WAL still holds.
+    """
+    try:
+        if path.stat().st_size:
+            return ""
+    except FileNotFoundError:
+        return f"{path} is gone."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    return f"{path} is empty."
+
+
 def connected(path: str) -> sqlite3.Connection:
     """How a ledger is opened for writing; tests give one that fails or hangs."""
     return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
@@ -68,13 +83,18 @@ class Store:
     """Used by the one writer thread, but for the methods that read over connections of their own.
 
     Raises `StoreError` for a file that is no ledger or has gaps, and `sqlite3.Error` or `OSError`
-    from `insert`.
+    from `insert`. With `shut`, which says why, the file is left alone: nothing is read or written.
     """
 
-    def __init__(self, path: str | Path, sign: Sign, connect: Connect = connected) -> None:
-        self.path = Path(path)
+    def __init__(
+        self, path: str | Path, sign: Sign, connect: Connect = connected, *, shut: str = ""
+    ) -> None:
+        self.path, self.shut = Path(path), shut
         self._sign, self._connect = sign, connect
         self._db: sqlite3.Connection | None = None
+        if shut:
+            self.head = Head()
+            return
         try:
             db = self.open()
             count, last = db.execute("SELECT count(*), max(i) FROM ledger").fetchone()
@@ -107,6 +127,8 @@ class Store:
 
     def insert(self, leaves: Sequence[bytes], records: Sequence[tuple[str, Body]]) -> str:
         """One transaction: the leaves and all that is derived from them; gives the new note."""
+        if self.shut:
+            raise OSError("it could not be opened")
         old = self.head
         new, chunks = _grown(old, leaves)
         note = self._sign(new.size, new.root)
@@ -139,6 +161,8 @@ class Store:
 
         A commit may fail when all was written. Then a checkpoint of the WAL syncs it once more.
         """
+        if self.shut:
+            return None
         db = self.open()
         end = self.head.size + len(leaves)
         found = [as_bytes(row[1]) for row in db.execute(FROM, (self.head.size, end))]
@@ -183,6 +207,8 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own to read with. Raises `StoreError`."""
+        if self.shut:
+            raise StoreError(self.shut)
         try:
             with contextlib.closing(sqlite3.connect(self.path, check_same_thread=False)) as db:
                 yield db

@@ -61,7 +61,8 @@ class Watch:
             if "storage" not in service.doubts:
                 service.doubt("storage", f"the ledger cannot be written: {trouble}")
         elif "storage" in service.doubts and not service.undurable:
-            service.second.clear()
+            if "second" not in service.doubts:  # or what nobody could read would be gone
+                service.second.clear()
             service.settle("storage")
 
     def _stop_file(self) -> None:

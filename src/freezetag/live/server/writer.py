@@ -42,7 +42,7 @@ class Writer:
     def __init__(
         self, store: Store, committed: Committed, now: Callable[[], float] = time.time
     ) -> None:
-        self.trouble = ""
+        self.trouble = "it could not be opened" if store.shut else ""
         self._store, self._committed, self._now = store, committed, now
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._begun: float | None = None
