@@ -1,4 +1,4 @@
-"""From the lines of a journal or a ledger to episodes: one life of a gate, one episode.
+"""From the lines of a journal to lives of a gate, and from lives to episodes, one each.
 
 What the arrays hold is said at `core.log.Log`. Pure: entries come in, already read and checked.
 """
@@ -20,7 +20,6 @@ from freezetag.core.log import (
     ASKED,
     NO_ACTION,
     OPENED,
-    PRESSED,
     STOPPED,
     panel_of,
 )
@@ -28,8 +27,8 @@ from freezetag.sim.foreign import BadAgent
 
 MOST = 4_000_000
 """Cells of the arrays at most, incarnations times the lines of the longest: about 300 MB."""
-COLUMNS = ("kind", "time", "in_flight", "late", "unknown")
-_NAN = float("nan")
+COLUMNS = ("kind", "time", "in_flight", "late", "unknown", "answered")
+NAN = float("nan")
 
 
 @dataclass
@@ -56,18 +55,19 @@ class Line:
     """One step."""
 
     kind: int
-    time: float = _NAN
+    time: float = NAN
     proposed: int = NO_ACTION
     executed: int = NO_ACTION
     mode: int = 0
-    in_flight: float = _NAN
-    late: float = _NAN
-    unknown: float = _NAN
+    in_flight: float = NAN
+    late: float = NAN
+    unknown: float = NAN
+    answered: float = NAN
 
 
 @dataclass
 class Life:
-    """One incarnation of a gate, as one record tells it."""
+    """One incarnation of a gate, as the record tells it."""
 
     agent: str
     b: str = ""
@@ -89,13 +89,13 @@ class Life:
 
 
 @contextmanager
-def _reading(number: int) -> Iterator[None]:
+def reading(index: int) -> Iterator[None]:
     """A line that lacks what its kind says is an error that names the line."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         told = f"lacks {error}" if isinstance(error, KeyError) else f"cannot be read: {error}"
-        raise JournalError(f"entry {number} {told:.120}") from None
+        raise JournalError(f"entry {index} {told:.120}") from None
 
 
 def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str) -> list[Life]:
@@ -104,8 +104,8 @@ def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str)
     lives: list[Life] = []
     life = Life(agent)
     over = True
-    for number, entry in enumerate(entries):
-        with _reading(number):
+    for index, entry in enumerate(entries):
+        with reading(index):
             kind = entry["kind"]
             # A later, harder stop of the same life is acknowledged once more.
             anew = over and kind not in ("end", "ack")
@@ -113,8 +113,15 @@ def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str)
                 life = Life(life.agent)
                 lives.append(life)
                 over = False
-            _journal_line(life, kind, entry, named)
+            # So is one of a life that was refused something since.
+            b = str(entry.get("acked", "")) if kind == "ack" else ""
+            of = next((other for other in lives if b and other.b == b), life)
+            of.b = of.b or b
+            _journal_line(of, kind, entry, named)
             over = over or kind == "ack"
+    for life in [life for life in lives if life.opened][:-1]:
+        if not life.stopped:
+            life.happened("over", "another life began")
     for life in lives:
         for line in life.running.values():
             line.unknown = 1.0
@@ -129,10 +136,10 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
         life.opened, life.agent, life.b = True, str(entry["gate"]), str(entry["b"])
         named.describe(entry["panel"])
         life.interlocks = tuple(f"{item['interlock']} {item['sensor']}" for item in entry["panel"])
-        life.add(Line(OPENED, _number(entry["t"]), in_flight=flying))
+        life.add(Line(OPENED, number(entry["t"]), in_flight=flying))
     elif kind in ("begin", "refused"):
         wanted, through = named.action(entry["action"]), kind == "begin"
-        line = Line(ASKED, _number(entry["t"]), wanted, wanted if through else NO_ACTION)
+        line = Line(ASKED, number(entry["t"]), wanted, wanted if through else NO_ACTION)
         line.mode, line.in_flight = _mode(entry["mode"]), flying
         line.late = float(through and (life.stopped or not life.opened))
         life.add(line)
@@ -145,7 +152,7 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
             ended.unknown = 1.0
     elif kind == "stop":
         mode = _mode(entry["mode"])
-        life.add(Line(STOPPED, _number(entry["t"]), mode=mode, in_flight=flying))
+        life.add(Line(STOPPED, number(entry["t"]), mode=mode, in_flight=flying))
         life.stopped = True
         life.happened("stop", str(entry["cause"]))
         for bit, interlock in enumerate(life.interlocks):
@@ -154,7 +161,7 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
                     life.happened("trip", f"{interlock} {trip}")
     elif kind == "ack":
         lost = [str(each) for each in entry["unknown"]]
-        time = _number(entry["t"])
+        time = number(entry["t"])
         mode = life.lines[-1].mode if life.lines else 0
         life.add(Line(ACKNOWLEDGED, time, mode=mode, in_flight=flying, unknown=float(len(lost))))
         for each in lost:
@@ -164,45 +171,6 @@ def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named)
                 life.running.pop(_leading(each), None)
     else:
         raise ValueError(f"a journal has no entries of kind {kind!r}")
-
-
-def from_ledger(
-    records: Iterable[Mapping[str, Any]], named: Named
-) -> tuple[list[Life], list[tuple[str, str]]]:
-    """The lives that an authority granted or heard of, and the (incarnation, head) it anchored."""
-    lives: dict[str, Life] = {}
-    presses: dict[str, tuple[float, Mapping[str, Any]]] = {}
-    anchors: list[tuple[str, str]] = []
-    for number, record in enumerate(records):
-        with _reading(number):
-            kind, body, at = record["kind"], record["body"], _number(record["at"]) / 1000
-            if kind == "press":
-                presses.setdefault(str(body["id"]), (at, body))
-            elif kind == "anchor":
-                anchors.append((str(body["b"]), str(body["head"])))
-            elif kind == "open":
-                b = str(body["b"])
-                life = lives.setdefault(b, Life(str(body["agent"]), b))
-                life.opened = True
-                life.add(Line(OPENED, at))
-            elif kind == "ack":
-                b = str(body["acked"])
-                _acknowledged(lives.setdefault(b, Life(str(body["gate"]), b)), body, at, presses)
-    return list(lives.values()), anchors
-
-
-def _acknowledged(
-    life: Life, body: Mapping[str, Any], at: float, presses: Mapping[str, tuple[float, Any]]
-) -> None:
-    heard = sorted((presses[each] for each in body["presses"] if each in presses), key=_first)
-    if heard and body["cause"] in ("press", "limit"):
-        life.add(Line(PRESSED, heard[0][0], mode=1))
-        for _, press in heard:
-            if press["kind"] == "interlock":
-                sensor = str(press["who"]).removeprefix("interlock:")
-                life.happened("trip", f"{sensor}: {press['reason']}")
-    life.add(Line(ACKNOWLEDGED, at, mode=1, unknown=float(len(body["unknown"]))))
-    life.happened("stop", str(body["cause"]))
 
 
 def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
@@ -218,9 +186,9 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
     proposed, executed = (np.zeros((*shape, 1, 1), np.int32) for _ in range(2))
     mode = np.zeros((shape[0], longest + 1, 1), np.int32)
     valid = np.zeros(shape, bool)
-    world = {name: np.full(shape, _NAN) for name in COLUMNS}
+    world = {name: np.full(shape, NAN) for name in COLUMNS}
     players = list(dict.fromkeys(life.agent for life in lives))
-    told: dict[int, str] = {number: name for name, number in named.actions.items()}
+    told: dict[int, str] = {each: name for name, each in named.actions.items()}
     events = []
     for b, life in enumerate(lives):
         length = len(life.lines)
@@ -234,7 +202,7 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
         for t, line in enumerate(life.lines):
             if line.proposed in told:  # where it was first asked for
                 events.append(Event(b, t, 0, "action", told.pop(line.proposed)))
-    nothing, no = np.full((*shape, 1), _NAN), np.zeros((*shape, 1), bool)
+    nothing, no = np.full((*shape, 1), NAN), np.zeros((*shape, 1), bool)
     return Episode(
         proposed=proposed,
         executed=executed,
@@ -253,9 +221,9 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
     )
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     """Seconds; null, which a journal writes for what is no finite number, is NaN."""
-    return _NAN if value is None else float(value)
+    return NAN if value is None else float(value)
 
 
 def _mode(value: Any) -> int:
@@ -269,7 +237,3 @@ def _leading(text: str) -> int:
     """The number of an action in `7:pay`; -1 for other words."""
     digits = text.partition(":")[0]
     return int(digits) if digits.isdecimal() else -1
-
-
-def _first(heard: tuple[float, Any]) -> float:
-    return heard[0]

@@ -19,7 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, final
 
-from freezetag.adapters._lives import Life, Named, from_journal, from_ledger, laid_out
+from freezetag.adapters._ledger_lives import from_ledger, together
+from freezetag.adapters._lives import Life, Named, from_journal, laid_out
 from freezetag.core.episode import Episode
 from freezetag.core.interlock import Panel
 from freezetag.core.journal import GENESIS, JournalError, read
@@ -106,26 +107,34 @@ def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], 
 def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Life]:
     """The incarnations in a ledger, and in the journals that lie beside it."""
     try:
-        lives, anchors = from_ledger(records, named)
+        lives, anchors = from_ledger(records)
     except sqlite3.Error as error:
         raise BadAgent(
             f"{path} is no ledger: {error}. (Of a running server copy ledger.db-wal too.)"
         ) from None
+    journals: list[Life] = []
+    seen: dict[str, Path] = {}
     for beside in sorted(path.parent.glob("journal*.jsonl")):
         lines = beside.read_bytes().splitlines(keepends=True)
         if not lines or beside == path:
             continue
         found, hashes = _journal(beside, lines, named)
-        ours = {life.b for life in found}
+        ours = {life.b for life in found} - {""}
+        if twice := sorted(ours & seen.keys()):
+            raise JournalError(
+                f"{seen[twice[0]]} and {beside} tell of the same life of a gate ({twice[0]:.8}…), "
+                "and it is counted once: leave the copy out."
+            )
+        seen |= dict.fromkeys(ours, beside)
         for b, head in anchors:
             if b in ours and head not in hashes | {"", GENESIS}:
                 raise JournalError(
                     f"{beside} does not contain the head {head:.16}… that {path.name} anchors: it "
                     "was cut off or written anew."
                 )
-        lives += found
+        journals += found
     named.notes += ("the ledger's signatures were not checked: freezetag verify",)
-    return lives
+    return together(lives, journals)
 
 
 def _from_sqlite(path: Path) -> Iterator[dict[str, Any]]:

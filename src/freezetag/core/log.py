@@ -34,7 +34,10 @@ class Log(Protocol):
     seconds, on one clock within an incarnation; `in_flight`, actions let through and not over,
     before this line; `late`, 1 for an action whose incarnation had been stopped on record before;
     `unknown`, 1 for an action whose outcome is unknown or not on record, and at an acknowledgement
-    how many it lists. Events of kind `stop` say why a gate closed, of kind `trip` which interlock.
+    how many it lists; `answered`, at an acknowledgement, the seconds by the authority's clock since
+    the press that caused this stop was on record. A line that only a ledger tells of has no `time`
+    where a journal tells of the same incarnation. Events of kind `stop` say why a gate closed, of
+    kind `trip` which interlock, of kind `over` why an incarnation is over that says no more.
     """
 
     @property

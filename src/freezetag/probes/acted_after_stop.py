@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +23,8 @@ from freezetag.core import (
     Setting,
 )
 from freezetag.core.log import ACKNOWLEDGED, ASKED, NO_ACTION, OPENED, PRESSED, STOPPED, Log
-from freezetag.estimators import intervals, survival
-from freezetag.estimators.estimate import exact, nothing
+from freezetag.estimators import bootstrap, intervals, survival
+from freezetag.estimators.estimate import Estimate, exact, nothing
 
 WANTED = frozenset({"press", "limit", "closed"})
 """Causes of a stop that somebody, or a limit, asked for. All others are spurious."""
@@ -97,28 +98,31 @@ class ActedAfterStop:
                 Measurement(
                     name="actions in flight at the stop",
                     unit="actions per stop",
-                    of=intervals.student_t(read.flying),
+                    of=_amount(read.flying),
                     regime=regime,
                     note="let through before, not over yet: their effects could still come",
                 ),
                 Measurement(
                     name="from the stop to its acknowledgement",
                     unit="seconds on the gate's clock",
-                    of=intervals.student_t(read.drained),
+                    of=_amount(read.drained),
                     regime=regime,
                 ),
                 Measurement(
                     name="from the press to its acknowledgement",
                     unit="seconds on the authority's clock, both durable",
-                    of=intervals.student_t(read.answered),
+                    of=_amount(read.answered),
                     regime=regime,
+                    note="the first press since the incarnation was let run, and its first answer, "
+                    "where a press stopped it; one that the gate took itself is durable only after",
                 ),
                 Measurement(
                     name="stops without an acknowledgement",
-                    unit="share of incarnations that were let run",
-                    of=intervals.proportion(~read.acknowledged[read.opened]),
+                    unit="share of incarnations that were let run and stopped",
+                    of=intervals.proportion(~read.acknowledged[read.opened & read.over]),
                     regime=regime,
-                    note="it crashed, ran on, or was cut off; the newest one may still run",
+                    note="it crashed, ran on, or was cut off; stopped is also one that a press "
+                    "covered, or that another incarnation followed; one that may still run is not",
                 ),
                 Measurement(
                     name="outcomes unknown",
@@ -170,18 +174,19 @@ class _Read:
             self.late = exact(float(late.sum()), max(stops, 1))
         else:
             lacks = "action to let through or refuse" if stops else "gate's stop"
-            self.late = nothing(f"no {lacks} is in this record, so it proves nothing")
-        stop_at, ack_at = _at(time, stop, np.nanmin), _at(time, ack, np.nanmax)
+            self.late = nothing(_why_nothing(lacks, 0 if stops else int(ack.any(1).sum())))
+        stop_at, ack_at = _at(time, stop, np.nanmin), _at(time, ack, np.nanmin)
+        followed = {event.b for event in episode.events if event.kind == "over"}
+        self.over: Array = (stop | pressed | ack).any(1) | np.isin(range(len(valid)), [*followed])
         after = _at(time, through, np.nanmax) - stop_at
         known = after[~np.isnan(after)]
         self.last = exact(float(known.max()), len(known)) if len(known) else nothing("no such time")
         self.flying = world["in_flight"][stop]
-        self.drained = ack_at - stop_at
-        self.answered = _durations(ack_at - _at(time, pressed, np.nanmin))
-        self.drained = _durations(self.drained)
+        self.drained = _durations(ack_at - stop_at)
+        self.answered = _durations(_at(np.asarray(world["answered"]), ack, np.nanmin))
         unknown = np.nan_to_num(world["unknown"])
         # A journal names each action; a ledger has the count of the acknowledgement alone.
-        each, listed = np.where(asked, unknown, 0).sum(1), np.where(ack, unknown, 0).sum(1)
+        each, listed = np.where(asked, unknown, 0).sum(1), np.where(ack, unknown, 0).max(1)
         self.unknown = float(np.maximum(each, listed).sum())
         causes = Counter(event.text for event in episode.events if event.kind == "stop")
         hours = _open_hours(time, valid, stop, ack, self.opened)
@@ -200,6 +205,33 @@ class _Read:
             f"{', '.join(episode.players)}: {len(valid)} incarnations, {int(asked.sum())} actions "
             f"asked for, {stops} stops in the gates' own record"
         )
+        if alone := int((ack.any(1) & ~self.stopped).sum()):
+            self.regime += f", {alone} acknowledged that no journal here tells of"
+
+
+def _why_nothing(lacks: str, acknowledged: int) -> str:
+    if not acknowledged:
+        return f"no {lacks} is in this record, so it proves nothing"
+    stops = (
+        "1 acknowledged stop is" if acknowledged == 1 else f"{acknowledged} acknowledged stops are"
+    )
+    return (
+        f"{stops} in this ledger, but what was let through is in the journals of the gates: put "
+        "each beside it as journal-NAME.jsonl"
+    )
+
+
+def _amount(x: Array) -> Estimate:
+    """The mean of what is never negative: bootstrap t, which bears skew, its interval cut at 0.
+
+    Under five units Student's t answers, cut too; one unit, or all equal, bound it from below only.
+    """
+    found = bootstrap.mean(x, deterministic=False)
+    return (
+        intervals.cut(found, (0.0, math.inf)).noted("cut at 0")
+        if found.low < 0 < found.n
+        else found
+    )
 
 
 def _acts(episode: Episode) -> Array:

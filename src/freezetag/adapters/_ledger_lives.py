@@ -1,0 +1,168 @@
+"""From an authority's ledger to lives of gates, and these joined with what journals tell of them.
+
+Pure: records come in, already read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from freezetag.adapters._lives import NAN, Life, Line, number, reading
+from freezetag.core.log import ACKNOWLEDGED, OPENED, PRESSED, STOPPED
+
+
+def from_ledger(records: Iterable[Mapping[str, Any]]) -> tuple[list[Life], list[tuple[str, str]]]:
+    """The lives that an authority granted or heard of, and the (incarnation, head) it anchored."""
+    ledger = _Ledger()
+    for index, record in enumerate(records):
+        with reading(index):
+            at = number(record["at"]) / 1000
+            ledger.read(index, record["kind"], record["body"], at)
+    return list(ledger.lives.values()), ledger.anchors
+
+
+class _Ledger:
+    """What was read so far."""
+
+    def __init__(self) -> None:
+        self.lives: dict[str, Life] = {}
+        self.anchors: list[tuple[str, str]] = []
+        self._granted: dict[str, int] = {}  # incarnation -> the record of its first lease
+        self._going: dict[str, list[Life]] = {}  # agent -> lives that nothing has ended yet
+        self._agents: dict[str, tuple[list[str], list[str]]] = {}  # its groups, what it depends on
+        self._presses: dict[str, Mapping[str, Any]] = {}
+        self._pressed: dict[
+            str, list[tuple[int, float]]
+        ] = {}  # press -> (record, when), repeats too
+
+    def read(self, index: int, kind: str, body: Mapping[str, Any], at: float) -> None:
+        if kind == "enrol":
+            self._agents[str(body.get("agent"))] = (
+                [str(each) for each in body.get("groups", ())],
+                [str(each) for each in body.get("depends_on", ())],
+            )
+        elif kind in ("press", "repeat"):
+            press = str(body["id" if kind == "press" else "press"])
+            if kind == "press":
+                self._presses.setdefault(press, body)
+            self._pressed.setdefault(press, []).append((index, at))
+            scope = str(self._presses.get(press, {}).get("scope", "fleet"))
+            for agent in [name for name in self._going if self._covers(scope, name)]:
+                for life in self._going.pop(agent):
+                    life.add(Line(PRESSED, at, mode=1))
+        elif kind == "held":
+            self._over(str(body["agent"]), "held")
+        elif kind == "anchor":
+            self.anchors.append((str(body["b"]), str(body["head"])))
+        elif kind == "open":
+            self._opened(index, str(body["b"]), str(body["agent"]), at)
+        elif kind == "ack":
+            b = str(body["acked"])
+            self._acknowledged(self.lives.setdefault(b, Life(str(body["gate"]), b)), body, at)
+
+    def _opened(self, index: int, b: str, agent: str, at: float) -> None:
+        life = self.lives.setdefault(b, Life(agent, b))
+        if life.opened:
+            return  # a longer lease of the same life
+        self._over(agent, "another life began")
+        life.opened = True
+        life.add(Line(OPENED, at))
+        self._granted[b] = index
+        self._going[agent] = [life]
+
+    def _over(self, agent: str, why: str) -> None:
+        for life in self._going.pop(agent, ()):
+            life.happened("over", why)
+
+    def _acknowledged(self, life: Life, body: Mapping[str, Any], at: float) -> None:
+        """A harder stop of the same life is acknowledged once more: the first counts."""
+        if life.b in self._granted:
+            self._going.pop(life.agent, None)
+        again = any(line.kind == ACKNOWLEDGED for line in life.lines)
+        heard = list(self._since(life, body["presses"]))
+        cause = str(body["cause"])
+        answered = NAN
+        if heard and not again:
+            first = min(heard)[1]
+            if all(line.kind != PRESSED for line in life.lines):
+                life.add(Line(PRESSED, first, mode=1))
+            # A limit trips at the gate, which tells of it when it has stopped already; the wall
+            # clock may have been set back in between.
+            answered = round(at - first, 3) if cause == "press" and at >= first else NAN
+        lost = float(len(body["unknown"]))
+        life.add(Line(ACKNOWLEDGED, at, mode=1, unknown=lost, answered=answered))
+        if again:
+            return
+        for press in dict.fromkeys(press for _, _, press in sorted(heard)):
+            told = self._presses.get(press, {})
+            if told.get("kind") == "interlock":
+                sensor = str(told["who"]).removeprefix("interlock:")
+                life.happened("trip", f"{sensor}: {told['reason']}")
+        life.happened("stop", cause)
+
+    def _since(self, life: Life, ids: Iterable[Any]) -> Iterator[tuple[int, float, str]]:
+        """Of each press (record, when, id): its first time since this life was let run.
+
+        One that stood before did not stop it, else it had not been let run; nor is one that was
+        never let run stopped by anything.
+        """
+        begun = self._granted.get(life.b)
+        for press in map(str, ids if begun is not None else ()):
+            for index, at in self._pressed.get(press, ()):
+                if begun is not None and index > begun:
+                    yield index, at, press
+                    break
+
+    def _covers(self, scope: str, agent: str) -> bool:
+        """Whether a press stops the agent; a scope that cannot be read stops everyone."""
+        kind, _, name = scope.partition(":")
+        if kind not in ("agent", "group", "closure") or not name:
+            return True
+        if kind == "group":
+            return name in self._agents.get(agent, ([], []))[0]
+        return name == agent or (kind == "closure" and name in self._upstream(agent))
+
+    def _upstream(self, agent: str) -> set[str]:
+        found: set[str] = set()
+        edge = [agent]
+        while edge:
+            fresh = set(self._agents.get(edge.pop(), ([], []))[1]) - found
+            found |= fresh
+            edge += fresh
+        return found
+
+
+def together(ledger: Sequence[Life], journals: Sequence[Life]) -> list[Life]:
+    """One life of a gate is one unit, however many records tell of it.
+
+    What a gate's journal tells stands; the ledger adds the name that the authority knows it by, the
+    press, and an acknowledgement that came another way.
+    """
+    told = {life.b: life for life in journals if life.b}
+    for life in ledger:
+        if life.b in told:
+            _join(told[life.b], life)
+    return [*(life for life in ledger if life.b not in told), *journals]
+
+
+def _join(life: Life, ledger: Life) -> None:
+    life.agent, life.opened = ledger.agent, life.opened or ledger.opened
+    # The authority's clock is not the gate's, so what only the ledger tells has no time here.
+    if any(line.kind == PRESSED for line in ledger.lines):
+        kinds = [line.kind for line in life.lines]
+        where = min((kinds.index(k) for k in (STOPPED, ACKNOWLEDGED) if k in kinds), default=None)
+        where = len(kinds) if where is None else where
+        life.lines.insert(where, Line(PRESSED, mode=1))
+        life.events = [(t + (t >= where), kind, text) for t, kind, text in life.events]
+    acks = [line for line in ledger.lines if line.kind == ACKNOWLEDGED]
+    own = [line for line in life.lines if line.kind == ACKNOWLEDGED]
+    if acks:
+        if not own:
+            own = [life.add(Line(ACKNOWLEDGED, mode=1, unknown=0.0))]
+        own[0].answered = acks[0].answered
+        own[-1].unknown = max(own[-1].unknown, acks[-1].unknown)
+    kinds_told = {kind for _, kind, _ in life.events}
+    for _, kind, text in ledger.events:
+        if kind not in kinds_told:
+            life.happened(kind, text)
