@@ -116,14 +116,9 @@ def test_nobody_is_enrolled_whose_file_cannot_be_written(
     assert "runtime is" not in out
 
 
-def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(
-    run: Run, remote: Remote, tmp_path: Path
-) -> None:
-    enrolled(remote, tmp_path, groups=["team"])
-    code, out, _ = run("press", "group:teem")
-    assert code == 3
-    assert "NOT SURE" in out
-    assert "There are the groups team." in out
+def test_a_press_that_stops_nobody_or_is_not_heard_is_loud(run: Run, remote: Remote) -> None:
+    code, out, _ = run("press", "fleet")
+    assert (code, "NOT SURE: the press of fleet is durable and stands" in out) == (3, True)
     code, out, _ = run("press", "--server", "http://127.0.0.1:9", "--home", "nowhere")
     assert code == 2
     code, out, _ = run("press", "--server", "http://127.0.0.1:9")

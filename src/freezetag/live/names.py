@@ -29,12 +29,17 @@ def checked(name: str, what: str) -> str:
 
 def missing(name: str, there: Sequence[str]) -> str:
     """That nobody is called `name`, with the names near it, or some of those there are."""
+    return f"no agent {name!r} is enrolled here. {_others(name, there) or 'Nobody is.'}"
+
+
+def missing_group(name: str, there: Sequence[str]) -> str:
+    """The same of a group that nobody is in."""
+    return f"nobody here is in a group {name!r}. {_others(name, there) or 'There is no group.'}"
+
+
+def _others(name: str, there: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, there, 3, 0.5)
     if near:
-        others = f"Near: {', '.join(near)}."
-    elif there:
-        more = f" and {len(there) - 10} more" if len(there) > 10 else ""
-        others = f"There is: {', '.join(there[:10])}{more}."
-    else:
-        others = "Nobody is."
-    return f"no agent {name!r} is enrolled here. {others}"
+        return f"Near: {', '.join(near)}."
+    more = f" and {len(there) - 10} more" if len(there) > 10 else ""
+    return f"There is: {', '.join(there[:10])}{more}." if there else ""

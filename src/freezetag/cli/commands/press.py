@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Literal
 
@@ -16,15 +19,13 @@ from freezetag.cli.reach import (
     TokenOption,
 )
 from freezetag.cli.reach import reach as found
-from freezetag.core.errors import UserError
-from freezetag.live.names import missing
-from freezetag.live.remote import NOBODY, Remote
+from freezetag.core.errors import RunError, UserError
+from freezetag.live.names import missing, missing_group
+from freezetag.live.remote import DURABLE, NOBODY, Remote, Told
 
 
 def press(
-    scope: str = "fleet",
-    /,
-    *,
+    *scope: str,
     reason: str = "",
     category: Literal[0, 1, 2] = 0,
     dry_run: Flag = False,
@@ -33,15 +34,17 @@ def press(
     token: TokenOption = NO_TOKEN,
     json_: JsonOption = False,
 ) -> int:
-    """Stop what the scope covers, at every known address at once; show what became of it at each.
+    """Stop what the scopes cover, at every known address at once; show what became of it at each.
 
-    Ends with 0 if the press is durable somewhere and stops somebody, with 2 if no agent has the
-    name and nothing was pressed, else with 3. A scope that cannot be read covers everyone.
+    Ends with 0 if the press is durable somewhere and stops somebody, with 2 if no agent or group
+    has the name and nothing was pressed, else with 3; of several scopes, each is pressed, and the
+    worst counts. A scope that cannot be read covers everyone.
 
     Parameters
     ----------
     scope
-        fleet, group:NAME, agent:NAME, closure:NAME (and all that depend on it), or an agent's name
+        an agent's name, group:NAME, closure:NAME (it and all that depend on it), fleet (the
+        default), or several
     reason
         for the people who will have to decide on a reset
     category
@@ -57,66 +60,94 @@ def press(
     json_
         print what came back as JSON
     """
-    remote = found(home, server, token)
-    scope = scope if scope == "fleet" or ":" in scope else f"agent:{scope}"
+    try:
+        remote = found(home, server, token)
+    except UserError as error:
+        raise UserError(str(error) if dry_run else f"NOT PRESSED: {error}") from None
+    scopes = list(dict.fromkeys(map(_scope, scope or ("fleet",))))
     if dry_run:
-        names = _covered(remote, scope)
-        covered = {"scope": scope, "agents": names}
-        print(json.dumps(covered) if json_ else f"{scope} would stop {len(names)}: {_list(names)}")
+        _show(remote, scopes, json_)
         return 0
-    told = remote.press(scope, reason, category, known=True)
-    unknown = [each for each in told if each.state == NOBODY]
-    if unknown and not any(each.heard for each in told):
-        failed = [each.address for each in told if each.state != NOBODY]
-        also = f" No word from {', '.join(failed)}." if failed else ""
-        raise UserError(
-            f"NOT PRESSED, and nobody is covered: {unknown[0].why}{also} "
-            "To stop all: freezetag press fleet."
-        )
+    with ThreadPoolExecutor(min(len(scopes), 32)) as pool:
+        answers = pool.map(lambda each: remote.press(each, reason, category, known=True), scopes)
+        pressed = dict(zip(scopes, answers, strict=True))
     if json_:
-        print(json.dumps([asdict(each) for each in told]))
-    else:
-        for each in told:
-            agents = f"{each.agents:>6} agent{'s' if each.agents != 1 else ' '}"
-            print(f"{each.state:<22} {agents}   {each.address}   {each.why}".rstrip())
-    stops = [each for each in told if each.state == "durable" and each.agents]
-    if stops:
-        return 0
-    if not json_:
-        print(_failure(scope, [each for each in told if each.heard]) + _groups(remote, scope))
-    return 3
+        print(json.dumps([{"scope": s, **asdict(each)} for s in scopes for each in pressed[s]]))
+    failures = {each: why for each in scopes if (why := _unknown(pressed[each]))}
+    codes = [UserError.exit_code for _ in failures]
+    for name in scopes:
+        if name not in failures:
+            codes.append(_report(name, pressed[name], len(scopes) > 1, json_))
+    if failures:
+        told = " ".join([*failures.values(), "To stop all: freezetag press fleet."])
+        if max(codes) == UserError.exit_code:
+            raise UserError(told)
+        print(f"freezetag: {told}", file=sys.stderr)
+    return max(codes)
+
+
+def _scope(word: str) -> str:
+    return word if word == "fleet" or ":" in word else f"agent:{word}"
+
+
+def _unknown(told: Sequence[Told]) -> str:
+    """That nothing was pressed, since nobody has the name; empty if somebody may be stopped."""
+    unknown = [each for each in told if each.state == NOBODY]
+    if not unknown or any(each.heard for each in told):
+        return ""
+    failed = [each.address for each in told if each.state != NOBODY]
+    also = f" No word from {', '.join(failed)}." if failed else ""
+    return f"NOT PRESSED, and nobody is covered: {unknown[0].why}{also}"
+
+
+def _report(scope: str, told: Sequence[Told], several: bool, quiet: bool) -> int:
+    """Prints what became of a press at each address; the exit code."""
+    lines = [f"{scope}:"] if several else []
+    for each in told:
+        agents = f"{each.agents:>6} agent{'s' if each.agents != 1 else ' '}"
+        lines.append(f"{each.state:<22} {agents}   {each.address}   {each.why}".rstrip())
+    done = any(each.state == DURABLE and each.agents for each in told)
+    if not done:
+        lines.append(_failure(scope, [each for each in told if each.heard]))
+    if not quiet:
+        print("\n".join(lines))
+    return 0 if done else RunError.exit_code
+
+
+def _failure(scope: str, heard: Sequence[Told]) -> str:
+    if not heard:
+        return f"NOT PRESSED: nobody took the press of {scope}. Use another way to stop it."
+    if any(each.state == DURABLE for each in heard):
+        return (
+            f"NOT SURE: the press of {scope} is durable and stands until it is reset, but covers "
+            "nobody that the server knows of. See: freezetag status"
+        )
+    return f"NOT SURE: the press of {scope} is not durable. See: freezetag status"
+
+
+def _show(remote: Remote, scopes: Sequence[str], as_json: bool) -> None:
+    covered = [{"scope": each, "agents": _covered(remote, each)} for each in scopes]
+    if as_json:
+        print(json.dumps(covered if len(covered) > 1 else covered[0]))
+        return
+    for each in covered:
+        names = each["agents"]
+        print(f"{each['scope']} would stop {len(names)}: {', '.join(names) or 'nobody'}")
 
 
 def _covered(remote: Remote, scope: str) -> list[str]:
-    """Whom a press would stop: with the token for presses, or else with the one for states."""
+    """Whom a press would stop: with the token for presses, or else with the one for states.
+
+    Raises `UserError` for a name that no agent or group has.
+    """
+    kind, _, name = scope.partition(":")
     if token := remote.token("press"):
         asked = {"scope": scope, "dry_run": True, "known": True, "token": token}
         return list(remote.post("/press", asked)["names"])
     names = list(remote.get("/api/covered", scope=scope)["agents"])
-    kind, _, name = scope.partition(":")
-    if not names and kind in ("agent", "closure") and name:
-        everyone = remote.get("/api/covered", scope="fleet")["agents"]
-        raise UserError(f"{scope} would stop nobody: {missing(name, everyone)}")
+    if not names and kind in ("agent", "closure", "group") and name:
+        agents = remote.get("/api/status")["agents"]
+        groups = sorted({group for agent in agents for group in agent["groups"]})
+        there = [agent["agent"] for agent in agents]
+        raise UserError(missing_group(name, groups) if kind == "group" else missing(name, there))
     return names
-
-
-def _groups(remote: Remote, scope: str) -> str:
-    """Which groups there are, after a press of one that nobody is in."""
-    try:
-        agents = remote.get("/api/status")["agents"] if scope.startswith("group:") else []
-    except UserError:
-        return ""
-    names = sorted({group for agent in agents for group in agent["groups"]})
-    if not names or scope.removeprefix("group:") in names:
-        return ""
-    return f" There are the groups {', '.join(names[:10])}."
-
-
-def _failure(scope: str, heard: list[object]) -> str:
-    if not heard:
-        return f"NOT PRESSED: nobody took the press of {scope}. Use another way to stop it."
-    return f"NOT SURE: {scope} covers nobody, or the press is not durable. See: freezetag status"
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(names) or "nobody"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from freezetag.live.console import routes as console
-from freezetag.live.names import missing
+from freezetag.live.names import missing, missing_group
 from freezetag.live.remote import UNKNOWN
 from freezetag.live.server.asking import (
     HEADERS,
@@ -38,8 +38,8 @@ TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 async def press(service: Service, request: Request) -> Response:
     """One gesture: whoever holds the token stops its scope.
 
-    Only a presser who says `known` is told of a name that no agent has, instead of pressing it;
-    and not while anything is in doubt, such as which agents there are.
+    Only a presser who says `known` is told of a name that stops nobody, since no agent or group has
+    it, instead of pressing it; and not while anything is in doubt, such as which agents there are.
     """
     fields = await fields_of(request)
     scope = str(fields.get("scope") or "fleet")
@@ -47,9 +47,9 @@ async def press(service: Service, request: Request) -> Response:
     known = service.authority.facts.agents.get(name)
     groups = known.groups if known and kind == "agent" else frozenset()
     token = holder(service, request, fields, "press", scope, groups)
-    unknown = kind in ("agent", "closure") and name and known is None
-    if fields.get("known") and unknown and not service.doubts:
-        raise Rejected(UNKNOWN, missing(name, service.covered(token.scope)))
+    named = kind in ("agent", "closure", "group") and name
+    if fields.get("known") and named and not service.doubts and not service.covered(scope):
+        raise Rejected(UNKNOWN, _missing(service, kind, name, token.scope))
     if fields.get("dry_run"):
         names = service.covered(scope)
         return as_json({"id": "", "state": "dry run", "agents": len(names), "names": names})
@@ -64,6 +64,15 @@ async def press(service: Service, request: Request) -> Response:
     if not from_form(request):
         return as_json(told)
     return console.pressed(service, scope, told)
+
+
+def _missing(service: Service, kind: str, name: str, reach: str) -> str:
+    """That the name is nobody's, with those near it that the presser could press."""
+    with service.lock:
+        agents = service.authority.facts.agents
+        there = service.covered(reach)
+        groups = sorted({group for agent in there for group in agents[agent].groups})
+    return missing_group(name, groups) if kind == "group" else missing(name, there)
 
 
 async def dry_run(service: Service, request: Request) -> Response:
