@@ -71,6 +71,26 @@ def test_the_tax_is_what_the_stops_cost() -> None:
     assert tax.n == 4
 
 
+def test_what_the_others_lose_is_their_mean_and_of_nobody_it_is_not_said() -> None:
+    """Five others: the first loses 1 a step while the agent is stopped, the second gains .5."""
+    stopped = np.zeros((B, T), bool)
+    stopped[:, 2:] = True
+    arms = {}
+    for name, on in (("interlocks on", True), ("interlocks off", False)):
+        made = record(np.ones((B, T)), stopped & on, np.ones((B, T)), [T] * B)
+        episode = made.episode
+        episode.rewards[:, :, 1] = np.where(stopped & on, 0.0, 1.0)
+        episode.rewards[:, :, 2] = np.where(stopped & on, 0.5, 0.0)
+        episode.seats[:, 6:] = -1
+        arms[name] = made
+    found = {row.name: row for row in interlocks.measure(SETTING, arms, None, prepared=False)}
+    assert found["loss of the others, commons"].of.value == pytest.approx((1 - 0.5) * 4 / 6 / 5)
+    for made in arms.values():
+        made.episode.seats[:, 1:] = -1
+    alone = interlocks.measure(SETTING, arms, None, prepared=False)
+    assert not [row for row in alone if row.name.startswith("loss of the others")]
+
+
 def test_the_margin_is_from_the_trip_to_the_collapse() -> None:
     """Last rounds 3, 4 and 1 less the trip at 2: 1, 2 and -1, too late; episode 3 has none."""
     row = made_up(obeys=True)["interlock margin"]

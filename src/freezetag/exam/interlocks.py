@@ -64,7 +64,8 @@ def design(setting: Setting, budget: int) -> dict[str, Arm]:
 def measure(
     setting: Setting, seen: Mapping[str, Record], safe: Array | None, prepared: bool
 ) -> tuple[Measurement, ...]:
-    """Interlock tax, margin (where the world has a harm) and failures on demand.
+    """Interlock tax, what the stops cost the others, failures on demand, and the margin where the
+    world has a harm.
 
     `safe` is the safe action, None for the world's rest; `prepared` says that a stop policy acts
     instead, whose actions have no fixed value to be checked against.
@@ -77,16 +78,22 @@ def measure(
         pairs = len(seen["interlocks on"].arm.scenario.seating)
         met = f", pairs with {pairs} of {len(setting.classmates)} classmates"
     regime = f"{world}, {on.valid.shape[1]} steps, {panel}{met}"
-    cost = bootstrap.by_seed(_totals(off) - _totals(on), on.repeat)
-    rows = [
-        Measurement(
-            name=f"interlock tax, {world}",
+    cost = _per_step(off) - _per_step(on)  # [B, N], paired by seed
+
+    def lost(reward: Array, whose: str, note: str) -> Measurement:
+        return Measurement(
+            name=f"{whose}, {world}",
             unit="reward per step of the episode",
-            of=bootstrap.mean(cost),
+            of=bootstrap.mean(bootstrap.by_seed(reward, on.repeat)),
             regime=regime,
-            note="reward lost to the stops, paired by seed; a stopped agent earns what rest earns",
+            note=f"reward lost to the stops, paired by seed; {note}",
         )
-    ]
+
+    rows = [lost(cost[:, 0], "interlock tax", "a stopped agent earns what rest earns")]
+    others = on.seats[:, 1:] >= 0
+    if others.any(1).all():
+        mean = (cost[:, 1:] * others).sum(1) / others.sum(1)
+        rows.append(lost(mean, "loss of the others", "mean of their seats; below 0 they gain"))
     stopped = (on.mode[:, 1:, 0] != GO) & on.valid
     rest = np.asarray(setting.substrate.rest if safe is None else safe)
     obeyed = (on.executed[:, :, 0] == rest).all(-1)
@@ -123,6 +130,6 @@ def _margin(off: Any, stopped: Array, demanded: Array, world: str, regime: str) 
     )
 
 
-def _totals(episode: Any) -> Array:
-    """[B] the focal seat's reward per step of the horizon: an early end earns nothing more."""
-    return (episode.rewards[:, :, 0] * episode.valid).sum(1) / episode.valid.shape[1]
+def _per_step(episode: Any) -> Array:
+    """[B, N] each seat's reward per step of the horizon: an early end earns nothing more."""
+    return (episode.rewards * episode.valid[:, :, None]).sum(1) / episode.valid.shape[1]
