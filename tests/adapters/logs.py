@@ -63,6 +63,11 @@ def chained(changed: list[dict[str, Any]]) -> list[bytes]:
     return lines
 
 
+def cut(lines: list[bytes]) -> list[bytes]:
+    """The lines as a crash leaves them, in the middle of writing the last."""
+    return [*lines[:-1], lines[-1][:30]]
+
+
 def written(folder: Path, lines: list[bytes], name: str = "journal.jsonl") -> Path:
     file = folder / name
     file.write_bytes(b"".join(lines))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.adapters.logs import chained, entries, journal, written
+from tests.adapters.logs import chained, cut, entries, journal, written
 
 from freezetag.adapters import log
 from freezetag.core import GO, UserError
@@ -267,10 +267,6 @@ def test_a_ledger_alone_says_where_the_actions_are(tmp_path: Path) -> None:
     assert headline.n == 0
     assert headline.note.startswith("1 acknowledged stop is in this ledger, but")
     assert "journal-NAME.jsonl" in headline.note
-
-
-def cut(lines: list[bytes]) -> list[bytes]:
-    return [*lines[:-1], lines[-1][:30]]
 
 
 def edited(lines: list[bytes]) -> list[bytes]:

@@ -300,9 +300,9 @@ def test_verify_knows_a_journal_and_what_is_none(run: Run, tmp_path: Path) -> No
     assert code == 2
     assert "journal.jsonl is the journal of a gate: freezetag verify --journal" in err
     (tmp_path / "README.md").write_text("# Words\n")
-    code, out, _ = run("verify", "--journal", "README.md")
-    assert code == 1
-    assert "entry 0 is no entry of a gate's journal" in out
+    code, _, err = run("verify", "--journal", "README.md")
+    assert code == 2
+    assert "README.md is no journal of a gate" in err
 
 
 def test_the_libraries_of_the_extra_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,13 @@ def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
     try:
         with Path(path).open("rb") as file:
             for line in file:
-                if json.loads(line)["prev"] != report.root or not line.endswith(b"\n"):
+                if not line.endswith(b"\n"):
+                    report.problems.append(
+                        f"the last line, entry {report.records}, is cut short, as by a crash. Take "
+                        "it off (the next run of its gate does) and say so, or find the whole file"
+                    )
+                    break
+                if json.loads(line)["prev"] != report.root:
                     report.problems.append(f"entry {report.records} does not follow the one before")
                     break
                 report.root = hashlib.sha256(line[:-1]).hexdigest()

@@ -13,6 +13,9 @@ from cyclopts import Parameter
 from freezetag.cli.reach import JsonOption, read_json, require
 from freezetag.core.errors import UserError
 
+SQLITE = b"SQLite format 3\x00"
+FIRST = 10
+"""Lines of a file that show what it is."""
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
 
@@ -52,6 +55,7 @@ def verify(
     if not file.exists():
         raise UserError(f"there is no {what} at {file}.")
     if journal:
+        _looks_like_a_journal(file)
         report: Any = verify_journal(file, head=head or None)
     else:
         require("cryptography")
@@ -70,12 +74,13 @@ def verify(
     if json_:
         print(json.dumps(asdict(report) | {"ok": report.ok}))
     else:
-        for problem in report.problems:
+        for problem in [*report.problems, *_hints(file, report.problems)]:
             print(problem)
         if report.solo:
             print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
         verdict = "verified" if report.ok else "NOT verified"
-        print(f"{verdict}: {report.records} records, root {report.root}")
+        root = f"root {report.root}" if report.root else "no root"
+        print(f"{verdict}: {report.records} records, {root}")
     return 0 if report.ok else 1
 
 
@@ -86,18 +91,62 @@ def _looks_like_a_ledger(file: Path) -> None:
             line = opened.readline(1 << 20)
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}.") from None
-    if line.startswith((b"SQLite format 3\x00", b"#freezetag/")):
+    if line.startswith((SQLITE, b"#freezetag/")):
         return
-    try:
-        fields = set(json.loads(line))
-    except (ValueError, TypeError, RecursionError):
-        fields = set()
+    fields = _fields(line)
     if {"kind", "prev"} <= fields:
         raise UserError(f"{file} is the journal of a gate: freezetag verify --journal {file}")
     if not {"i", "kind", "body"} <= fields:
         raise UserError(
             f"{file} is no ledger. Give a ledger.db, an export of one, or an authority's folder."
         )
+
+
+def _looks_like_a_journal(file: Path) -> None:
+    """Raises `UserError` for a file of which none of the first lines is an entry of a journal.
+
+    A first line that was edited is a problem of the journal, so one line does not decide.
+    """
+    try:
+        with file.open("rb") as opened:
+            lines = [opened.readline(1 << 20) for _ in range(FIRST)]
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}.") from None
+    fields = [_fields(line) for line in lines if line]
+    if any({"kind", "prev"} <= found for found in fields):
+        return
+    if lines[0].startswith(SQLITE) or any({"i", "kind", "body"} <= found for found in fields):
+        raise UserError(f"{file} is a ledger, no gate's journal: freezetag verify {file}")
+    if fields:
+        raise UserError(
+            f"{file} is no journal of a gate. Give a journal.jsonl, or the folder that it is in."
+        )
+
+
+def _fields(line: bytes) -> set[str]:
+    """The names in a line of JSON; none for any other line."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return set()
+    return set(found) if isinstance(found, dict) else set()
+
+
+def _hints(file: Path, problems: list[str]) -> list[str]:
+    """What is more likely than tampering where a ledger of SQLite ends too early."""
+    told = " ".join(problems)
+    if not ("cannot be read as a ledger" in told or "cut off" in told):
+        return []
+    with file.open("rb") as opened:
+        if opened.read(len(SQLITE)) != SQLITE:
+            return []
+    if "malformed" in told:
+        return ["A part of the file is missing or damaged. Take the copy anew, and compare sizes."]
+    beside = file.with_name(f"{file.name}-wal")
+    if beside.exists() and beside.stat().st_size:
+        return []
+    told = f"Is it a copy from a running server? Its newest records are in {beside.name}: copy both"
+    return [f"{told} at once (cp {file.name}* ...), into an empty folder."]
 
 
 def _note(checkpoint: Path) -> str:

@@ -1,0 +1,93 @@
+"""`freezetag verify` of copies that are not whole: it says what is missing, and who may have it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.adapters.logs import cut, journal, written
+from tests.live.conftest import Run
+from tests.live.test_verify import LEAVES, NOTES, PUBLIC, as_text
+from tests.live.worlds import roster
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with the public.json of the authority that signed `NOTES`."""
+    public = base64.b64encode(PUBLIC).decode()
+    told = {"authority": "own", "public": public, "roster": roster("own").to_json()}
+    (tmp_path / "public.json").write_text(json.dumps(told))
+    return tmp_path
+
+
+def running(file: Path) -> sqlite3.Connection:
+    """A ledger as a running server holds it: all that was written is still in the -wal file."""
+    base = sqlite3.connect(file)
+    base.execute("PRAGMA journal_mode=WAL")
+    base.execute("PRAGMA wal_autocheckpoint=0")
+    base.execute("CREATE TABLE ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)")
+    base.execute("CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL)")
+    base.executemany("INSERT INTO ledger VALUES (?, ?)", enumerate(LEAVES))
+    sizes = [int(note.split("\n")[1]) for note in NOTES]
+    base.executemany("INSERT INTO checkpoint VALUES (?, ?)", zip(sizes, NOTES, strict=True))
+    base.commit()
+    return base
+
+
+def test_a_copy_without_its_wal_file(home: Path, run: Run) -> None:
+    (home / "server").mkdir()
+    with closing(running(home / "server" / "ledger.db")):
+        shutil.copy(home / "server" / "ledger.db", home / "ledger.db")
+        code, out, _ = run("verify", "ledger.db")
+        assert code == 1
+        assert "copy from a running server? Its newest records are in ledger.db-wal" in out
+        assert "NOT verified: 0 records, no root" in out
+        for file in home.glob("ledger.db*"):
+            file.unlink()
+        for file in (home / "server").glob("ledger.db*"):
+            shutil.copy(file, home)
+        code, out, _ = run("verify", "ledger.db")
+        assert "ledger.db-wal" not in out
+        assert f"{len(LEAVES)} records, root" in out
+
+
+def test_a_ledger_that_was_cut(home: Path, run: Run) -> None:
+    with closing(running(home / "ledger.db")):
+        pass  # the last to close writes it all into the one file
+    data = (home / "ledger.db").read_bytes()
+    (home / "ledger.db").write_bytes(data[: len(data) // 2])
+    code, out, _ = run("verify", "ledger.db")
+    assert code == 1
+    assert "A part of the file is missing or damaged" in out
+    as_text(home / "export.txt", LEAVES[:-1])
+    code, out, _ = run("verify", "export.txt")
+    assert code == 1
+    assert "running server" not in out
+
+
+def test_a_journal_that_was_cut(tmp_path: Path, run: Run) -> None:
+    lines = journal()
+    written(tmp_path, cut(lines))
+    code, out, _ = run("verify", "--journal", "journal.jsonl")
+    assert code == 1
+    assert f"the last line, entry {len(lines) - 1}, is cut short, as by a crash" in out
+
+
+def test_a_journal_whose_beginning_was_edited_is_one(tmp_path: Path, run: Run) -> None:
+    written(tmp_path, [b"not an entry\n", *journal()[1:]])
+    code, out, _ = run("verify", "--journal", "journal.jsonl")
+    assert code == 1
+    assert "entry 0 is no entry of a gate's journal" in out
+
+
+def test_what_is_no_journal(home: Path, run: Run) -> None:
+    as_text(home / "export.txt")
+    for name, told in (("export.txt", "is a ledger, no gate's"), ("public.json", "is no journal")):
+        code, _, err = run("verify", "--journal", name)
+        assert code == 2
+        assert told in err
