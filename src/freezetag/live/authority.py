@@ -23,6 +23,7 @@ from freezetag.live.lease import FrameError, gate_key, incarnation_key, seal, se
 from freezetag.live.lives import OUTLIVED, Lives, joined
 from freezetag.live.presses import Clearance, Press, Presses
 from freezetag.live.readings import Readings
+from freezetag.live.reasons import Reasons
 from freezetag.live.shown import Incarnation, Shown, finite, rows, worst
 from freezetag.live.shown import Row as Row
 from freezetag.live.signing import SIGN_WITHIN as SIGN_WITHIN
@@ -81,6 +82,7 @@ class Authority:
         self._readings = Readings(self._lives, clock, wall)
         self.meters = self._readings.meters
         self.drills = Drills(drill_within, clock, wall)
+        self._reasons = Reasons()
         self._starting: dict[str, float] = {}  # since when a start waits to be durable
         self._signing = Signing(name, self.facts, clock, fresh)
 
@@ -93,6 +95,7 @@ class Authority:
         self.facts.apply(kind, body, at)
         self._readings.newest = max(self._readings.newest, at)
         self.drills.apply(kind, body, at)
+        self._reasons.apply(kind, body)
         if kind == "start":
             self._starting.pop(body["agent"], None)
             if not again:
@@ -210,7 +213,8 @@ class Authority:
             stand = "1 press stands" if len(standing) == 1 else f"{len(standing)} presses stand"
             raise ResetError(f"{agent}: {stand}; reset comes before start.")
         if known.started:
-            raise ResetError(f"{agent} is started already.")
+            why = self.why(agent)
+            raise ResetError(f"{agent} is started already{f', and waits: {why}' if why else ''}.")
         if why := self.drills.why_not(known):
             raise ResetError(why)
         now = self._clock()
@@ -249,6 +253,8 @@ class Authority:
             life.tells(message["spent"])
         copied = newer and self._outlived(gate, life, message, records)
         reason = self._why_not(gate, life, message, silence, newer, records)
+        if newer:
+            self._reasons.answered(gate, reason)
         if reason:
             answer = self._refuse(message, "clone" if copied and reason == "held" else reason)
         else:
@@ -290,6 +296,11 @@ class Authority:
             new=known.epoch == 0,
             drain=self._drain,
         )
+
+    def why(self, agent: str) -> str:
+        """Why it does not run, in a clause; "" if it does, or where its presses say so."""
+        pressed = bool(self.facts.standing(agent))
+        return self._reasons.of(self.facts.agents[agent], self._lives.of(agent), pressed=pressed)
 
     def banner(self) -> Shown:
         """The worst state of all enrolled agents."""
@@ -336,7 +347,9 @@ class Authority:
         mode = panel.latch(GO, reading)
         if mode == GO:
             return ""
-        for trip in panel.causes(mode):
+        trips = panel.causes(mode)
+        self._reasons.lacks(gate, [trip.sensor for trip in trips if trip.kind != "exceeded"])
+        for trip in trips:
             if trip.kind == "exceeded":
                 most = next(limit.value for limit in limits if limit.name == trip.sensor)
                 text = f"{trip.sensor} {reading[trip.sensor]:g} of {most:g}"

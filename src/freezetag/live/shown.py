@@ -135,11 +135,13 @@ def rows(
     """One row for each life that still says something, at least one for the agent.
 
     `pressed`: a press stands; `started`: somebody let it run, and nothing holds it; `new`: nobody
-    ever started it.
+    ever started it. The newest row was heard when a later life that has no row was.
     """
-    stopped = pressed or not started
+    stopped, waiting = pressed or not started, float("-inf")
     if pressed and any(life.leased for life in lives):
-        lives = [life for life in lives if life.leased]  # one that came after only waits
+        lives, known = [life for life in lives if life.leased], lives
+        # One that came after only waits; but it is its gate that is heard.
+        waiting = max(life.heard for life in known[known.index(lives[-1]) :])
     found = []
     for life in lives:
         shown = life.shown(now, stopped=stopped, drain=drain)
@@ -149,7 +151,8 @@ def rows(
         if shown == Shown.ACKNOWLEDGED and not started and not pressed:
             shown = Shown.HELD
         unknown = tuple(life.ack["unknown"]) if life.ack else ()
-        ago = now - life.heard if life.heard > float("-inf") else None
+        heard = max(life.heard, waiting) if life is lives[-1] else life.heard
+        ago = now - heard if heard > float("-inf") else None
         # An acknowledgement comes after the drain, and names what may still take effect.
         flying = len(unknown) if life.ack else life.in_flight
         found.append(Row(agent, life.b, shown, ago, flying, life.last, unknown))

@@ -45,12 +45,16 @@ def status(
     remote = found(home, server, token)
     if present:
         remote.post("/api/present", {}, "present")
+        if not json_:
+            print("a person is here: recorded.")
     try:
         picture = remote.get("/api/status")
     except Denied as error:
         if not present:
             raise
-        print(f"a person is here: told. The states are not shown: {error}")
+        if json_:
+            print("a person is here: recorded.")
+        print(f"The states are not shown: {error}")
         return
     if json_:
         print(json.dumps(picture))
@@ -73,14 +77,41 @@ def shown(picture: dict[str, Any]) -> list[str]:
     for press in picture["presses"]:
         again = f", {press['repeats'] + 1} times" if press["repeats"] else ""
         lines.append(f"pressed{again}: {told(press)}")
+    lines += filter(None, [_signed(each, picture) for each in picture["pending"]])
     for agent in picture["agents"]:
         heard = [life["heard"] for life in agent["lives"] if life["heard"] is not None]
         ago = f"{min(heard):.1f} s ago" if heard else "never"
-        flying = sum(life["in_flight"] or 0 for life in agent["lives"])
+        why = f"; {plain(agent['why'])}" if agent.get("why") else ""
         lines.append(
-            f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}, {flying} in flight"
+            f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}{_flying(agent)}{why}"
         )
     return lines
+
+
+def _signed(pending: dict[str, Any], picture: dict[str, Any]) -> str:
+    """A reset that waits for the next person: who has signed it, and what it would clear; empty
+    if nothing of that stands any more."""
+    from freezetag.report.words import plain
+
+    standing = {press["id"] for press in picture["presses"]}
+    covered = len(standing.intersection(pending["presses"]))
+    if not covered:
+        return ""
+    people = pending["signed"]
+    return (
+        f"reset: {len(people)} of {pending['needed']} signed ({plain(', '.join(people))}), which "
+        f"clears {covered} of {len(standing)} presses; the next person signs within "
+        f"{pending['seconds']} s: freezetag reset"
+    )
+
+
+def _flying(agent: dict[str, Any]) -> str:
+    """What is in flight as far as it was told; nothing of an agent that has no gate yet."""
+    lives = [life["in_flight"] for life in agent["lives"] if life["b"]]
+    told = [n for n in lives if n is not None]
+    if not lives:
+        return ""
+    return f", {sum(told)} in flight" if told else ", in flight unknown"
 
 
 def _proof(picture: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ def _row(
             class_="who",
             title=agent["agent"],
         ),
-        tag("span", " · ".join(_facts(agent, life)), class_="facts"),
+        tag("span", name(" · ".join(_facts(agent, life))), class_="facts"),
         tag("span", lost, class_="lost-work") if lost else None,
         _start(agent["agent"], rights) if newest and _startable(agent) else None,
         id=f"life-{n}-{life['b']}",
@@ -95,6 +95,8 @@ def _facts(agent: Mapping[str, Any], life: Mapping[str, Any]) -> list[str]:
         facts.append("no channel: stops by expiry")
     if agent["presses"]:
         facts.append("pressed")
+    if agent.get("why") and life is agent["lives"][-1]:
+        facts.append(agent["why"])
     return facts
 
 

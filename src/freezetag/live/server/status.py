@@ -82,6 +82,7 @@ def _agent(service: Service, name: str) -> dict[str, Any]:
         "started": known.started,
         "shown": str(shown),
         "presses": presses,
+        "why": service.authority.why(name),
         "lives": [_life(service, row) for row in rows],
     }
 
