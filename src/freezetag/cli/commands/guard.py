@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import inspect
 import os
 import re
 import shlex
@@ -90,6 +92,8 @@ def guard(
     from freezetag.live.process_group import startable
     from freezetag.live.watched import Watched
 
+    if command and command[0].startswith("-"):
+        raise UserError(_no_option(command[0]))
     agent = agent or enrolled_as(enrolment)
     folder = state or _default_state() / (agent or agent_of(Path(), "", command))
     name = agent_of(folder, agent, command)
@@ -134,6 +138,14 @@ def guard(
         if mcp:
             return _mcp(made, command, patience, wish.drain)
         return int(made.supervisor.run(command, patience=patience))
+
+
+def _no_option(word: str) -> str:
+    """That the guard has no such option: no command begins with a dash."""
+    options = [f"--{name.replace('_', '-')}" for name in inspect.signature(guard).parameters]
+    near = difflib.get_close_matches(word.partition("=")[0], options[1:], 1, 0.7)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"unknown option: {word}.{hint} The command comes after two dashes: -- COMMAND"
 
 
 def _words(stop_command: str) -> tuple[str, ...]:
