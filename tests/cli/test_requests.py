@@ -84,6 +84,15 @@ def test_new_never_overwrites(tmp_path: Path) -> None:
     assert cli.run(["new", "no/such/folder/mine.py"]) == 3
 
 
+@pytest.mark.parametrize("name", ["bad.txt", "bad", ".", "bad.py.bak"])
+def test_new_writes_nothing_that_could_not_be_loaded(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.run(["new", name]) == 2
+    assert "must end in .py. Write: freezetag new " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_file_that_new_writes_is_an_agent(tmp_path: Path) -> None:
     assert cli.run(["new", "mine.py"]) == 0
     found: dict[str, object] = {}

@@ -27,10 +27,15 @@ def new(file: Path = Path("my_agent.py"), /) -> None:
     Parameters
     ----------
     file
-        where to write it
+        where to write it; its name ends in .py
     """
     from freezetag.core.errors import RunError, UserError
 
+    if file.suffix != ".py":
+        raise UserError(
+            f"{file} could not be loaded as an agent: its name must end in .py. "
+            f"Write: freezetag new {file.with_suffix('.py') if file.name else 'my_agent.py'}"
+        )
     try:
         with file.open("x", encoding="utf-8") as target:
             target.write(TEMPLATE.format(name=file.name))
