@@ -292,6 +292,11 @@ def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
         (["guard", "--meter", "x", "--", "true"], "go together"),
         (["guard", "--on-stop", "command", "--", "true"], "--stop-command"),
         (["guard"], "no command"),
+        (
+            ["guard", "--bogus", "--", "true"],
+            "unknown option: --bogus. The command comes after two",
+        ),
+        (["guard", "--runtiem", "5", "--", "true"], "--runtiem. Did you mean --runtime?"),
         (["guard", "--", "no-such-command-7"], "cannot be started"),
         (["guard", "--user", "nobody-of-that-name", "--", "true"], "no user"),
         (["guard", "--reset"], "nothing to reset"),
@@ -428,8 +433,12 @@ def test_a_hold_by_a_server_is_thawed_by_two_people_and_a_start(
     until(lambda: started(remote) is None)
     before = len(guard.acted())
     wait_for(lambda: len(guard.acted()) > before, guard)
-    remote.press("fleet", "for good", category=0)
-    assert guard.ended()[0] == 124
+    remote.press("fleet", "", category=0)
+    code, said = guard.ended()
+    assert (code, "STOPPED   the folder's own token; no process of it is left" in said) == (
+        124,
+        True,
+    )
 
 
 def recorded(remote: Remote, kind: str) -> list[dict[str, Any]]:

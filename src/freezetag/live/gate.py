@@ -378,7 +378,7 @@ class Gate:
         trips = self._panel.causes(self.mode)
         if self._pressed:
             press = self.presses[0]
-            return Refused(action, f"stopped by {press.who}: {press.reason}", trips)
+            return Refused(action, f"stopped by {press.told}", trips)
         if self.phase == WAITING:
             return Refused(action, "no lease of all authorities yet", trips)
         return Refused(action, f"the gate is {self.phase} ({self.cause})", trips)

@@ -60,6 +60,11 @@ class Press:
         if self.kind not in KINDS:
             raise StateError(f"press {self.id}: kind is one of {KINDS}, got {self.kind!r:.60}")
 
+    @property
+    def told(self) -> str:
+        """By whom, and why if that was said."""
+        return f"{self.who}: {self.reason}" if self.reason else self.who
+
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
 

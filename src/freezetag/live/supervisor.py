@@ -180,7 +180,7 @@ class Supervisor:
 
     def why(self) -> str:
         """The reason of the present stop, in words."""
-        reasons = [f"{press.who}: {press.reason}" for press in self.gate.presses]
+        reasons = [press.told for press in self.gate.presses]
         return "; ".join(reasons) or f"cause: {self.gate.cause}"
 
     def close(self) -> None:
