@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.live._serving import enrolled, serving
+from tests.live._serving import enrolled, gated, serving, started, until
 from tests.live.conftest import Run
 
+from freezetag.core.gate import Refused
 from freezetag.live.remote import Remote, local
 from freezetag.live.server.home import Home
 from freezetag.live.server.run import Server
@@ -96,3 +97,59 @@ def test_a_press_with_a_bad_request_says_that_nothing_is_pressed(run: Run, tmp_p
     for words in (("--home", "none"), ("--token", "mine")):
         code, _, err = run("press", "p1", *words)
         assert (code, "NOT PRESSED: " in err) == (2, True)
+
+
+def test_a_reset_takes_an_agents_name_as_a_press_does(run: Run, remote: Remote) -> None:
+    assert run("press", "p1", "group:team")[0] == 0
+    code, out, err = run("reset", "p1", "--key", "ada.key", "--yes")
+    assert (code, out.startswith("1 of 2 signed (ada)")) == (0, True)
+    assert "leaves" in err
+    said = run("status")[1]
+    assert "reset: 1 of 2 signed (ada), which clears 1 of 2 presses; the next person" in said
+    assert run("reset", "p1", "--key", "bob.key", "--yes")[0] == 0
+    assert scopes(remote) == ["group:team"]
+    assert "reset: " not in run("status")[1]
+
+
+def test_a_reset_tells_an_unknown_name_from_one_that_was_not_pressed(
+    run: Run, remote: Remote
+) -> None:
+    assert run("press", "group:team")[0] == 0
+
+    def said(scope: str) -> str:
+        code, _, err = run("reset", scope, "--key", "ada.key", "--yes")
+        assert code == 2
+        return err
+
+    for unknown in ("p9", "closure:p9"):
+        assert "no agent 'p9' is enrolled here. Near: " in said(unknown)
+    assert "nobody here is in a group 'tea'. Near: team." in said("group:tea")
+    assert "no press of agent:p1 stands" in said("p1")
+    assert "What stops it now: group:team." in said("p1")
+    assert said("p3").endswith("so there is nothing to clear.\n")
+    assert "What stops agents now: group:team." in said("fleet")
+    # A press by hand of a name that nobody has is there to be cleared.
+    remote.press("agent:p9", "by hand")
+    assert run("reset", "p9", "--key", "ada.key", "--yes")[0] == 0
+
+
+def test_a_dependency_that_is_not_enrolled_is_told(
+    run: Run, remote: Remote, tmp_path: Path
+) -> None:
+    code, out, err = run("enrol", "q", "--depends-on", "p1", "--depends-on", "ghost")
+    assert (code, "q: enrolled" in out) == (0, True)
+    assert err.count("q depends on") == 1
+    assert "q depends on ghost, but no agent 'ghost' is enrolled here." in err
+    assert "absent" not in json.loads((tmp_path / "q.enrolment").read_text())
+    code, _, err = run("enrol", "r", "--depends-on", "q")
+    assert (code, err) == (0, "")
+
+
+def test_a_press_without_a_reason_is_told_without_one(remote: Remote, tmp_path: Path) -> None:
+    with gated(enrolled(remote, tmp_path)) as gate:
+        started(remote)
+        until(lambda: gate.is_open)
+        remote.press("agent:writer", "")
+        until(lambda: not gate.is_open)
+        with pytest.raises(Refused, match=r"stopped by the folder's own token$"), gate.action("x"):
+            pass

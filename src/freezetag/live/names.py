@@ -27,6 +27,15 @@ def checked(name: str, what: str) -> str:
     return name
 
 
+def scope_of(word: str) -> str:
+    """The scope that a person means: a bare word is an agent's name.
+
+    >>> scope_of("writer"), scope_of("group:team"), scope_of("fleet")
+    ('agent:writer', 'group:team', 'fleet')
+    """
+    return word if word == "fleet" or ":" in word else f"agent:{word}"
+
+
 def missing(name: str, there: Sequence[str]) -> str:
     """That nobody is called `name`, with the names near it, or some of those there are."""
     return f"no agent {name!r} is enrolled here. {_others(name, there) or 'Nobody is.'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -92,8 +93,15 @@ def enrol(
     remote = found(home, server, token)
     with secret_file(file) as write:  # first, so that nobody is enrolled whose file cannot be had
         told = remote.post("/api/enrol", body, "admin")
+        absent = told.pop("absent", {})
         write(told | {"certificates": certificates()})
     print(f"{agent}: enrolled, held until: freezetag start {agent}   gate's file {file} (secret)")
+    for name, why in absent.items():
+        print(
+            f"freezetag: {agent} depends on {name}, but {why} Until {name} is enrolled too, that "
+            f"means nothing but that closure:{name} stops {agent}.",
+            file=sys.stderr,
+        )
     for sensor in limits:
         if sensor not in SECONDS:
             print(

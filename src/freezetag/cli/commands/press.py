@@ -20,7 +20,7 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.names import missing, missing_group
+from freezetag.live.names import missing, missing_group, scope_of
 from freezetag.live.remote import DURABLE, NOBODY, Remote, Told
 
 
@@ -64,7 +64,7 @@ def press(
         remote = found(home, server, token)
     except UserError as error:
         raise UserError(str(error) if dry_run else f"NOT PRESSED: {error}") from None
-    scopes = list(dict.fromkeys(map(_scope, scope or ("fleet",))))
+    scopes = list(dict.fromkeys(map(scope_of, scope or ("fleet",))))
     if dry_run:
         _show(remote, scopes, json_)
         return 0
@@ -84,10 +84,6 @@ def press(
             raise UserError(told)
         print(f"freezetag: {told}", file=sys.stderr)
     return max(codes)
-
-
-def _scope(word: str) -> str:
-    return word if word == "fleet" or ":" in word else f"agent:{word}"
 
 
 def _unknown(told: Sequence[Told]) -> str:

@@ -25,6 +25,7 @@ from freezetag.cli.reach import (
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
 from freezetag.live.address import Denied
+from freezetag.live.names import missing, missing_group, scope_of
 
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
@@ -50,7 +51,7 @@ def reset(
     Parameters
     ----------
     scope
-        only presses of this scope; default: all that stand
+        only presses of this scope, or agent's name; default: all that stand
     key
         your private file (freezetag enrol --person)
     draft
@@ -80,8 +81,11 @@ def reset(
     signer = key_pair(key)  # before anything is shown that it could not sign
     remote = found(home, server, token)
     options = {"fresh": ""} if fresh else {}
-    wanted = remote.get("/api/draft", scope=scope, **options)
     picture = remote.get("/api/status")
+    if scope:
+        scope = scope_of(scope)
+        _standing(picture, scope)
+    wanted = remote.get("/api/draft", scope=scope, **options)
     _show(picture, wanted)
     if not yes and not _agreed():
         raise UserError("not signed.")
@@ -134,6 +138,25 @@ def signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -
 
     clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})
     return clearance.signed(*key).to_json()
+
+
+def _standing(picture: Mapping[str, Any], scope: str) -> None:
+    """Raises `UserError` if no press of just this scope stands, with what stands instead."""
+    presses = {press["id"]: press["scope"] for press in picture["presses"]}
+    if scope in presses.values():
+        return
+    kind, _, name = scope.partition(":")
+    known = {agent["agent"]: agent for agent in picture["agents"]}
+    groups = sorted({group for agent in known.values() for group in agent["groups"]})
+    if kind in ("agent", "closure") and name not in known and not picture["locked"]:
+        raise UserError(missing(name, list(known)))
+    if kind == "group" and name not in groups and not picture["locked"]:
+        raise UserError(missing_group(name, groups))
+    here = known[name]["presses"] if kind == "agent" and name in known else list(presses)
+    others = sorted({presses[id] for id in here if id in presses})
+    who = "it" if kind == "agent" else "agents"
+    stops = f" What stops {who} now: {', '.join(others)}." if others else ""
+    raise UserError(f"no press of {scope} stands, so there is nothing to clear.{stops}")
 
 
 def _show(picture: dict[str, Any], wanted: dict[str, Any]) -> None:

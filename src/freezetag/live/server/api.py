@@ -76,7 +76,10 @@ async def start(service: Service, request: Request) -> Response:
 
 
 async def enrol(service: Service, request: Request) -> Response:
-    """Takes an agent up; the answer is what its gate has to hold, and is secret."""
+    """Takes an agent up; the answer is what its gate has to hold, and is secret.
+
+    `absent` says which agents it depends on that are not enrolled, for whoever enrols it.
+    """
     fields = await fields_of(request)
     holder(service, request, fields, "admin")
     try:
@@ -90,8 +93,12 @@ async def enrol(service: Service, request: Request) -> Response:
     on_stop, safe = str(fields.get("on_stop", "rest_is_safe")), str(fields.get("safe_state", ""))
     await service.enrol(agent, groups, on_stop, limits, after, safe)
     home = service.home
+    with service.lock:
+        there = service.authority.facts.agents
+        absent = {name: missing(name, list(there)) for name in after if name not in there}
     return as_json(
         {
+            "absent": absent,
             "gate": agent,
             "authority": home.settings.name,
             "key": base64.b64encode(service.authority.key_for(agent)).decode(),
