@@ -68,6 +68,30 @@ def test_a_figure_is_a_clean_svg(kind: str, capfd: pytest.CaptureFixture[str]) -
     assert set(re.findall(r"var\(--([\w-]+)\)", drawn)) <= set(palette.LIGHT)
 
 
+def places(element: ET.Element, x: float = 0, y: float = 0) -> dict[str, tuple[float, float]]:
+    """Where the labels of the axis below stand."""
+    if move := re.match(r"translate\(([-\d.]+) ([-\d.]+)", element.get("transform", "")):
+        x, y = x + float(move[1]), y + float(move[2])
+    if element.get("class") == "axis-text-x":
+        return {"".join(element.itertext()): (x, y + float(element.get("y", "0")))}
+    return {word: at for child in element for word, at in places(child, x, y).items()}
+
+
+@pytest.mark.parametrize("value", [-1.5, -0.1, 0.0, 0.1, 1.5])
+@pytest.mark.parametrize("name", ["a", "Acted after stop", "a name as long as there is room"])
+def test_the_labels_of_a_limit_stand_in_one_line(value: float, name: str) -> None:
+    """Wherever the values are: also if all are at the limit, or past it."""
+    columns = {"name": [name], "alone": [None], "together": [value], "fail": [0.0], "right": ["0"]}
+    root = ET.fromstring(
+        svg.draw(Figure("dumbbell", "x", "y", columns, {"zone": "past the limit"}))
+    )
+    found = places(root)
+    assert set(found) == {"← good", "limit", "past it →"}
+    (good, limit, past), heights = zip(*(found[each] for each in found), strict=True)
+    assert len(set(heights)) == 1
+    assert good + 45 < limit < past - 50
+
+
 @pytest.mark.parametrize("kind", svg.kinds())
 def test_a_figure_is_drawn_twice_the_same(kind: str) -> None:
     assert svg.draw(examples()[kind]) == svg.draw(examples()[kind])

@@ -34,6 +34,9 @@ OPTIONAL = (
     *("warn", "fail", "harm", "right"),
 )
 
+GOOD = -0.45
+"""How far the side before a limit reaches at least, of the side past it: its label fits there."""
+
 
 def plot(columns: f.Columns, labels: f.Labels) -> Any:
     """The plot. labels["zone"] says that all right of 0 is past the limit: shaded, no numbers."""
@@ -50,7 +53,9 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         if f.is_number(value)
     ]
     low, high = min(values, default=0.0), max(values, default=1.0)
-    high = max(high, low + 1.3 * (0.0 - low), 0.3) if "zone" in labels else high
+    if "zone" in labels:
+        high = max(high, low + 1.3 * (0.0 - low), 0.3)
+        low = min(low, GOOD * high)  # where no row is on the good side, its word needs the room
     span = (high - low) or 1.0
     if "zone" in labels:
         p += geom_rect(
