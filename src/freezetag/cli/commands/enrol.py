@@ -98,8 +98,8 @@ def enrol(
     print(f"{agent}: enrolled, held until: freezetag start {agent}   gate's file {file} (secret)")
     for name, why in absent.items():
         print(
-            f"freezetag: {agent} depends on {name}, but {why} Until {name} is enrolled too, that "
-            f"means nothing but that closure:{name} stops {agent}.",
+            f"freezetag: {agent} depends on {name}, but {why} Until {name} is enrolled too, only "
+            f"a press of closure:{name} itself reaches {agent} this way.",
             file=sys.stderr,
         )
     for sensor in limits:
