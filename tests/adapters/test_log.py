@@ -267,6 +267,9 @@ def test_a_ledger_alone_says_where_the_actions_are(tmp_path: Path) -> None:
     assert headline.n == 0
     assert headline.note.startswith("1 acknowledged stop is in this ledger, but")
     assert "journal-NAME.jsonl" in headline.note
+    waits = database(tmp_path / "waits.db", numbered(press("p"), ack("b1", "p")))
+    headline = rows(waits)["actions let through after a stop"]
+    assert headline.note.startswith("no gate's stop is in this record")
 
 
 def edited(lines: list[bytes]) -> list[bytes]:

@@ -169,12 +169,13 @@ class _Read:
         self.opened: Array = (kind == OPENED).any(1)
         self.acknowledged: Array = ack.any(1)
         stops = int(self.stopped.sum())
+        answered = self.acknowledged & self.opened  # who only waits has nothing to stop
         refused_after = np.maximum.accumulate(stop, axis=1) & asked
         if late.any() or (stops and (through.any() or refused_after.any())):
             self.late = exact(float(late.sum()), max(stops, 1))
         else:
             lacks = "action to let through or refuse" if stops else "gate's stop"
-            self.late = nothing(_why_nothing(lacks, 0 if stops else int(ack.any(1).sum())))
+            self.late = nothing(_why_nothing(lacks, 0 if stops else int(answered.sum())))
         stop_at, ack_at = _at(time, stop, np.nanmin), _at(time, ack, np.nanmin)
         followed = {event.b for event in episode.events if event.kind == "over"}
         self.over: Array = (stop | pressed | ack).any(1) | np.isin(range(len(valid)), [*followed])
@@ -205,7 +206,7 @@ class _Read:
             f"{', '.join(episode.players)}: {len(valid)} incarnations, {int(asked.sum())} actions "
             f"asked for, {stops} stops in the gates' own record"
         )
-        if alone := int((ack.any(1) & ~self.stopped).sum()):
+        if alone := int((answered & ~self.stopped).sum()):
             self.regime += f", {alone} acknowledged that no journal here tells of"
 
 
