@@ -62,6 +62,13 @@ class Frame(NamedTuple):
         return f"{self.method} {name[:100].encode(errors='backslashreplace').decode()}"
 
 
+def asks_nothing(line: bytes) -> bool:
+    """Whether no reader can see a key `method` in this line, nor more than one line, so that it is
+    neither a request nor a notification. False where that is not plain at a glance."""
+    plain = line.isascii() and b"\r" not in line
+    return plain and b'"method"' not in line and b"\\u" not in line
+
+
 def read(line: bytes, *, trusted: bool = False) -> Frame:
     """The frame in `line`. Raises `BadFrame` and nothing else, whatever the bytes are.
 
