@@ -155,7 +155,8 @@ def rows(
         ago = now - heard if heard > float("-inf") else None
         # An acknowledgement comes after the drain, and names what may still take effect.
         flying = len(unknown) if life.ack else life.in_flight
-        found.append(Row(agent, life.b, shown, ago, flying, life.last, unknown))
+        last = max(life.last, life.ack["last"]) if life.ack else life.last
+        found.append(Row(agent, life.b, shown, ago, flying, last, unknown))
     if not found:
         silent = Shown.HELD if stopped and new else Shown.UNKNOWN
         found.append(Row(agent, "", silent, None, None, 0))

@@ -92,6 +92,11 @@ def test_a_class_of_31_fits_without_scrolling(empty: School, context: BrowserCon
     for part in ("#stop", "#banner", "#counts", "#timeline", "#agents li >> nth=30", "#ledger"):
         y, height = placed(page, part)
         assert 0 <= y <= 800 - height, part
+    words = page.locator("#counts dt")
+    for width in (1000, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        heights = words.evaluate_all("(all) => all.map((each) => each.offsetHeight)")
+        assert max(heights) <= 2 * min(heights), "a word is broken"
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.mouse.wheel(0, 2000)

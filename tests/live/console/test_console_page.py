@@ -138,6 +138,17 @@ def test_every_kind_of_record_is_a_sentence() -> None:
         assert Reader(markup).text == sentence
 
 
+def test_what_a_browser_keeps_is_told_before_it_may_see_states() -> None:
+    assert "Kept so far: press." in Reader(console(None, {"press": "fleet"}, 0.0)).text
+    assert "Kept so far: none." in Reader(console(None, {}, 0.0)).text
+
+
+def test_why_an_agent_waits_stands_in_its_newest_row() -> None:
+    lives = [life("unknown_in_flight", b="1" * 32), life("held")]
+    page = console(status(agent("a", "held", lives=lives, why="nobody <is> here")), {}, 0.0)
+    assert page.count("nobody &lt;is&gt; here") == 1
+
+
 def test_stopped_takes_a_press_that_is_durable() -> None:
     acked = life("stopped_acknowledged")
     page = console(status(agent("a", "stopping", lives=[acked])), {}, 0.0)

@@ -28,7 +28,7 @@ def console(status: Status | None, rights: Mapping[str, str], now: float, every:
     seconds; `status` None: no right to see states, so only the button and the way to sign in."""
     if status is None:
         left = [panel(status, rights, now)]
-        main = _stranger()
+        main = _stranger(rights)
         title, watch = "Not shown", None
     else:
         left = [panel(status, rights, now), _timeline(status)]
@@ -175,14 +175,14 @@ def sign_in(rights: Mapping[str, str]) -> Html:
     )
 
 
-def _stranger() -> list[Html]:
+def _stranger(rights: Mapping[str, str]) -> list[Html]:
     head = (
         tag("h1", tag("i", "?", aria_hidden="true"), " ", tag("span", "not shown")),
         tag("p", "This browser holds no token that lets it see states.", class_="said"),
     )
     return [
         tag("header", tag("div", *head), class_="banner s-unknown"),
-        tag("section", tag("h2", "Sign in"), sign_in({}), class_="agents"),
+        tag("section", tag("h2", "Sign in"), sign_in(rights), class_="agents"),
         tag("p", "Other ways to stop: ", OTHER_WAYS, ".", class_="note"),
     ]
 
