@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from tests.live._serving import enrolled as enrolled_file
 from tests.live._serving import serving
 from tests.live.conftest import Run
 from tests.live.worlds import Wire as Wired
@@ -14,6 +16,7 @@ from freezetag.live.authority import Authority, ResetError
 from freezetag.live.clock import SteppedClock
 from freezetag.live.console.page import console
 from freezetag.live.gate import Gate
+from freezetag.live.guard import Guard, Wish
 from freezetag.live.server.home import Home
 from freezetag.live.shown import Shown
 
@@ -72,11 +75,15 @@ def test_a_hold_says_its_reason_until_the_next_start_and_after_a_restart() -> No
 
 def test_a_live_gate_that_was_stopped_is_heard_and_a_dead_one_is_not() -> None:
     clock, overseer, gate, wire = pair()
+    gate.end(gate.begin("a"))
     store(overseer, overseer.press(press(1)))
-    wire.renew()
+    for _, _, frame in overseer.stop_frames():
+        gate.receive("own", frame)
+    gate.tick()
     wire.turn()
     (row,) = overseer.shown("agent")
     assert (row.shown, row.b) == (Shown.ACKNOWLEDGED, gate.b)
+    assert row.last == gate.last == 1  # as its acknowledgement says
     later = gate_of(clock, held(overseer), fresh=lambda size: "e" * 2 * size)
     clock.advance(100)
     (row,) = overseer.shown("agent")
@@ -86,6 +93,14 @@ def test_a_live_gate_that_was_stopped_is_heard_and_a_dead_one_is_not() -> None:
     clock.advance(1)
     (row,) = overseer.shown("agent")
     assert (row.shown, row.b, row.heard) == (Shown.ACKNOWLEDGED, gate.b, 1.0)
+
+
+def test_a_guard_of_a_server_names_its_press_first(made: Home, tmp_path: Path) -> None:
+    with serving(made) as remote:
+        file = enrolled_file(remote, tmp_path, "p")
+        guard = Guard(Wish("p", tmp_path / "g", enrolments=(file,)), print)
+        assert "stops on: a press at lab, SIGTERM, a missing reading, no lease;" in guard.notes()[1]
+        guard.close()
 
 
 def test_status_and_console_say_why_and_that_a_person_was_recorded(run: Run, made: Home) -> None:

@@ -150,6 +150,7 @@ class Guard:
             )
         )
         self._length = length
+        self._authorities = [item.authority for item in enrolments]
         self._people = "; ".join(
             f"{item.authority} ({_count(len(item.roster.people))}"
             f"{', solo' if item.roster.solo else ''})"
@@ -189,7 +190,9 @@ class Guard:
         hold = "refuses every call" if wish.calls else "freezes"
         what = ("kills", "runs the stop command, then kills", hold)[wish.category]
         lacks = []
-        if self._own is not None:
+        if self._own is None:
+            reasons.insert(0, f"a press at {' or '.join(self._authorities)}")
+        else:
             lacks += ["no remote button", "one host", "one person may reset (solo)"]
         if not other:
             lacks += ["the command runs as the guard's own user, who may kill the guard"]
