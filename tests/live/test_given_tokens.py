@@ -75,7 +75,9 @@ def test_the_tokens_of_the_environment_are_one_a_right_as_well(
     assert run("start", "fleet")[0] == 0
     monkeypatch.setenv("FREEZETAG_TOKEN", "secret-words")
     code, _, err = run("status")
-    assert (code, "FREEZETAG_TOKEN" in err, "secret-words" in err) == (2, True, False)
+    assert code == 2
+    assert "word 1 of FREEZETAG_TOKEN is no token" in err
+    assert "secret-words" not in err
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_two_tokens_with_one_right_are_one_too_many(run: Run, made: Home, tmp_pa
     for name in ("a", "b"):
         (tmp_path / name).write_text(f"ftz_press_{name}")
     code, _, err = run("press", "--token", "a", "--token", "b")
-    assert (code, "two tokens with the right press: a and b" in err) == (2, True)
+    assert (code, "two tokens with the right press are given: a and b" in err) == (2, True)
 
 
 def test_a_drill_that_could_not_be_cleared_as_asked_stops_nobody(
@@ -124,14 +126,13 @@ def test_a_drill_that_could_not_be_cleared_as_asked_stops_nobody(
         started(remote)
         until(lambda: gate.is_open)
         until(lambda: agent(remote)["shown"] == "running")
-        afar = ("--server", remote.addresses[-1])
         drill, status = (f"oversight/tokens/{right}" for right in ("drill", "status"))
-        code, _, err = run("drill", "writer", "--key", "ada.key", *afar, "--token", drill)
+        code, _, err = run("drill", "writer", "--key", "ada.key", "--token", drill)
         assert (code, "'status'" in err) == (2, True)
         code, _, err = run("drill", "writer", "--key", "eve.key")
         assert (code, "nobody in the roster" in err, "ada, bob" in err) == (2, True, True)
         assert gate.is_open
         assert remote.get("/api/status")["presses"] == []
         both = ("--token", drill, "--token", status)
-        code, out, _ = run("drill", "writer", "--key", "ada.key", *afar, *both)
+        code, out, _ = run("drill", "writer", "--key", "ada.key", *both)
         assert (code, "cleared" in out) == (0, True)

@@ -35,20 +35,15 @@ def folder(home: Path | None) -> Path:
 def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> Remote:
     """The server at these addresses, else (FREEZETAG_SERVER, FREEZETAG_HOME) the one of a folder.
 
-    For each right the token given for it, else that of the folder. Raises `UserError` if no server
-    is named and none has run here, and for what is no token.
+    With tokens given, those of the folder are not used. Raises `UserError` if no server is named
+    and none has run here, and for what is no token.
     """
     told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
     given = _given(tokens)
     if told and home is None:
         return Remote(tuple(told), lambda right: given.get(right, ""), certificates=certificates())
-    remote = local(folder(home))
-    own = remote.token
-    return replace(
-        remote,
-        token=lambda right: given[right] if right in given else own(right),
-        certificates=certificates(),
-    )
+    remote = replace(local(folder(home)), certificates=certificates())
+    return replace(remote, token=lambda right: given.get(right, "")) if given else remote
 
 
 def certificates() -> str:
@@ -57,19 +52,20 @@ def certificates() -> str:
 
 
 def _given(files: Sequence[Path]) -> dict[str, str]:
-    """The tokens given, by right: those of FREEZETAG_TOKEN, and before them those of the files."""
-    texts = os.environ.get("FREEZETAG_TOKEN", "").split()
-    given = {right_of(text, "a word of FREEZETAG_TOKEN"): text for text in texts}
-    by: dict[str, Path] = {}
-    for file in files:
-        text = token_in(file)
-        right = right_of(text, str(file))
-        if right in by:
+    """The tokens of the files, else those of FREEZETAG_TOKEN, by right."""
+    words = os.environ.get("FREEZETAG_TOKEN", "").split()
+    texts = {str(file): token_in(file) for file in files}
+    if not files:
+        texts = {f"word {n} of FREEZETAG_TOKEN": word for n, word in enumerate(words, 1)}
+    given, sources = {}, dict[str, str]()
+    for source, text in texts.items():
+        right = right_of(text, source)
+        if right in given:
             raise UserError(
-                f"--token gives two tokens with the right {right}: {by[right]} and {file}. "
+                f"two tokens with the right {right} are given: {sources[right]} and {source}. "
                 "Give one for each right."
             )
-        by[right], given[right] = file, text
+        given[right], sources[right] = text, source
     return given
 
 
