@@ -1,10 +1,11 @@
-"""Journals of real gates, for the tests of what is read from them."""
+"""Journals of real gates, and ledgers, for the tests of what is read from them."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,38 @@ def written(folder: Path, lines: list[bytes], name: str = "journal.jsonl") -> Pa
     file = folder / name
     file.write_bytes(b"".join(lines))
     return file
+
+
+def record(i: int, kind: str, /, **body: Any) -> bytes:
+    return json.dumps({"at": 1000 * i, "body": body, "i": i, "kind": kind, "v": 1}).encode()
+
+
+PRESS = {"id": "p", "scope": "fleet", "who": "interlock:power", "reason": "PowerLimit tripped"}
+ACK = {"acked": "b1", "gate": "writer", "presses": ["p"], "last": 7}
+
+
+def ledger(head: str = "", cause: str = "press") -> list[bytes]:
+    return [
+        record(0, "enrol", agent="writer"),
+        record(1, "open", agent="writer", b="b1", epoch=1),
+        record(2, "anchor", gate="writer", b="b1", head=head),
+        record(3, "press", **PRESS, kind="interlock"),
+        record(4, "ack", **ACK, cause=cause, unknown=["7:pay"]),
+        record(5, "open", agent="reader", b="b2", epoch=1),
+    ]
+
+
+def numbered(*records: tuple[str, dict[str, Any]]) -> list[bytes]:
+    return [record(i, kind, **body) for i, (kind, body) in enumerate(records)]
+
+
+def database(file: Path, leaves: list[bytes]) -> Path:
+    with sqlite3.connect(file) as base:
+        base.execute("CREATE TABLE ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)")
+        base.executemany("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves))
+    base.close()
+    return file
+
+
+def kinds(episode: Any, b: int = 0) -> list[int]:
+    return [int(kind) for kind in episode.world["kind"][b][episode.valid[b]]]

@@ -149,12 +149,12 @@ def together(ledger: Sequence[Life], journals: Sequence[Life]) -> list[Life]:
 def _join(life: Life, ledger: Life) -> None:
     life.agent, life.opened = ledger.agent, life.opened or ledger.opened
     # The authority's clock is not the gate's, so what only the ledger tells has no time here.
+    if life.opened and all(line.kind != OPENED for line in life.lines):
+        _insert(life, 0, Line(OPENED))
     if any(line.kind == PRESSED for line in ledger.lines):
         kinds = [line.kind for line in life.lines]
         where = min((kinds.index(k) for k in (STOPPED, ACKNOWLEDGED) if k in kinds), default=None)
-        where = len(kinds) if where is None else where
-        life.lines.insert(where, Line(PRESSED, mode=1))
-        life.events = [(t + (t >= where), kind, text) for t, kind, text in life.events]
+        _insert(life, len(kinds) if where is None else where, Line(PRESSED, mode=1))
     acks = [line for line in ledger.lines if line.kind == ACKNOWLEDGED]
     own = [line for line in life.lines if line.kind == ACKNOWLEDGED]
     if acks:
@@ -166,3 +166,8 @@ def _join(life: Life, ledger: Life) -> None:
     for _, kind, text in ledger.events:
         if kind not in kinds_told:
             life.happened(kind, text)
+
+
+def _insert(life: Life, where: int, line: Line) -> None:
+    life.lines.insert(where, line)
+    life.events = [(t + (t >= where), kind, text) for t, kind, text in life.events]

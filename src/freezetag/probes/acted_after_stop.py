@@ -162,14 +162,17 @@ class _Read:
         time = np.asarray(world["time"])
         asked, through = kind == ASKED, (kind == ASKED) & _acts(episode)
         late = np.nan_to_num(world["late"]) > 0
-        stop, pressed, ack = kind == STOPPED, kind == PRESSED, kind == ACKNOWLEDGED
+        pressed, ack = kind == PRESSED, kind == ACKNOWLEDGED
         self.lines = int(valid.sum())
-        self.stopped: Array = stop.any(1)
         self.failed: Array = late.any(1)
         self.opened: Array = (kind == OPENED).any(1)
+        # A gate that waits for its first lease has nothing to stop, so it proves nothing either.
+        ran = self.opened | self.failed
+        stop = (kind == STOPPED) & ran[:, None]
+        self.stopped: Array = stop.any(1)
         self.acknowledged: Array = ack.any(1)
         stops = int(self.stopped.sum())
-        answered = self.acknowledged & self.opened  # who only waits has nothing to stop
+        answered = self.acknowledged & ran
         refused_after = np.maximum.accumulate(stop, axis=1) & asked
         if late.any() or (stops and (through.any() or refused_after.any())):
             self.late = exact(float(late.sum()), max(stops, 1))
@@ -189,7 +192,8 @@ class _Read:
         # A journal names each action; a ledger has the count of the acknowledgement alone.
         each, listed = np.where(asked, unknown, 0).sum(1), np.where(ack, unknown, 0).max(1)
         self.unknown = float(np.maximum(each, listed).sum())
-        causes = Counter(event.text for event in episode.events if event.kind == "stop")
+        happened = [event for event in episode.events if ran[event.b]]
+        causes = Counter(event.text for event in happened if event.kind == "stop")
         hours = _open_hours(time, valid, stop, ack, self.opened)
         bad = sum(count for cause, count in causes.items() if cause not in WANTED)
         self.spurious = survival.rate(float(bad), hours)
@@ -198,7 +202,7 @@ class _Read:
             if asked.any()
             else nothing("no action in this record")
         )
-        trips = Counter(event.text for event in episode.events if event.kind == "trip")
+        trips = Counter(event.text for event in happened if event.kind == "trip")
         self.reasons = {f"stops by cause: {what}": count for what, count in causes.items()} | {
             f"stops by interlock: {what}": count for what, count in trips.items()
         }
