@@ -14,7 +14,9 @@ from tests.live._serving import agent, enrolled, home, serving, started, until
 from tests.live.conftest import Run
 from tests.live.guards import Guarded
 
+from freezetag.cli.commands.status import shown
 from freezetag.live.address import Denied
+from freezetag.live.console.page import console
 from freezetag.live.own_authority import OwnAuthority
 from freezetag.live.server.home import Home, HomeError
 from freezetag.live.server.store import StoreError
@@ -52,6 +54,9 @@ def test_without_its_ledger_a_server_grants_nothing_and_the_button_works(
         picture = remote.get("/api/status")
         assert any(told in why and "put back" in why for why in picture["locked"])
         assert picture["storage"] == "NOT durable"
+        assert picture["banner"] == "unknown_in_flight"  # who is enrolled is not known
+        assert "NOBODY" not in shown(picture)[0]
+        assert "Who is enrolled is not known" in console(picture, {}, 0.0)
         with pytest.raises(Denied, match="locked"):
             started(remote)
         pressed = [each.state for each in remote.press("fleet", "fire")]

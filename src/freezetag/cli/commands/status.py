@@ -67,7 +67,8 @@ def shown(picture: dict[str, Any]) -> list[str]:
     """The picture as lines."""
     from freezetag.report.words import plain
 
-    worst = picture["banner"].upper() if picture["agents"] else "NOBODY ENROLLED"
+    nobody = not picture["agents"] and picture["banner"] == "held"
+    worst = "NOBODY ENROLLED" if nobody else picture["banner"].upper()
     alone = "   SOLO: one person resets" if picture["solo"] else ""
     lines = [f"{picture['authority']}: {worst}   bound {picture['bound']:.3f} s{alone}"]
     lines += [f"LOCKED, nothing is granted: {why}" for why in picture["locked"]]

@@ -53,7 +53,12 @@ def console(status: Status | None, rights: Mapping[str, str], now: float, every:
 
 
 def _head(status: Status) -> str:
-    return look(status["banner"]).word if status["agents"] else "nobody enrolled"
+    return "nobody enrolled" if _nobody(status) else look(status["banner"]).word
+
+
+def _nobody(status: Status) -> bool:
+    """Nobody is enrolled, and that is known."""
+    return not status["agents"] and look(status["banner"]).key == "held"
 
 
 def _banner(status: Status) -> Html:
@@ -61,6 +66,9 @@ def _banner(status: Status) -> Html:
     enrolled, known = status["agents"], look(status["banner"])
     n = sum(look(agent["shown"]) is known for agent in enrolled)
     said = f"{n} of {count(len(enrolled), 'agent')} {known.means}."
+    if not enrolled:
+        nobody = "There is no agent here to stop."
+        said = nobody if _nobody(status) else "Who is enrolled is not known."
     loud: list[tuple[Child, ...]] = [
         ("LOCKED, nothing is granted: ", name(why)) for why in status["locked"]
     ]
@@ -74,7 +82,7 @@ def _banner(status: Status) -> Html:
     )
     now = (
         tag("h1", tag("i", known.shape, aria_hidden="true"), " ", tag("span", _head(status))),
-        tag("p", said if enrolled else "There is no agent here to stop.", class_="said"),
+        tag("p", said, class_="said"),
         [tag("p", each, class_="loud") for each in loud],
     )
     return tag(
@@ -82,7 +90,7 @@ def _banner(status: Status) -> Html:
         tag("div", tag("div", *now, class_="now"), tag("div", *_lost(), class_="lost")),
         tag("dl", [tag("div", tag("dt", term), " ", tag("dd", told)) for term, told in facts]),
         id="banner",
-        class_=f"banner s-{known.key if enrolled else 'held'}",
+        class_=f"banner s-{known.key}",
         data_live=True,
     )
 

@@ -12,6 +12,8 @@ from freezetag.live.server.service import Service
 from freezetag.live.shown import Shown, worst
 
 RECENT = 50
+LEDGER = frozenset({"start", "ledger", "chain", "rollback"})
+"""Doubts under which it is not known who is enrolled."""
 FRESH = 0.3
 """Seconds for which a picture is shown again, if nothing was recorded meanwhile."""
 
@@ -32,7 +34,7 @@ def status(service: Service) -> dict[str, Any]:
             "people": [person.name for person in roster.people],
             "locked": sorted(service.doubts.values()),
             "storage": "NOT durable" if service.undurable or service.writer.trouble else "durable",
-            "banner": str(worst(Shown(each["shown"]) for each in agents)) if agents else "held",
+            "banner": _banner(service, agents),
             "length": settings.length,
             "bound": bound(authority.longest()),
             "size": service.tree.size,
@@ -53,6 +55,13 @@ def status(service: Service) -> dict[str, Any]:
             "spurious": authority.spurious,
             "timeline": list(service.timeline)[-RECENT:],
         }
+
+
+def _banner(service: Service, agents: list[dict[str, Any]]) -> str:
+    """The worst of all; nobody is only nobody where the ledger says so."""
+    if not agents and not LEDGER.intersection(service.doubts):
+        return str(Shown.HELD)
+    return str(worst(Shown(each["shown"]) for each in agents))
 
 
 def _button(service: Service) -> dict[str, Any]:
