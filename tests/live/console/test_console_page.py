@@ -143,6 +143,14 @@ def test_what_a_browser_keeps_is_told_before_it_may_see_states() -> None:
     assert "Kept so far: none." in Reader(console(None, {}, 0.0)).text
 
 
+def test_the_banner_tells_who_has_no_gate_yet_from_who_may_have_work_in_flight() -> None:
+    waits = agent("a", "unknown_in_flight", lives=[life("unknown_in_flight", b="")])
+    doubt = agent("b", "unknown_in_flight")
+    page = console(status(waits), {}, 0.0)
+    assert "1 of 1 agent may act: started, but no gate has asked." in page
+    assert "left work in doubt" in console(status(waits, doubt), {}, 0.0)
+
+
 def test_why_an_agent_waits_stands_in_its_newest_row() -> None:
     lives = [life("unknown_in_flight", b="1" * 32), life("held")]
     page = console(status(agent("a", "held", lives=lives, why="nobody <is> here")), {}, 0.0)

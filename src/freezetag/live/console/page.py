@@ -64,8 +64,12 @@ def _nobody(status: Status) -> bool:
 def _banner(status: Status) -> Html:
     """The worst state of all, how many share it, and under which conditions that holds."""
     enrolled, known = status["agents"], look(status["banner"])
-    n = sum(look(agent["shown"]) is known for agent in enrolled)
-    said = f"{n} of {count(len(enrolled), 'agent')} {known.means}."
+    these = [agent for agent in enrolled if look(agent["shown"]) is known]
+    without = known.key == "unknown" and all(
+        agent["started"] and not any(life["b"] for life in agent["lives"]) for agent in these
+    )
+    means = "may act: started, but no gate has asked" if without else known.means
+    said = f"{len(these)} of {count(len(enrolled), 'agent')} {means}."
     if not enrolled:
         nobody = "There is no agent here to stop."
         said = nobody if _nobody(status) else "Who is enrolled is not known."
