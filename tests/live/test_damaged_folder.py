@@ -62,6 +62,12 @@ def test_without_its_ledger_a_server_grants_nothing_and_the_button_works(
         pressed = [each.state for each in remote.press("fleet", "fire")]
         assert pressed == ["stopping, NOT durable"] * len(pressed)
         assert "fire" in (made.path / "second.jsonl").read_text()
+        wrong = {"the ledger cannot be written: it could not be opened"}
+        wrong |= {"a press cannot be written: it could not be opened"}
+        assert wrong.intersection(remote.get("/api/status")["locked"])
+        assert all("OSError" not in why for why in remote.get("/api/status")["locked"])
+    with serving(Home.open(made.path)) as remote:  # nobody put it back yet
+        assert [press["reason"] for press in remote.get("/api/status")["presses"]] == ["fire"]
     assert (made.ledger.exists() and made.ledger.read_bytes()) == left
     shutil.copy(kept, made.ledger)
     with serving(Home.open(made.path)) as remote:

@@ -302,7 +302,7 @@ class Service:
         except (StoreError, TimeoutError) as error:
             state = NOT_DURABLE
             trouble = self.writer.trouble or "it takes too long"
-            self.doubt("storage", f"a press cannot be written: {error or trouble}")
+            self.doubt("storage", f"a press cannot be written: {str(error) or trouble}")
             for kind, body in pressed.records:
                 await asyncio.to_thread(self.second.append, kind, body)
         if pressed.stands in self.undurable:

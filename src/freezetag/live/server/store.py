@@ -128,7 +128,7 @@ class Store:
     def insert(self, leaves: Sequence[bytes], records: Sequence[tuple[str, Body]]) -> str:
         """One transaction: the leaves and all that is derived from them; gives the new note."""
         if self.shut:
-            raise OSError("it could not be opened")
+            raise OSError(self.shut)
         old = self.head
         new, chunks = _grown(old, leaves)
         note = self._sign(new.size, new.root)

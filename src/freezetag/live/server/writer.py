@@ -22,6 +22,7 @@ from freezetag.live.server.store import Store, StoreError
 
 BATCH = 2048
 RETRY = 0.1
+UNOPENED = "it could not be opened"
 FREEING = frozenset({"clear", "enrol", "key", "start"})
 Committed = Callable[[int, Sequence[bytes], str], None]
 """Told in the writer's thread: the first index, the leaves that are durable now, the note."""
@@ -42,7 +43,7 @@ class Writer:
     def __init__(
         self, store: Store, committed: Committed, now: Callable[[], float] = time.time
     ) -> None:
-        self.trouble = "it could not be opened" if store.shut else ""
+        self.trouble = UNOPENED if store.shut else ""
         self._store, self._committed, self._now = store, committed, now
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._begun: float | None = None
@@ -115,7 +116,8 @@ class Writer:
         try:
             note = self._store.insert(leaves, [(item.kind, item.body) for item in good])
         except (sqlite3.Error, OSError) as error:
-            self.trouble = f"{type(error).__name__}: {error}"
+            told = f"{type(error).__name__}: {error}"
+            self.trouble = UNOPENED if self._store.shut else told
             with contextlib.suppress(sqlite3.Error, OSError, StoreError):
                 if (found := self._store.settle(leaves)) is not None:
                     self._tell(first, leaves, found, good)
