@@ -28,7 +28,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[School]:
     """A server without agents."""
-    made = home(tmp_path / "home", name="school")
+    made = home(tmp_path / "home", name="school", length=2.0)
     with Server(made) as server:
         yield School(server, local(made.path), tmp_path)
 

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
-from tests.live._serving import until
+from tests.live._serving import enrolled, gated, started, until
 from tests.live.console.steps import AGENTS, School, badge, hold, opened
 
 
@@ -121,3 +121,17 @@ def test_what_is_not_durable_is_loud(school: School, context: BrowserContext) ->
     page.route("**/press", lambda route: route.fulfill(json=told))
     page.locator("#stop").click()
     expect(page.locator("#said.loud")).to_contain_text("3 agents stopping, NOT durable")
+
+
+def test_the_focus_stays_with_an_agent_that_comes_to_life(
+    school: School, context: BrowserContext
+) -> None:
+    file = enrolled(school.remote, school.folder, "baker")
+    page = opened(context, school, "status")
+    page.locator("#agents li", has_text="baker").focus()
+    old = page.evaluate("document.activeElement.id")
+    started(school.remote, "baker")
+    with gated(file, name="baker"):
+        expect(page.locator("#agents li", has_text="baker")).to_contain_text("running")
+        page.wait_for_function("() => document.activeElement.dataset.scope === 'agent:baker'")
+        assert page.evaluate("document.activeElement.id") != old

@@ -77,7 +77,12 @@ function take(fresh) {
   const parts = [...document.querySelectorAll("[data-live]")];
   const found = parts.map((part) => fresh.getElementById(part.id));
   if (!found.every(Boolean)) return location.reload(); // another page: the right to see has ended
+  const focused = document.activeElement;
+  const scope = focused.dataset.scope ?? "";
   parts.forEach((part, n) => sync(part, found[n]));
+  // A row that was moved, or replaced since its agent has a new life, has lost the focus.
+  const row = [...document.querySelectorAll("#agents li")].find((li) => li.dataset.scope === scope);
+  if (focused !== document.activeElement) (focused.isConnected ? focused : row)?.focus();
   document.title = fresh.title;
   document.body.dataset.at = told;
   name();
