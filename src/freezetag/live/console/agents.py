@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freezetag.live.console.markup import Child, Html, name, tag
-from freezetag.live.console.words import LOOKS, age, look
+from freezetag.live.console.words import LOOKS, look
+from freezetag.live.shown import age
 
 FEW = 8
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from freezetag.live.console.markup import Html, name, tag
-from freezetag.live.console.words import age, count
+from freezetag.live.console.words import count
+from freezetag.live.shown import age
 from freezetag.live.tokens import within
 
 CATEGORIES = (

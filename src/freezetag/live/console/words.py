@@ -9,7 +9,6 @@ from typing import Any, final
 
 from freezetag.live.console.markup import Child, Html, name, tag
 from freezetag.live.shown import Shown
-from freezetag.live.shown import age as age
 
 
 @final
