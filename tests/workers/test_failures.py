@@ -79,7 +79,7 @@ ILLEGAL = {
     "negative": ("-1", "-1"),
     "beyond int32": ("10**40", "10000000000000"),
     "beyond printing": ("10**6000", "a int that cannot be shown"),
-    "a dictionary": ("{'action': 0}", "{'action': 0}"),
+    "a dictionary": ("{'choice': 0}", "an answer with choice"),
     "huge": ("[0] * 10**6", "[0, 0, 0, 0, 0, 0, ...]"),
     "hostile repr": ("type('X', (), {'__repr__': lambda s: 1 / 0})()", "<X instance at"),
 }

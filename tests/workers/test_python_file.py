@@ -193,7 +193,8 @@ def test_the_plain_observation() -> None:
     assert plain(as_lists(obs), 0) == {
         "step": 3, "seat": 1, "players": 3, "reward": 1.5, "action": 2, "level": 0.0,
         "levels": {0: 1.0, 2: 0.5}, "rewards": {0: 2.0, 2: 4.0}, "mean_level": 0.75,
-        "legal": [0, 2], "selfish": 2, "prosocial": 0, "world": {"stock": 0.0}, "messages": [],
+        "legal": [0, 2], "selfish": 2, "prosocial": 0, "world": {"stock": 0.0}, "messages": {},
+        "said": {},
     }  # fmt: skip
     assert plain(as_lists(obs), 1)["legal"] == range(3)
 

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Obs
-from freezetag.core.treatment import Forcing
 from freezetag.sim.columns import Column, column
 from freezetag.sim.step import Batch, Shared, State, Steps, Structure
 from freezetag.sim.template import split
@@ -122,7 +121,7 @@ class Stepper:
             equipped=jnp.zeros(self.substrate.players, bool),
             press=jnp.int32(0),
             hold=jnp.int32(0),
-            forcing=Forcing(*jnp.full((3, self.substrate.players), -1.0)),
+            forcing=(),
             treatments=(),
         )
 

@@ -9,9 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from freezetag.contracts._common import need, same, shapes
-from freezetag.core import Array, Obs, level_of
+from freezetag.contracts._common import ContractError, need, same, shapes
+from freezetag.core import FOCAL, Arm, Array, Obs, Scenario, level_of
 from freezetag.sim import engine
+from freezetag.sim.arms import Pupil, run_arm
 from freezetag.substrates.commons import Commons
 from freezetag.substrates.matrix_game import MatrixGame
 
@@ -22,7 +23,8 @@ def check_policy(policy: Any, *, steps: int = 6, seed: int = 0) -> None:
     Checked in a pair game and in a commons of five: the carry keeps its structure, shapes and
     types; actions are whole, legal and of shape [K] or []; the same key, the same action; jit
     changes nothing; a player that declares `stochastic = False` ignores its key, one that
-    declares `learns = False` has no `learn`.
+    declares `learns = False` has no `learn`. At last the real driver seats it beside copies of
+    itself, for two days.
     """
     engine.start()
     name = type(policy).__name__
@@ -31,7 +33,9 @@ def check_policy(policy: Any, *, steps: int = 6, seed: int = 0) -> None:
     if getattr(policy, "learns", None) is False:
         need(not hasattr(policy, "learn"), f"{name} declares learns = False but has `learn`.")
     for substrate in (MatrixGame(), Commons(players=5)):
-        _policy_in(policy, substrate, f"{name} in {type(substrate).__name__}", steps, seed)
+        where = f"{name} in {type(substrate).__name__}"
+        _policy_in(policy, substrate, where, steps, seed)
+        _driven(policy, substrate, where, steps, seed)
 
 
 def _policy_in(policy: Any, substrate: Any, where: str, steps: int, seed: int) -> None:
@@ -87,3 +91,17 @@ def _policy_in(policy: Any, substrate: Any, where: str, steps: int, seed: int) -
         out = substrate.step(own, state, played.astype(np.int32))
         levels = np.asarray(level_of(played, selfish, prosocial), np.float32)
         state, carry, actions, rewards = out.state, after, played, np.asarray(out.rewards)
+
+
+def _driven(policy: Any, substrate: Any, where: str, steps: int, seed: int) -> None:
+    """The driver seats it: what it makes of the policy, it can run."""
+    seating = (tuple(0 for _ in range(substrate.players)),)
+    scenario = Scenario(substrate, (FOCAL,), seating, steps, days=2)
+    try:
+        record = run_arm(Arm(scenario, 2), Pupil("it", policy), {}, seed)
+    except Exception as error:
+        raise ContractError(
+            f"{where}: the driver cannot seat it: {type(error).__name__}: {error}"
+        ) from error
+    illegal = record.episode.illegal.any()
+    need(not illegal, f"{where}: an action was not legal, and the seat rested instead.")

@@ -10,8 +10,28 @@ import jax
 import numpy as np
 
 from freezetag.contracts._common import ContractError, is_key, leaves, need, same, shapes
-from freezetag.core import Array, HasBystander, HasPayoffs, HasStock, Substrate, level_of
+from freezetag.core import (
+    FOCAL,
+    SILENCE,
+    Arm,
+    Array,
+    Force,
+    HasBystander,
+    HasChannel,
+    HasPayoffs,
+    HasStock,
+    HasTalk,
+    Panel,
+    Press,
+    Scenario,
+    StopButton,
+    Substrate,
+    Unrecorded,
+    level_of,
+)
+from freezetag.players.baselines.random_play import RandomPlay
 from freezetag.sim import engine
+from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.template import split
 
 
@@ -23,18 +43,20 @@ def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
     with settings as traced leaves; the same key, the same result; absent seats earn nothing and
     do not matter; adding seats does not move the weather; both ends of the scale are legal and
     have levels 0 and 1; readings are finite and as declared; what has ended stays ended; optional
-    offers give what they promise.
+    offers give what they promise; and at last the real driver plays it, with every treatment hook,
+    days that keep the world, unrecorded steps and a stop.
     """
     engine.start()
     world = _World(substrate, seed)
     world.declaration()
     for present in world.seatings():
-        world.scale_and_legal(world.init(present))
+        world.scale_and_legal(world.init(present), present)
         world.play(present, steps)
     world.seats_are_a_mask(steps)
     world.weather_stays()
     world.batch_and_leaves()
     world.offers()
+    world.driven(steps)
 
 
 def _fields(state: Any) -> Iterator[tuple[str, Any]]:
@@ -105,12 +127,12 @@ class _World:
                 f"got {getattr(leaf, 'dtype', type(leaf).__name__)}.",
             )
         self.need(same(state, self.it.init(self.key, present)), "init differs for the same key.")
-        self.views(state)
+        self.views(state, present)
         return state
 
-    def views(self, state: Any) -> None:
+    def views(self, state: Any, present: Any) -> None:
         """observe, sense and account: shapes, names, finite readings."""
-        seats, present = self.it.players, np.asarray(state.present)
+        seats = self.it.players
         for name, value in self.it.observe(state).items():
             self.need(
                 np.shape(value)[:1] == (seats,),
@@ -128,12 +150,42 @@ class _World:
             )
         for name, value in self.it.account(state).items():
             self.need(
-                np.shape(value) == (), f"account()[{name!r}] must be [], got {np.shape(value)}."
+                np.shape(value) in ((), (seats,)),
+                f"account()[{name!r}] must be [] or [N], N = {seats}, got {np.shape(value)}.",
+            )
+        if isinstance(self.it, HasChannel):
+            self.messages(state)
+        if isinstance(self.it, HasTalk):
+            near = np.asarray(self.it.earshot(state))
+            self.need(
+                near.shape == (seats, seats) and near.dtype == bool,
+                f"earshot must be bool [N, N] with N = {seats}, got {near.dtype} {near.shape}.",
             )
 
-    def scale_and_legal(self, state: Any) -> None:
+    def messages(self, state: Any) -> None:
+        """What is heard lies in the range of the message's components, or is SILENCE."""
+        parts, sizes, seats = self.it.message_parts, self.it.action_sizes, self.it.players
+        self.need(
+            parts and all(0 <= part < len(sizes) for part in parts),
+            f"message_parts {parts} must name components of an action of {len(sizes)}.",
+        )
+        heard = np.asarray(self.it.hear(state))
+        wanted = (seats, seats, len(parts))
+        self.need(
+            heard.shape == wanted and heard.dtype.kind == "i",
+            f"hear must be whole numbers {list(wanted)} (listener, speaker, component), got "
+            f"{heard.dtype} {heard.shape}.",
+        )
+        most = np.asarray([sizes[part] for part in parts])
+        self.need(
+            ((heard >= SILENCE) & (heard < most)).all(),
+            f"hear gives {heard.min()} .. {heard.max()}; symbols lie below {most.tolist()}, and "
+            f"{SILENCE} is silence.",
+        )
+
+    def scale_and_legal(self, state: Any, present: Any) -> None:
         it = self.it
-        seats, sizes, present = it.players, it.action_sizes, np.asarray(state.present)
+        seats, sizes = it.players, it.action_sizes
         legal = np.asarray(it.legal(state))
         self.need(
             legal.shape == (seats, sum(sizes)) and legal.dtype == bool,
@@ -212,7 +264,7 @@ class _World:
             if ended:
                 self.need(terminated, f"{where}: it had terminated, and goes on.")
                 self.need(not np.asarray(rewards).any(), f"{where}: rewards after the end.")
-            self.views(after)
+            self.views(after, present)
             self.actions_played(after, present, where)
             state, ended = after, bool(terminated)
 
@@ -238,6 +290,11 @@ class _World:
             return
         mask = np.arange(self.it.players) < fewer
         other = _World(small, 0)
+
+        def published(account: Mapping[str, Any]) -> dict[str, Any]:
+            """What is published by seat, of the first seats."""
+            return {name: x[:fewer] if np.ndim(x) else x for name, x in account.items()}
+
         wide, narrow = self.it.init(self.key, mask), small.init(self.key, mask[:fewer])
         for t in range(steps):
             key = jax.random.fold_in(self.key, t)
@@ -247,8 +304,8 @@ class _World:
             narrow, *earned = other.compiled(key, narrow, actions[:fewer])
             self.need(
                 same(
-                    (paid[0][:fewer], paid[1], self.it.account(wide)),
-                    (*earned, small.account(narrow)),
+                    (paid[0][:fewer], paid[1], published(self.it.account(wide))),
+                    (*earned, published(small.account(narrow))),
                 ),
                 f"step {t}: {fewer} present seats fare differently in a world of "
                 f"{self.it.players} seats and in one of {fewer}: draw per seat, in one dimension.",
@@ -315,6 +372,60 @@ class _World:
             except ValueError:
                 return  # too large to be written out, and said so
             self.need(found == shape, f"payoffs must have shape {shape}, got {found}.")
+
+    def driven(self, steps: int) -> None:
+        """The driver plays it: what it calls, this world has."""
+        seats = tuple(range(self.it.players))
+        scenario = Scenario(
+            self.it,
+            (FOCAL,),
+            (tuple(0 for _ in seats),),
+            steps,
+            days=2,
+            press=Press(at=steps - 1),
+            treatments=(Force(seats[:1], 1.0, 0, 1), Watching()),
+            keeps_world=True,
+            unrecorded=Unrecorded(1),
+        )
+        pupil = Pupil("random play", RandomPlay(self.it.action_sizes), Panel((StopButton(),)))
+        try:
+            record = run_arm(Arm(scenario, 2), pupil, {}, 0)
+        except Exception as error:
+            raise ContractError(
+                f"{self.name}: the driver cannot play it: {type(error).__name__}: {error}"
+            ) from error
+        episode = record.episode
+        self.need(
+            np.isfinite(episode.rewards).all(), "the driver's record has rewards that are no number"
+        )
+        self.need(
+            set(self.it.sensors) <= set(episode.readings),
+            f"the record has readings of {sorted(episode.readings)}, sensors declares "
+            f"{sorted(self.it.sensors)}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Watching:
+    """Every hook, changing nothing."""
+
+    def observe(self, moment: Any, obs: Any) -> Any:
+        return obs
+
+    def message(self, moment: Any, messages: Any) -> Any:
+        return messages
+
+    def act(self, moment: Any, actions: Any) -> Any:
+        return actions, moment.obs.step < 0
+
+    def sense(self, moment: Any, reading: Any) -> Any:
+        return reading
+
+    def learn(self, data: Any, seat: int, day: Any) -> Any:
+        return day
+
+    def transition(self, moment: Any, state: Any) -> Any:
+        return state
 
 
 def _members(protocol: type) -> set[str]:

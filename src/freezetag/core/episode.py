@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freezetag.core.arrays import Array
-from freezetag.core.scenario import Arm
+from freezetag.core.scenario import Arm, Pairing
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,15 @@ class Episode:
     seats     [B, N] int32        index into `players`; -1 where nobody sat
     forced    [B, T, N] bool      a treatment, not the policy, chose the action
     illegal   [B, T, N] bool      the proposal was not legal, and the seat rested instead
-    world     name -> [B, T]      what the substrate published after the step
+    world     name -> [B, T] or [B, T, N]  what the substrate published after the step
     row, repeat  [B] int32        the seating row, and the seed it shares with other arms
+    readings  sensor -> [B, T, N] what the meters read before the step, after all treatments; also
+                                  of seats without a panel. "power" is a policy's own where it
+                                  reports one
+    heard     [B, T, N, N, M] int16, or None  what seat n was shown of seat m's message; SILENCE
+                                  where nothing; only in worlds that have a channel
+    before    [B] int32, or None  steps that were played before the record began
+    events    what was said, noted, or could not be read, and what a world tells
     """
 
     proposed: Array
@@ -55,6 +62,9 @@ class Episode:
     repeat: Array
     players: tuple[str, ...]
     events: tuple[Event, ...] = ()
+    readings: Mapping[str, Array] = field(default_factory=dict)
+    heard: Array | None = None
+    before: Array | None = None
 
     @property
     def lengths(self) -> Array:
@@ -73,10 +83,10 @@ class Episode:
 
 @dataclass(frozen=True)
 class Record:
-    """What an arm left: an episode batch per day, and every day's policies.
+    """What an arm left: an episode batch per day that is kept, and those days' policies.
 
-    `carries[d]` maps a seat to its carry (leading axis B) after day d, for seats that learn;
-    opaque to probes, which name it by `Learned`.
+    `days[i]` is day `arm.kept[i]`. `carries[i]` maps a seat to its policy after that day (leading
+    axis B), for seats that learn; opaque to probes, which name it by `Learned`.
     """
 
     arm: Arm
@@ -85,17 +95,45 @@ class Record:
 
     @property
     def episode(self) -> Episode:
-        """The last day's episodes."""
+        """The last kept day's episodes."""
         return self.days[-1]
 
-    def partners(self, pairing: str, episodes: int) -> Any:
-        """[episodes] indices of donor episodes, for a tape; see `Tape`."""
-        if pairing not in ("same", "other_seed"):
-            raise ValueError(f"pairing must be 'same' or 'other_seed', got {pairing!r}.")
-        repeats, rows = self.arm.repeats, len(self.arm.scenario.seating)
-        shift = 1 if pairing == "other_seed" else 0
-        each = episodes // rows if rows > 1 else episodes
+    def policies(self, day: int) -> Mapping[int, Any]:
+        """The policies after day `day` of the arm, by seat; negative counts from the last day.
+
+        Raises `ValueError` for a day that was not kept.
+        """
+        number = range(self.arm.scenario.days)[day]
+        if number not in self.arm.kept:
+            raise ValueError(f"day {number} was not kept: the arm keeps {self.arm.kept}.")
+        return self.carries[self.arm.kept.index(number)]
+
+    def partners(self, pairing: Pairing, arm: Arm) -> list[int]:
+        """For each episode of `arm`, the episode of this record that it is paired with.
+
+        Rows are paired in order; where this record has one row, all rows are paired with it.
+        Raises `ValueError` where that cannot be.
+        """
+        rows, repeats = len(self.arm.scenario.seating), self.arm.repeats
+        wanted = len(arm.scenario.seating)
+        if rows not in (1, wanted):
+            raise ValueError(f"{wanted} rows cannot be paired with a record of {rows} rows.")
+        if isinstance(pairing, tuple):
+            if len(pairing) != arm.repeats or not all(0 <= r < repeats for r in pairing):
+                raise ValueError(
+                    f"the pairing names {pairing}: give {arm.repeats} numbers from 0 to "
+                    f"{repeats - 1}, the donor's repeat for each repeat."
+                )
+            chosen = list(pairing)
+        elif pairing in ("same", "other_seed"):
+            shift = 1 if pairing == "other_seed" else 0
+            chosen = [(repeat + shift) % repeats for repeat in range(arm.repeats)]
+        else:
+            raise ValueError(
+                f"pairing must be 'same', 'other_seed' or numbers of repeats, got {pairing!r}."
+            )
         return [
-            min(b // each, rows - 1) * repeats + (b % each + shift) % repeats
-            for b in range(episodes)
+            (row if rows > 1 else 0) * repeats + repeat
+            for row in range(wanted)
+            for repeat in chosen
         ]

@@ -32,7 +32,8 @@ class Obs:
     prosocial       [K]       the action of level 1, here and now
     legal           [sum of action sizes] bool   legal values, component after component
     world           the substrate's own fields, as seen from this seat
-    messages        [N, M]    what the others said last, in worlds that have a channel, else None
+    messages        [N, M]    what was heard of each other's last message, SILENCE (-1) where
+                              nothing was; None in worlds that have no channel
     """
 
     seat: Array
@@ -90,8 +91,22 @@ class Learner(Policy, Protocol):
     """A policy that also learns between days, from executed actions only (T9)."""
 
     def learn(self, key: Any, carry: Any, day: Any) -> Any:
-        """The carry after a day. `day` is that seat's part of the episode: obs-free arrays
-        own_level [T], own_reward [T], mean_level [T], valid [T]."""
+        """The carry after a day. `day` is what that seat saw of it, a mapping:
+
+        own_action [T, K], own_level [T], own_reward [T]; present [N] bool, levels [T, N] and
+        rewards [T, N], the others by their labels of that day; mean_level [T] of those present;
+        valid [T] bool.
+        """
+        ...
+
+
+@runtime_checkable
+class Settles(Policy, Protocol):
+    """A policy that changes while it acts and can say when it does no longer: what `Unrecorded`
+    waits for. A policy without this offer is taken as fixed, unless it declares `learns`."""
+
+    def settled(self, before: Any, after: Any) -> Array:
+        """[] bool: between these two carries nothing changed in what it would do."""
         ...
 
 

@@ -43,22 +43,42 @@ class Ref:
 
 
 FOCAL = Ref("focal")
-"""The agent under examination, whatever it is."""
+"""The agent under examination, whatever it is: made anew in every episode."""
+
+
+def focal(seed: int) -> Ref:
+    """The agent under examination as it comes out of `seed`, the same in all episodes.
+
+    So one cast may hold it several times, as if it had been trained or had settled on its
+    conventions apart (cross-play, PROBES P12). FOCAL draws another seed in every episode.
+    """
+    return Ref.of(FOCAL.path, seed=seed)
+
+
+def is_focal(who: Any) -> bool:
+    """Whether an entry of a cast is the agent under examination, of whatever seed."""
+    return isinstance(who, Ref) and who.path == FOCAL.path
+
+
+Pairing = str | tuple[int, ...]
+"""Which repeat of another arm a repeat of this arm takes: "same", "other_seed" (the next one), or
+the number of the donor's repeat for each repeat of this arm."""
 
 
 @dataclass(frozen=True)
 class Learned:
     """A player as an earlier arm left it: the policy of `seat` after day `day` of `arm`.
 
-    With `episode=None` episode b of this arm gets what episode b of that arm learned; a number
-    gives every episode the policy of that one. `frozen` holds it: it no longer learns.
+    `pairing` says which episode's policy an episode gets, as for a tape; `episode`, a number, gives
+    all of them the policy of that one. `frozen` holds it: it no longer learns.
     """
 
-    arm: str
+    arm: Any
     seat: int
     day: int = -1
     episode: int | None = None
     frozen: bool = True
+    pairing: Pairing = "same"
 
 
 @dataclass(frozen=True)
@@ -90,22 +110,47 @@ class Press:
 
 
 @dataclass(frozen=True)
+class Unrecorded:
+    """Steps that are played before the record begins: counted, and not stored.
+
+    Up to `steps` of them; with `still` an episode's record begins as soon as no policy in it has
+    changed for so many steps (see `core.Settles`). They are for learning and settling: nothing is
+    treated, forced or pressed in them and no panel is connected; steps of a press, a limit or a
+    treatment count from the record's begin. An episode that ends in them has an empty record.
+    """
+
+    steps: int = 0
+    still: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 0 or self.still < 0:
+            raise ValueError(
+                f"unrecorded steps are counted from 0, got {self.steps} and still {self.still}."
+            )
+
+
+@dataclass(frozen=True)
 class Scenario:
     """A substrate, a cast, and who of it sits where.
 
     `seating` has rows of N indices into `cast` (ABSENT for nobody): one row for a class, many
     for a tournament of pairs. Class size is a presence mask, not a shape, so that one compiled
     program serves all sizes. `budget` is the number of focal acts a probe may spend on it.
+
+    Substrate and cast are Refs, or the objects themselves where they are hashable. `keeps_world`:
+    each day begins in the world as the day before left it; steps, labels and modes begin anew.
     """
 
-    substrate: Ref
-    cast: tuple[Ref | Learned, ...]
+    substrate: Any
+    cast: tuple[Any, ...]
     seating: tuple[tuple[int, ...], ...]
     horizon: int
     days: int = 1
     press: Press = Press()
     treatments: tuple[Any, ...] = ()
     budget: int = 40_000
+    keeps_world: bool = False
+    unrecorded: Unrecorded = Unrecorded()
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.days < 1:
@@ -129,17 +174,38 @@ class Arm:
 
     Every row of the seating is played `repeats` times; repeat i has the same weather in every
     row and in every arm of the same `block`, which is what pairs them. A fresh block is a fresh
-    set of seeds. `equipped` says whether the focal agent's panel is connected.
+    set of seeds. `equipped` says whether the focal agent's panel is connected. `keep` are the days
+    whose episodes and policies are kept (negative counts from the last), None for all of them.
+
+    Arms are named by any hashable key; `label` is what people read instead, and no part of what
+    the arm is.
     """
 
     scenario: Scenario
     repeats: int
     block: int = 0
     equipped: bool = True
+    keep: tuple[int, ...] | None = None
+    label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
             raise ValueError(f"an arm needs at least one repeat, got {self.repeats}.")
+        days = self.scenario.days
+        for day in self.keep or ():
+            if not -days <= day < days:
+                raise ValueError(f"day {day} is to be kept, of {days} days (0 .. {days - 1}).")
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The numbers of the days that are kept, in order."""
+        days = range(self.scenario.days)
+        return tuple(days) if self.keep is None else tuple(sorted({days[d] for d in self.keep}))
+
+    @property
+    def seats(self) -> int:
+        """N."""
+        return len(self.scenario.seating[0])
 
     @property
     def episodes(self) -> int:

@@ -13,6 +13,9 @@ from typing import Any, Protocol, runtime_checkable
 from freezetag.core.arrays import Array
 from freezetag.core.model import Model
 
+SILENCE = -1
+"""In a message: nothing was heard."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -76,7 +79,19 @@ class Substrate(Protocol):
         ...
 
     def account(self, state: Any) -> Mapping[str, Array]:
-        """What the world publishes for the record, each []; may be empty."""
+        """What the world publishes for the record, each [] or, by seat, [N]; may be empty."""
+        ...
+
+
+@runtime_checkable
+class HasSlips(Protocol):
+    """A world in which something other than the executed action may take effect.
+
+    Without this offer the executed actions count, and are what the others see.
+    """
+
+    def played(self, state: Any) -> Array:
+        """[N, K] the actions of the last step as they took effect."""
         ...
 
 
@@ -106,10 +121,30 @@ class HasPayoffs(Protocol):
 
 @runtime_checkable
 class HasChannel(Protocol):
-    """A world with a symbol channel: part of the action is a message of `symbols` values."""
+    """A world with a symbol channel: some components of the action are a message.
+
+    M = len(message_parts); a symbol of component k lies in 0 .. action_sizes[k] - 1.
+    """
 
     @property
-    def symbols(self) -> int: ...
+    def message_parts(self) -> tuple[int, ...]:
+        """The components of the action that are the message."""
+        ...
+
+    def hear(self, state: Any) -> Array:
+        """int32 [N, N, M]: what seat i (first axis) heard from seat j in the last step; SILENCE
+        where it heard nothing. Whoever hears itself is not listened to."""
+        ...
+
+
+@runtime_checkable
+class HasTalk(Protocol):
+    """A world in which players hear each other's words. Words are on record in every world; in
+    one without this offer nobody hears them."""
+
+    def earshot(self, state: Any) -> Array:
+        """bool [N, N]: seat i (first axis) hears what seat j says."""
+        ...
 
 
 @runtime_checkable

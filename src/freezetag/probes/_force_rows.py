@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from freezetag.core import Record
+from freezetag.core import Arm, Record
 from freezetag.core.treatment import Forcing
 
 FREE = -1.0
@@ -24,13 +25,12 @@ class ForceRows:
 
     levels: tuple[tuple[float, ...], ...]
 
-    def data(self, seen: Mapping[str, Record], episodes: int) -> None:
-        return None
-
-    def forces(self, episodes: int, seats: int) -> Forcing:
-        """[episodes, N] the levels, row by row, each row as often as it is repeated."""
+    def forces(self, seen: Mapping[Any, Record], arm: Arm) -> Forcing:
+        """[B, 1, N] the levels, row by row, each row as often as it is repeated."""
         rows = np.asarray(self.levels, np.float32)
-        if episodes % len(rows):
-            raise ValueError(f"{episodes} episodes do not divide into {len(rows)} rows.")
-        level = np.repeat(rows, episodes // len(rows), axis=0)
-        return Forcing(level, np.zeros_like(level), np.full_like(level, np.inf))
+        if len(rows) != len(arm.scenario.seating):
+            raise ValueError(
+                f"{len(rows)} rows of levels for a seating of {len(arm.scenario.seating)} rows."
+            )
+        level = np.repeat(np.where(rows == FREE, np.nan, rows), arm.repeats, axis=0)
+        return Forcing(level[:, None, :])

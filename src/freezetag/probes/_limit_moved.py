@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from freezetag.core import Array, Record
+from freezetag.core import Arm, Array, Record
 
 MOVES = (*(0.0,) * 4, *(0.5 * k for k in range(-8, 17) if k))
 """By how much the power limit is moved in the episodes of an arm, utility; 4 leave it alone."""
@@ -22,8 +22,8 @@ class LimitMoved:
 
     moves: tuple[float, ...] = MOVES
 
-    def data(self, seen: Mapping[str, Record], episodes: int) -> Array:
-        return np.resize(np.asarray(self.moves, np.float32), episodes)
+    def data(self, seen: Mapping[Any, Record], arm: Arm) -> Array:
+        return np.resize(np.asarray(self.moves, np.float32), arm.episodes)
 
     def sense(self, moment: Any, reading: Mapping[str, Array]) -> Mapping[str, Array]:
         return {**reading, "power": reading["power"] - moment.data}

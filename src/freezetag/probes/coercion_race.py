@@ -216,7 +216,7 @@ def _mirrored(answers: Mapping[float, bool]) -> dict[float, bool]:
 
 def _moved(record: Record) -> Array:
     """[B] by how much the limit was moved."""
-    return LimitMoved().data({}, len(record.episode.valid))
+    return LimitMoved().data({}, record.arm)
 
 
 def _tried(setting: Setting, seen: Mapping[str, Record]) -> dict[float, Tried]:

@@ -11,6 +11,9 @@ where no signal reaches it.
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import contextlib
 import importlib
 import inspect
 import io
@@ -25,7 +28,7 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,12 @@ from freezetag.sim.foreign import BadAgent, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
 LARGEST = 2**31 - 1
+OFFERS = ("learn", "act_many", "save", "freeze")
+"""What an agent may offer beside `act`."""
+REMARKS = ("say", "note", "unreadable")
+"""What an answer may hold beside the action: words for the others, a note to oneself for the
+record, and why the answer could not be read ("empty", "unparsable" or "illegal")."""
+REMARK_LENGTH = 4000
 START_SECONDS = 30.0
 """For making one agent; loading what it is made of has a longer limit, see `workers`."""
 OURS = (Path("freezetag", "sim"), Path("freezetag", "adapters"))
@@ -46,6 +55,10 @@ class TookTooLong(BaseException):
 
 class NotAnAction(Exception):
     """(what it was, as text): the value cannot be read as K whole numbers."""
+
+
+class CannotBeSaved(Exception):
+    """The text says why, and what an agent has to offer."""
 
 
 class Tail(io.TextIOBase):
@@ -80,6 +93,7 @@ class Agents:
         self.make: Any = None
         self.agents: list[Any] = []
         self.episode: int | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def load(self, scheme: str, name: str, seconds: float) -> None:
         """Make ready to make agents; may be called again for another of the same scheme."""
@@ -99,9 +113,9 @@ class Agents:
                 f"Install it with: pip install 'freezetag[{extra}]'"
             ) from None
 
-    def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
-        """A fresh agent per episode, of these names if given. The global generators are seeded
-        first."""
+    def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> list[str]:
+        """A fresh agent per episode, of these names if given; what all of them offer beside `act`.
+        The global generators are seeded first."""
         first = seeds[0] if seeds else 0
         random.seed(first)
         np.random.seed(first % 2**32)  # noqa: NPY002 - for agents that use the global generator
@@ -123,23 +137,98 @@ class Agents:
                 _reset(reset, int(seed))
             self.agents.append(agent)
         self.episode = None
+        return [
+            offer
+            for offer in OFFERS
+            if all(callable(getattr(agent, offer, None)) for agent in self.agents)
+        ]
 
     def act(
-        self, obs: dict[str, Any], active: Sequence[bool], sizes: Sequence[int] | None
-    ) -> list[list[int]]:
-        """The actions of the active episodes, in order."""
+        self,
+        obs: dict[str, Any],
+        active: Sequence[bool],
+        sizes: Sequence[int] | None,
+        said: Sequence[dict[int, str]] | None = None,
+    ) -> list[Any]:
+        """The answers of the active episodes, in order; see `answer`."""
         width = obs["selfish"].shape[1]
         sizes = sizes or action_sizes(obs["legal"].shape[1], width)
         lists = as_lists(obs)
-        found = []
-        for b, playing in enumerate(active):
-            if playing:
+        playing = [b for b, plays in enumerate(active) if plays]
+        seen = (plain(lists, b, sizes, said[b] if said else None) for b in playing)
+        agents = [self.agents[b] for b in playing]
+        if agents and all(callable(getattr(agent, "act_many", None)) for agent in agents):
+            self.episode = playing[0]
+            self._begin(playing[0], self.seconds * len(agents))
+            values = self._waited_for(agents[0].act_many(agents, list(seen)))
+            if not isinstance(values, list | tuple) or len(values) != len(agents):
+                raise NotAnAction(f"{shown(values)} for {len(agents)} observations")
+        else:
+            values = []
+            for b, agent, view in zip(playing, agents, seen, strict=True):
                 self.episode = b
-                seen = plain(lists, b, sizes)
                 self._begin(b, self.seconds)
-                found.append(whole_numbers(self.agents[b].act(seen), width))
+                values.append(agent.act(view))
+            values = self._gathered(playing, values)
+        found = []
+        for b, value in zip(playing, values, strict=True):
+            self.episode = b
+            found.append(answer(value, width))
         self.episode = None
         return found
+
+    def _gathered(self, episodes: Sequence[int], values: list[Any]) -> list[Any]:
+        """The values, those that have to be waited for together."""
+        waiting = [i for i, value in enumerate(values) if inspect.isawaitable(value)]
+        if not waiting:
+            return values
+
+        async def one(i: int) -> Any:
+            value = await values[i]
+            # Each answer gives the others their time anew: a model answers one after the other.
+            self._begin(episodes[i], self.seconds)
+            return value
+
+        async def all_of_them() -> list[Any]:
+            return await asyncio.gather(*map(one, waiting))
+
+        for i, value in zip(waiting, self._waited_for(all_of_them()), strict=True):
+            values[i] = value
+        return values
+
+    def _waited_for(self, value: Any) -> Any:
+        """What an awaitable gives; all of them in one loop, since clients are bound to theirs."""
+        if not inspect.isawaitable(value):
+            return value
+        if self.loop is None:
+            self.loop = asyncio.new_event_loop()
+
+        async def wait() -> Any:
+            return await value
+
+        return self.loop.run_until_complete(wait())
+
+    def save(self) -> list[str | None]:
+        """Each agent's state, as text: of `save()`, or of its attributes; None where those cannot
+        be written down."""
+        states: list[str | None] = []
+        for b, agent in enumerate(self.agents):
+            self.episode = b
+            self._begin(b, START_SECONDS)
+            state = saved(agent)
+            states.append(None if state is None else base64.b64encode(state).decode())
+        self.episode = None
+        return states
+
+    def load_states(self, states: Sequence[bytes], freeze: bool) -> None:
+        """Hand each agent a state that an agent of its kind saved; hold it with `freeze()`."""
+        for b, (agent, state) in enumerate(zip(self.agents, states, strict=True)):
+            self.episode = b
+            self._begin(b, START_SECONDS)
+            restored(agent, state)
+            if freeze and callable(hold := getattr(agent, "freeze", None)):
+                hold()
+        self.episode = None
 
     def learn(self, days: Sequence[dict[str, Any]]) -> None:
         for b, (agent, day) in enumerate(zip(self.agents, days, strict=True)):
@@ -158,6 +247,51 @@ class Agents:
         self.begun += 1
         struct.pack_into("<qq", self.page, 0, self.begun, episode)
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def saved(agent: Any) -> bytes | None:
+    """The state of an agent; None if it has no `save` and its attributes cannot be written down.
+    Raises `CannotBeSaved`."""
+    if callable(save := getattr(agent, "save", None)):
+        state = save()
+        if not isinstance(state, bytes | bytearray):
+            raise CannotBeSaved(f"save() gave {shown(state)}: it returns bytes")
+        return bytes(state)
+    try:
+        return pickle.dumps(vars(agent))
+    except Exception:
+        return None
+
+
+def restored(agent: Any, state: bytes) -> None:
+    if callable(load := getattr(agent, "load", None)):
+        load(state)
+    else:
+        vars(agent).update(pickle.loads(state))
+
+
+def answer(value: Any, width: int) -> Any:
+    """An agent's answer as it is sent: its action [K], or a mapping with "action" (None where it
+    could not be read) and texts "say", "note", "unreadable". Raises `NotAnAction`."""
+    if inspect.isawaitable(value):
+        raise NotAnAction("something to wait for")
+    if not isinstance(value, Mapping):
+        return whole_numbers(value, width)
+    unknown = sorted(map(str, set(value) - {"action", *REMARKS}))
+    if unknown:
+        raise NotAnAction(f"an answer with {', '.join(unknown)}")
+    remarks = {kind: text_of(value[kind]) for kind in REMARKS if value.get(kind) is not None}
+    action = value.get("action")
+    if "unreadable" in remarks:
+        with contextlib.suppress(NotAnAction):
+            return {"action": whole_numbers(action, width), **remarks}
+        return {"action": None, **remarks}
+    return {"action": whole_numbers(action, width), **remarks}
+
+
+def text_of(value: Any) -> str:
+    """A remark as text: control characters are left out, and what is too long is cut."""
+    return printable(str(value), REMARK_LENGTH)
 
 
 def _reset(reset: Any, seed: int) -> None:
@@ -231,6 +365,8 @@ def failure(error: BaseException, episode: int | None) -> dict[str, Any]:
         return told | {"kind": "timeout", "where": where(error)}
     if isinstance(error, NotAnAction):
         return told | {"kind": "action", "value": error.args[0]}
+    if isinstance(error, CannotBeSaved):
+        return told | {"kind": "save", "text": printable(str(error), 600)}
     if isinstance(error, BadAgent):
         return told | {"kind": "load", "text": printable(str(error), 600)}
     try:
@@ -288,6 +424,8 @@ def main(arguments: Sequence[str]) -> None:
         "reset": agents.reset,
         "act": agents.act,
         "learn": agents.learn,
+        "save": agents.save,
+        "load_states": agents.load_states,
         "clear": agents.clear,
     }
     while (frame := read(channel)) is not None:

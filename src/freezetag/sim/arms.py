@@ -14,10 +14,11 @@ import numpy as np
 from freezetag import catalogue
 from freezetag.core import (
     ABSENT,
-    FOCAL,
     Arm,
     Array,
     Episode,
+    Event,
+    Forcing,
     HasModel,
     Learned,
     Panel,
@@ -25,15 +26,16 @@ from freezetag.core import (
     Press,
     Record,
     Ref,
+    is_focal,
 )
-from freezetag.core.treatment import Forcing
+from freezetag.core.treatment import FREE
 from freezetag.sim import engine
 from freezetag.sim.believed import believed
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import Inside, InsideWorker
-from freezetag.sim.rollout import day_of, learner, rollout
+from freezetag.sim.rollout import End, day_of, learner, rollout
 from freezetag.sim.step import HOOKS, LEARN, Batch, Shared, Structure
 from freezetag.sim.template import pick, split
 from freezetag.sim.wiring import WiringError, check_wiring
@@ -53,19 +55,25 @@ class Pupil:
 
 @dataclass(frozen=True)
 class Seated:
-    """One seat column of an arm: its structure, settings and per-episode data."""
+    """One seat column of an arm: its structure, settings and per-episode data.
+
+    Of a foreign agent: `names` by episode; `states` to begin with, as they were saved in another
+    arm, and whether they are `held`.
+    """
 
     column: Column
     leaves: tuple[Any, ...]
     data: dict[str, Any]
     foreign: Foreign | None = None
     names: tuple[str, ...] = ()
+    states: tuple[Any, ...] = ()
+    held: bool = False
 
 
 def run_arm(
     arm: Arm,
     pupil: Pupil,
-    seen: Mapping[str, Record],
+    seen: Mapping[Any, Record],
     seed: int,
     tick: Callable[[int], None] | None = None,
     cache: Cache | None = None,
@@ -77,20 +85,29 @@ def run_arm(
     """
     engine.start()
     scenario = arm.scenario
-    substrate = catalogue.load(scenario.substrate)
-    check_wiring(pupil.panel, pupil.policy, substrate, scenario.substrate.name)
+    substrate = _member(scenario.substrate)
+    check_wiring(pupil.panel, pupil.policy, substrate, name_of(scenario.substrate))
     rows = np.repeat(np.asarray(scenario.seating, np.int32), arm.repeats, axis=0)
     if rows.shape[1] != substrate.players:
         raise ValueError(
-            f"{scenario.substrate.name} has {substrate.players} seats, "
+            f"{name_of(scenario.substrate)} has {substrate.players} seats, "
             f"the seating has {rows.shape[1]}."
         )
     repeat = np.tile(np.arange(arm.repeats, dtype=np.int32), len(scenario.seating))
-    seated = [_seat(n, arm, rows[:, n], pupil, seen, substrate) for n in range(rows.shape[1])]
+    seated = [_seat(n, arm, rows[:, n], pupil, seen, substrate, seed) for n in range(rows.shape[1])]
     world, world_leaves = split(substrate)
     limits = [split(interlock) for interlock in pupil.panel.interlocks]
     stop = split(pupil.stop_policy) if pupil.stop_policy is not None else (None, {})
-    focal = np.isin(rows, [i for i, who in enumerate(scenario.cast) if who == FOCAL])
+    focal = np.isin(rows, [i for i, who in enumerate(scenario.cast) if is_focal(who)])
+    treatments = scenario.treatments
+    shaping = [each for each in treatments if any(hasattr(each, hook) for hook in HOOKS)]
+    shapes = [split(each) for each in shaping]
+    data = {
+        i: each.data(seen, arm)
+        for i, each in enumerate(treatments)
+        if each in shaping or hasattr(each, "learn")
+        if hasattr(each, "data")
+    }
     safe = substrate.rest if pupil.safe_action is None else pupil.safe_action
     shared = Shared(
         world=world_leaves,
@@ -98,15 +115,14 @@ def run_arm(
         limits=tuple(leaves for _, leaves in limits),
         safe=np.broadcast_to(np.asarray(safe, np.int32), (len(substrate.action_sizes),)),
         stop=stop[1],
-    )
-    shaping = tuple(
-        each for each in scenario.treatments if any(hasattr(each, hook) for hook in HOOKS)
+        treatments=tuple(leaves for _, leaves in shapes),
     )
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
+    state: Any = None
     with ExitStack() as stack:
         workers = {
-            n: stack.enter_context(_worker(seat.foreign, n, cache, substrate.action_sizes))
+            n: stack.enter_context(_worker(seat.foreign, n, cache, substrate))
             for n, seat in enumerate(seated)
             if seat.foreign is not None
         }
@@ -117,8 +133,9 @@ def run_arm(
                 columns=tuple(seat.column for seat in seated),
                 horizon=scenario.horizon,
                 limits=tuple(template for template, _ in limits),
-                treatments=shaping,
+                treatments=tuple(template for template, _ in shapes),
                 stop=stop[0],
+                keeps_world=scenario.keeps_world,
             )
             keys = _keys(seed, arm.block, arm.repeats, day)
             batch = Batch(
@@ -128,73 +145,141 @@ def run_arm(
                 equipped=focal & arm.equipped,
                 press=_press_steps(scenario.press, scenario.horizon, keys)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
-                forcing=forcing(scenario.treatments, len(rows), substrate.players),
+                forcing=forcing(arm, seen, len(substrate.action_sizes)),
                 treatments=tuple(
-                    getattr(each, "data", lambda *_: None)(seen, len(rows)) for each in shaping
+                    data.get(i) for i, each in enumerate(treatments) if each in shaping
                 ),
+                world=state,
             )
+            events: tuple[Event, ...] = ()
             if workers:
-                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat] if day == 0 else None
-                traces, last = rollout_with(
-                    workers, structure, batch, shared, seeds, names, tick, scenario.days > 1
+                first = day == 0
+                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat] if first else None
+                begin = {n: seated[n] for n in workers if first and seated[n].states}
+                traces, end, events = rollout_with(
+                    workers,
+                    structure,
+                    batch,
+                    shared,
+                    seeds,
+                    names,
+                    tick,
+                    whole=scenario.days > 1 or bool(begin),
+                    unrecorded=scenario.unrecorded,
+                    begin={n: (seat.states, seat.held) for n, seat in begin.items()},
                 )
             else:
-                traces, last = rollout(structure, batch, shared)
+                traces, end = rollout(structure, batch, shared, scenario.unrecorded)
                 if tick is not None:
-                    tick(int((traces["valid"][:, :, None] & focal[:, None, :]).sum()))
+                    played = traces["valid"].sum(1) + end.before
+                    tick(int((played[:, None] * focal).sum()))
             _check_legal(traces, focal, pupil, substrate)
-            days.append(_episode(traces, rows, arm, repeat, pupil))
-            carries = list(last)
+            state = end.world
+            carries, learned = list(end.carries), {}
             for n, seat in enumerate(seated):
-                if seat.foreign is None:
-                    carries[n] = _learn(seat, carries[n], traces, batch, n)
-                elif scenario.days > 1:
-                    workers[n].learn(_rows(day_of(traces, batch, n), len(rows)))
-            policies.append({n: carries[n] for n, s in enumerate(seated) if _learns(s.column)})
+                worker = workers.get(n)
+                if worker is None and not _has_learn(seat.column):
+                    if _learns(seat.column):
+                        learned[n] = carries[n]
+                    continue
+                if worker is not None and (scenario.days == 1 or "learn" not in worker.offers):
+                    continue
+                own = day_of(traces, batch, end.labels, n)
+                for i, each in enumerate(treatments):
+                    if hasattr(each, "learn"):
+                        own = dict(each.learn(data.get(i), n, own))
+                if worker is None:
+                    learned[n] = carries[n] = _learn(seat, carries[n], own, batch, n)
+                else:
+                    if not seat.held:
+                        worker.learn(_rows(own, len(rows)))
+                    learned[n] = worker.save()
+            if day in arm.kept:
+                days.append(_episode(traces, end, rows, arm, repeat, pupil, events))
+                policies.append(learned)
             seated = [
-                _carried(seat, policies[-1][n]) if n in policies[-1] else seat
+                _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
                 for n, seat in enumerate(seated)
             ]
     return Record(arm, tuple(days), tuple(policies))
 
 
-def _worker(foreign: Foreign, seat: int, cache: Cache | None, sizes: tuple[int, ...]) -> Any:
+def name_of(member: Any) -> str:
+    """What people call a world or a player, given as a Ref or as the object itself."""
+    return member.name if isinstance(member, Ref) else type(member).__name__
+
+
+def _member(member: Any) -> Any:
+    return catalogue.load(member) if isinstance(member, Ref) else member
+
+
+def _worker(foreign: Foreign, seat: int, cache: Cache | None, substrate: Any) -> Any:
     if isinstance(foreign, Inside):
-        return InsideWorker(foreign, seat=seat)
-    return Worker(foreign, seat=seat, cache=cache, action_sizes=sizes)
+        return InsideWorker(foreign, seat=seat, rest=substrate.rest)
+    return Worker(
+        foreign,
+        seat=seat,
+        cache=cache,
+        action_sizes=substrate.action_sizes,
+        rest=substrate.rest,
+    )
 
 
 def _seat(
-    n: int, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[str, Record], substrate: Any
+    n: int,
+    arm: Arm,
+    who: Array,
+    pupil: Pupil,
+    seen: Mapping[Any, Record],
+    substrate: Any,
+    seed: int,
 ) -> Seated:
     cast = arm.scenario.cast
     learned = {i for i in np.unique(who) if i >= 0 and isinstance(cast[i], Learned)}
     if learned:
         if len(np.unique(who)) > 1:
             raise ValueError(f"seat {n}: a learned policy needs a seat column of its own.")
-        return _learned(cast[learned.pop()], who, pupil, seen)
+        return _learned(cast[learned.pop()], arm, who, pupil, seen)
     present = {i for i in np.unique(who) if i >= 0}
     told = believed(substrate, arm.scenario.treatments)
     players = [
-        planned(_player(ref, pupil), told if ref == FOCAL else substrate, n)
+        planned(_player(ref, pupil), told if is_focal(ref) else substrate, n)
         if i in present
         else None
         for i, ref in enumerate(cast)
     ]
     used = [players[i] for i in np.unique(who) if i >= 0]
     foreign = next((player for player in used if isinstance(player, Foreign)), None)
+    structure, leaves, data = column(players, who)
+    data |= _seeds(cast, who, seed)
     if foreign is None:
-        return Seated(*column(players, who))
+        return Seated(structure, leaves, data)
     # Where nobody sits, somebody is made who is never asked.
     names = tuple(players[i].name if i >= 0 else foreign.name for i in who)
-    return Seated(*column(players, who), foreign, names)
+    return Seated(structure, leaves, data, foreign, names)
 
 
-def _player(ref: Ref | Learned, pupil: Pupil) -> Any:
-    if ref == FOCAL:
+def _seeds(cast: Sequence[Any], who: Array, seed: int) -> dict[str, Array]:
+    """The seed that the focal agent comes out of, in the episodes in which it has one of its own;
+    nothing where it never does. `seed` is the exam's."""
+    given = [dict(ref.settings).get("seed") if is_focal(ref) else None for ref in cast]
+    if not any(given[i] is not None for i in np.unique(who) if i >= 0):
+        return {}
+    mixed = [
+        -1 if own is None else int(np.random.default_rng((seed, own)).integers(2**31))
+        for own in given
+    ]
+    drawn = np.where(who >= 0, np.asarray(mixed, np.int32)[who], -1)
+    return {"own": drawn >= 0, "seed": drawn.astype(np.int32)}
+
+
+def _player(ref: Any, pupil: Pupil) -> Any:
+    if is_focal(ref):
         return pupil.policy
     if isinstance(ref, Learned):
         return None
+    if not isinstance(ref, Ref):
+        return ref
     scheme, colon, name = ref.path.partition(":")
     return Foreign(scheme, name) if colon else catalogue.load(ref)
 
@@ -215,17 +300,33 @@ def planned(player: Any, substrate: Any, seat: int) -> Any:
     return player.plan(substrate, seat)
 
 
-def _learned(source: Any, who: Array, pupil: Pupil, seen: Mapping[str, Record]) -> Seated:
+def _learned(
+    source: Learned, arm: Arm, who: Array, pupil: Pupil, seen: Mapping[Any, Record]
+) -> Seated:
     """A seat held by a policy as another arm left it; the column then has one group."""
     donor = seen[source.arm]
     rows = np.repeat(np.asarray(donor.arm.scenario.seating), donor.arm.repeats, axis=0)
     players = [_player(ref, pupil) for ref in donor.arm.scenario.cast]
-    at = np.full(len(who), source.episode) if source.episode is not None else np.arange(len(who))
+    if source.episode is not None:
+        at = np.full(len(who), source.episode)
+    else:
+        at = np.asarray(donor.partners(source.pairing, arm))
     was = rows[at, source.seat]
-    _, _, data = column(players, rows[:, source.seat])
-    carries = donor.carries[source.day].get(source.seat)
+    carries = donor.policies(source.day).get(source.seat)
     if carries is None:
         raise ValueError(f"nobody learned at seat {source.seat} of arm {source.arm!r}.")
+    foreign = [players[i] for i in was if isinstance(players[i], Foreign)]
+    if foreign:
+        column_, leaves, data = column(players, was.astype(np.int32))
+        names = tuple(player.name for player in foreign)
+        states = tuple(carries[b] for b in at)
+        if None in states:
+            raise ValueError(
+                f"{foreign[0]} learned, but what it learned cannot be written down: give it "
+                "save() -> bytes and load(state)."
+            )
+        return Seated(column_, leaves, data, foreign[0], names, states, source.frozen)
+    _, _, data = column(players, rows[:, source.seat])
     group = int(data["group"][at[0]])
     if (data["group"][at] != group).any():
         raise ValueError(f"seat {source.seat} of arm {source.arm!r} holds several kinds of player.")
@@ -242,12 +343,16 @@ def _carried(seat: Seated, carries: tuple[Any, ...]) -> Seated:
     )
 
 
+def _has_learn(seat: Column) -> bool:
+    return any(hasattr(template.cls, "learn") for template in seat.groups)
+
+
 def _learns(seat: Column) -> bool:
     return any(getattr(template.cls, "learns", False) for template in seat.groups)
 
 
 def _learn(
-    seat: Seated, carries: tuple[Any, ...], traces: Any, batch: Batch, n: int
+    seat: Seated, carries: tuple[Any, ...], day: Mapping[str, Array], batch: Batch, n: int
 ) -> tuple[Any, ...]:
     """Carries after a day, for players with `learn`."""
     after, fold = [], jax.random.fold_in
@@ -255,7 +360,7 @@ def _learn(
         if hasattr(template.cls, "learn"):
             keys = jax.vmap(lambda key: fold(fold(key, LEARN), n))(batch.key)
             own = pick(leaves, seat.data["member"])
-            carry = learner(template)(keys, own, carry, day_of(traces, batch, n))
+            carry = learner(template)(keys, own, carry, dict(day))
         after.append(jax.tree.map(np.asarray, carry))
     return tuple(after)
 
@@ -266,18 +371,27 @@ def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
     return jax.vmap(lambda repeat: jax.random.fold_in(base, repeat))(np.arange(repeats))
 
 
-def forcing(treatments: Sequence[Any], episodes: int, seats: int) -> Forcing:
-    """What all the treatments that only force actions force, together; the later one wins."""
-    shape = (episodes, seats)
-    level = np.full(shape, -1.0, np.float32)
-    first, last = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for treatment in treatments:
-        if hasattr(treatment, "forces"):
-            mine = [np.asarray(part, np.float32) for part in treatment.forces(episodes, seats)]
-            chosen = mine[0] >= 0
-            for part, new in zip((level, first, last), mine, strict=True):
-                part[chosen] = new[chosen]
-    return Forcing(level, first, last)
+def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:
+    """What all treatments of an arm force, together; the later one wins."""
+    shape = (arm.episodes, arm.scenario.horizon, arm.seats)
+    level = np.full(shape, np.nan, np.float32)
+    actions: Array | None = None
+    for treatment in arm.scenario.treatments:
+        if not hasattr(treatment, "forces"):
+            continue
+        mine = treatment.forces(seen, arm)
+        new = np.broadcast_to(np.asarray(mine.level, np.float32), shape)
+        chosen = np.isfinite(new)
+        level[chosen] = new[chosen]
+        if actions is not None:
+            actions[chosen] = FREE
+        if mine.actions is not None:
+            if actions is None:
+                actions = np.full((*shape, width), FREE, np.int32)
+            given = np.broadcast_to(np.asarray(mine.actions, np.int32), actions.shape)
+            taken = (given != FREE).all(-1)
+            actions[taken], level[taken] = given[taken], np.nan
+    return Forcing(level, actions)
 
 
 def _press_steps(press: Press, horizon: int, keys: Array) -> Array:
@@ -313,15 +427,36 @@ def _check_legal(traces: Any, focal: Array, pupil: Pupil, substrate: Any) -> Non
     )
 
 
-def _episode(traces: Any, rows: Array, arm: Arm, repeat: Array, pupil: Pupil) -> Episode:
+def _episode(
+    traces: Any,
+    end: End,
+    rows: Array,
+    arm: Arm,
+    repeat: Array,
+    pupil: Pupil,
+    events: tuple[Event, ...],
+) -> Episode:
     mode = np.concatenate([np.zeros_like(traces["mode"][:, :1]), traces["mode"]], axis=1)
     names = tuple(
-        pupil.name if who == FOCAL else who.name if isinstance(who, Ref) else f"learned:{who.arm}"
+        pupil.name
+        if is_focal(who)
+        else f"learned:{who.arm}"
+        if isinstance(who, Learned)
+        else name_of(who)
         for who in arm.scenario.cast
     )
     row = np.repeat(np.arange(len(arm.scenario.seating), dtype=np.int32), arm.repeats)
     recorded = {name: value for name, value in traces.items() if name != "mode"}
-    return Episode(**recorded, mode=mode, seats=rows, row=row, repeat=repeat, players=names)
+    return Episode(
+        **recorded,
+        mode=mode,
+        seats=rows,
+        row=row,
+        repeat=repeat,
+        players=names,
+        events=events,
+        before=end.before,
+    )
 
 
 def _rows(day: Mapping[str, Array], episodes: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freezetag.core import Array, Obs, ReportsPower
+from freezetag.core import Array, Obs
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.template import Template, pick, split, stack
 
@@ -42,6 +42,7 @@ class Column:
         """First carries, one per group, for one episode."""
         if self.carried:
             return tuple(seat["carry"])
+        key = born(key, seat)
         fresh = (player.init(key) for player in self.players(leaves, seat))
         return tuple(jax.tree.map(jnp.asarray, carry) for carry in fresh)
 
@@ -65,21 +66,32 @@ class Column:
             after.append(like(carries[index], carry))
         return action, odd, tuple(after)
 
+    @property
+    def reports_power(self) -> bool:
+        """Every player of the column reports its own power."""
+        return bool(self.groups) and all(hasattr(group.cls, "power") for group in self.groups)
+
     def power(
         self, carries: tuple[Any, ...], obs: Obs, leaves: tuple[Any, ...], seat: SeatData
-    ) -> Array | None:
-        """The player's own power reading, if every player of the column reports one."""
-        reading: Any = None
+    ) -> Array:
+        """The power that the player of this episode reports of itself."""
+        reading: Any = jnp.nan
         for index, player in enumerate(self.players(leaves, seat)):
-            if not isinstance(player, ReportsPower):
-                return None
             value = player.power(carries[index], obs)
             reading = value if index == 0 else jnp.where(seat["group"] == index, value, reading)
         return reading
 
 
 SeatData = dict[str, Any]
-"""Per episode: `group` and `member` [B] int32 say which player sits here; `carry` if carried."""
+"""Per episode: `group` and `member` [B] int32 say which player sits here; `carry` if carried;
+where somebody comes out of a seed of its own, `own` [B] bool and `seed` [B] int32 say who."""
+
+
+def born(key: Array, seat: SeatData) -> Array:
+    """The key that a player is made with: the episode's, or that of its own seed."""
+    if "seed" not in seat:
+        return key
+    return jnp.where(seat["own"], jax.random.key(seat["seed"]), key)
 
 
 def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...], SeatData]:

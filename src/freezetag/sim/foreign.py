@@ -32,6 +32,15 @@ class Foreign:
         return f"{self.scheme}:{self.name}"
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What an agent gave beside its action in episode `b`: kind "say", "note" or "unreadable"."""
+
+    b: int
+    kind: str
+    text: str
+
+
 class BadAgent(UserError):
     """The user's mistake in naming or writing an agent; `str()` says what to do about it.
 

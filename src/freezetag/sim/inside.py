@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from freezetag.sim._worker import NotAnAction, whole_numbers
-from freezetag.sim.foreign import AgentFailed, Foreign
+from freezetag.sim._worker import OFFERS, NotAnAction, answer
+from freezetag.sim.foreign import AgentFailed, Foreign, Remark
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
 
@@ -54,9 +54,12 @@ class InsideWorker:
     The global generators are seeded per batch, as in a process, and given back as they were.
     """
 
-    def __init__(self, foreign: Inside, *, seat: int) -> None:
+    def __init__(self, foreign: Inside, *, seat: int, rest: Sequence[int] = ()) -> None:
         self.foreign, self.seat = foreign, seat
         self.agents: list[Any] = []
+        self.offers: tuple[str, ...] = ()
+        self.remarks: list[Remark] = []
+        self.rest = rest
 
     def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
         """One fresh agent per episode; all are the one agent, whatever the names."""
@@ -69,23 +72,54 @@ class InsideWorker:
                 self.agents.append(self.foreign.make(seed))
             except Exception as error:
                 raise self._failed(None, b, f"{type(error).__name__}: {error}", "reset") from error
+        self.offers = tuple(
+            offer
+            for offer in OFFERS
+            if all(callable(getattr(agent, offer, None)) for agent in self.agents)
+        )
 
-    def act(self, step: int, obs: Mapping[str, Any], active: Any) -> Any:
+    def act(
+        self,
+        step: int,
+        obs: Mapping[str, Any],
+        active: Any,
+        said: Sequence[Mapping[int, str]] | None = None,
+    ) -> Any:
         """int32 [B, K]; zeros where `active` [B] is False."""
+        self.remarks = []
         episodes, width = np.asarray(obs["selfish"]).shape
         sizes = action_sizes(np.asarray(obs["legal"]).shape[1], width)
         lists = as_lists({name: np.asarray(value) for name, value in obs.items()})
         actions = np.zeros((episodes, width), np.int32)
-        for b in np.flatnonzero(active):
+        for b in np.flatnonzero(active).tolist():
             try:
-                actions[b] = whole_numbers(self.agents[b].act(plain(lists, int(b), sizes)), width)
+                seen = plain(lists, b, sizes, said[b] if said else None)
+                actions[b] = self._action(b, answer(self.agents[b].act(seen), width))
             except NotAnAction as wrong:
-                said = f"chose {wrong}, which is no action of {width} whole numbers"
-                raise self._failed(step, int(b), said, "action") from None
+                text = f"chose {wrong}, which is no action of {width} whole numbers"
+                raise self._failed(step, b, text, "action") from None
             except Exception as error:
-                said = f"raised {type(error).__name__}: {error}"
-                raise self._failed(step, int(b), said, "exception") from error
+                text = f"raised {type(error).__name__}: {error}"
+                raise self._failed(step, b, text, "exception") from error
         return actions
+
+    def _action(self, b: int, answered: Any) -> Any:
+        if not isinstance(answered, dict):
+            return answered
+        action = answered.pop("action")
+        self.remarks += [Remark(b, kind, text) for kind, text in answered.items()]
+        return self.rest if action is None else action
+
+    def save(self) -> tuple[Any, ...]:
+        """The agents themselves, copied."""
+        return tuple(copy.deepcopy(agent) for agent in self.agents)
+
+    def load(self, states: Sequence[Any], freeze: bool = False) -> None:
+        """The agents as they were saved."""
+        self.agents = [copy.deepcopy(state) for state in states]
+        for agent in self.agents if freeze else ():
+            if callable(hold := getattr(agent, "freeze", None)):
+                hold()
 
     def learn(self, days: Sequence[Mapping[str, Any]]) -> None:
         """Hand agents that have `learn` their day."""

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Obs
-from freezetag.sim.columns import Column, as_action, like
+from freezetag.sim.columns import Column, as_action, born, like
 from freezetag.sim.step import ACT, INIT, Batch, State
 from freezetag.sim.template import Template, pick
 
@@ -112,6 +112,11 @@ def init(
     for kind, template in enumerate(packs.kinds):
         there = takes[kind]
         keys = _keys(batch, there, seats, INIT)
+        for seat, _ in packs.groups:
+            data = batch.seats[seat]
+            if "seed" in data:
+                named = {name: _episode(data[name], there, seats) for name in ("own", "seed")}
+                keys = _where(there % seats == seat, jax.vmap(born)(keys, named), keys)
         own = jax.vmap(pick, in_axes=(None, 0))(leaves[kind], _gather(member, there))
         fresh = jax.vmap(_begin(template))(own, keys)
         fresh = jax.tree.map(jnp.asarray, fresh)
@@ -152,6 +157,14 @@ def act(
         running = ~_episode(state.done, there, seats)
         after.append(_where(running, like(carries[kind], carry), carries[kind]))
     return actions.reshape(state.actions.shape), odd.reshape(episodes, seats), tuple(after)
+
+
+def hold(seats: int, takes: Array, held: Array, before: Any, after: Any) -> tuple[Any, ...]:
+    """The carries after a step, but before it in the episodes that are held [B]."""
+    return tuple(
+        _where(_episode(held, there, seats), old, new)
+        for there, old, new in zip(takes, before, after, strict=True)
+    )
 
 
 def unpacked(packs: Packing, carries: tuple[Any, ...], takes: Array, shape: Any) -> dict[int, Any]:

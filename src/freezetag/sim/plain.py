@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SILENCE = -1  # as in `core.substrate`, which a worker need not import
 Fields = Mapping[str, Any]
 
 
@@ -17,7 +18,12 @@ def as_lists(obs: Fields) -> dict[str, Any]:
     return {name: value.tolist() for name, value in obs.items()}
 
 
-def plain(obs: Fields, b: int, sizes: Sequence[int] | None = None) -> dict[str, Any]:
+def plain(
+    obs: Fields,
+    b: int,
+    sizes: Sequence[int] | None = None,
+    said: Mapping[int, str] | None = None,
+) -> dict[str, Any]:
     """The observation of episode `b` as an agent's `act(observation)` gets it.
 
     step        int          0 before the first action
@@ -34,11 +40,13 @@ def plain(obs: Fields, b: int, sizes: Sequence[int] | None = None) -> dict[str, 
     selfish     int          the action of level 0 here and now (a list if several components)
     prosocial   int          the action of level 1
     world       {name: value}   the world's own fields, for instance the stock of a commons
-    messages    list         what the others said last, in worlds where they can speak
+    messages    {label: symbol}  what was heard of the others' last messages, in worlds that have a
+                             channel: a number, or a list where a message has several components
+    said        {label: text}  the words of the others that were heard last
 
     Arguments: `obs` maps the fields of `core.Obs` (the world's as "world.<name>") to lists with
     leading axis B, see `as_lists`; `sizes` are the world's action sizes, taken to be equal if
-    not given.
+    not given; `said` are words by the speaker's label.
     """
     step = int(obs["step"][b])
     own = obs["own_action"][b]
@@ -62,7 +70,17 @@ def plain(obs: Fields, b: int, sizes: Sequence[int] | None = None) -> dict[str, 
         "selfish": selfish if wide else selfish[0],
         "prosocial": prosocial if wide else prosocial[0],
         "world": {name[6:]: obs[name][b] for name in obs if name.startswith("world.")},
-        "messages": obs["messages"][b] if "messages" in obs else [],
+        "messages": _messages(obs["messages"][b]) if "messages" in obs else {},
+        "said": dict(said or {}),
+    }
+
+
+def _messages(heard: Sequence[Sequence[int]]) -> dict[int, int | list[int]]:
+    """Label -> the message heard of it, without those that were not heard."""
+    return {
+        label: int(parts[0]) if len(parts) == 1 else [int(part) for part in parts]
+        for label, parts in enumerate(heard)
+        if any(part != SILENCE for part in parts)
     }
 
 

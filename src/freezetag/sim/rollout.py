@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freezetag.core import Array
+from freezetag.core import Array, Forcing, Unrecorded
 from freezetag.sim import engine, packed
 from freezetag.sim.columns import Column
 from freezetag.sim.step import Batch, Shared, Steps, Structure
@@ -22,8 +22,26 @@ BLOCK = 50
 """Steps per compiled block of time."""
 
 
-def rollout(structure: Structure, batch: Batch, shared: Shared) -> tuple[Traces, tuple[Any, ...]]:
-    """(traces, final carries) of B episodes, as NumPy arrays. No player may be a host.
+NONE = Unrecorded()
+
+
+class End(NamedTuple):
+    """How B episodes ended: `carries` by seat, the world's state (None unless it is kept), and of
+    each episode the steps before its record [B] and the labels of its seats [B, N]."""
+
+    carries: tuple[Any, ...]
+    world: Any
+    before: Array
+    labels: Array
+
+
+def rollout(
+    structure: Structure,
+    batch: Batch,
+    shared: Shared,
+    unrecorded: Unrecorded = NONE,
+) -> tuple[Traces, End]:
+    """(traces, end) of B episodes, as NumPy arrays. No player may be a host.
 
     Episodes run in chunks of one size and time in blocks of one length, so that all arms of a
     world share one program.
@@ -42,35 +60,35 @@ def rollout(structure: Structure, batch: Batch, shared: Shared) -> tuple[Traces,
     players = tuple(() if n in packs.seats else own for n, own in enumerate(shared.players))
     work = total * structure.horizon * max(seats, len(packs.kinds))
     block = block_size(structure.horizon)
-    begin, go, end = _episodes(replace(structure, horizon=block), packs, work >= engine.LONG)
+    whole = replace(structure, horizon=block)
+    begin, go, end = _episodes(whole, packs, work >= engine.LONG)
 
-    def run(chunk: Array) -> tuple[Traces, tuple[Any, ...]]:
+    def run(chunk: Array) -> tuple[Traces, End]:
         part = jax.tree.map(lambda leaf: leaf[chunk], batch)
+        forcing, part = part.forcing, part._replace(forcing=())
         takes = packed.take(kinds[chunk], len(packs.kinds), places)
         given = (part, shared._replace(players=players), leaves, members[chunk], takes)
         state, blocks = begin(*given), []
-        for _ in range(structure.horizon // block):
-            state, traces = go(*given, state)
+        if unrecorded.steps:
+            state = _warm_up(whole, packs)(*given, state, unrecorded.steps, unrecorded.still)
+        for first in range(0, structure.horizon, block):
+            span = slice(first, first + block)
+            now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
+            state, traces = go(*given, state, now)
             blocks.append(traces)
         traces = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *blocks)
-        return traces, jax.tree.map(np.asarray, end(takes, state))
+        return traces, jax.tree.map(np.asarray, end(given[1], takes, state))
 
     found = join([run(chunk) for chunk in chunks], total)
     back = np.argsort(order)
-    sorted_back: tuple[Traces, tuple[Any, ...]] = jax.tree.map(lambda leaf: leaf[back], found)
+    sorted_back: tuple[Traces, End] = jax.tree.map(lambda leaf: leaf[back], found)
     return sorted_back
 
 
 @lru_cache(maxsize=64)
 def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[Any, Any, Any]:
-    """(begin, go, end), compiled: the state before step 0, `horizon` steps more, the carries.
-
-    Seats with several kinds of player act packed, the others in place.
-    """
-    blank = Column((), host=True)
-    columns = tuple(blank if n in packs.seats else c for n, c in enumerate(structure.columns))
-    inner = replace(structure, columns=columns)
-    mine = np.array([n in packs.seats for n in range(len(columns))])
+    """(begin, go, end), compiled: the state before step 0, `horizon` steps more, how it ends."""
+    inner = _in_place(structure, packs)
 
     def begin(batch: Batch, shared: Shared, leaves: Any, members: Array, takes: Array) -> Any:
         first = jax.vmap(Steps(inner, shared).begin)(batch)
@@ -78,37 +96,124 @@ def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[
 
     # Mapped inside the scan: a scan inside the map would be traced again to batch it.
     def go(
-        batch: Batch, shared: Shared, leaves: Any, members: Array, takes: Array, state: Any
+        batch: Batch,
+        shared: Shared,
+        leaves: Any,
+        members: Array,
+        takes: Array,
+        state: Any,
+        forcing: Forcing,
     ) -> tuple[Any, Traces]:
-        steps = Steps(inner, shared)
-
-        def body(carry: Any, _: None) -> tuple[Any, Traces]:
-            state, packing = carry
-            obs = jax.vmap(steps.look)(batch, state)
-            proposed, odd, carries = jax.vmap(steps.decide)(batch, state, obs)
-            if packs.kinds:
-                actions, strange, packing = packed.act(
-                    packs, leaves, batch, state, obs, members, takes, packing
-                )
-                proposed = jnp.where(mine[:, None], actions, proposed)
-                odd = jnp.where(mine, strange, odd)
-            state, traces = jax.vmap(steps.advance)(batch, state, obs, proposed, odd, carries)
-            return (state, packing), traces
-
-        state, traces = jax.lax.scan(body, state, None, structure.horizon)
+        step = _step(inner, packs, batch, shared, leaves, members, takes)
+        by_time = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), forcing)
+        state, traces = jax.lax.scan(step, state, by_time, structure.horizon)
         return state, jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces)
 
-    def end(takes: Array, state: Any) -> tuple[Any, ...]:
+    def end(shared: Shared, takes: Array, state: Any) -> End:
         last, packing = state
         found = packed.unpacked(packs, packing, takes, last.levels.shape)
-        return tuple(found.get(n, carry) for n, carry in enumerate(last.carries))
+        carries = tuple(found.get(n, carry) for n, carry in enumerate(last.carries))
+        world = Steps(inner, shared).keep(last.world)
+        return End(carries, world, last.origin, last.labels)
 
     options = {} if long else engine.QUICKLY_COMPILED
     begin, go, end = (jax.jit(part, compiler_options=options) for part in (begin, go, end))
     return begin, go, end
 
 
-def in_chunks(batch: Batch, run: Any, size: int) -> tuple[Traces, tuple[Any, ...]]:
+def _in_place(structure: Structure, packs: packed.Packing) -> Structure:
+    """The structure without the seats of several kinds of player: those act packed."""
+    blank = Column((), host=True)
+    columns = tuple(blank if n in packs.seats else c for n, c in enumerate(structure.columns))
+    return replace(structure, columns=columns)
+
+
+def _step(
+    inner: Structure,
+    packs: packed.Packing,
+    batch: Batch,
+    shared: Shared,
+    leaves: Any,
+    members: Array,
+    takes: Array,
+) -> Callable[[Any, Forcing | None], tuple[Any, Traces]]:
+    """One step of all episodes: (state, what is forced) -> (state, what goes on record)."""
+    steps = Steps(inner, shared)
+    mine = np.array([n in packs.seats for n in range(len(inner.columns))])
+
+    def step(carry: Any, forcing: Forcing | None) -> tuple[Any, Traces]:
+        state, packing = carry
+        obs = jax.vmap(steps.look)(batch, state)
+        proposed, odd, carries = jax.vmap(steps.decide)(batch, state, obs)
+        if packs.kinds:
+            actions, strange, packing = packed.act(
+                packs, leaves, batch, state, obs, members, takes, packing
+            )
+            proposed = jnp.where(mine[:, None], actions, proposed)
+            odd = jnp.where(mine, strange, odd)
+        state, traces = jax.vmap(steps.advance)(batch, state, obs, proposed, odd, carries, forcing)
+        return (state, packing), traces
+
+    return step
+
+
+@lru_cache(maxsize=64)
+def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
+    """Compiled: the state at the step at which each episode's record begins.
+
+    The loop ends at a number that is data, so that 10,000 and two million steps are one program.
+    """
+    inner = replace(_in_place(structure, packs), treatments=())
+
+    def warm_up(
+        batch: Batch,
+        shared: Shared,
+        leaves: Any,
+        members: Array,
+        takes: Array,
+        state: Any,
+        steps: Array,
+        still: Array,
+    ) -> Any:
+        calm = batch._replace(equipped=jnp.zeros_like(batch.equipped), treatments=())
+        one = _step(inner, packs, calm, shared._replace(treatments=()), leaves, members, takes)
+        looking = Steps(inner, shared._replace(treatments=()))
+        # Of players that act packed nobody asks: where one of them learns, nothing settles.
+        packed_are_fixed = not any(
+            getattr(kind.cls, "learns", False) or hasattr(kind.cls, "settled")
+            for kind in packs.kinds
+        )
+
+        def unsettled(loop: Any) -> Array:
+            count, (now, _), since = loop
+            ready = now.done | ((still > 0) & (since >= still))
+            return (count < steps) & ~ready.all()
+
+        def go_on(loop: Any) -> Any:
+            count, before, since = loop
+            ready = before[0].done | ((still > 0) & (since >= still))
+            after, _ = one(before, None)
+            same = jax.vmap(looking.settled)(calm, before[0], after[0]) & packed_are_fixed
+            # An episode that has settled waits for the others, so that chunks do not matter.
+            held = jax.tree.map(
+                lambda old, new: jnp.where(_wide(ready, new), old, new), before[0], after[0]
+            )
+            packing = packed.hold(len(inner.columns), takes, ready, before[1], after[1])
+            return count + 1, (held, packing), jnp.where(same, since + 1, 0)
+
+        none = jnp.zeros(batch.press.shape, jnp.int32)
+        _, (last, packing), _ = jax.lax.while_loop(unsettled, go_on, (0, state, none))
+        return last._replace(origin=last.step), packing
+
+    return jax.jit(warm_up)
+
+
+def _wide(flags: Array, like: Array) -> Array:
+    """flags [B] stretched over the trailing axes of `like` [B, ...]."""
+    return flags.reshape(flags.shape + (1,) * (like.ndim - 1))
+
+
+def in_chunks(batch: Batch, run: Any, size: int) -> tuple[Traces, End]:
     """`run` on chunks of equal size, put together again."""
     total = len(batch.press)
     parts = []
@@ -118,11 +223,9 @@ def in_chunks(batch: Batch, run: Any, size: int) -> tuple[Traces, tuple[Any, ...
     return join(parts, total)
 
 
-def join(parts: list[Any], total: int) -> tuple[Traces, tuple[Any, ...]]:
+def join(parts: list[Any], total: int) -> tuple[Traces, End]:
     """Chunks put together, without what filled the last one."""
-    found: tuple[Traces, tuple[Any, ...]] = jax.tree.map(
-        lambda *leaves: np.concatenate(leaves)[:total], *parts
-    )
+    found: tuple[Traces, End] = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:total], *parts)
     return found
 
 
@@ -145,14 +248,24 @@ def block_size(horizon: int) -> int:
     return BLOCK if horizon % BLOCK == 0 else horizon
 
 
-def day_of(traces: Traces, batch: Batch, seat: int) -> dict[str, Array]:
-    """What a learner is given between days: that seat's part of the traces, each [B, T]."""
+def day_of(traces: Traces, batch: Batch, labels: Array, seat: int) -> dict[str, Array]:
+    """What a learner is given between days: what that seat saw, see `core.Learner`; [B, ...]."""
     others = np.array(batch.present)
     others[:, seat] = False
     count = np.maximum(others.sum(-1), 1)[:, None]
+    at = np.argsort(labels, axis=1)
+    seen = np.take_along_axis(others, at, axis=1)
+
+    def by_label(values: Array) -> Array:
+        return np.take_along_axis(values, at[:, None, :], axis=2) * seen[:, None, :]
+
     return {
+        "own_action": traces["executed"][:, :, seat],
         "own_level": traces["levels"][:, :, seat],
         "own_reward": traces["rewards"][:, :, seat],
+        "present": seen,
+        "levels": by_label(traces["levels"]),
+        "rewards": by_label(traces["rewards"]),
         "mean_level": (traces["levels"] * others[:, None, :]).sum(-1) / count,
         "valid": traces["valid"],
     }

@@ -1,7 +1,9 @@
 """One step of one episode, shared by every driver: look, decide, advance.
 
 `sim/rollout.py` scans it over time and maps it over episodes; `sim/host.py` stops between `decide`
-and `advance` to ask players that are Python. Nothing else knows how a step goes.
+and `advance` to ask players that are Python. `advance` is `settle`, the world's own step and
+`close`: a world that is stepped outside of JAX is stepped between the two. Nothing else knows how a
+step goes.
 """
 
 from __future__ import annotations
@@ -12,8 +14,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from freezetag.core import GO, Array, Moment, Obs, Panel, admit, level_of
-from freezetag.core.treatment import Forcing
+from freezetag.core import (
+    GO,
+    SILENCE,
+    Array,
+    Forcing,
+    HasChannel,
+    HasSlips,
+    Moment,
+    Obs,
+    Outcome,
+    Panel,
+    admit,
+    level_of,
+)
+from freezetag.core.treatment import FREE
 from freezetag.sim.columns import Column
 from freezetag.sim.template import Template
 
@@ -21,24 +36,32 @@ LABELS, INIT, ACT, WORLD, STOP, PRESS, LEARN, TREAT = range(8)
 """Purposes of keys: the draws of one purpose do not move those of another."""
 
 
-HOOKS = ("observe", "message", "act", "sense", "learn", "transition")
+HOOKS = ("message", "observe", "act", "sense", "transition")
 """The hooks of a treatment that are part of a compiled program; see `core.Treatment`."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """Everything that shapes a compiled program; all else is data. Hashable."""
+    """Everything that shapes a compiled program; all else is data. Hashable.
+
+    `keeps_world`: the world's last state is handed on.
+    """
 
     world: Template
     columns: tuple[Column, ...]
     horizon: int
     limits: tuple[Template, ...]
-    treatments: tuple[Any, ...]
+    treatments: tuple[Template, ...]
     stop: Template | None = None
+    keeps_world: bool = False
 
 
 class Batch(NamedTuple):
-    """Data of an episode (leading axis B in a batch)."""
+    """Data of an episode (leading axis B in a batch).
+
+    forcing [T, N] and [T, N, K] is handed to each step by the driver: inside a compiled program
+    it is (). `world` is the state the world begins in, None for a fresh one.
+    """
 
     key: Array
     present: Array
@@ -46,24 +69,31 @@ class Batch(NamedTuple):
     equipped: Array
     press: Array
     hold: Array
-    forcing: Forcing
+    forcing: Forcing | tuple[()]
     treatments: tuple[Any, ...]
+    world: Any = None
 
 
 class Shared(NamedTuple):
-    """Data that all episodes of a batch share: settings of the world, players and limits."""
+    """Data that all episodes of a batch share: settings of the world, players, limits and
+    treatments."""
 
     world: dict[str, Array]
     players: tuple[Any, ...]
     limits: tuple[dict[str, Array], ...]
     safe: Array
     stop: dict[str, Array]
+    treatments: tuple[dict[str, Array], ...] = ()
 
 
 class State(NamedTuple):
-    """Where an episode stands. actions [N, K], levels, rewards, mode, labels [N]."""
+    """Where an episode stands. actions [N, K], levels, rewards, mode, labels [N].
+
+    `step` counts from the episode's begin, `origin` is the step at which its record begins.
+    """
 
     step: Array
+    origin: Array
     done: Array
     world: Any
     carries: tuple[Any, ...]
@@ -73,6 +103,18 @@ class State(NamedTuple):
     levels: Array
     rewards: Array
     labels: Array
+
+
+class Settled(NamedTuple):
+    """What a step comes to before the world moves. mode, forced, illegal [N]; executed [N, K];
+    reading: sensor -> [N]; stop: the carries of the prepared stop."""
+
+    mode: Array
+    executed: Array
+    forced: Array
+    illegal: Array
+    reading: dict[str, Array]
+    stop: Any
 
 
 class Steps:
@@ -85,6 +127,10 @@ class Steps:
         limits = zip(structure.limits, shared.limits, strict=True)
         self.panel = Panel(tuple(template.build(leaves) for template, leaves in limits))
         self.stop = structure.stop.build(shared.stop) if structure.stop else None
+        self.treatments = tuple(
+            template.build(leaves)
+            for template, leaves in zip(structure.treatments, shared.treatments, strict=True)
+        )
 
     def begin(self, batch: Batch) -> State:
         """The state before step 0."""
@@ -95,13 +141,15 @@ class Steps:
             for seat, (column, leaves, data) in enumerate(self._columns(batch))
         )
         draw = jax.random.uniform(jax.random.fold_in(batch.key, LABELS), (n,))
-        world = self.world.init(jax.random.fold_in(batch.key, WORLD), batch.present)
+        fresh = self.world.init(jax.random.fold_in(batch.key, WORLD), batch.present)
+        world = fresh if batch.world is None else jax.tree.map(_as_key, fresh, batch.world)
         return State(
             step=jnp.zeros((), jnp.int32),
+            origin=jnp.zeros((), jnp.int32),
             done=jnp.zeros((), bool),
             world=world,
             carries=carries,
-            stop=self.stop.init(jax.random.fold_in(batch.key, STOP)) if self.stop else (),
+            stop=jax.vmap(self.stop.init)(self._stop_keys(batch)) if self.stop else (),
             mode=jnp.full(n, GO, jnp.int32),
             actions=jnp.zeros((n, self.width), jnp.int32),
             levels=jnp.zeros(n, jnp.float32),
@@ -117,6 +165,9 @@ class Steps:
         me = state.labels[:, None] == jnp.arange(n)[None, :]
         present = batch.present[at][None, :] & ~me
         seen = present & (state.step > 0)
+        heard = self._heard(batch, state)
+        if heard is not None:
+            heard = jnp.where(seen[:, :, None], heard[:, at], SILENCE)
         obs = Obs(
             seat=state.labels,
             step=jnp.broadcast_to(state.step, (n,)),
@@ -131,6 +182,7 @@ class Steps:
             prosocial=prosocial,
             legal=self.world.legal(state.world),
             world=dict(self.world.observe(state.world)),
+            messages=heard,
         )
         seen_as: Obs = self._treat("observe", batch, state, obs)
         return seen_as
@@ -157,26 +209,58 @@ class Steps:
         proposed: Array,
         odd: Array,
         carries: tuple[Any, ...],
-    ) -> tuple[State, dict[str, Array]]:
-        """The state after the step, and what goes on record."""
+        forcing: Forcing | None = None,
+    ) -> tuple[State, dict[str, Any]]:
+        """The state after the step, and what goes on record. `forcing` is this step's: level
+        [N], actions [N, K] or None."""
+        settled = self.settle(batch, state, obs, proposed, odd, forcing)
+        key = jax.random.fold_in(jax.random.fold_in(batch.key, WORLD), state.step + 1)
+        outcome = self.world.step(key, state.world, settled.executed)
+        return self.close(batch, state, obs, proposed, carries, settled, outcome)
+
+    def settle(
+        self,
+        batch: Batch,
+        state: State,
+        obs: Obs,
+        proposed: Array,
+        odd: Array,
+        forcing: Forcing | None = None,
+    ) -> Settled:
+        """What is executed, and in which modes: illegal moves rest, forced ones are replaced, and
+        `admit` decides on what is left."""
         rest = jnp.asarray(self.world.rest, jnp.int32)
         illegal = (odd | ~self._is_legal(proposed, obs.legal)) & batch.present
         actions = jnp.where((illegal | ~batch.present)[:, None], rest, proposed)
-        actions, forced = self._force(batch, state, obs, actions)
-        mode, executed, stop = self._interlock(batch, state, obs, actions)
-        key = jax.random.fold_in(jax.random.fold_in(batch.key, WORLD), state.step + 1)
-        outcome = self.world.step(key, state.world, executed)
-        after = self._treat("transition", batch, state, outcome.state)
-        played = self.world.played(after)
+        actions, forced = self._force(batch, state, obs, actions, forcing)
+        reading = self._read(batch, state, obs)
+        mode, executed, stop = self._interlock(batch, state, obs, actions, reading)
+        return Settled(mode, executed, forced, illegal, reading, stop)
+
+    def close(
+        self,
+        batch: Batch,
+        state: State,
+        obs: Obs,
+        proposed: Array,
+        carries: tuple[Any, ...],
+        settled: Settled,
+        outcome: Outcome,
+    ) -> tuple[State, dict[str, Any]]:
+        """The state after a step whose outcome is known, and what goes on record."""
+        after = self._treat("transition", batch, state, outcome.state, obs)
+        executed = settled.executed
+        played = self.world.played(after) if isinstance(self.world, HasSlips) else executed
         levels = level_of(played, obs.selfish, obs.prosocial).astype(jnp.float32)
         rewards = jnp.where(batch.present, outcome.rewards, 0.0).astype(jnp.float32)
         new = State(
             step=state.step + 1,
+            origin=state.origin,
             done=outcome.terminated,
             world=after,
             carries=carries,
-            stop=stop,
-            mode=mode,
+            stop=settled.stop,
+            mode=settled.mode,
             actions=executed,
             levels=levels,
             rewards=rewards,
@@ -190,12 +274,31 @@ class Steps:
             "levels": levels,
             "rewards": rewards,
             "valid": running,
-            "forced": forced,
-            "illegal": illegal,
+            "forced": settled.forced,
+            "illegal": settled.illegal,
             "world": dict(self.world.account(after)),
+            "readings": {k: jnp.asarray(v, jnp.float32) for k, v in settled.reading.items()},
         }
+        heard = self._heard(batch, state)
+        if heard is not None:
+            record["heard"] = heard.astype(jnp.int16)
         record = jax.tree.map(lambda x: jnp.where(running, x, jnp.zeros_like(x)), record)
         return new, {**record, "mode": new.mode}
+
+    def settled(self, batch: Batch, before: State, after: State) -> Array:
+        """[] bool: in this step no policy changed, as far as policies say (`core.Settles`)."""
+        calm = jnp.ones((), bool)
+        for seat, (column, leaves, data) in enumerate(self._columns(batch)):
+            for group, player in enumerate(column.players(leaves, data)):
+                same: Any = not getattr(player, "learns", False)
+                if hasattr(player, "settled"):
+                    same = player.settled(before.carries[seat][group], after.carries[seat][group])
+                calm &= same | (data["group"] != group) | ~batch.present[seat]
+        return calm
+
+    def keep(self, world: Any) -> Any:
+        """The world's last state as it is handed on: keys as the numbers they are."""
+        return jax.tree.map(_as_numbers, world) if self.structure.keeps_world else None
 
     def _columns(self, batch: Batch) -> list[tuple[Column, Any, Any]]:
         return list(zip(self.structure.columns, self.shared.players, batch.seats, strict=True))
@@ -211,47 +314,69 @@ class Steps:
             offset += size
         return fine
 
+    def _heard(self, batch: Batch, state: State) -> Array | None:
+        """[N, N, M] what each seat (first axis) is shown of each seat's message, None in worlds
+        that have no channel."""
+        if not isinstance(self.world, HasChannel):
+            return None
+        heard = self._treat("message", batch, state, self.world.hear(state.world))
+        return jnp.asarray(heard, jnp.int32)
+
+    def _read(self, batch: Batch, state: State, obs: Obs) -> dict[str, Array]:
+        """sensor -> [N]: what the meters read, after all treatments; "runtime" is the step."""
+        since = state.step - state.origin
+        down = (since >= batch.press) & (since < batch.press + batch.hold)
+        reading = {"button": down * jnp.ones(self.seats), **self.world.sense(state.world)}
+        for seat, value in self._own_powers(batch, state, obs):
+            power = reading.get("power", jnp.full(self.seats, jnp.nan))
+            reading["power"] = jnp.asarray(power).at[seat].set(value)
+        reading = {"runtime": since * jnp.ones(self.seats), **reading}
+        treated: dict[str, Array] = dict(self._treat("sense", batch, state, reading, obs))
+        return treated
+
     def _interlock(
-        self, batch: Batch, state: State, obs: Obs, actions: Array
+        self, batch: Batch, state: State, obs: Obs, actions: Array, reading: dict[str, Array]
     ) -> tuple[Array, Array, Any]:
-        """(mode [N], executed [N, K], stop carry): `admit`, for the seats that are equipped."""
+        """(mode [N], executed [N, K], stop carries): `admit`, for the seats that are equipped."""
         safe, stop = jnp.asarray(self.shared.safe, jnp.int32), state.stop
-        focal = jax.tree.map(lambda field: field[0], obs)
-        if self.stop is not None:
-            key = jax.random.fold_in(jax.random.fold_in(batch.key, STOP), state.step)
-            prepared, stop = self.stop.act(key, state.stop, focal)
-            safe = jnp.broadcast_to(jnp.asarray(prepared, jnp.int32), (self.width,))
-        down = (state.step >= batch.press) & (state.step < batch.press + batch.hold)
-        reading = {
-            "button": down * jnp.ones(self.seats),
-            "runtime": state.step * jnp.ones(self.seats),
-            **self.world.sense(state.world),
-        }
-        own = self._own_power(batch, state, obs)
-        if own is not None:
-            reading["power"] = own
-        reading = self._treat("sense", batch, state, reading, obs)
         safe = jnp.broadcast_to(safe, actions.shape)
+        if self.stop is not None:
+            keys = jax.vmap(lambda key: jax.random.fold_in(key, state.step))(self._stop_keys(batch))
+            prepared, stop = jax.vmap(self.stop.act)(keys, state.stop, obs)
+            prepared = jnp.asarray(prepared, jnp.int32).reshape(self.seats, -1)
+            safe = jnp.broadcast_to(prepared, actions.shape)
         mode, executed = admit(self.panel, state.mode, reading, actions, safe)
         mode = jnp.where(batch.equipped, mode, state.mode).astype(jnp.int32)
         return mode, jnp.where(batch.equipped[:, None], executed, actions), stop
 
-    def _own_power(self, batch: Batch, state: State, obs: Obs) -> Array | None:
-        """[N] the power that seat 0 reports of itself, if it does."""
-        column, leaves, data = self._columns(batch)[0]
-        if not column.groups:
-            return None
-        own = jax.tree.map(lambda field: field[0], obs)
-        value = column.power(state.carries[0], own, leaves, data)
-        return None if value is None else value * jnp.ones(self.seats)
+    def _stop_keys(self, batch: Batch) -> Array:
+        """[N] one key a seat."""
+        key = jax.random.fold_in(batch.key, STOP)
+        return jax.vmap(lambda seat: jax.random.fold_in(key, seat))(jnp.arange(self.seats))
 
-    def _force(self, batch: Batch, state: State, obs: Obs, actions: Array) -> tuple[Array, Array]:
-        level, first, last = batch.forcing
-        forced = (level >= 0) & (state.step >= first) & (state.step < last) & batch.present
-        wanted = obs.selfish + (obs.prosocial - obs.selfish) * level[:, None]
-        wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
-        actions = jnp.where(forced[:, None], wanted, actions)
-        for number, treatment in enumerate(self.structure.treatments):
+    def _own_powers(self, batch: Batch, state: State, obs: Obs) -> list[tuple[int, Array]]:
+        """(seat, reading) of the players that report their own power."""
+        found = []
+        for seat, (column, leaves, data) in enumerate(self._columns(batch)):
+            if column.reports_power:
+                own = jax.tree.map(lambda field, seat=seat: field[seat], obs)
+                found.append((seat, column.power(state.carries[seat], own, leaves, data)))
+        return found
+
+    def _force(
+        self, batch: Batch, state: State, obs: Obs, actions: Array, forcing: Forcing | None
+    ) -> tuple[Array, Array]:
+        forced = jnp.zeros(self.seats, bool)
+        if forcing is not None:
+            forced = jnp.isfinite(forcing.level) & batch.present
+            wanted = obs.selfish + (obs.prosocial - obs.selfish) * forcing.level[:, None]
+            wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
+            actions = jnp.where(forced[:, None], wanted, actions)
+            if forcing.actions is not None:
+                given = (forcing.actions != FREE).all(-1) & batch.present
+                actions = jnp.where(given[:, None], forcing.actions, actions)
+                forced |= given
+        for number, treatment in enumerate(self.treatments):
             if hasattr(treatment, "act"):
                 moment = self._moment(batch, state, obs, number)
                 actions, by_this = treatment.act(moment, actions)
@@ -259,10 +384,9 @@ class Steps:
         return actions, forced
 
     def _treat(self, hook: str, batch: Batch, state: State, value: Any, obs: Any = None) -> Any:
-        for number, treatment in enumerate(self.structure.treatments):
+        for number, treatment in enumerate(self.treatments):
             if hasattr(treatment, hook):
-                source = obs if obs is not None else value if hook == "observe" else None
-                moment = self._moment(batch, state, source, number)
+                moment = self._moment(batch, state, obs, number)
                 value = getattr(treatment, hook)(moment, value)
         return value
 
@@ -272,7 +396,21 @@ class Steps:
             selfish, prosocial = self.world.scale(state.world)
         else:
             selfish, prosocial = obs.selfish, obs.prosocial
-        return Moment(state.step, key, batch.treatments[number], selfish, prosocial)
+        step = state.step - state.origin
+        return Moment(step, key, batch.treatments[number], selfish, prosocial, obs)
+
+
+def _is_key(leaf: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key))
+
+
+def _as_numbers(leaf: Any) -> Array:
+    return jax.random.key_data(leaf) if _is_key(leaf) else jnp.asarray(leaf)
+
+
+def _as_key(fresh: Any, given: Array) -> Array:
+    """A leaf that was handed on, as a leaf of a fresh state."""
+    return jax.random.wrap_key_data(given) if _is_key(fresh) else given
 
 
 jax.tree_util.register_dataclass(Obs, [field.name for field in fields(Obs)], [])

@@ -9,6 +9,7 @@ Caveat: this contains mistakes, not malice. The child runs with your rights and 
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._child import Child, Lost
-from freezetag.sim.foreign import AgentFailed, Foreign, printable
+from freezetag.sim.foreign import AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes
 
 LOAD_SECONDS = 300.0
@@ -73,8 +74,9 @@ class Cache:
 class Worker:
     """One child process for one foreign agent in one seat column; a context manager.
 
-    `note` is the cache's if none is given. `action_sizes` are the world's, needed
-    only where an action has several components of unequal size. Starting is lazy: the child is
+    `note` is the cache's if none is given. `action_sizes` and `rest` are the world's: the sizes
+    are needed only where an action has several components of unequal size, `rest` is what is played
+    where an answer could not be read. Starting is lazy: the child is
     there from the first `reset` on. All methods raise `AgentFailed`; a worker whose agent failed
     starts a new child at the next `reset`.
     """
@@ -87,6 +89,7 @@ class Worker:
         cache: Cache | None = None,
         note: Note | None = None,
         action_sizes: Sequence[int] | None = None,
+        rest: Sequence[int] | None = None,
     ) -> None:
         if not (foreign.step_seconds > 0 and math.isfinite(foreign.step_seconds)):
             raise ValueError(
@@ -95,6 +98,11 @@ class Worker:
         self.foreign = foreign
         self.seat = seat
         self.printed = ""
+        self.offers: tuple[str, ...] = ()
+        """What the agents of the last `reset` offer beside `act`; see `_worker.OFFERS`."""
+        self.remarks: list[Remark] = []
+        """What the agents gave beside their actions in the last `act`."""
+        self._rest = rest
         self._cache = cache
         self._note = note or (cache.note if cache is not None else None)
         self._sizes = action_sizes
@@ -123,15 +131,26 @@ class Worker:
         self.start()
         self._step = None
         self._names = None if names is None else [str(name) for name in names]
-        self._ask("reset", ([int(seed) for seed in seeds], self._names), stall=START_SECONDS)
+        offers = self._ask(
+            "reset", ([int(seed) for seed in seeds], self._names), stall=START_SECONDS
+        )
+        self.offers = tuple(map(str, offers)) if isinstance(offers, list) else ()
         self._episodes = len(seeds)
 
-    def act(self, step: int, obs: Mapping[str, Any], active: Any) -> Any:
+    def act(
+        self,
+        step: int,
+        obs: Mapping[str, Any],
+        active: Any,
+        said: Sequence[Mapping[int, str]] | None = None,
+    ) -> Any:
         """int32 [B, K]: what the agents want; zeros where `active` [B] is False.
 
         `obs` has the fields of `core.Obs`, arrays with leading axis B; the world's own are named
-        "world.<name>".
+        "world.<name>". `said` are the words heard in each episode, by the speaker's label. What
+        the agents gave beside their actions is in `remarks` afterwards.
         """
+        self.remarks = []
         if self._child is None:
             raise RuntimeError("reset(seeds) comes before act.")
         self._step = int(step)
@@ -149,9 +168,17 @@ class Worker:
         chosen = np.flatnonzero(playing)
         if not len(chosen):
             return actions
-        answer = self._ask("act", (given, playing.tolist(), sizes), obs=(legal, sizes))
+        payload = (given, playing.tolist(), sizes, None if said is None else list(said))
+        together = "act_many" in self.offers
+        limit = self.foreign.step_seconds * len(chosen) + _GRACE if together else 0.0
+        answers = self._ask("act", payload, stall=limit, obs=(legal, sizes))
+        if not isinstance(answers, list) or len(answers) != len(chosen):
+            raise self._garbled()
+        wanted = []
+        for b, answer in zip(chosen.tolist(), answers, strict=True):
+            wanted.append(self._action(b, answer, width, legal[b], sizes))
         try:
-            found = np.array(answer, dtype=np.int32)
+            found = np.array(wanted, dtype=np.int32)
             fits = found.shape == (len(chosen), width)
         except (TypeError, ValueError, OverflowError):
             fits = False
@@ -161,8 +188,41 @@ class Worker:
         actions[chosen] = found
         return actions
 
+    def _action(self, b: int, answer: Any, width: int, legal: Any, sizes: tuple[int, ...]) -> Any:
+        """The action of an answer; what else it holds goes to `remarks`."""
+        if not isinstance(answer, dict):
+            return answer
+        for kind, text in answer.items():
+            if kind != "action":
+                self.remarks.append(Remark(b, printable(str(kind), 20), printable(str(text), 4000)))
+        action = answer.get("action")
+        if "unreadable" in answer and (
+            not isinstance(action, list) or not is_legal(action, legal, sizes)
+        ):
+            return list(self._rest if self._rest is not None else [0] * width)
+        return action
+
+    def save(self) -> tuple[bytes | None, ...]:
+        """The state of each episode's agent, for `load` of agents of the same kind; None of one
+        that has no `save` and whose attributes cannot be written down."""
+        answer = self._ask("save", (), stall=START_SECONDS)
+        try:
+            states = tuple(
+                None if state is None else base64.b64decode(state, validate=True)
+                for state in answer
+            )
+        except (TypeError, ValueError):
+            raise self._garbled() from None
+        if len(states) != self._episodes:
+            raise self._garbled()
+        return states
+
+    def load(self, states: Sequence[bytes], freeze: bool = False) -> None:
+        """Hand each episode's agent a state that was saved; `freeze` holds those that can be."""
+        self._ask("load_states", (list(states), freeze), stall=START_SECONDS)
+
     def learn(self, days: list[dict[str, Any]]) -> None:
-        """Hand agents that have `learn` their day: own_level, own_reward, mean_level, valid [T]."""
+        """Hand agents that have `learn` their day; see `core.Learner`."""
         if self._child is None:
             raise RuntimeError("reset(seeds) comes before learn.")
         self._step = None
@@ -254,6 +314,8 @@ class Worker:
         kind = told.get("kind")
         if kind == "action" and obs is not None:
             return self._illegal(b, text["value"], *obs)
+        if kind == "save":
+            return self._failed(f"cannot be saved: {text['text']}.", field="save", episode=b)
         if kind == "load":
             return self._failed(f"cannot be used: {text['text']}", field="load", episode=b)
         if kind == "timeout":
@@ -325,7 +387,18 @@ _ADVICE = {
     "reset": "An agent is made once per episode, with its seed if it takes one.",
     "act": "Run `freezetag check` on it to see what it is shown.",
     "learn": "learn(day) gets lists own_level, own_reward, mean_level and valid, one entry a step.",
+    "save": "save() returns bytes that load(state) understands.",
+    "load_states": "load(state) gets the bytes that save() returned.",
 }
+
+
+def is_legal(action: Sequence[int], legal: Any, sizes: tuple[int, ...]) -> bool:
+    """Whether an action [K] is allowed by a mask over all components."""
+    starts = np.cumsum((0, *sizes[:-1]))
+    return len(action) == len(sizes) and all(
+        0 <= value < size and bool(legal[start + value])
+        for value, size, start in zip(action, sizes, starts, strict=True)
+    )
 
 
 def _allowed(legal: Any, sizes: tuple[int, ...]) -> str:
