@@ -16,15 +16,15 @@ from typing import Any
 
 from freezetag.core import Panel
 from freezetag.core.gate import Refused
-from freezetag.live.clock import boot_clock
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.gate import OPEN, WAITING, Gate
-from freezetag.live.keys import Person, generate
-from freezetag.live.lease import gate_key
-from freezetag.live.ledger import Checkpoint, record, sign_note
-from freezetag.live.server.home import Home, Settings
-from freezetag.live.server.run import Server
-from freezetag.live.server.store import Store
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.authority.store import Store
+from freezetag.live.gate.clock import boot_clock
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import OPEN, WAITING, Gate
+from freezetag.live.server.server import Server
+from freezetag.live.signed.frames import gate_key
+from freezetag.live.signed.keys import Person, generate
+from freezetag.live.signed.merkle import Checkpoint, record, sign_note
 
 AT_ONCE = 50
 TICK = 0.25

@@ -23,11 +23,11 @@ from typing import Any
 from bench._live_gates import address, child, end, gate, hold, home, now, serve
 from bench._measure import checked, head
 from bench._process import COMMAND
-from freezetag.live.address import Denied, Unreachable, request
-from freezetag.live.authority import Authority
-from freezetag.live.gate import OPEN
+from freezetag.live.authority.authority import Authority
+from freezetag.live.gate.address import Denied, Unreachable, request
+from freezetag.live.gate.gate import OPEN
 from freezetag.live.server.service import DURABLE, Service
-from freezetag.live.verify import verify_file
+from freezetag.live.signed.verify import verify_file
 
 GATES, PRESSES = 1000, 5
 GONE_GATES, KILLS = 100, 10

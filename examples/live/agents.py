@@ -26,12 +26,12 @@ def robot(path, enrolment, state):
 
     from freezetag import Panel
     from freezetag.adapters.gated.pettingzoo import GatedParallelEnv
-    from freezetag.live.client import GateHost, Line
-    from freezetag.live.clock import boot_clock, wall_clock
-    from freezetag.live.enrolment import Enrolment
-    from freezetag.live.gate import Gate
-    from freezetag.live.journal_file import open_journal
-    from freezetag.live.latch import LatchFile
+    from freezetag.live.gate.clock import boot_clock, wall_clock
+    from freezetag.live.gate.enrolment import Enrolment
+    from freezetag.live.gate.gate import Gate
+    from freezetag.live.gate.journal_file import open_journal
+    from freezetag.live.gate.latch import LatchFile
+    from freezetag.live.gate.remote_host import GateHost, Line
 
     REST, CARRY = 0, 1
     act = effects(path)

@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 
 from freezetag.cli import run as freezetag
-from freezetag.live.remote import local
-from freezetag.live.replay import replay
+from freezetag.live.gate.replay import replay
+from freezetag.live.remote.operator import local
 
 AGENTS = Path(__file__).with_name("agents.py")
 NAMES = ("robot", "assistant", "worker")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
         equip,
     )
     from freezetag.exam.examine import examine
-    from freezetag.live.decorator import gated
-    from freezetag.live.gate import Gate
+    from freezetag.live.gate.decorator import gated
+    from freezetag.live.gate.gate import Gate
     from freezetag.planning.learning_world import LearningWorld
     from freezetag.planning.planner import plan
     from freezetag.planning.planning_world import PlanningWorld
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "Gate": "live.gate",
+    "Gate": "live.gate.gate",
     "LearningWorld": "planning.learning_world",
     "Panel": "core",
     "PlanningWorld": "planning.planning_world",
@@ -48,7 +48,7 @@ _HOME = {
     "class_of": "players",
     "equip": "core",
     "examine": "exam.examine",
-    "gated": "live.decorator",
+    "gated": "live.gate.decorator",
     "plan": "planning.planner",
     "read_card": "report.schema",
 }

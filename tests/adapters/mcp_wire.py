@@ -10,8 +10,8 @@ from typing import Any
 
 from freezetag.adapters.gated.mcp_stdio import McpPump
 from freezetag.core import Panel
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 
 class Wire:

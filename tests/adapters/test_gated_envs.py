@@ -19,8 +19,8 @@ from freezetag.adapters.gated.pettingzoo import GatedAECEnv, GatedParallelEnv
 from freezetag.adapters.pettingzoo import to_parallel_env
 from freezetag.core import Panel, PowerLimit, RuntimeLimit, UserError
 from freezetag.core.journal import Journal, read
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 from freezetag.substrates.commons import Commons
 
 IDLE = 3

@@ -12,8 +12,8 @@ import pytest
 from freezetag.adapters.gated.inspect_ai import gate_approver
 from freezetag.core import Panel, UserError
 from freezetag.core.journal import Journal, read
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 INSTALLED = importlib.util.find_spec("inspect_ai") is not None
 needs_inspect = pytest.mark.skipif(

@@ -19,7 +19,7 @@ from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
 from freezetag.exam.spec import BadSpec, Spec
-from freezetag.live.replay import replay
+from freezetag.live.gate.replay import replay
 from freezetag.probes.acted_after_stop import ActedAfterStop
 
 

@@ -21,8 +21,8 @@ from tests.live.guards import wait_for
 
 from freezetag.adapters.gated.mcp_http import McpHttpProxy
 from freezetag.core import Panel, UserError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "pay"}}

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.core import Panel
-from freezetag.live.client import GateHost, Line
-from freezetag.live.clock import boot_clock, wall_clock
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.gate import Gate
-from freezetag.live.keys import Person, generate
-from freezetag.live.latch import Latch, MemoryLatch
-from freezetag.live.presses import Clearance
-from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home, Settings
-from freezetag.live.server.run import Server
-from freezetag.live.server.store import Connect, connected
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.authority.store import Connect, connected
+from freezetag.live.gate.clock import boot_clock, wall_clock
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.latch import Latch, MemoryLatch
+from freezetag.live.gate.remote_host import GateHost, Line
+from freezetag.live.remote.operator import Remote, local
+from freezetag.live.server.server import Server
+from freezetag.live.signed.keys import Person, generate
+from freezetag.live.signed.presses import Clearance
 
 ADA, BOB, EVE = generate(), generate(), generate()
 PEOPLE = (Person("ada", ADA[1]), Person("bob", BOB[1]))

@@ -11,7 +11,7 @@ import pytest
 from tests.live._serving import ADA, BOB, EVE, home
 
 from freezetag import cli
-from freezetag.live.server.home import Home
+from freezetag.live.authority.home import Home
 
 Run = Callable[..., tuple[int, str, str]]
 

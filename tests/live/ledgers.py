@@ -13,9 +13,9 @@ from tests.live.worlds import (
 )
 
 from freezetag.core.canonical import canonical
-from freezetag.live.authority import Authority
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.authority.authority import Authority
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 
 class Ledger:

@@ -16,13 +16,13 @@ from tests.live.worlds import SECRET, counter, gate_of, held, press, roster, sig
 
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
-from freezetag.live.authority import Authority, ResetError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
-from freezetag.live.latch import MemoryLatch
-from freezetag.live.lease import FrameError, bound
-from freezetag.live.presses import Clearance, Press
-from freezetag.live.shown import Shown, worst
+from freezetag.live.authority.authority import Authority, ResetError
+from freezetag.live.authority.states import Shown, worst
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.latch import MemoryLatch
+from freezetag.live.signed.frames import FrameError, bound
+from freezetag.live.signed.presses import Clearance, Press
 
 AGENTS = ("a", "b")
 LENGTH, RHO, LIMIT = 5.0, 1e-3, 3.0

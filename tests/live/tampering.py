@@ -24,10 +24,10 @@ from typing import Any
 
 from tests.live.worlds import PEOPLE, press, signed
 
-from freezetag.live.ledger import Checkpoint, record, sign_note
-from freezetag.live.presses import draft
-from freezetag.live.server.store import Store
-from freezetag.live.verify import verify_file
+from freezetag.live.authority.store import Store
+from freezetag.live.signed.merkle import Checkpoint, record, sign_note
+from freezetag.live.signed.presses import draft
+from freezetag.live.signed.verify import verify_file
 
 PRIVATE, PUBLIC = PEOPLE["eve"]
 STEPS = (7, 6, 9, 12, 6)

@@ -23,13 +23,13 @@ from tests.live.worlds import (
     store,
 )
 
-from freezetag.live.authority import Authority, ResetError, RollbackError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.facts import EnrolmentError
-from freezetag.live.lease import FrameError, incarnation_key, seal, unseal
-from freezetag.live.ledger import Checkpoint, LedgerError, Tree, sign_note
-from freezetag.live.presses import Clearance, Press, Presses
-from freezetag.live.shown import Shown, worst
+from freezetag.live.authority.authority import Authority, ResetError, RollbackError
+from freezetag.live.authority.facts import EnrolmentError
+from freezetag.live.authority.states import Shown, worst
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.signed.frames import FrameError, incarnation_key, seal, unseal
+from freezetag.live.signed.merkle import Checkpoint, LedgerError, Tree, sign_note
+from freezetag.live.signed.presses import Clearance, Press, Presses
 
 
 def reason(overseer: Authority, gate: Any) -> str:

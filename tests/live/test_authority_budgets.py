@@ -12,8 +12,8 @@ from tests.live.worlds import (
     held,
 )
 
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 # What was allowed counts, also after a restart.
 

@@ -16,9 +16,9 @@ from tests.live.worlds import (
     store,
 )
 
-from freezetag.live.authority import Authority
-from freezetag.live.clock import SteppedClock
-from freezetag.live.facts import EnrolmentError
+from freezetag.live.authority.authority import Authority
+from freezetag.live.authority.facts import EnrolmentError
+from freezetag.live.gate.clock import SteppedClock
 
 
 @pytest.mark.parametrize("narrowed", ["a", "b"])

@@ -18,12 +18,12 @@ from tests.live.worlds import (
     store,
 )
 
-from freezetag.live.authority import ResetError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
-from freezetag.live.latch import MemoryLatch
-from freezetag.live.lease import RHO, settle
-from freezetag.live.shown import Shown
+from freezetag.live.authority.authority import ResetError
+from freezetag.live.authority.states import Shown
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.latch import MemoryLatch
+from freezetag.live.signed.frames import RHO, settle
 
 
 def copied(latch: MemoryLatch) -> MemoryLatch:

@@ -28,14 +28,14 @@ from tests.live._serving import (
 )
 from tests.live.test_requirements import names
 
-from freezetag.live.address import Denied, request
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.keys import key_id
-from freezetag.live.latch import MemoryLatch
-from freezetag.live.lease import LARGEST, incarnation_key, seal
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import Home
-from freezetag.live.tokens import issue
+from freezetag.live.authority.home import Home
+from freezetag.live.authority.tokens import issue
+from freezetag.live.gate.address import Denied, request
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.latch import MemoryLatch
+from freezetag.live.remote.operator import Remote
+from freezetag.live.signed.frames import LARGEST, incarnation_key, seal
+from freezetag.live.signed.keys import key_id
 
 ANSWERED_IN = {
     "a token that is revoked or of another authority": [

@@ -21,21 +21,23 @@ def run(code: str) -> str:
 
 def test_the_gate_imports_the_standard_library_alone() -> None:
     loaded = run(
-        "import sys; import freezetag.live.gate, freezetag.live.decorator;"
+        "import sys; import freezetag.live.gate.gate, freezetag.live.gate.decorator;"
         "print(sorted({m.partition('.')[0] for m in sys.modules}"
         " - set(sys.stdlib_module_names) - {'__mp_main__'}))"
     )
     extra = {name for name in eval(loaded) if not name.startswith("_") and name != "sitecustomize"}
     assert extra == {"freezetag"}
     heavy = run(
-        f"import sys; import freezetag.live.gate; print([m for m in {HEAVY!r} if m in sys.modules])"
+        "import sys; import freezetag.live.gate.gate; "
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     assert heavy == "[]"
 
 
 def test_what_is_loaded_to_check_a_clearance_is_cryptography() -> None:
     loaded = run(
-        "import sys; from freezetag.live.keys import *; k, p = generate(); verify(p, b'', b'');"
+        "import sys; from freezetag.live.signed.keys import *; "
+        "k, p = generate(); verify(p, b'', b'');"
         "print('cryptography' in sys.modules, 'numpy' in sys.modules)"
     )
     assert loaded == "True False"

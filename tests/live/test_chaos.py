@@ -49,15 +49,15 @@ def test_the_stop_holds_in_every_class_of_faults(tmp_path: Path) -> None:
 PLANTED = {
     # A gate that never notices that its lease has ended.
     "one authority gone": """
-from freezetag.live.enrolment import Link as X
+from freezetag.live.gate.enrolment import Link as X
 X.age = lambda self, now: 0.0
 """,
     # A server that reads everything back but the presses.
     "restarted while agents run": """
-from freezetag.live.facts import Facts as X
+from freezetag.live.authority.facts import Facts as X
 real = X.apply
 X.apply = lambda self, kind, body, at=0: None if kind == "press" else real(self, kind, body, at)
-from freezetag.live.authority import Authority as Y
+from freezetag.live.authority.authority import Authority as Y
 Y._silence = lambda self, gate: 0.0
 """,
     # A gate that acknowledges, and whose host lets the tool go on.

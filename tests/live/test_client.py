@@ -15,15 +15,15 @@ from tests.live._serving import LENGTH, agent, enrolled, gated, home, serving, s
 
 from freezetag.core import Panel
 from freezetag.core.errors import UserError
-from freezetag.live import client
-from freezetag.live.address import Denied, Unreachable, request
-from freezetag.live.client import GateHost, Line
-from freezetag.live.clock import SteppedClock, boot_clock
-from freezetag.live.drain import Order
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.gate import Gate
-from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home
+from freezetag.live.authority.home import Home
+from freezetag.live.gate import remote_host as client
+from freezetag.live.gate.address import Denied, Unreachable, request
+from freezetag.live.gate.clock import SteppedClock, boot_clock
+from freezetag.live.gate.drain import Order
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.remote_host import GateHost, Line
+from freezetag.live.remote.operator import Remote, local
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from tests.live.conftest import Run
 
 from freezetag import cli
 from freezetag.core.journal import Journal
-from freezetag.live.address import Denied
-from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home
-from freezetag.live.server.run import Server
+from freezetag.live.authority.home import Home
+from freezetag.live.gate.address import Denied
+from freezetag.live.remote.operator import Remote, local
+from freezetag.live.server.server import Server
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from tests.live.conftest import Run
 from tests.live.guards import Guarded
 
 from freezetag.cli.commands.status import shown
-from freezetag.live.address import Denied
+from freezetag.live.authority.home import Home, HomeError
+from freezetag.live.authority.store import StoreError
 from freezetag.live.console.page import console
-from freezetag.live.own_authority import OwnAuthority
-from freezetag.live.server.home import Home, HomeError
-from freezetag.live.server.store import StoreError
+from freezetag.live.gate.address import Denied
+from freezetag.live.guard.own_authority import OwnAuthority
 
 
 def cut(ledger: Path) -> None:
@@ -136,7 +136,7 @@ def test_an_address_that_cannot_be_written_down_is_told_and_served(made: Home) -
     (made.path / "listening.json").mkdir()
     with serving(home(made.path.with_name("other"))):
         pass
-    from freezetag.live.server.run import Server
+    from freezetag.live.server.server import Server
 
     with Server(made) as server:
         assert any("listening.json" in alarm for alarm in server.service.authority.alarms)

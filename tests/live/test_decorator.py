@@ -12,7 +12,7 @@ from tests.live.worlds import pair
 
 from freezetag.core import UserError
 from freezetag.core.gate import Refused
-from freezetag.live.decorator import gated
+from freezetag.live.gate.decorator import gated
 
 
 def test_a_gated_function_is_an_action() -> None:

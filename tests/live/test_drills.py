@@ -15,17 +15,17 @@ from tests.live.conftest import Run
 from tests.live.worlds import SECRET, Wire, authority, gate_of, roster, store
 from tests.live.worlds import enrolled as enrolled_in
 
-from freezetag.live.address import Denied
-from freezetag.live.authority import Authority, ResetError
-from freezetag.live.clock import SteppedClock, boot_clock
-from freezetag.live.drills import CANARY, Drill, Drills
-from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home, HomeError, Settings
-from freezetag.live.server.run import Server
+from freezetag.live.authority.authority import Authority, ResetError
+from freezetag.live.authority.drills import CANARY, Drill, Drills
+from freezetag.live.authority.home import Home, HomeError, Settings
+from freezetag.live.authority.store import Store, standing
+from freezetag.live.authority.tokens import issue
+from freezetag.live.gate.address import Denied
+from freezetag.live.gate.clock import SteppedClock, boot_clock
+from freezetag.live.remote.operator import Remote, local
+from freezetag.live.server.server import Server
 from freezetag.live.server.startup import verify_behind
-from freezetag.live.server.store import Store, standing
-from freezetag.live.tokens import issue
-from freezetag.live.verify import verify_file
+from freezetag.live.signed.verify import verify_file
 
 DAY = 86400.0
 

@@ -10,9 +10,9 @@ import pytest
 from tests.live.worlds import PEOPLE, authority, enrolled, gate_of, roster
 
 from freezetag.core import Panel, RuntimeLimit, StopButton, UserError
-from freezetag.live.clock import SteppedClock, boot_clock, wall_clock
-from freezetag.live.enrolment import Enrolment, complete, describe
-from freezetag.live.keys import RosterError
+from freezetag.live.gate.clock import SteppedClock, boot_clock, wall_clock
+from freezetag.live.gate.enrolment import Enrolment, complete, describe
+from freezetag.live.signed.keys import RosterError
 
 MINE = Enrolment("own", b"k" * 32, roster(), 2.5, PEOPLE["eve"][1])
 

@@ -11,8 +11,8 @@ import pytest
 from tests.live.fuzz import __main__ as fuzz
 from tests.live.fuzz.mutate import varied
 
-from freezetag.live.authority import Authority
-from freezetag.live.gate import OPEN, Gate
+from freezetag.live.authority.authority import Authority
+from freezetag.live.gate.gate import OPEN, Gate
 
 
 @pytest.mark.slow

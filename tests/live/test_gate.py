@@ -16,9 +16,9 @@ from tests.live.worlds import Wire, authority, enrolled, gate_of, held, pair, pr
 from freezetag.core import NO_PANEL, Panel, PowerLimit, RuntimeLimit, StopButton, UserError
 from freezetag.core.gate import GateLike, Refused
 from freezetag.core.journal import Journal, read
-from freezetag.live.clock import SteppedClock, boot_clock
-from freezetag.live.latch import LatchError, LatchFile, MemoryLatch
-from freezetag.live.presses import Presses
+from freezetag.live.gate.clock import SteppedClock, boot_clock
+from freezetag.live.gate.latch import LatchError, LatchFile, MemoryLatch
+from freezetag.live.signed.presses import Presses
 
 
 def orders(gate: Any) -> list[str]:

@@ -10,7 +10,7 @@ from tests.live.worlds import Wire, authority, enrolled, gate_of, pair, signed, 
 
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
-from freezetag.live.clock import SteppedClock
+from freezetag.live.gate.clock import SteppedClock
 
 
 def test_what_was_spent_counts_for_the_epoch_and_not_for_the_lease() -> None:

@@ -10,7 +10,7 @@ from tests.live.worlds import pair
 
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal, read
-from freezetag.live.replay import replay
+from freezetag.live.gate.replay import replay
 
 
 def refused(gate: Any, times: int, name: str = "pay") -> None:

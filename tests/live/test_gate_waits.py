@@ -10,9 +10,9 @@ from tests.live.worlds import pair
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal, read
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
-from freezetag.live.replay import replay
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.replay import replay
 
 
 class SlowDisk:

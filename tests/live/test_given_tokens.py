@@ -10,8 +10,8 @@ import pytest
 from tests.live._serving import agent, enrolled, gated, serving, started, until
 from tests.live.conftest import Run
 
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import Home
+from freezetag.live.authority.home import Home
+from freezetag.live.remote.operator import Remote
 
 COMMANDS = ["status", "start p2", "press p2", "drill", "reset --key ada.key"]
 

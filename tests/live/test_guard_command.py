@@ -18,14 +18,14 @@ from tests.live.guards import ESCAPED, Guarded, wait_for
 from freezetag import cli
 from freezetag.core import UserError
 from freezetag.core.journal import JournalError, read
-from freezetag.live.cgroup import Cgroup
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
-from freezetag.live.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of, reset
-from freezetag.live.own_authority import OwnAuthority
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import Home
-from freezetag.live.verify import verify_file
+from freezetag.live.authority.home import Home
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.guard.cgroup import Cgroup
+from freezetag.live.guard.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of, reset
+from freezetag.live.guard.own_authority import OwnAuthority
+from freezetag.live.remote.operator import Remote
+from freezetag.live.signed.verify import verify_file
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.live.worlds import PEOPLE, roster
 
-from freezetag.live.keys import Person, Roster, RosterError, generate, public_of, sign, verify
-from freezetag.live.tokens import RIGHTS, Token, TokenBook, TokenError, issue, within
+from freezetag.live.authority.tokens import RIGHTS, Token, TokenBook, TokenError, issue, within
+from freezetag.live.signed.keys import (
+    Person,
+    Roster,
+    RosterError,
+    generate,
+    public_of,
+    sign,
+    verify,
+)
 
 ANN, BOB = PEOPLE["ann"][1], PEOPLE["bob"][1]
 

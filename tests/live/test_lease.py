@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.live.worlds import authority, enrolled, gate_of, pair, press
 
-from freezetag.live.clock import SteppedClock
-from freezetag.live.lease import (
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.signed.frames import (
     ACK,
     FIELDS,
     LARGEST,
@@ -26,7 +26,7 @@ from freezetag.live.lease import (
     settle,
     unseal,
 )
-from freezetag.live.presses import Presses
+from freezetag.live.signed.presses import Presses
 
 B = "ab" * 16
 KEY = incarnation_key(gate_key(b"secret", "agent"), B)

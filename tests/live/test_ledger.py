@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.live.worlds import PEOPLE
 
 from freezetag.core.canonical import canonical
-from freezetag.live.ledger import (
+from freezetag.live.signed.merkle import (
     Checkpoint,
     LedgerError,
     Tree,

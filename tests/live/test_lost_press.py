@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.live.worlds import Wire, authority, gate_of, held, press, signed, store
 
-from freezetag.live.authority import Authority, ResetError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.authority.authority import Authority, ResetError
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 
 def heard_and_lost(scope: str) -> tuple[SteppedClock, Authority, list[Wire]]:

@@ -14,15 +14,15 @@ import pytest
 from tests.live.lossy import SCENARIOS, Violation, walk
 
 from freezetag.core.interlock import GO, Panel
-from freezetag.live.authority import Authority
-from freezetag.live.drain import Drain
-from freezetag.live.enrolment import Link
-from freezetag.live.facts import Facts
-from freezetag.live.gate import STOPPED, STOPPING, WAITING, Gate
-from freezetag.live.keys import Roster
-from freezetag.live.lease import incarnation_key
-from freezetag.live.presses import Presses, approvers
-from freezetag.live.shown import Incarnation, Shown
+from freezetag.live.authority.authority import Authority
+from freezetag.live.authority.facts import Facts
+from freezetag.live.authority.states import Incarnation, Shown
+from freezetag.live.gate.drain import Drain
+from freezetag.live.gate.enrolment import Link
+from freezetag.live.gate.gate import STOPPED, STOPPING, WAITING, Gate
+from freezetag.live.signed.frames import incarnation_key
+from freezetag.live.signed.keys import Roster
+from freezetag.live.signed.presses import Presses, approvers
 
 WALKS = 300
 Patch = Callable[[pytest.MonkeyPatch], None]

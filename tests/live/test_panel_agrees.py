@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.live.worlds import gate_of
 
 from freezetag.core import GO, Panel, PowerLimit, RuntimeLimit, StopButton, Watchdog
-from freezetag.live.clock import SteppedClock
+from freezetag.live.gate.clock import SteppedClock
 
 PANEL = Panel((StopButton(), RuntimeLimit(7), PowerLimit(2.5), Watchdog(1.5)))
 SENSORS = tuple(interlock.sensor for interlock in PANEL.interlocks)

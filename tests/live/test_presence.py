@@ -16,10 +16,10 @@ from tests.live._serving import ADA, EVE, enrolled, gated, home, serving, signed
 from tests.live._serving import agent as shown_of
 
 from freezetag import cli
-from freezetag.live.address import Denied
-from freezetag.live.gate import Gate
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import Home
+from freezetag.live.authority.home import Home
+from freezetag.live.gate.address import Denied
+from freezetag.live.gate.gate import Gate
+from freezetag.live.remote.operator import Remote
 
 HELD = 1.2
 """Seconds in which a gate of leases of .9 s asks several times."""

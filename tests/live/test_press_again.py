@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.live._serving import ADA, BOB, enrolled, gated, home, serving, signed, started, until
 
-from freezetag.live.address import Denied, request
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import OWN, Home
+from freezetag.live.authority.home import OWN, Home
+from freezetag.live.gate.address import Denied, request
+from freezetag.live.remote.operator import Remote
 
 ID = "ab" * 16
 
@@ -77,7 +77,7 @@ def test_a_harder_press_is_no_repeat(remote: Remote) -> None:
 
 
 def test_an_id_of_somebody_else_is_no_repeat(made: Home) -> None:
-    from freezetag.live.tokens import issue
+    from freezetag.live.authority.tokens import issue
 
     text, token = issue("press", "fleet", "somebody else")
     made.tokens.add(token)

@@ -11,9 +11,9 @@ from tests.live._serving import enrolled, gated, serving, started, until
 from tests.live.conftest import Run
 
 from freezetag.core.gate import Refused
-from freezetag.live.remote import Remote, local
-from freezetag.live.server.home import Home
-from freezetag.live.server.run import Server
+from freezetag.live.authority.home import Home
+from freezetag.live.remote.operator import Remote, local
+from freezetag.live.server.server import Server
 
 
 @pytest.fixture

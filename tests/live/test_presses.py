@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.live.worlds import press, roster, signed
 
-from freezetag.live.keys import Roster
-from freezetag.live.presses import Clearance, Press, Presses, StateError, covers, draft
+from freezetag.live.signed.keys import Roster
+from freezetag.live.signed.presses import Clearance, Press, Presses, StateError, covers, draft
 
 HEAD = {"root": "", "size": 0}
 

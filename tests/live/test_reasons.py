@@ -12,13 +12,13 @@ from tests.live.conftest import Run
 from tests.live.worlds import Wire as Wired
 from tests.live.worlds import authority, enrolled, gate_of, held, pair, press, signed, store
 
-from freezetag.live.authority import Authority, ResetError
-from freezetag.live.clock import SteppedClock
+from freezetag.live.authority.authority import Authority, ResetError
+from freezetag.live.authority.home import Home
+from freezetag.live.authority.states import Shown
 from freezetag.live.console.page import console
-from freezetag.live.gate import Gate
-from freezetag.live.guard import Guard, Wish
-from freezetag.live.server.home import Home
-from freezetag.live.shown import Shown
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.guard.guard import Guard, Wish
 
 
 def asked(overseer: Authority, gate: Gate) -> None:

@@ -16,7 +16,7 @@ from tests.live.worlds import pair, press, signed, store
 from freezetag.core import Panel, PowerLimit, RuntimeLimit
 from freezetag.core.gate import Refused
 from freezetag.core.journal import GENESIS, Journal, JournalError, read
-from freezetag.live.replay import replay
+from freezetag.live.gate.replay import replay
 
 STEPS = st.lists(
     st.one_of(

@@ -7,6 +7,9 @@ suffice; what is known to be missing stands beside it.
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -70,7 +73,10 @@ SHOWN_BY = {
         "test_the_whole_way_of_an_overdue_drill",
         "test_an_acknowledgement_of_something_else_proves_nothing",
     ],
-    "R15 independence": ["test_without_a_websocket_frames_are_posted"],
+    "R15 independence": [
+        "test_without_a_websocket_frames_are_posted",
+        "test_a_gate_s_host_needs_the_standard_library_and_cryptography_alone",
+    ],
     "R16 mediation": [  # import, socket and uid are not shown: they are the host's to close
         "test_a_forked_copy_is_closed",
         "test_everything_else_is_refused_and_never_reaches_the_server",
@@ -106,6 +112,35 @@ def test_a_requirement_is_shown(requirement: str) -> None:
 
 
 ALL = names()
+
+
+def test_a_gate_s_host_needs_the_standard_library_and_cryptography_alone() -> None:
+    """Every module of `gate`, and of `signed` and `core` below it, with nothing else installed."""
+    code = """
+import importlib, pkgutil, sys
+from importlib.abc import MetaPathFinder
+own = {"freezetag", "cryptography", "_cffi_backend", "cffi"} | set(sys.stdlib_module_names)
+class Bare(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in own:
+            raise ModuleNotFoundError(f"{name} is not there", name=name)
+sys.meta_path.insert(0, Bare())
+for room in ("freezetag.core", "freezetag.live.signed", "freezetag.live.gate"):
+    for module in pkgutil.walk_packages(importlib.import_module(room).__path__, room + "."):
+        importlib.import_module(module.name)
+from freezetag.live.gate.gate import Gate
+from freezetag.live.signed.keys import generate, sign
+private, public = generate()
+sign(private, b"")
+live = {name.split(".")[2] for name in sys.modules if name.startswith("freezetag.live.")}
+print(sorted(live), sorted({n.partition(".")[0] for n in sys.modules} - own - {"__main__"}))
+"""
+    bare = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert bare.stdout.startswith("['gate', 'signed'] "), bare.stderr
+    others = bare.stdout.split("] ", 1)[1].strip()
+    assert not [each for each in literal_eval(others) if not each.startswith("_")], others
 
 
 def test_none_is_left_out() -> None:

@@ -18,8 +18,8 @@ from tests.live._serving import until
 from tests.live.conftest import Run
 from tests.live.test_server import certificate
 
-from freezetag.live.remote import local
-from freezetag.live.server.home import Home
+from freezetag.live.authority.home import Home
+from freezetag.live.remote.operator import local
 
 
 def test_serve_makes_a_folder_and_ends_on_a_signal(run: Run, tmp_path: Path) -> None:

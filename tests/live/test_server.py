@@ -38,14 +38,14 @@ from tests.live._serving import (
 from tests.live.test_store import Disk
 
 from freezetag import cli
-from freezetag.live.address import Denied, Unreachable
-from freezetag.live.remote import Remote, local
+from freezetag.live.authority.home import Home, HomeError, Settings
+from freezetag.live.authority.tokens import issue
+from freezetag.live.gate.address import Denied, Unreachable
+from freezetag.live.remote.operator import Remote, local
 from freezetag.live.server.certificate import warning
-from freezetag.live.server.home import Home, HomeError, Settings
-from freezetag.live.server.listen import Limits, Listener, bound_port
-from freezetag.live.server.run import Server
+from freezetag.live.server.listener import Limits, Listener, bound_port
+from freezetag.live.server.server import Server
 from freezetag.live.server.service import Service
-from freezetag.live.tokens import issue
 
 
 @pytest.fixture
@@ -512,7 +512,7 @@ def test_a_press_that_was_answered_survives_kill_9(made: Home) -> None:
 
 
 def test_an_older_copy_of_the_ledger_stays_locked(made: Home, tmp_path: Path) -> None:
-    from freezetag.live.latch import MemoryLatch
+    from freezetag.live.gate.latch import MemoryLatch
 
     latch = MemoryLatch()
     with serving(made) as remote:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.live.lossy import AGENTS, RHO, SCENARIOS, Lossy, walk
 
-from freezetag.live.gate import OPEN
+from freezetag.live.gate.gate import OPEN
 
 agents = st.sampled_from(AGENTS)
 rates = st.sampled_from([1 - RHO, 1.0, 1 + RHO])

@@ -11,12 +11,19 @@ from typing import Any
 
 import pytest
 
-from freezetag.live.keys import generate
-from freezetag.live.ledger import Checkpoint, Tree, leaf_hash, open_note, read_record, sign_note
-from freezetag.live.server.second import SecondJournal
-from freezetag.live.server.store import CHUNK, Store, StoreError, connected
+from freezetag.live.authority.store import CHUNK, Store, StoreError, connected
+from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.writer import Writer
-from freezetag.live.verify import verify_file
+from freezetag.live.signed.keys import generate
+from freezetag.live.signed.merkle import (
+    Checkpoint,
+    Tree,
+    leaf_hash,
+    open_note,
+    read_record,
+    sign_note,
+)
+from freezetag.live.signed.verify import verify_file
 
 PRIVATE, PUBLIC = generate()
 FULL = "database or disk is full"

@@ -18,13 +18,13 @@ from tests.live.guards import EFFECTS, wait_for
 from freezetag.core import Panel, PowerLimit, UserError
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal, read
-from freezetag.live.cgroup import Cgroup
-from freezetag.live.clock import SteppedClock, boot_clock
-from freezetag.live.gate import Gate
-from freezetag.live.own_authority import OwnAuthority
-from freezetag.live.own_host import OwnHost
-from freezetag.live.process_group import ProcessGroup
-from freezetag.live.supervisor import Held, Supervisor
+from freezetag.live.gate.clock import SteppedClock, boot_clock
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.local_host import OwnHost
+from freezetag.live.guard.cgroup import Cgroup
+from freezetag.live.guard.own_authority import OwnAuthority
+from freezetag.live.guard.process_group import ProcessGroup
+from freezetag.live.guard.supervisor import Held, Supervisor
 
 TREE = """
 import os, sys, time
@@ -282,7 +282,7 @@ def test_an_authority_that_hangs_lets_the_lease_run_out(tmp_path: Path) -> None:
 def test_a_meter_that_hangs_under_the_gate_s_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freezetag.live.pulse.PATIENCE", 0.5)
+    monkeypatch.setattr("freezetag.live.guard.gate_watchdog.PATIENCE", 0.5)
     hang, forever = threading.Event(), threading.Event()
 
     def meter() -> float:
@@ -418,7 +418,7 @@ def test_a_press_while_a_command_starts_holds_it(
         time.sleep(0.2)
         return ProcessGroup(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("freezetag.live.supervisor.ProcessGroup", start)
+    monkeypatch.setattr("freezetag.live.guard.supervisor.ProcessGroup", start)
     out = tmp_path / "effects"
     supervisor.launch(python(EFFECTS, str(out)))
     wait_for(lambda: gate.phase == "stopped", limit=2)

@@ -14,12 +14,12 @@ import pytest
 from tests.live import tampering
 from tests.live.worlds import PEOPLE
 
-from freezetag.live.keys import Person
-from freezetag.live.ledger import Checkpoint, record, sign_note
-from freezetag.live.server.home import Home, Settings
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.authority.store import CHUNK, Store, StoreError
 from freezetag.live.server.startup import restore, verify_behind
-from freezetag.live.server.store import CHUNK, Store, StoreError
-from freezetag.live.verify import verify_file
+from freezetag.live.signed.keys import Person
+from freezetag.live.signed.merkle import Checkpoint, record, sign_note
+from freezetag.live.signed.verify import verify_file
 
 
 def test_every_tampering_is_found() -> None:

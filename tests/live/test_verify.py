@@ -16,11 +16,11 @@ import pytest
 from tests.live.worlds import PEOPLE, press, signed
 
 from freezetag.core.journal import Journal, JournalError, read
-from freezetag.live import verify
-from freezetag.live.journal_file import verify_journal
-from freezetag.live.ledger import Checkpoint, Tree, record, sign_note
-from freezetag.live.presses import Clearance, draft
-from freezetag.live.verify import verify_file
+from freezetag.live.gate.journal_file import verify_journal
+from freezetag.live.signed import verify
+from freezetag.live.signed.merkle import Checkpoint, Tree, record, sign_note
+from freezetag.live.signed.presses import Clearance, draft
+from freezetag.live.signed.verify import verify_file
 
 PRIVATE, PUBLIC = PEOPLE["eve"]
 WHO = {name: PEOPLE[name][1] for name in ("ann", "bob")}

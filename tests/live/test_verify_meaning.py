@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.live.worlds import PEOPLE, press, signed
 
 from freezetag import cli
-from freezetag.live import verify
-from freezetag.live.ledger import Checkpoint, Tree, record, sign_note
-from freezetag.live.presses import draft
-from freezetag.live.verify import Report, verify_file
+from freezetag.live.signed import verify
+from freezetag.live.signed.merkle import Checkpoint, Tree, record, sign_note
+from freezetag.live.signed.presses import draft
+from freezetag.live.signed.verify import Report, verify_file
 
 PRIVATE, PUBLIC = PEOPLE["eve"]
 WHO = {name: PEOPLE[name][1] for name in ("ann", "bob")}

@@ -22,8 +22,8 @@ from tests.live._serving import (
 )
 from tests.live.test_server import certificate
 
-from freezetag.live.remote import Remote
-from freezetag.live.server.home import Home, Settings
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.remote.operator import Remote
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_dangling_link_is_a_stop_file(remote: Remote, made: Home) -> None:
 
 
 def test_a_narrow_press_of_that_name_does_not_stand_for_the_file(made: Home) -> None:
-    from freezetag.live.tokens import issue
+    from freezetag.live.authority.tokens import issue
 
     text, token = issue("press", "agent:writer", "STOP file")
     made.tokens.add(token)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from freezetag.core import Panel
-from freezetag.live.authority import Authority
-from freezetag.live.clock import SteppedClock
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.gate import Gate
-from freezetag.live.keys import Person, Roster, generate
-from freezetag.live.lease import FrameError
-from freezetag.live.presses import Clearance, Press
+from freezetag.live.authority.authority import Authority
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import Gate
+from freezetag.live.signed.frames import FrameError
+from freezetag.live.signed.keys import Person, Roster, generate
+from freezetag.live.signed.presses import Clearance, Press
 
 PEOPLE = {name: generate() for name in ("ann", "bob", "eve")}
 SECRET = b"the authority's secret, 32 bytes"

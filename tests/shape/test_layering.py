@@ -2,6 +2,7 @@
 
 The table is checked against every import in the folder, those inside functions and under
 ``TYPE_CHECKING`` too. A folder that the table does not name fails, so that somebody decides.
+Within `live` a second table does the same for its rooms.
 """
 
 from __future__ import annotations
@@ -35,6 +36,17 @@ ONLY = {
     "probes": {"core", "estimators"},
     "live": {"core"},
     "catalogue": {"core"},  # reads folders and loads by reference, so it names no member
+}
+# What each room of `live` may import of the others, all of it below or beside: written out, since
+# nobody may come to depend on the server by accident, and a gate on more than it needs.
+ROOMS = {
+    "signed": set[str](),
+    "authority": {"signed"},
+    "gate": {"signed"},
+    "console": {"authority"},
+    "remote": {"authority", "gate"},
+    "guard": {"authority", "gate", "signed"},
+    "server": {"authority", "console", "gate", "remote", "signed"},
 }
 # No clock, no I/O, no randomness in core.
 EFFECTS = {
@@ -103,6 +115,31 @@ def violations(package: Path) -> list[str]:
     return found
 
 
+def room_violations(package: Path) -> list[str]:
+    """Every import between the rooms of `live` that `ROOMS` forbids, and every module outside."""
+    wrong: list[str] = []
+    for file in sorted((package / "live").rglob("*.py")):
+        room, *rest = file.relative_to(package / "live").with_suffix("").parts
+        if room == "__init__" and not rest:
+            wrong += [f"{file}:{line} live itself imports {n}" for line, n in ours(file, package)]
+            continue
+        if room not in ROOMS:
+            wrong.append(f"{file}:1 {room} is not a room of live; give it a line in ROOMS")
+            continue
+        for line, name in ours(file, package):
+            target = name.split(".")[2]
+            if target != room and target not in ROOMS[room]:
+                wrong.append(f"{file}:{line} live/{room} must not import {name}")
+    return wrong
+
+
+def ours(file: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of each import of `freezetag.live` in ``file``."""
+    for line, name in imported(file, package):
+        if name.startswith("freezetag.live."):
+            yield line, name
+
+
 def effects(file: Path, package: Path) -> Iterator[tuple[int, str]]:
     """What a core file does that core must not: third parties, clocks, I/O, randomness."""
     for line, name in imported(file, package):
@@ -118,6 +155,50 @@ def test_imports_point_down() -> None:
     assert not (found := violations(PACKAGE)), "\n".join(found)
 
 
+def test_the_rooms_of_live_have_no_arrow_up_and_no_circle() -> None:
+    assert not (wrong := room_violations(PACKAGE)), "\n".join(wrong)
+    TopologicalSorter(ROOMS).prepare()  # raises CycleError
+    there = {folder.name for folder in (PACKAGE / "live").iterdir() if folder.is_dir()}
+    assert there - {"__pycache__"} == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("live/gate/gate.py", "from freezetag.live.authority.authority import Authority"),
+        ("live/gate/gate.py", "def f():\n    from ..server import service"),
+        ("live/signed/keys.py", "if TYPE_CHECKING:\n    from freezetag.live.gate import gate"),
+        ("live/authority/home.py", "import freezetag.live.server.service"),
+        ("live/console/page.py", "from ..server.handlers import console"),
+        ("live/guard/guard.py", "import_module('freezetag.live.server.server')"),
+        ("live/server/app.py", "from freezetag.live.guard.guard import Guard"),
+        ("live/server/handlers/press.py", "from ...guard import guard"),
+        ("live/attic/thing.py", ""),
+        ("live/thing.py", ""),
+        ("live/__init__.py", "from freezetag.live.gate.gate import Gate"),
+    ],
+)
+def test_a_planted_arrow_between_rooms_is_caught(tmp_path: Path, path: str, code: str) -> None:
+    plant(tmp_path / "freezetag" / path, code)
+    assert room_violations(tmp_path / "freezetag")
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (
+            "live/gate/gate.py",
+            "from freezetag.live.gate.latch import Latch\nfrom ..signed import keys",
+        ),
+        ("live/server/handlers/press.py", "from freezetag.live.console.page import console"),
+        ("live/__init__.py", ""),
+    ],
+)
+def test_an_allowed_arrow_between_rooms_passes(tmp_path: Path, path: str, code: str) -> None:
+    plant(tmp_path / "freezetag" / path, code)
+    assert room_violations(tmp_path / "freezetag") == []
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
@@ -130,7 +211,7 @@ def test_imports_point_down() -> None:
         ("probes/strangers.py", "def f():\n    import freezetag.sim.rollout"),
         ("probes/strangers.py", "from freezetag.substrates.commons import Commons"),
         ("probes/strangers.py", "import_module('freezetag.exam.run')"),
-        ("live/gate.py", "from freezetag.estimators import intervals"),
+        ("live/gate/gate.py", "from freezetag.estimators import intervals"),
         ("players/x.py", "if TYPE_CHECKING:\n    from freezetag import substrates"),
         ("sim/rollout.py", "from freezetag.report import card"),
         ("report/card.py", "import freezetag.cli"),

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.remote import Remote, local, right_of, token_in
+from freezetag.live.remote.operator import Remote, local, right_of, token_in
 
 HOME = "oversight"
 HomeOption = Annotated[Path | None, Parameter(name="--home", show_default=False)]

@@ -18,8 +18,8 @@ from tests.live.chaos import shared
 from tests.live.chaos.scene import BOUND, Pressing, Scene
 from tests.live.chaos.shared import AGENTS, LENGTH, now
 
-from freezetag.live.address import Denied
-from freezetag.live.server.home import Home, HomeError
+from freezetag.live.authority.home import Home, HomeError
+from freezetag.live.gate.address import Denied
 
 SCOPES = ("fleet", "group:g", "agent:a", "agent:b", "somewhere else")
 Fault = Callable[[Scene], Any]

@@ -14,8 +14,8 @@ from tests.live.chaos import world
 from tests.live.chaos.scene import BOUND, Pressing, Scene
 from tests.live.chaos.shared import AGENTS, now
 
-from freezetag.live.server.home import Home
-from freezetag.live.verify import verify_file
+from freezetag.live.authority.home import Home
+from freezetag.live.signed.verify import verify_file
 
 KAPPA = 0.25
 """Seconds that killing may take on a busy machine."""

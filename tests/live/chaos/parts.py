@@ -18,13 +18,13 @@ from tests.live.chaos.shared import DRAIN, LENGTH, Controls, now
 
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
-from freezetag.live.client import GateHost, Line
-from freezetag.live.drain import Order
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.gate import Gate
-from freezetag.live.latch import LatchFile
-from freezetag.live.server.home import Home
-from freezetag.live.server.run import Server
+from freezetag.live.authority.home import Home
+from freezetag.live.gate.drain import Order
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import Gate
+from freezetag.live.gate.latch import LatchFile
+from freezetag.live.gate.remote_host import GateHost, Line
+from freezetag.live.server.server import Server
 
 FAILURES = {
     shared.FULL: sqlite3.OperationalError("database or disk is full"),

@@ -24,13 +24,13 @@ from tests.live.chaos.shared import AGENTS, AUTHORITIES, LENGTH, Controls, now
 from tests.live.worlds import PEOPLE, signed
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.address import Denied, Unreachable, request
-from freezetag.live.client import Line
-from freezetag.live.enrolment import Enrolment
-from freezetag.live.keys import Person, Roster
-from freezetag.live.lease import bound
-from freezetag.live.presses import Clearance
-from freezetag.live.server.home import Home, Settings
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.gate.address import Denied, Unreachable, request
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.remote_host import Line
+from freezetag.live.signed.frames import bound
+from freezetag.live.signed.keys import Person, Roster
+from freezetag.live.signed.presses import Clearance
 
 BOUND = bound(LENGTH)
 GROUP = {"a": ["g"], "b": []}

@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.live._serving import enrolled, gated, home, started, until
 from tests.live.console.steps import School
 
-from freezetag.live.remote import local
-from freezetag.live.server.run import Server
+from freezetag.live.remote.operator import local
+from freezetag.live.server.server import Server
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 

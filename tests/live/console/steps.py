@@ -10,9 +10,9 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page
 from tests.live._serving import agent
 
-from freezetag.live.presses import Press
-from freezetag.live.remote import Remote
-from freezetag.live.server.run import Server
+from freezetag.live.remote.operator import Remote
+from freezetag.live.server.server import Server
+from freezetag.live.signed.presses import Press
 
 FADED = 8_000  # milliseconds; the fade takes four seconds
 SHIPPED = "--rest: 2.5s; --fade: 1.5s"

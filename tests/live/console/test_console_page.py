@@ -10,13 +10,13 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freezetag.live.authority.states import Shown, age
 from freezetag.live.console import answers
 from freezetag.live.console.agents import counts
 from freezetag.live.console.markup import Html, join, tag
 from freezetag.live.console.page import console
 from freezetag.live.console.words import LOOKS, event, look
-from freezetag.live.server.pages import BEAT
-from freezetag.live.shown import Shown, age
+from freezetag.live.server.handlers.console import BEAT
 from freezetag.report import palette
 
 CSS = files("freezetag.live.console").joinpath("console.css").read_text("utf-8")

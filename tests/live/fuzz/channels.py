@@ -20,10 +20,10 @@ from tests.live.worlds import PEOPLE
 from freezetag.adapters.gated import mcp_frames
 from freezetag.adapters.gated.mcp_stdio import McpPump
 from freezetag.core.gate import Refused
-from freezetag.live.keys import Person
-from freezetag.live.lease import incarnation_key, seal
-from freezetag.live.server.home import Home, Settings
-from freezetag.live.server.run import Server
+from freezetag.live.authority.home import Home, Settings
+from freezetag.live.server.server import Server
+from freezetag.live.signed.frames import incarnation_key, seal
+from freezetag.live.signed.keys import Person
 
 
 class Shut:

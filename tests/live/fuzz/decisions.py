@@ -14,11 +14,11 @@ from tests.live.worlds import PEOPLE, authority, enrolled, gate_of, press, signe
 
 from freezetag.core.errors import UserError
 from freezetag.core.gate import Refused
-from freezetag.live.clock import SteppedClock
-from freezetag.live.latch import MemoryLatch
-from freezetag.live.lease import FrameError, incarnation_key, seal, unseal
-from freezetag.live.presses import Clearance, Presses
-from freezetag.live.tokens import TokenBook, issue
+from freezetag.live.authority.tokens import TokenBook, issue
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.latch import MemoryLatch
+from freezetag.live.signed.frames import FrameError, incarnation_key, seal, unseal
+from freezetag.live.signed.presses import Clearance, Presses
 
 
 class Frames:

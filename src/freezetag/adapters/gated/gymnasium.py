@@ -121,6 +121,6 @@ def _prepared(prepared: Any, seen: Any) -> Any:
 def _require_gate(gate: Any) -> None:
     if not isinstance(gate, GateLike):
         raise UserError(
-            f"{gate!r} is no gate: it lacks begin and end. Give a freezetag.live.gate.Gate; "
+            f"{gate!r} is no gate: it lacks begin and end. Give a freezetag.live.gate.gate.Gate; "
             "there is no wrapper without one."
         )

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from freezetag.cli.commands.reset import key_pair, signed
 from freezetag.cli.reach import EMPTY, NO_TOKEN, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
-from freezetag.live.address import Denied
+from freezetag.live.gate.address import Denied
 
 
 def drill(

@@ -22,7 +22,7 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.names import checked
+from freezetag.live.signed.names import checked
 
 Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
 Text = Annotated[str, Parameter(show_default=False)]
@@ -129,7 +129,7 @@ def _limits(texts: Names) -> dict[str, float]:
 
 
 def _person(name: str, private: Path) -> None:
-    from freezetag.live.keys import generate
+    from freezetag.live.signed.keys import generate
 
     made = [base64.b64encode(key).decode() for key in generate()]
     public = private.with_suffix(".pub")

@@ -87,10 +87,10 @@ def guard(
     reset
         clear the presses of a guard's own folder, and start nothing
     """
-    from freezetag.live.guard import Guard, Wish, agent_of, enrolled_as
-    from freezetag.live.guard import reset as clear
-    from freezetag.live.process_group import startable
-    from freezetag.live.watched import Watched
+    from freezetag.live.guard.guard import Guard, Wish, agent_of, enrolled_as
+    from freezetag.live.guard.guard import reset as clear
+    from freezetag.live.guard.process_group import startable
+    from freezetag.live.guard.stop_file_and_meter import Watched
 
     if command and command[0].startswith("-"):
         raise UserError(_no_option(command[0]))
@@ -157,7 +157,7 @@ def _words(stop_command: str) -> tuple[str, ...]:
 
 def _bound(listen: str) -> Any:
     """The socket that listens there. Raises `UserError`."""
-    from freezetag.live.server.listen import bound_port
+    from freezetag.live.server.listener import bound_port
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:

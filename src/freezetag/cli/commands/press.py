@@ -20,8 +20,8 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.names import missing, missing_group, scope_of
-from freezetag.live.remote import DURABLE, NOBODY, Remote, Told
+from freezetag.live.remote.operator import DURABLE, NOBODY, Remote, Told
+from freezetag.live.signed.names import missing, missing_group, scope_of
 
 
 def press(

@@ -24,8 +24,8 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
-from freezetag.live.address import Denied
-from freezetag.live.names import missing, missing_group, scope_of
+from freezetag.live.gate.address import Denied
+from freezetag.live.signed.names import missing, missing_group, scope_of
 
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
@@ -120,7 +120,7 @@ def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
 
 def key_pair(key: Path) -> tuple[bytes, bytes]:
     """The private and the public key in a person's file. Raises `UserError` for another file."""
-    from freezetag.live.keys import public_of
+    from freezetag.live.signed.keys import public_of
 
     data = read_json(key, "private key file of a person")
     try:
@@ -134,7 +134,7 @@ def key_pair(key: Path) -> tuple[bytes, bytes]:
 
 def signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -> dict[str, Any]:
     """The clearance with one more signature, by this pair."""
-    from freezetag.live.presses import Clearance
+    from freezetag.live.signed.presses import Clearance
 
     clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})
     return clearance.signed(*key).to_json()

@@ -73,8 +73,8 @@ def serve(
         its key
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
-    from freezetag.live.server.home import Home, Settings
-    from freezetag.live.server.run import Server, check
+    from freezetag.live.authority.home import Home, Settings
+    from freezetag.live.server.server import Server, check
 
     path = folder(home)
     told: dict[str, Any] = {
@@ -135,7 +135,7 @@ def _enough(people: int, solo: bool) -> None:
 
 
 def _person(file: Path) -> Any:
-    from freezetag.live.keys import Person, Roster
+    from freezetag.live.signed.keys import Person, Roster
 
     data = read_json(file, "public file of a person")
     if isinstance(data, dict) and "private" in data:

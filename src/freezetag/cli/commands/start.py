@@ -9,9 +9,9 @@ from typing import Any
 from freezetag.cli.reach import EMPTY, NO_TOKEN, HomeOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.address import Denied
-from freezetag.live.names import missing
-from freezetag.live.remote import Remote
+from freezetag.live.gate.address import Denied
+from freezetag.live.remote.operator import Remote
+from freezetag.live.signed.names import missing
 
 
 def start(

@@ -15,7 +15,7 @@ from freezetag.cli.reach import (
     TokenOption,
 )
 from freezetag.cli.reach import reach as found
-from freezetag.live.address import Denied
+from freezetag.live.gate.address import Denied
 
 
 def status(
@@ -117,7 +117,7 @@ def _flying(agent: dict[str, Any]) -> str:
 
 def _proof(picture: dict[str, Any]) -> str:
     """When a drill last proved the button, and whether that is too long ago."""
-    from freezetag.live.shown import age
+    from freezetag.live.authority.states import age
     from freezetag.report.words import plain
 
     button, proved = picture["button"], picture["button"]["proved"]

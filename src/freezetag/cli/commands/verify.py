@@ -47,8 +47,8 @@ def verify(
     json_
         print the figures as JSON
     """
-    from freezetag.live.journal_file import verify_journal
-    from freezetag.live.verify import verify_file
+    from freezetag.live.gate.journal_file import verify_journal
+    from freezetag.live.signed.verify import verify_file
 
     what = "journal" if journal else "ledger"
     file = ledger / ("journal.jsonl" if journal else "ledger.db") if ledger.is_dir() else ledger
@@ -159,7 +159,7 @@ def _note(checkpoint: Path) -> str:
 
 
 def _public(file: Path) -> tuple[bytes, str, dict[str, bytes], int]:
-    from freezetag.live.keys import Roster
+    from freezetag.live.signed.keys import Roster
 
     data = read_json(file, "public.json of an authority")
     try:

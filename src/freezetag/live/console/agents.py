@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from freezetag.live.authority.states import age
 from freezetag.live.console.markup import Child, Html, name, tag
 from freezetag.live.console.words import LOOKS, look
-from freezetag.live.shown import age
 
 FEW = 8
 

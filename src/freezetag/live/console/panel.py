@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from freezetag.live.authority.states import age
+from freezetag.live.authority.tokens import within
 from freezetag.live.console.markup import Html, name, tag
 from freezetag.live.console.words import count
-from freezetag.live.shown import age
-from freezetag.live.tokens import within
 
 CATEGORIES = (
     ("0", "0: kill at once"),

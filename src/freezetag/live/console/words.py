@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, final
 
+from freezetag.live.authority.states import Shown
 from freezetag.live.console.markup import Child, Html, name, tag
-from freezetag.live.shown import Shown
 
 
 @final

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.console import routes as console
-from freezetag.live.presses import StateError
-from freezetag.live.server import api, pages
-from freezetag.live.server.asking import Rejected, as_json, from_form
+from freezetag.live.server.handlers import console, gates, ledger, people, press
+from freezetag.live.server.requests import Rejected, as_json, from_form
 from freezetag.live.server.service import Service
+from freezetag.live.signed.presses import StateError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,23 +21,20 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Service, "Request"], Awaitable["Response"]]
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/press", pages.press),
+    ("POST", "/press", press.press),
+    ("GET", "/api/covered", press.dry_run),
     *console.ROUTES,
-    ("GET", "/static/{name}", pages.static),
-    ("POST", "/login", pages.login),
-    ("GET", "/events", pages.events),
-    ("GET", "/api/status", api.show_status),
-    ("GET", "/api/covered", pages.dry_run),
-    ("POST", "/api/present", api.present),
-    ("GET", "/api/draft", api.draft),
-    ("POST", "/api/clear", api.clear),
-    ("POST", "/api/start", api.start),
-    ("POST", "/api/enrol", api.enrol),
-    ("POST", "/api/drill", api.drill),
-    ("POST", "/api/frame", api.frame),
-    ("GET", "/api/ledger", api.ledger),
-    ("GET", "/api/checkpoint", api.checkpoint),
-    ("GET", "/api/proof", api.proof),
+    ("POST", "/login", people.login),
+    ("POST", "/api/present", people.present),
+    ("GET", "/api/draft", people.draft),
+    ("POST", "/api/clear", people.clear),
+    ("POST", "/api/start", people.start),
+    ("POST", "/api/drill", people.drill),
+    ("POST", "/api/enrol", gates.enrol),
+    ("POST", "/api/frame", gates.frame),
+    ("GET", "/api/ledger", ledger.ledger),
+    ("GET", "/api/checkpoint", ledger.checkpoint),
+    ("GET", "/api/proof", ledger.proof),
 )
 
 

@@ -19,20 +19,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.authority import Authority, ResetError, RollbackError
-from freezetag.live.clock import Clock, boot_clock
-from freezetag.live.lease import FrameError
-from freezetag.live.ledger import Checkpoint, Tree, sign_note
-from freezetag.live.names import missing
-from freezetag.live.presses import Clearance, Press
-from freezetag.live.server.home import Home
-from freezetag.live.server.resets import Resets
-from freezetag.live.server.second import SecondJournal
+from freezetag.live.authority.authority import Authority, ResetError, RollbackError
+from freezetag.live.authority.home import Home
+from freezetag.live.authority.states import Shown
+from freezetag.live.authority.store import Connect, StoreError, connected
+from freezetag.live.gate.clock import Clock, boot_clock
+from freezetag.live.server.channels import Channels, Unknown
+from freezetag.live.server.drafts import Resets
+from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.startup import opened, restore, verify_behind
-from freezetag.live.server.store import Connect, StoreError, connected
-from freezetag.live.server.wire import Channels, Unknown
 from freezetag.live.server.writer import Writer
-from freezetag.live.shown import Shown
+from freezetag.live.signed.frames import FrameError
+from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
+from freezetag.live.signed.names import missing
+from freezetag.live.signed.presses import Clearance, Press
 
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""

@@ -11,9 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from freezetag.live.ledger import LedgerError, Tree, leaf_hash, node_hash, open_note, read_record
-from freezetag.live.server.home import Home
-from freezetag.live.server.store import Connect, Sign, Store, StoreError, as_bytes, lost, standing
+from freezetag.live.authority.home import Home
+from freezetag.live.authority.store import (
+    Connect,
+    Sign,
+    Store,
+    StoreError,
+    as_bytes,
+    lost,
+    standing,
+)
+from freezetag.live.signed.merkle import (
+    LedgerError,
+    Tree,
+    leaf_hash,
+    node_hash,
+    open_note,
+    read_record,
+)
 
 PAUSE_EVERY, PAUSE = 256, 0.002
 RECENT = 100

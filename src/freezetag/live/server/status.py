@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from freezetag.live.authority import Row
-from freezetag.live.lease import bound
+from freezetag.live.authority.authority import Row
+from freezetag.live.authority.states import Shown, worst
 from freezetag.live.server.service import Service
-from freezetag.live.shown import Shown, worst
+from freezetag.live.signed.frames import bound
 
 RECENT = 50
 LEDGER = frozenset({"start", "ledger", "chain", "rollback"})

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import final
 
 from freezetag.core.errors import UserError
+from freezetag.live.authority.home import STOP_FILE
 from freezetag.live.server.certificate import warning
-from freezetag.live.server.home import STOP_FILE
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 
 PERIOD = 0.25

@@ -17,8 +17,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, final
 
-from freezetag.live.ledger import record
-from freezetag.live.server.store import Store, StoreError
+from freezetag.live.authority.store import Store, StoreError
+from freezetag.live.signed.merkle import record
 
 BATCH = 2048
 RETRY = 0.1

@@ -1,0 +1,492 @@
+"""Who may act: the decisions of one authority, sans-IO. A server adds sockets and storage.
+
+A renewal is granted only if the authority is unlocked, the agent is enrolled and started, no
+uncleared press covers it, no other life of it may still act, and its `Panel` shows no trip. A
+method that changes something has already stopped in memory what must stop, and returns the records
+to be stored; `apply` takes each in once it is durable. Calls must be serialised (one thread).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import GO, UNKNOWN, Panel
+from freezetag.live.authority.budget import allowance
+from freezetag.live.authority.drills import Drills
+from freezetag.live.authority.facts import Agent, Facts, Record
+from freezetag.live.authority.incarnations import OUTLIVED, Lives, joined
+from freezetag.live.authority.readings import Readings
+from freezetag.live.authority.reasons import Reasons
+from freezetag.live.authority.signing import SIGN_WITHIN as SIGN_WITHIN
+from freezetag.live.authority.signing import ResetError as ResetError
+from freezetag.live.authority.signing import Signing
+from freezetag.live.authority.states import Incarnation, Shown, finite, rows, worst
+from freezetag.live.authority.states import Row as Row
+from freezetag.live.signed.frames import FrameError, gate_key, incarnation_key, seal, settle, unseal
+from freezetag.live.signed.keys import Roster
+from freezetag.live.signed.presses import Clearance, Press, Presses
+
+START_WITHIN = 60.0
+"""Seconds after which a start that never became durable may be tried again."""
+ANCHOR_EVERY = 10.0
+"""Seconds between two records of how far a gate's journal and meters are."""
+
+
+class RollbackError(UserError):
+    """A gate saw a longer ledger than ours: ours was cut back, or replaced by an older copy."""
+
+
+def _no_checkpoint(size: int) -> tuple[str, list[str]]:
+    return "", []
+
+
+@final
+class Authority:
+    """One overseer of agents. Locked from construction: takes presses, grants nothing.
+
+    `clock` is the clock that leases are waited out on; `wall` gives Unix milliseconds. The host may
+    set `checkpoint`: size that a gate saw -> (newest note, proof), which raises `RollbackError` if
+    the gate saw more than there is. With `drill_within` seconds, not 0, nobody is started while the
+    newest drill is older (`freezetag.live.authority.drills`); renewals go on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        secret: bytes,
+        roster: Roster,
+        clock: Callable[[], float],
+        wall: Callable[[], int] = lambda: 0,
+        length: float = 5.0,
+        drain: float = 5.0,
+        rearm_within: float = 60.0,
+        drill_within: float = 0.0,
+        replica: str = "a",
+        fresh: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
+        self.name, self.length, self.replica = name, length, replica
+        self.facts = Facts(roster)
+        self.locked = True
+        self.spurious = 0
+        self.alarms: list[str] = []  # the newest hundred
+        self.checkpoint: Callable[[int], tuple[str, list[str]]] = _no_checkpoint
+        self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
+        self._secret, self._clock, self._wall, self._fresh = secret, clock, wall, fresh
+        self._drain, self._rearm_within = drain, rearm_within
+        self._lives = Lives(clock)
+        self._readings = Readings(self._lives, clock, wall)
+        self.meters = self._readings.meters
+        self.drills = Drills(drill_within, clock, wall)
+        self._reasons = Reasons()
+        self._starting: dict[str, float] = {}  # since when a start waits to be durable
+        self._signing = Signing(name, self.facts, clock, fresh)
+
+    # Durable facts.
+
+    def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
+        """A record that is durable now, or is read back from the ledger at a start."""
+        known = self.facts.agents.get(body.get("agent", ""))
+        again = kind == "start" and known is not None and body["epoch"] <= known.epoch
+        self.facts.apply(kind, body, at)
+        self._readings.newest = max(self._readings.newest, at)
+        self.drills.apply(kind, body, at)
+        self._reasons.apply(kind, body)
+        if kind == "start":
+            self._starting.pop(body["agent"], None)
+            if not again:
+                self._lives.started(body["agent"])
+        elif kind == "open":
+            self._lives.opened(body)
+        elif kind == "ack":
+            self._lives.acked(body)
+        elif kind == "anchor":
+            self._lives.anchored(body)
+            self._readings.anchored(body)
+
+    def unlock(self, down: float | None = None) -> None:
+        """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
+
+        Leases that may be outstanding count as issued now. `down` is for how many seconds nobody
+        could be heard; if it is not known, since the newest record, so that a gate whose lease ran
+        out meanwhile is re-armed only after a short outage.
+        """
+        if down is None:
+            down = max(0.0, (self._wall() - self._readings.newest) / 1000)
+        self._lives.recount(down)
+        self.locked = False
+
+    # People.
+
+    def enrol(
+        self,
+        agent: str,
+        groups: Iterable[str] = (),
+        on_stop: str = "rest_is_safe",
+        limits: Mapping[str, float] | None = None,
+        depends_on: Iterable[str] = (),
+        safe_state: str = "",
+    ) -> list[Record]:
+        """A new or changed agent; a new one is HELD, and one whose limits are raised.
+
+        Raises `EnrolmentError`, also where it would take somebody out of a press that stands.
+        """
+        body = {
+            "agent": agent,
+            "depends_on": sorted(depends_on),
+            "groups": sorted(groups),
+            "limits": dict(limits or {}),
+            "on_stop": on_stop,
+            "safe_state": safe_state,
+        }
+        self.facts.check_enrolment(body)
+        loosened = [agent] if self.facts.loosened_by(body) else []
+        return [("enrol", body), *self._hold_all(loosened)]
+
+    def limit_group(self, group: str, limits: Mapping[str, float]) -> list[Record]:
+        """Budgets that a group shares; raised ones hold its members. Raises `EnrolmentError`."""
+        self.facts.check_group(group, limits)
+        loosened = self.facts.loosened_by_group(group, limits)
+        record = ("limits", {"group": group, "limits": dict(limits)})
+        return [record, *self._hold_all(loosened)]
+
+    def key_for(self, agent: str) -> bytes:
+        """What the gate of `agent` gets at enrolment."""
+        return gate_key(self._secret, agent)
+
+    def press(self, press: Press) -> list[Record]:
+        """Stops at once, in memory; a repeat on one that stands is counted instead."""
+        for other in self.facts.presses.standing(self.facts.roster):
+            if other.id == press.id:
+                return []
+            if (other.scope, other.who, other.kind) == (press.scope, press.who, press.kind) and (
+                other.category <= press.category
+            ):
+                count = self.facts.presses.repeat(other.id, self.replica)
+                return [("repeat", {"count": count, "press": other.id, "replica": self.replica})]
+        self.facts.pressed(press)
+        return [("press", press.to_json())]
+
+    def merge(self, state: Presses) -> list[Record]:
+        """Takes in another replica's presses and clearances."""
+        mine = self.facts.presses
+        records: list[Record] = [("press", p.to_json()) for p in state.presses - mine.presses]
+        records += [("clear", c.to_json()) for c in state.clearances - mine.clearances]
+        for press, counts in state.repeats.items():
+            for replica, count in counts.items():
+                if count > mine.repeats.get(press, {}).get(replica, 0):
+                    records.append(("repeat", {"count": count, "press": press, "replica": replica}))
+        for heard in state.presses:
+            self.facts.pressed(heard)
+        mine.merge(state)
+        standing = mine.standing(self.facts.roster)
+        self.facts.hold_covered(press for press in standing if press.id in state.repeats)
+        return records
+
+    def draft(self, ids: Iterable[str] | None = None) -> Clearance:
+        """The text to sign: all standing presses (the oldest 500), or those named.
+
+        Good for 15 minutes. Raises `ResetError` if none of them stands.
+        """
+        return self._signing.draft(ids, self.head())
+
+    def clear(self, clearance: Clearance) -> list[Record]:
+        """Adds signatures; the record once enough people have signed, else nothing yet.
+
+        Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
+        signature of nobody in the roster.
+        """
+        return self._signing.clear(clearance)
+
+    def start(self, agent: str, who: str) -> list[Record]:
+        """One named person lets a cleared agent run again. Raises `ResetError`."""
+        known = self.facts.agents.get(agent)
+        if known is None:
+            raise ResetError(f"no agent {agent!r} is enrolled here.")
+        if self.locked:
+            raise ResetError("the server is locked: its ledger is not verified, or was changed.")
+        if standing := self.facts.standing(agent):
+            stand = "1 press stands" if len(standing) == 1 else f"{len(standing)} presses stand"
+            raise ResetError(f"{agent}: {stand}; reset comes before start.")
+        if known.started:
+            why = self.why(agent)
+            raise ResetError(f"{agent} is started already{f', and waits: {why}' if why else ''}.")
+        if why := self.drills.why_not(known):
+            raise ResetError(why)
+        now = self._clock()
+        if now - self._starting.get(agent, float("-inf")) < START_WITHIN:
+            raise ResetError(f"{agent} is being started; see `freezetag status` shortly.")
+        if any(life.alive(now) for life in self._lives.of(agent)):
+            raise ResetError(f"{agent}: an earlier lease may still be in force; try again shortly.")
+        self._starting[agent] = now
+        return [("start", {"agent": agent, "epoch": known.epoch + 1, "who": who})]
+
+    # Gates.
+
+    def on_frame(self, text: str | bytes) -> tuple[str | None, list[Record]]:
+        """(answer, records). Send the answer only when the records are durable and applied.
+
+        A frame that is not authentic raises `FrameError`; answer it with nothing.
+        """
+        message = unseal(text, lambda gate, b: incarnation_key(self.key_for(gate), b))
+        if message["kind"] not in ("renew", "ack"):
+            raise FrameError(f"{message['kind']} does not come from a gate")
+        gate, b = message["gate"], message["b"]
+        if gate not in self.facts.agents:
+            return (self._refuse(message, "unknown") if "n" in message else None), []
+        if message["kind"] == "ack":
+            return None, self._acked(gate, b, message)
+        if self._lives.is_over(gate, b):
+            return self._refuse(message, "waiting"), []
+        records = self._acked(gate, b, message["ack"]) if message["ack"] else []
+        records += self._told(gate, message["presses"])
+        life = self._lives.get(gate, b)
+        newer = message["n"] > life.n
+        silence = self._lives.silence(gate)
+        if newer:  # a frame that is played again says nothing of now
+            life.heard, life.n = self._clock(), message["n"]
+            life.in_flight, life.last = message["in_flight"], message["last"]
+            life.tells(message["spent"])
+        copied = newer and self._outlived(gate, life, message, records)
+        reason = self._why_not(gate, life, message, silence, newer, records)
+        if newer:
+            self._reasons.answered(gate, reason)
+        if reason:
+            answer = self._refuse(message, "clone" if copied and reason == "held" else reason)
+        else:
+            answer = self._grant(gate, life, message, records)
+        if newer and not any(kind == "open" for kind, _ in records):
+            records += self._anchor(gate, life, message)
+        return answer, records
+
+    def longest(self) -> float:
+        """Seconds: the longest lease that may be outstanding; the bound to show is of this one."""
+        return self._lives.longest(self.length)
+
+    def stop_frames(self) -> list[tuple[str, str, str]]:
+        """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
+        frames, now = [], self._clock()
+        stopped: dict[str, tuple[Press, ...]] = {}
+        states: dict[tuple[Press, ...], Any] = {}  # a press of the fleet is the same for all
+        for agent, life in self._lives:
+            if agent not in stopped:
+                stopped[agent] = self.facts.standing(agent)
+            standing = stopped[agent]
+            if not standing or (life.ack is not None and not life.alive(now)):
+                continue
+            if standing not in states:
+                states[standing] = self.facts.presses.portion(standing)
+            message = {"kind": "stop", "gate": agent, "b": life.b, "state": states[standing]}
+            frames.append((agent, life.b, self._seal(agent, life.b, message)))
+        return frames
+
+    def shown(self, agent: str) -> list[Row]:
+        """The states to show; an enrolled agent has always a row, heard or not."""
+        known = self.facts.agents[agent]
+        return rows(
+            agent,
+            self._lives.of(agent),
+            self._clock(),
+            pressed=bool(self.facts.standing(agent)),
+            started=known.started,
+            new=known.epoch == 0,
+            drain=self._drain,
+        )
+
+    def why(self, agent: str) -> str:
+        """Why it does not run, in a clause; "" if it does, or where its presses say so."""
+        pressed = bool(self.facts.standing(agent))
+        return self._reasons.of(self.facts.agents[agent], self._lives.of(agent), pressed=pressed)
+
+    def banner(self) -> Shown:
+        """The worst state of all enrolled agents."""
+        return worst(row.shown for agent in self.facts.agents for row in self.shown(agent))
+
+    # How it decides.
+
+    def _why_not(
+        self,
+        gate: str,
+        life: Incarnation,
+        message: Mapping[str, Any],
+        silence: float,
+        newer: bool,
+        records: list[Record],
+    ) -> str:
+        """Why this renewal is refused; "" if it is granted. May add records."""
+        agent, now = self.facts.agents[gate], self._clock()
+        if self.facts.standing(gate) or message["presses"]:
+            return "pressed"
+        if self.locked:
+            return "locked"
+        if not agent.started:
+            return "held"
+        if life.ack is not None or message["phase"] not in ("waiting", "open") or not newer:
+            return "waiting"
+        lives = self._lives.of(gate)
+        if any(later.leased for later in lives[lives.index(life) + 1 :]):
+            # Two lives under one identity, and the older one is not dead.
+            self._hold(agent, "two incarnations alive: a cloned gate", records)
+            return "clone"
+        if any(other.alive(now) for other in lives if other is not life):
+            return "waiting"
+        if not life.leased and any(other.leased for other in lives if other is not life):
+            if not silence < self._rearm_within:
+                self._hold(agent, f"silent for {silence:.0f} s", records)
+                return "held"
+            self.spurious += 1
+        limits = self.facts.limits(gate)
+        reading = self._readings.of(agent, limits)
+        if len(limits) > UNKNOWN:
+            return "limit"  # an older ledger may have taken in more than a panel holds
+        panel = Panel(tuple(limit.interlock for limit in limits))
+        mode = panel.latch(GO, reading)
+        if mode == GO:
+            return ""
+        trips = panel.causes(mode)
+        self._reasons.lacks(gate, [trip.sensor for trip in trips if trip.kind != "exceeded"])
+        for trip in trips:
+            if trip.kind == "exceeded":
+                most = next(limit.value for limit in limits if limit.name == trip.sensor)
+                text = f"{trip.sensor} {reading[trip.sensor]:g} of {most:g}"
+                records += self._interlock(agent, trip.sensor, text)
+        return "limit"
+
+    def _grant(
+        self, gate: str, life: Incarnation, message: Mapping[str, Any], records: list[Record]
+    ) -> str:
+        agent, now = self.facts.agents[gate], self._clock()
+        try:
+            note, proof = self.checkpoint(message["size"])
+        except RollbackError as error:
+            self.locked = True
+            self._alarm(f"{gate}: {error}")
+            return self._refuse(message, "locked")
+        runtime = self._readings.runtime(agent)
+        length = min(self.length, agent.limits.get("runtime", float("inf")) - runtime)
+        allowed = allowance(self.facts.limits(gate), self._lives.of, life)
+        life.until = max(life.until, now + settle(length))
+        if self.length > life.length:  # the first lease, or the first that is longer
+            opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "length": self.length}
+            opened |= {"allowed": finite(life.allowed), "spent": finite(life.spent)}
+            records.append(("open", opened))
+        return self._seal(
+            gate,
+            life.b,
+            {
+                "kind": "grant",
+                "gate": gate,
+                "b": life.b,
+                "n": message["n"],
+                "length": length,
+                "epoch": agent.epoch,
+                "runtime": runtime,
+                "scope": ["fleet", *sorted(f"group:{g}" for g in agent.groups)],
+                "slice": allowed,
+                "checkpoint": note,
+                "proof": proof,
+            },
+        )
+
+    def _refuse(self, message: Mapping[str, Any], reason: str) -> str:
+        gate, b = message["gate"], message["b"]
+        ids = {press.id for press in message["presses"]}
+        heard = {press for press in self.facts.presses.presses if press.id in ids}
+        # What the gate asks about comes first: it may have been cleared.
+        state = self.facts.presses.portion(heard or self.facts.standing(gate))
+        refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
+        return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
+
+    def _outlived(
+        self, gate: str, life: Incarnation, message: Mapping[str, Any], records: list[Record]
+    ) -> bool:
+        """Whether a life goes on that, by its own word or a later life's, is over.
+
+        Its own word may have overtaken a renewal on the way: that is no sign of a copy.
+        """
+        body = self._lives.outlived(life, message, self.length)
+        if body is None:
+            return False
+        records.append(("ack", body))
+        agent, why = self.facts.agents[gate], f"{life.b} {OUTLIVED}: a cloned gate"
+        if agent.started:
+            self._hold(agent, why, records)
+        else:
+            self._alarm(f"{gate}: {why}")
+        return True
+
+    def _acked(self, gate: str, b: str, ack: Mapping[str, Any]) -> list[Record]:
+        body = {key: ack[key] for key in ("acked", "category", "cause", "last", "policy")}
+        body |= {"gate": gate, "presses": ack["presses"], "unknown": ack["unknown"]}
+        body["own"] = ack["acked"] == b
+        known = self.facts.incarnations.get(gate, {}).get(ack["acked"])
+        body = joined(known, body)
+        if known == body:
+            return []
+        if not self._lives.is_over(gate, ack["acked"]):
+            life = self._lives.get(gate, ack["acked"])
+            life.acknowledges(body, self._clock())
+        elif body["unknown"]:
+            # Told only after somebody started the agent again, so no row would show it.
+            self._alarm(f"{gate}: an earlier life ended with {', '.join(body['unknown'])}")
+        return [("ack", body)]
+
+    def _anchor(self, gate: str, life: Incarnation, message: Mapping[str, Any]) -> list[Record]:
+        """Now and then, where the gate's journal and meters stand: a restart goes on from it.
+
+        At once where its slice grows, so that no more is ever granted than a record tells.
+        """
+        body = {key: message[key] for key in ("b", "gate", "head", "last", "spent")}
+        body["allowed"], now = finite(life.allowed), self._clock()
+        body |= self._readings.to_anchor(self.facts.agents[gate], life.anchor)
+        grown = any(value > life.booked.get(name, 0.0) for name, value in life.allowed.items())
+        idle = body == life.anchor or now - life.anchored < ANCHOR_EVERY
+        if not life.leased or (idle and not grown):
+            return []
+        life.anchor, life.anchored = body, now
+        return [("anchor", body)]
+
+    def _told(self, gate: str, presses: Iterable[Press]) -> list[Record]:
+        """Presses that a gate presents: its own, or ours that were pushed and then lost.
+
+        Those of a wider scope are taken in for this gate alone, under their id, by which they can
+        be cleared: a gate stops nobody else, and what stops it must be something people can see.
+        """
+        records: list[Record] = []
+        known = self.facts.presses.presses
+        for press in (each for each in presses if each not in known):
+            same = (other.scope for other in known if other.id == press.id)
+            if not any(gate in self.facts.covered(scope) for scope in same):
+                narrow = replace(press, scope=f"agent:{gate}")
+                self.facts.pressed(narrow)
+                records.append(("press", narrow.to_json()))
+        return records
+
+    def _interlock(self, agent: Agent, sensor: str, reason: str) -> list[Record]:
+        who = f"interlock:{sensor}"
+        at = self._wall()
+        press = Press(self._fresh(16), f"agent:{agent.name}", who, at, reason, 0, "interlock")
+        return self.press(press)
+
+    def _hold_all(self, loosened: Iterable[str]) -> list[Record]:
+        records: list[Record] = []
+        for agent in (self.facts.agents[name] for name in loosened):
+            if agent.started:
+                self._hold(agent, "its limits were raised; somebody has to start it", records)
+        return records
+
+    def _hold(self, agent: Agent, why: str, records: list[Record]) -> None:
+        agent.started = False
+        self._alarm(f"{agent.name}: {why}")
+        records.append(("held", {"agent": agent.name, "why": why}))
+
+    def _alarm(self, what: str) -> None:
+        self.alarms.append(what)
+        del self.alarms[:-100]
+
+    def _seal(self, gate: str, b: str, message: Mapping[str, Any]) -> str:
+        return seal(incarnation_key(self.key_for(gate), b), message)

@@ -1,0 +1,244 @@
+"""What an authority durably knows: agents, presses, clearances, starts. Rebuilt from its ledger.
+
+`apply` is the only way in, in the order of the ledger, so that the state after a restart is the
+state before it. Nothing here is granted; that is `freezetag.live.authority.authority`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass, field
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.core.interlock import UNKNOWN
+from freezetag.live.authority.budget import Limit
+from freezetag.live.signed.keys import Roster
+from freezetag.live.signed.presses import Clearance, Press, Presses, covers
+
+ON_STOP = ("rest_is_safe", "policy", "no_safe_stop")
+_NONE = float("inf")  # a limit that is not there
+Record = tuple[str, dict[str, Any]]
+"""(kind, body) of a ledger record to be stored."""
+
+
+class EnrolmentError(UserError):
+    """An agent that may not be enrolled like this; the text says why."""
+
+
+@final
+@dataclass
+class Agent:
+    """One enrolled agent. `epoch` rises with each start; it is HELD until `started`.
+
+    `limits` maps sensors to limits: `runtime` and `presence` in seconds, any other a budget of the
+    epoch. `depends_on` are the agents whose stop a `closure:` press carries over to this one.
+    """
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    on_stop: str = "rest_is_safe"
+    limits: Mapping[str, float] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    epoch: int = 0
+    started: bool = False
+    started_at: int = 0
+
+
+@final
+class Facts:
+    """The durable state of one authority."""
+
+    def __init__(self, roster: Roster) -> None:
+        self.roster = roster
+        self.agents: dict[str, Agent] = {}
+        self.group_limits: dict[str, dict[str, float]] = {}
+        self.presses = Presses()
+        self.incarnations: dict[str, dict[str, dict[str, Any] | None]] = {}
+        """agent -> incarnation that ever held a lease -> its ack, or None."""
+
+    def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
+        """Takes in one record; kinds that change no state here are allowed and ignored."""
+        if kind == "press":
+            self.pressed(Press.from_json(dict(body)))
+        elif kind == "repeat":
+            counts = Presses(repeats={body["press"]: {body["replica"]: body["count"]}})
+            self.presses.merge(counts)
+            self.hold_covered(p for p in self._stands() if p.id == body["press"])
+        elif kind == "clear":
+            self.presses.clear(Clearance.from_json(dict(body)))
+        elif kind == "enrol":
+            self._enrol(body)
+        elif kind == "limits":
+            for name in self.loosened_by_group(body["group"], body["limits"]):
+                self.agents[name].started = False
+            self.group_limits[body["group"]] = dict(body["limits"])
+        elif kind == "start":
+            agent = self.agents[body["agent"]]
+            if body["epoch"] > agent.epoch:  # the same start twice is once
+                agent.epoch, agent.started_at = body["epoch"], at
+                # Sets are read again here: a press since the decision keeps the agent held.
+                agent.started = not self.standing(agent.name)
+        elif kind == "held":
+            self.agents[body["agent"]].started = False
+        elif kind == "open":
+            self.incarnations.setdefault(body["agent"], {}).setdefault(body["b"], None)
+        elif kind == "ack":
+            self.incarnations.setdefault(body["gate"], {})[body["acked"]] = dict(body)
+
+    def pressed(self, press: Press) -> None:
+        """A press: whoever it covers is no longer started, until cleared and started again."""
+        self.presses.add(press)
+        self.hold_covered([press])
+
+    def hold_covered(self, presses: Iterable[Press]) -> None:
+        """Whoever one of the presses covers is no longer started."""
+        for scope in {press.scope for press in presses}:
+            for name in self.covered(scope):
+                self.agents[name].started = False
+
+    def standing(self, agent: str) -> tuple[Press, ...]:
+        """The presses that stop `agent` now."""
+        return tuple(press for press in self._stands() if self._covers(press.scope, agent))
+
+    def covered(self, scope: str) -> tuple[str, ...]:
+        """The enrolled agents that a press of `scope` stops: what `press --dry-run` shows."""
+        return tuple(name for name in self.agents if self._covers(scope, name))
+
+    def limits(self, agent: str) -> tuple[Limit, ...]:
+        """The limits that `agent` is under: its own, and those its groups share."""
+        known = self.agents[agent]
+        own = [Limit(sensor, sensor, value, (agent,)) for sensor, value in known.limits.items()]
+        shared = [
+            Limit(f"group:{group}:{sensor}", sensor, value, self.covered(f"group:{group}"))
+            for group in sorted(known.groups)
+            for sensor, value in self.group_limits.get(group, {}).items()
+        ]
+        return (*own, *shared)
+
+    def upstream(self, agent: str) -> frozenset[str]:
+        """Everything `agent` depends on, through others too."""
+        found: set[str] = set()
+        edge = [agent]
+        while edge:
+            known = self.agents.get(edge.pop())
+            fresh = set(known.depends_on) - found if known else set()
+            found |= fresh
+            edge += fresh
+        return frozenset(found)
+
+    def check_enrolment(self, body: Mapping[str, Any]) -> None:
+        """Raises `EnrolmentError` for what an operator may not enrol."""
+        name = body["agent"]
+        if not isinstance(name, str) or not 0 < len(name) <= 100 or not name.isprintable():
+            raise EnrolmentError(
+                f"an agent's name is printable text of at most 100: {name!r:.120}."
+            )
+        if body["on_stop"] not in ON_STOP:
+            raise EnrolmentError(f"{name}: on_stop is one of {ON_STOP}, not {body['on_stop']!r}.")
+        if body["on_stop"] == "no_safe_stop" and not body.get("safe_state"):
+            raise EnrolmentError(
+                f"{name}: an agent without a safe stop needs a named, independent safe state "
+                "that takes over. freezetag is not for machines that must run on."
+            )
+        check_limits(name, body["limits"])
+        known = self.agents.get(name)
+        if known and known.groups != set(body["groups"]) and self.standing(name):
+            raise EnrolmentError(f"{name}: its groups cannot change while a press covers it.")
+        check_count(name, self._values(_agent(body), self.group_limits))
+        if known is None:
+            return  # nobody is covered less because of it
+        trial = Facts(self.roster)
+        trial.agents = {**self.agents, name: _agent(body)}
+        for scope in {press.scope for press in self._stands()}:
+            if freed := set(self.covered(scope)) - set(trial.covered(scope)):
+                raise EnrolmentError(
+                    f"{name}: a press of {scope} stands, and would then no longer cover "
+                    f"{', '.join(sorted(freed))}. Enrol it like this after the reset."
+                )
+
+    def check_group(self, group: str, limits: Mapping[str, float]) -> None:
+        """Raises `EnrolmentError` for what an operator may not make a group's members share."""
+        check_limits(f"group {group}", limits)
+        if {"runtime", "presence"} & set(limits):
+            raise EnrolmentError(f"group {group}: runtime and presence are limits of an agent.")
+        shared = {**self.group_limits, group: limits}
+        for name in self.covered(f"group:{group}"):
+            check_count(name, self._values(self.agents[name], shared))
+
+    def loosened_by(self, body: Mapping[str, Any]) -> bool:
+        """Whether this enrolment raises, or drops, a limit that its agent is under now."""
+        known = self.agents.get(body["agent"])
+        return known is not None and _looser(
+            self._values(known, self.group_limits), self._values(_agent(body), self.group_limits)
+        )
+
+    def loosened_by_group(self, group: str, limits: Mapping[str, float]) -> tuple[str, ...]:
+        """The members of a group that raised, or dropped, limits of it concern."""
+        looser = _looser(self.group_limits.get(group, {}), limits)
+        return self.covered(f"group:{group}") if looser else ()
+
+    def _values(self, agent: Agent, shared: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+        """All that limits `agent`, by the names of its limits."""
+        values = dict(agent.limits)
+        for group in agent.groups:
+            for sensor, value in shared.get(group, {}).items():
+                values[f"group:{group}:{sensor}"] = value
+        return values
+
+    def _stands(self) -> tuple[Press, ...]:
+        return self.presses.standing(self.roster)
+
+    def _enrol(self, body: Mapping[str, Any]) -> None:
+        old = self.agents.get(body["agent"])
+        looser = self.loosened_by(body)
+        agent = _agent(body)
+        if old is not None:
+            agent.epoch, agent.started_at = old.epoch, old.started_at
+            agent.started = old.started and not looser
+        self.agents[agent.name] = agent
+        # It may have come under a press, and with it whoever depends on it.
+        changed = [agent.name]
+        if any(press.scope.startswith("closure:") for press in self._stands()):
+            changed += [name for name in self.agents if agent.name in self.upstream(name)]
+        for name in changed:
+            if self.standing(name):
+                self.agents[name].started = False
+
+    def _covers(self, scope: str, name: str) -> bool:
+        agent = self.agents.get(name)
+        groups = agent.groups if agent else ()
+        upstream = self.upstream(name) if scope.startswith("closure:") else ()
+        return covers(scope, name, groups, upstream)
+
+
+def _agent(body: Mapping[str, Any]) -> Agent:
+    return Agent(
+        body["agent"],
+        frozenset(body["groups"]),
+        body["on_stop"],
+        dict(body["limits"]),
+        tuple(body.get("depends_on", ())),
+    )
+
+
+def _looser(old: Mapping[str, float], new: Mapping[str, float]) -> bool:
+    return any(not new.get(name, _NONE) <= limit for name, limit in old.items())
+
+
+def check_limits(name: str, limits: Mapping[str, float]) -> None:
+    """Raises `EnrolmentError` for a limit that could never let anything run, or never bind."""
+    for sensor, limit in limits.items():
+        if not 0 < limit < float("inf"):
+            raise EnrolmentError(
+                f"{name}: the limit of {sensor} is a number above 0, got {limit!r}."
+            )
+
+
+def check_count(name: str, limits: Sized) -> None:
+    """Raises `EnrolmentError` for more limits than one panel holds."""
+    if len(limits) > UNKNOWN:
+        raise EnrolmentError(
+            f"{name}: {len(limits)} limits, its groups' included, and a panel holds {UNKNOWN}. "
+            "Leave out those that others imply."
+        )

@@ -1,0 +1,84 @@
+"""A reset being signed: the texts that were drafted here, and the signatures that came so far."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.live.authority.facts import Facts, Record
+from freezetag.live.signed.presses import Clearance, approvers, draft
+
+SIGN_WITHIN = 15 * 60.0
+MOST_CLEARED = 500
+"""The presses that one clearance names, so that it fits into a frame."""
+
+
+class ResetError(UserError):
+    """A clearance or a start that is not allowed now; the text says what is missing."""
+
+
+@final
+class Signing:
+    """Drafts and signatures of one authority; lost in a restart, which clears nothing."""
+
+    def __init__(
+        self, name: str, facts: Facts, clock: Callable[[], float], fresh: Callable[[int], str]
+    ) -> None:
+        self._name, self._facts, self._clock, self._fresh = name, facts, clock, fresh
+        self._drafts: dict[str, float] = {}
+        self._signed: dict[str, Clearance] = {}
+
+    def draft(self, ids: Iterable[str] | None, head: Mapping[str, Any]) -> Clearance:
+        """The text to sign: all standing presses (the oldest 500), or those named.
+
+        Good for 15 minutes. Raises `ResetError` if none of them stands.
+        """
+        standing = [press.id for press in self._facts.presses.standing(self._facts.roster)]
+        chosen = standing if ids is None else [press for press in standing if press in set(ids)]
+        if not chosen:
+            raise ResetError("no press of those stands, so there is nothing to clear.")
+        nonce = self._fresh(16)
+        now = self._clock()
+        self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
+        self._drafts[nonce] = now
+        seen = {
+            press: self._facts.presses.repeats.get(press, {}) for press in chosen[:MOST_CLEARED]
+        }
+        return draft(self._name, seen, head, nonce)
+
+    def clear(self, clearance: Clearance) -> list[Record]:
+        """Adds signatures; the record once enough people have signed, else nothing yet.
+
+        Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
+        signature of nobody in the roster.
+        """
+        try:
+            fields = json.loads(clearance.text)
+            nonce, presses = fields["nonce"], fields["presses"]
+            drafted = self._drafts[nonce]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ResetError("this clearance was not drafted here, or is used up.") from None
+        if not self._clock() - drafted < SIGN_WITHIN:
+            raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
+        roster = self._facts.roster
+        known = {person.key_id for person in roster.people}
+        for pair in clearance.signatures:
+            alone = Clearance(clearance.text, (pair,))
+            if pair[0] not in known or not approvers(alone, roster):
+                raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
+        earlier = self._signed.get(nonce, Clearance(clearance.text))
+        if earlier.text != clearance.text:
+            raise ResetError("this clearance was not drafted here, or is used up.")
+        merged = Clearance(
+            clearance.text,
+            tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),
+        )
+        self._signed[nonce] = merged
+        kinds = {press.kind for press in self._facts.presses.presses if press.id in presses}
+        needed = 1 if kinds == {"drill"} else roster.quorum
+        if len(approvers(merged, roster)) < needed:
+            return []
+        del self._drafts[nonce], self._signed[nonce]
+        return [("clear", merged.to_json())]

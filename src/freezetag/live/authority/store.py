@@ -1,0 +1,276 @@
+"""The ledger in SQLite: what one transaction writes, and what a start reads.
+
+WAL with `synchronous=FULL`. Beside the records, each transaction keeps what is derived from them:
+`state` (which records make up the state), `leaves` (the hashes of whole chunks), `peaks` (the roots
+of the full subtrees) and the signed checkpoint of the new size. So a start reads little, and a
+ledger whose newest checkpoint does not cover it exactly was not left behind by us.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.core.errors import RunError
+from freezetag.live.signed.merkle import EMPTY, leaf_hash, node_hash
+
+CHUNK = 1024
+"""Leaf hashes in a row of `leaves`, and records between checkpoints that are kept."""
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS state(name TEXT PRIMARY KEY, i INTEGER NOT NULL, life TEXT)",
+    "CREATE INDEX IF NOT EXISTS lives ON state(life)",
+    "CREATE TABLE IF NOT EXISTS leaves(n INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS peaks(one INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
+)
+FROM = "SELECT i, record FROM ledger WHERE i >= ? AND i < ? ORDER BY i"
+NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+Body = Mapping[str, Any]
+Connect = Callable[[str], sqlite3.Connection]
+Sign = Callable[[int, bytes], str]
+"""The note for so many records under this root."""
+
+
+class StoreError(RunError):
+    """The ledger cannot be read or written; the text says why."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where the ledger stands: its size, the roots of its full subtrees, the unfinished chunk."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+    open_chunk: tuple[bytes, ...] = ()
+
+    @property
+    def root(self) -> bytes:
+        if not self.peaks:
+            return EMPTY
+        digest = self.peaks[-1]
+        for left in reversed(self.peaks[:-1]):
+            digest = node_hash(left, digest)
+        return digest
+
+
+def lost(path: Path) -> str:
+    """That a ledger is not there any more; "" if it is. Every folder is made with one.
+
+    To be asked before it is opened: SQLite would make a new one, and drop what a WAL still holds.
+    """
+    try:
+        if path.stat().st_size:
+            return ""
+    except FileNotFoundError:
+        return f"{path} is gone."
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    return f"{path} is empty."
+
+
+def connected(path: str) -> sqlite3.Connection:
+    """How a ledger is opened for writing; tests give one that fails or hangs."""
+    return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+
+
+@final
+class Store:
+    """Used by the one writer thread, but for the methods that read over connections of their own.
+
+    Raises `StoreError` for a file that is no ledger or has gaps, and `sqlite3.Error` or `OSError`
+    from `insert`. With `shut`, which says why, the file is left alone: nothing is read or written.
+    """
+
+    def __init__(
+        self, path: str | Path, sign: Sign, connect: Connect = connected, *, shut: str = ""
+    ) -> None:
+        self.path, self.shut = Path(path), shut
+        self._sign, self._connect = sign, connect
+        self._db: sqlite3.Connection | None = None
+        if shut:
+            self.head = Head()
+            return
+        try:
+            db = self.open()
+            count, last = db.execute("SELECT count(*), max(i) FROM ledger").fetchone()
+            if count and last != count - 1:
+                raise StoreError(
+                    f"{path} lacks records: {count} are there, the last is numbered {last}. "
+                    "See what is missing with `freezetag verify`, and restore the file."
+                )
+            row = db.execute("SELECT hashes FROM peaks").fetchone() or (b"",)
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} is no ledger of ours: {error}.") from None
+        tail = tuple(leaf_hash(record) for _, record in self.records(count // CHUNK * CHUNK, count))
+        self.head = Head(count, _split(bytes(row[0])), tail)
+
+    def open(self) -> sqlite3.Connection:
+        """Opens the file, again if it was open."""
+        self.close()
+        self._db = db = self._connect(str(self.path))
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        for statement in SCHEMA:
+            db.execute(statement)
+        return db
+
+    def close(self) -> None:
+        db, self._db = self._db, None
+        if db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                db.close()
+
+    def insert(self, leaves: Sequence[bytes], records: Sequence[tuple[str, Body]]) -> str:
+        """One transaction: the leaves and all that is derived from them; gives the new note."""
+        if self.shut:
+            raise OSError(self.shut)
+        old = self.head
+        new, chunks = _grown(old, leaves)
+        note = self._sign(new.size, new.root)
+        db = self._db or self.open()
+        execute, many = db.execute, db.executemany
+        execute("BEGIN IMMEDIATE")
+        try:
+            many("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves, old.size))
+            for i, (kind, body) in enumerate(records, old.size):
+                name, life, over = standing(kind, body, i)
+                if over:
+                    execute("DELETE FROM state WHERE life = ?", (over,))
+                if name:
+                    execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, i, life))
+            many("INSERT OR REPLACE INTO leaves VALUES (?, ?)", chunks)
+            execute("INSERT OR REPLACE INTO peaks VALUES (1, ?)", (b"".join(new.peaks),))
+            # One checkpoint a chunk is kept, and the newest.
+            execute("DELETE FROM checkpoint WHERE size > ?", (new.size // CHUNK * CHUNK,))
+            execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (new.size, note))
+            execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                execute("ROLLBACK")
+            raise
+        self.head = new
+        return note
+
+    def settle(self, leaves: Sequence[bytes]) -> str | None:
+        """After an `insert` that failed: opens the file again; the note if it is there after all.
+
+        A commit may fail when all was written. Then a checkpoint of the WAL syncs it once more.
+        """
+        if self.shut:
+            return None
+        db = self.open()
+        end = self.head.size + len(leaves)
+        found = [as_bytes(row[1]) for row in db.execute(FROM, (self.head.size, end))]
+        if found != list(leaves):
+            return None
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.head, _ = _grown(self.head, leaves)
+        return self.note()[1]
+
+    # Reading, from any thread.
+
+    def leaf_hashes(self) -> Iterator[bytes]:
+        """The leaf hash of every record: whole chunks as stored, the rest hashed now."""
+        at = 0
+        with self.reading() as db:
+            for n, chunk in db.execute("SELECT n, hashes FROM leaves ORDER BY n"):
+                whole = n * CHUNK == at and len(chunk) == 32 * CHUNK
+                if not whole or at + CHUNK > self.head.size:
+                    break
+                yield from _split(chunk)
+                at += CHUNK
+        for _, record in self.records(at):
+            yield leaf_hash(record)
+
+    def state(self) -> Iterator[bytes]:
+        """The records that make up the state, in order."""
+        with self.reading() as db:
+            for row in db.execute("SELECT record FROM state JOIN ledger USING (i) ORDER BY i"):
+                yield as_bytes(row[0])
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
+        """Index and bytes of the records from `start`, before `stop`."""
+        with self.reading() as db:
+            for i, leaf in db.execute(FROM, (start, self.head.size if stop is None else stop)):
+                yield i, as_bytes(leaf)
+
+    def note(self) -> tuple[int, str]:
+        """Size and text of the newest checkpoint; (0, "") if there is none."""
+        with self.reading() as db:
+            return db.execute(NEWEST).fetchone() or (0, "")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own to read with. Raises `StoreError`."""
+        if self.shut:
+            raise StoreError(self.shut)
+        try:
+            with contextlib.closing(sqlite3.connect(self.path, check_same_thread=False)) as db:
+                yield db
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} cannot be read: {error}.") from None
+
+
+def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
+    """(name, life, over): under which name record `i` belongs to the state ("": it does not), of
+    which agent's present lives it is a part, and whose earlier lives it ends.
+
+    Reading the records of the state alone, in order, gives the state that all of them give: of
+    starts, holds, drills, repeats and anchors the newest counts, and a start ends its agent's
+    earlier lives. Only their names are forgotten, so that an old renewal played again can hold an
+    agent.
+    """
+    if kind in ("enrol", "press", "clear"):
+        return str(i), None, ""
+    if kind == "start":
+        return f"start {body['agent']}", None, body["agent"]
+    if kind == "held":
+        return f"held {body['agent']}", None, ""
+    if kind == "repeat":
+        return f"repeat {body['press']} {body['replica']}", None, ""
+    if kind == "open":
+        return f"open {body['agent']} {body['b']}", body["agent"], ""
+    if kind == "ack":
+        return f"ack {body['gate']} {body['acked']}", body["gate"], ""
+    if kind == "anchor":
+        return f"anchor {body['gate']} {body['b']}", body["gate"], ""
+    if kind == "key":
+        return "key", None, ""
+    if kind == "limits":  # each is compared with the one before
+        return f"limits {i}", None, ""
+    if kind == "drill":
+        return f"drill {body['agent']}", None, ""
+    return "", None, ""
+
+
+def _grown(head: Head, leaves: Sequence[bytes]) -> tuple[Head, list[tuple[int, bytes]]]:
+    """The head after these leaves, and the chunks that they completed."""
+    size, peaks, open_chunk = head.size, list(head.peaks), list(head.open_chunk)
+    chunks = []
+    for leaf in leaves:
+        digest = leaf_hash(leaf)
+        open_chunk.append(digest)
+        position = size
+        while position & 1:
+            digest = node_hash(peaks.pop(), digest)
+            position >>= 1
+        peaks.append(digest)
+        size += 1
+        if len(open_chunk) == CHUNK:
+            chunks.append((size // CHUNK - 1, b"".join(open_chunk)))
+            open_chunk = []
+    return Head(size, tuple(peaks), tuple(open_chunk)), chunks
+
+
+def as_bytes(value: Any) -> bytes:
+    """A record as it is hashed; one that somebody turned into text is still to be hashed."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _split(hashes: bytes) -> tuple[bytes, ...]:
+    return tuple(hashes[at : at + 32] for at in range(0, len(hashes), 32))

@@ -1,0 +1,303 @@
+"""A gate's host on the wire: moves the gate's frames to its authorities and back.
+
+A WebSocket to the first address that takes one, so that a stop is pushed; while there is none, each
+frame is POSTed to every address, and the answer to it is all that comes back. Nothing is decided
+here: a host that loses every frame leaves its gate to expire.
+
+    gate = Gate(panel, enrolments=[Enrolment.load(file)], poke=lambda: host.poke(), ...)
+    host = GateHost(gate, [Line.load(file)], on_order=obey)
+    host.start()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.live.gate.address import Denied, Unreachable, request
+from freezetag.live.gate.drain import Order
+from freezetag.live.gate.gate import STOPPED, Gate
+
+TICK = 0.05
+PATIENCE = 1.0
+"""Seconds a connection or an answer may take, if the lease is not shorter."""
+WAITING_FRAMES = 64
+Handler = Callable[[Order], Awaitable[None] | None]
+
+
+@final
+@dataclass(frozen=True)
+class Line:
+    """Where one authority takes frames: `http://HOST:PORT`, `https://…` or `unix:PATH`, in order.
+
+    `certificates` is a file of pinned certificates for `https`.
+    """
+
+    authority: str
+    addresses: tuple[str, ...]
+    certificates: str = ""
+
+    @classmethod
+    def load(cls, path: str | Path) -> Line:
+        """From the file that `freezetag enrol` wrote. Raises `UserError`."""
+        try:
+            data = json.loads(Path(path).read_bytes())
+            addresses = tuple(map(str, data["addresses"]))
+            return cls(str(data["authority"]), addresses, str(data.get("certificates", "")))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{path} names no addresses: {type(error).__name__}: {error}. "
+                "Make the file with `freezetag enrol`."
+            ) from None
+
+
+@dataclass
+class _State:
+    """What is under way on one line."""
+
+    line: Line
+    waiting: deque[str] = field(default_factory=lambda: deque(maxlen=WAITING_FRAMES))
+    more: asyncio.Event = field(default_factory=asyncio.Event)
+    connected: bool = False
+    heard: float = 0.0
+
+
+@final
+class GateHost:
+    """Ticks a gate and moves its orders; in a thread (`start`, `close`) or as a task (`run`).
+
+    `on_order` gets `cancel`, `policy` and `kill`, in a thread of its own or, if it is a coroutine
+    function, as a task; a `kill` that raises is ordered again. With `reopen`, a stopped gate starts
+    its next incarnation by itself; what ran is for the caller to start again. Give the gate
+    `poke=lambda: host.poke()` to have orders moved at once and not at the next tick.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        lines: Sequence[Line],
+        *,
+        length: float = 5.0,
+        on_order: Handler | None = None,
+        reopen: bool = True,
+        tick: float = TICK,
+    ) -> None:
+        self.gate = gate
+        self.alarms: deque[str] = deque(maxlen=100)
+        self._lines = {line.authority: line for line in lines}
+        self._length, self._on_order, self._reopen, self._tick = length, on_order, reopen, tick
+        self._states: dict[str, _State] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connected(self, authority: str) -> bool:
+        """Whether a stop of this authority would be pushed to us."""
+        state = self._states.get(authority)
+        return state is not None and state.connected
+
+    def poke(self) -> None:
+        """There are orders; from any thread."""
+        loop, wake = self._loop, self._wake
+        if loop is not None and wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(wake.set)
+
+    def start(self) -> GateHost:
+        """Runs in a daemon thread until `close`."""
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self.run()), name=f"gate {self.gate.name}", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Closes the gate, waits up to `timeout` seconds for its acknowledgement to leave, ends."""
+        self.gate.close()
+        deadline = time.monotonic() + timeout
+        while self._thread is not None and time.monotonic() < deadline:
+            self.poke()
+            if self.gate.phase == STOPPED and not any(s.waiting for s in self._states.values()):
+                break
+            time.sleep(0.01)
+        self._closing = True
+        self.poke()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    async def run(self) -> None:
+        """Ticks and moves frames until `close` or cancellation."""
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        self._states = {name: _State(line) for name, line in self._lines.items()}
+        movers = [asyncio.create_task(self._move(state)) for state in self._states.values()]
+        try:
+            await self._beat()
+        finally:
+            for task in (*movers, *self._tasks):
+                task.cancel()
+            await asyncio.gather(*movers, *self._tasks, return_exceptions=True)
+            self._loop = None
+
+    async def _beat(self) -> None:
+        assert self._wake is not None
+        asked = -self._length
+        while not self._closing:
+            try:
+                asked = self._once(asked)
+            except Exception as error:  # a fault of ours must not end the beat
+                self.alarms.append(f"{type(error).__name__}: {error}")
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), min(self._tick, self._length / 20))
+
+    def _once(self, asked: float) -> float:
+        """One beat; when renewals were asked for last."""
+        self.gate.tick()
+        if self._reopen and self.gate.phase == STOPPED and self.gate.reopen():
+            asked = -self._length
+        if time.monotonic() - asked >= self._length / 3:
+            asked = time.monotonic()
+            self.gate.ask()
+        self._dispatch()
+        return asked
+
+    def _dispatch(self) -> None:
+        for order in self.gate.take():
+            if order.kind == "send":
+                state = self._states.get(order.authority)
+                if state is not None:
+                    _enqueue(state, order.text)
+            elif self._on_order is not None:
+                task = asyncio.create_task(self._obey(order))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _obey(self, order: Order) -> None:
+        assert self._on_order is not None
+        while True:
+            try:
+                if inspect.iscoroutinefunction(self._on_order):
+                    await self._on_order(order)
+                else:
+                    await asyncio.to_thread(self._on_order, order)
+                self.poke()
+                return
+            except Exception as error:
+                self.alarms.append(f"{order.kind}: {type(error).__name__}: {error}")
+                if order.kind != "kill":
+                    return
+            await asyncio.sleep(0.5)
+
+    async def _move(self, state: _State) -> None:
+        """One line, for ever: a WebSocket where one can be had, else POST, and again."""
+        patience = min(PATIENCE, self._length / 3)
+        while True:
+            for address in state.line.addresses:
+                with contextlib.suppress(Exception):
+                    await self._connected(state, address, patience)
+                state.connected = False
+            await self._posted(state, patience)
+            await asyncio.sleep(min(0.1, self._length / 20))
+
+    async def _connected(self, state: _State, address: str, patience: float) -> None:
+        """A WebSocket until it fails, or until nothing was heard for two thirds of a lease."""
+        async with _websocket(address, state.line.certificates, patience) as socket:
+            self.gate.ask()
+            self._dispatch()
+            state.heard = time.monotonic()
+            reader = asyncio.create_task(self._read(state, socket))
+            try:
+                while not reader.done():
+                    while state.waiting:
+                        await asyncio.wait_for(socket.send(state.waiting[0]), patience)
+                        state.waiting.popleft()
+                    state.more.clear()
+                    wake = asyncio.create_task(state.more.wait())
+                    await asyncio.wait(
+                        (wake, reader), timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    wake.cancel()
+                    if time.monotonic() - state.heard > 2 * self._length / 3:
+                        return  # half-open: the renewals of the last two periods met silence
+            finally:
+                reader.cancel()
+                await asyncio.gather(reader, return_exceptions=True)
+
+    async def _read(self, state: _State, socket: Any) -> None:
+        async for text in socket:
+            if self.gate.receive(state.line.authority, text):
+                state.heard, state.connected = time.monotonic(), True
+            self._dispatch()
+
+    async def _posted(self, state: _State, patience: float) -> None:
+        frames = list(state.waiting)
+        state.waiting.clear()
+        for text in frames:
+            told = False
+            for address in state.line.addresses:
+                try:
+                    answer = await asyncio.to_thread(_post, address, text, state.line, patience)
+                except (Unreachable, Denied):
+                    continue
+                told = True
+                if answer:
+                    self.gate.receive(state.line.authority, answer)
+                break
+            if not told and _kind(text) == "ack":
+                state.waiting.append(text)
+        self._dispatch()
+
+
+def _post(address: str, text: str, line: Line, patience: float) -> Any:
+    return request(
+        address,
+        "POST",
+        "/api/frame",
+        text,
+        timeout=patience,
+        certificates=line.certificates,
+    )
+
+
+def _enqueue(state: _State, text: str) -> None:
+    """A newer renewal takes the place of one not yet sent; acknowledgements all go."""
+    if _kind(text) == "renew":
+        for old in [frame for frame in state.waiting if _kind(frame) == "renew"]:
+            state.waiting.remove(old)
+    state.waiting.append(text)
+    state.more.set()
+
+
+def _kind(text: str) -> str:
+    return str(json.loads(text[65:])["kind"])
+
+
+def _websocket(address: str, certificates: str, patience: float) -> Any:
+    from websockets.asyncio.client import connect, unix_connect
+
+    options: dict[str, Any] = {
+        "open_timeout": patience,
+        "close_timeout": 0.2,
+        "ping_interval": None,  # renewals and their answers are the heartbeat
+        "compression": None,
+    }
+    if address.startswith("unix:"):
+        return unix_connect(address.removeprefix("unix:"), "ws://localhost/gate", **options)
+    uri = "ws" + address.removeprefix("http").rstrip("/") + "/gate"
+    if uri.startswith("wss"):
+        import ssl
+
+        options["ssl"] = ssl.create_default_context(cafile=certificates or None)
+    return connect(uri, proxy=None, **options)

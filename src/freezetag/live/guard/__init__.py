@@ -1,0 +1,1 @@
+"""One command under one gate: the processes it starts, and how all of them are ended."""

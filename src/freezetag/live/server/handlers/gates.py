@@ -1,0 +1,60 @@
+"""What gates ask: to be taken up, and to have a frame answered where no channel is open."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from freezetag.live.server.channels import Unknown
+from freezetag.live.server.requests import HEADERS, Rejected, as_json, body_of, fields_of, holder
+from freezetag.live.server.service import Service
+from freezetag.live.signed.names import checked, missing
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+
+async def enrol(service: Service, request: Request) -> Response:
+    """Takes an agent up; the answer is what its gate has to hold, and is secret.
+
+    `absent` says which agents it depends on that are not enrolled, for whoever enrols it.
+    """
+    fields = await fields_of(request)
+    holder(service, request, fields, "admin")
+    try:
+        limits = {str(name): float(value) for name, value in dict(fields.get("limits", {})).items()}
+        groups, after = (list(map(str, fields.get(key, ()))) for key in ("groups", "depends_on"))
+    except (TypeError, ValueError) as error:
+        raise Rejected(400, f"limits are names and numbers: {error}.") from None
+    agent = checked(str(fields.get("agent", "")), "an agent's name")
+    groups = [checked(group, f"{agent}: a group's name") for group in groups]
+    after = [checked(name, f"{agent}: the name it depends on") for name in after]
+    on_stop, safe = str(fields.get("on_stop", "rest_is_safe")), str(fields.get("safe_state", ""))
+    await service.enrol(agent, groups, on_stop, limits, after, safe)
+    home = service.home
+    with service.lock:
+        there = service.authority.facts.agents
+        absent = {name: missing(name, list(there)) for name in after if name not in there}
+    return as_json(
+        {
+            "absent": absent,
+            "gate": agent,
+            "authority": home.settings.name,
+            "key": base64.b64encode(service.authority.key_for(agent)).decode(),
+            "length": home.settings.length,
+            "public": base64.b64encode(home.public).decode(),
+            "roster": home.roster.to_json(),
+            "addresses": service.gate_addresses,
+        }
+    )
+
+
+async def frame(service: Service, request: Request) -> Response:
+    from starlette.responses import PlainTextResponse
+
+    try:
+        answer = await service.frame((await body_of(request)).decode())
+    except (Unknown, UnicodeDecodeError):
+        raise Rejected(403, "not authentic.") from None
+    return PlainTextResponse(answer or "", headers=HEADERS)

@@ -1,0 +1,120 @@
+"""A server: one service, its watch, and three listeners (requests, gates, presses).
+
+Each has a local socket too, so that a host without a network can still press.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any, final
+
+from freezetag.live.authority.home import Home, Settings, option
+from freezetag.live.authority.store import Connect, connected
+from freezetag.live.gate.clock import Clock
+from freezetag.live.server.app import application
+from freezetag.live.server.certificate import check_pair
+from freezetag.live.server.listener import Limits, Listener, ListenError, bound_path, bound_port
+from freezetag.live.server.service import Service
+from freezetag.live.server.watch import Watch
+
+PATHS = {"main": (), "gates": ("/api/frame",), "press": ("/press",)}
+LIMITS = {"main": Limits(256), "gates": Limits(20_000, keep_alive=30), "press": Limits(256)}
+PORTS = {"main": "port", "gates": "gate_port", "press": "press_port"}
+
+
+def check(settings: Settings) -> None:
+    """Raises `UserError` where no server could run with these: a port in use, a wrong key."""
+    check_pair(settings.certificate, settings.key)
+    with contextlib.ExitStack() as bound:
+        for name in PORTS:
+            bound.enter_context(_bound(settings, name))
+
+
+@final
+class Server:
+    """Runs from `start` to `close`. Raises `HomeError` if another server has the folder."""
+
+    def __init__(
+        self, home: Home, *, clock: Clock | None = None, connect: Connect = connected
+    ) -> None:
+        settings = home.settings
+        check_pair(settings.certificate, settings.key)  # refused here, and not in a thread
+        self.home = home
+        self._lock = home.lock()
+        self._sockets: list[socket.socket] = []
+        try:
+            home.issue_missing()
+            bound = {name: [self._keep(_bound(settings, name))] for name in PORTS}
+            home.keep()  # what cannot be served is not kept
+            self.addresses = {name: self._address(tcp[0]) for name, tcp in bound.items()}
+            told = {name: [address] for name, address in self.addresses.items()}
+            for name in PATHS:
+                # A path can be too long for a local socket; then there is none.
+                with contextlib.suppress(ListenError):
+                    path = (home.path / f"{name}.sock").absolute()
+                    bound[name].append(self._keep(bound_path(path)))
+                    told[name].insert(0, f"unix:{path}")
+            self.service = Service(home, clock=clock, connect=connect)
+            self.service.folder_lock = self._lock
+        except BaseException:
+            self._release()
+            raise
+        if why := home.listening(told):
+            self.service.authority.alarms.append(why)
+        self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
+        self._watch = Watch(self.service)
+        self._listeners = [
+            Listener(
+                name,
+                application(self.service, PATHS[name]),
+                sockets,
+                LIMITS[name],
+                settings.certificate,
+                settings.key,
+            )
+            for name, sockets in bound.items()
+        ]
+
+    def start(self) -> Server:
+        """Listens, locked; grants once the ledger's tail is read and verified."""
+        for listener in self._listeners:
+            listener.start()
+        self.service.open()
+        self._watch.start()
+        return self
+
+    def close(self) -> None:
+        self.service.closing = True
+        for listener in self._listeners:
+            listener.end()
+        self._watch.close()
+        for listener in self._listeners:
+            listener.close()
+        self.service.close()
+        self._release()
+
+    def _keep(self, made: socket.socket) -> socket.socket:
+        self._sockets.append(made)
+        return made
+
+    def _address(self, made: socket.socket) -> str:
+        host, port = made.getsockname()[:2]
+        scheme = "https" if self.home.settings.certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def _release(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._lock.close()
+
+    def __enter__(self) -> Server:
+        return self.start()
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def _bound(settings: Settings, name: str) -> socket.socket:
+    field = PORTS[name]
+    return bound_port(settings.host, getattr(settings, field), option(field))
