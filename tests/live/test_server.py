@@ -298,7 +298,7 @@ def test_a_crowd_does_not_keep_a_press_out(made: Home) -> None:
 
     bound = bound_port("127.0.0.1", 0)
     address = ("127.0.0.1", bound.getsockname()[1])
-    listener = Listener("crowd", app, [bound], Limits(8))
+    listener = Listener("crowd", app, bound, Limits(8))
     listener.start()
     crowd = [socket.create_connection(address) for _ in range(30)]
     try:
@@ -403,6 +403,23 @@ def test_tls_with_a_pinned_certificate_that_ends_soon(tmp_path: Path) -> None:
             started(remote)
             until(lambda: gate.is_open)
             assert agent(remote)["lives"][-1]["connected"]
+
+
+@pytest.mark.parametrize("days", [30, -1])
+def test_with_tls_the_local_sockets_stay_plain(tmp_path: Path, days: float) -> None:
+    """So that neither TLS nor a certificate that has ended keeps the owner from the button."""
+    pem, key = certificate(tmp_path, days)
+    settings = Settings("lab", "127.0.0.1", 0, 0, 0, 0.9, 60.0, pem, key)
+    made = Home.create(tmp_path / "lab", settings, PEOPLE, solo=False)
+    with serving(made) as remote:
+        near = tuple(each for each in remote.presses + remote.addresses if "unix:" in each)
+        assert len(near) == 2
+        assert [told.state for told in Remote(near, remote.token).press("fleet", "x")] == [
+            "durable",
+            "durable",
+        ]
+        file = enrolled(remote, tmp_path)  # `freezetag enrol --home` takes the first address
+        assert any(each.startswith("unix:") for each in json.loads(file.read_text())["addresses"])
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ class GateHost:
         try:
             await self._beat()
         finally:
+            self._closing = True  # a cancellation can be lost on its way through `wait_for`
             for task in (*movers, *self._tasks):
                 task.cancel()
             await asyncio.gather(*movers, *self._tasks, return_exceptions=True)
@@ -201,9 +202,9 @@ class GateHost:
             await asyncio.sleep(0.5)
 
     async def _move(self, state: _State) -> None:
-        """One line, for ever: a WebSocket where one can be had, else POST, and again."""
+        """One line, to the end: a WebSocket where one can be had, else POST, and again."""
         patience = min(PATIENCE, self._length / 3)
-        while True:
+        while not self._closing:
             for address in state.line.addresses:
                 with contextlib.suppress(Exception):
                     await self._connected(state, address, patience)
@@ -219,7 +220,7 @@ class GateHost:
             state.heard = time.monotonic()
             reader = asyncio.create_task(self._read(state, socket))
             try:
-                while not reader.done():
+                while not (reader.done() or self._closing):
                     while state.waiting:
                         await asyncio.wait_for(socket.send(state.waiting[0]), patience)
                         state.waiting.popleft()

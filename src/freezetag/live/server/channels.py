@@ -13,6 +13,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, final
 
+from freezetag.live.server.places import Place
 from freezetag.live.signed.frames import LARGEST
 
 Frames = Callable[[str], Awaitable[str | None]]
@@ -90,7 +91,8 @@ class Channels:
         try:
             await send({"type": "websocket.accept"})
             writer = asyncio.create_task(channel.write())
-            reader = asyncio.create_task(self._read(channel, receive))
+            place = scope.get("state", {}).get("place")
+            reader = asyncio.create_task(self._read(channel, receive, place))
             _, pending = await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
             for task in pending:
                 task.cancel()
@@ -103,7 +105,7 @@ class Channels:
                 for name in channel.names:
                     self._forget(channel, name)
 
-    async def _read(self, channel: _Channel, receive: Any) -> None:
+    async def _read(self, channel: _Channel, receive: Any, place: Place | None) -> None:
         """Until the peer goes, sends what is not authentic, or is silent at first."""
         known = False
         allowance, before = PER_SECOND, channel.loop.time()
@@ -125,6 +127,8 @@ class Channels:
             except Unknown:
                 return
             known = True
+            if place is not None:
+                place.known = True
             self._register(channel, _name(text))
             if answer is not None:
                 channel.deliver(answer)

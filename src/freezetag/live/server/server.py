@@ -1,12 +1,15 @@
-"""A server: one service, its watch, and three listeners (requests, gates, presses).
+"""A server: one service, its watch, and three addresses (requests, gates, presses).
 
-Each has a local socket too, so that a host without a network can still press.
+Each has a local socket too, so that a host without a network can still press. A local socket is a
+listener apart, with places of its own and without TLS: only the folder's owner can connect to it,
+so no crowd and no certificate that ends keeps him from his button.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from dataclasses import replace
 from typing import Any, final
 
 from freezetag.live.authority.home import Home, Settings, option
@@ -14,12 +17,23 @@ from freezetag.live.authority.store import Connect, connected
 from freezetag.live.gate.clock import Clock
 from freezetag.live.server.app import application
 from freezetag.live.server.certificate import check_pair
-from freezetag.live.server.listener import Limits, Listener, ListenError, bound_path, bound_port
+from freezetag.live.server.listener import (
+    Limits,
+    Listener,
+    ListenError,
+    bound_path,
+    bound_port,
+    most_files,
+)
 from freezetag.live.server.service import Service
 from freezetag.live.server.watch import Watch
 
 PATHS = {"main": (), "gates": ("/api/frame",), "press": ("/press",)}
-LIMITS = {"main": Limits(256), "gates": Limits(20_000, keep_alive=30), "press": Limits(256)}
+LIMITS = {
+    "main": Limits(256),
+    "gates": Limits(20_000, keep_alive=30),
+    "press": Limits(256, patience=2.0),  # a press is a few bytes
+}
 PORTS = {"main": "port", "gates": "gate_port", "press": "press_port"}
 
 
@@ -45,15 +59,16 @@ class Server:
         self._sockets: list[socket.socket] = []
         try:
             home.issue_missing()
-            bound = {name: [self._keep(_bound(settings, name))] for name in PORTS}
+            ports = {name: self._keep(_bound(settings, name)) for name in PORTS}
             home.keep()  # what cannot be served is not kept
-            self.addresses = {name: self._address(tcp[0]) for name, tcp in bound.items()}
+            self.addresses = {name: self._address(tcp) for name, tcp in ports.items()}
             told = {name: [address] for name, address in self.addresses.items()}
+            local: dict[str, socket.socket] = {}
             for name in PATHS:
                 # A path can be too long for a local socket; then there is none.
                 with contextlib.suppress(ListenError):
                     path = (home.path / f"{name}.sock").absolute()
-                    bound[name].append(self._keep(bound_path(path)))
+                    local[name] = self._keep(bound_path(path))
                     told[name].insert(0, f"unix:{path}")
             self.service = Service(home, clock=clock, connect=connect)
             self.service.folder_lock = self._lock
@@ -64,16 +79,14 @@ class Server:
             self.service.authority.alarms.append(why)
         self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
         self._watch = Watch(self.service)
+        limits, apps = _limits(), {name: application(self.service, PATHS[name]) for name in PATHS}
+        pair = settings.certificate, settings.key
         self._listeners = [
-            Listener(
-                name,
-                application(self.service, PATHS[name]),
-                sockets,
-                LIMITS[name],
-                settings.certificate,
-                settings.key,
-            )
-            for name, sockets in bound.items()
+            *(
+                Listener(name, apps[name], each, limits[name], *pair)
+                for name, each in ports.items()
+            ),
+            *(Listener(f"{n} local", apps[n], each, limits[n]) for n, each in local.items()),
         ]
 
     def start(self) -> Server:
@@ -113,6 +126,17 @@ class Server:
 
     def __exit__(self, *_: Any) -> None:
         self.close()
+
+
+def _limits() -> dict[str, Limits]:
+    """`LIMITS`, as far as there are files for them: the gates' crowd leaves the button its own."""
+    files = most_files()
+    others = sum(limits.connections for name, limits in LIMITS.items() if name != "gates")
+    share = min(1.0, files / (4 * others))
+    left = (files - int(2 * others * share)) // 2
+    few = {name: max(8, int(limits.connections * share)) for name, limits in LIMITS.items()}
+    few["gates"] = min(LIMITS["gates"].connections, left)
+    return {name: replace(limits, connections=few[name]) for name, limits in LIMITS.items()}
 
 
 def _bound(settings: Settings, name: str) -> socket.socket:
