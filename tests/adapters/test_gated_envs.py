@@ -74,7 +74,8 @@ def test_without_a_prepared_action_the_episode_is_truncated() -> None:
     env.step(1)
     observation, reward, terminated, truncated, info = [env.step(1), env.step(1)][1]
     assert (observation, reward, terminated, truncated) == (2, 0.0, False, True)
-    assert info["oversight"]["trips"] == ["RuntimeLimit runtime exceeded"]
+    assert info["oversight"]["admitted"] is False
+    assert env.oversight["trips"] == ["RuntimeLimit runtime exceeded"]
     assert inner.seen == [1, 1]
     env.reset()
     assert env.step(1)[3], "a reset of the environment opened the gate"
@@ -89,8 +90,8 @@ def test_a_meter_that_is_no_number_stops(reading: Any) -> None:
     env.reset()
     env.step(9)
     power[0] = reading
-    info = env.step(9)[-1]
-    assert info["oversight"]["trips"] == ["PowerLimit power unknown"]
+    env.step(9)
+    assert env.oversight["trips"] == ["PowerLimit power unknown"]
     power[0] = 1.0
     env.step(9)
     assert inner.seen == [9, 1, 2], "the latch let go, or the prepared function saw another state"
@@ -134,7 +135,7 @@ def test_a_vector_of_copies_is_stopped_together() -> None:
     env.reset()
     env.step(np.array([1, 2]))
     info = env.step(np.array([1, 2]))[-1]
-    assert not info["oversight"]["admitted"]
+    assert info["oversight"]["admitted"].tolist() == [False, False]
     assert [copy.seen for copy in copies] == [[1, IDLE], [2, IDLE]]
     bare = GatedVectorEnv(SyncVectorEnv([Recorder]), gate)
     bare.reset()

@@ -8,7 +8,7 @@ resets no gate; `info["oversight"]` of a gated agent says what its gate answered
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from pettingzoo.utils import BaseParallelWrapper, BaseWrapper
 
@@ -16,27 +16,34 @@ from freezetag.adapters.gated._step import Step, ask
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike
 
+_T = TypeVar("_T")
+Named = Mapping[Any, _T] | Callable[[Any], _T]
+"""By an agent's name: a mapping, or a function."""
+
 
 @final
 class GatedParallelEnv(BaseParallelWrapper):  # type: ignore[misc] # pettingzoo ships no types
     """A parallel environment; `gates` and `prepared` map agents' names to gate and action.
 
-    A prepared action may be a function of the agent's last observation. `advance` is called once
-    after every step of the environment. Raises `UserError` for a gated agent that the environment
-    does not have, or without a prepared action: a parallel environment takes no step without it.
+    Both may be functions of the name instead (None: no gate), for agents that have none yet. A
+    prepared action may be a function of the agent's last observation. `advance` is called once
+    after every step of the environment. Entries of a dictionary that are no agent's (`"__all__"`)
+    pass. Raises `UserError` for a gated agent that the environment surely does not have, or without
+    a prepared action: a parallel environment takes no step without it. An environment without
+    `possible_agents` does not say whom it will have: there an agent may be born later.
     """
 
     def __init__(
         self,
         env: Any,
-        gates: Mapping[str, GateLike],
-        prepared: Mapping[str, Any],
+        gates: Named[GateLike | None],
+        prepared: Named[Any],
         *,
         advance: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(env)
-        _require(env, gates, prepared)
-        self._gates, self._prepared, self._advance = dict(gates), dict(prepared), advance
+        self._gate_of, self._prepared_of = _lookups(env, gates, prepared)
+        self._advance = advance
         self._seen: dict[str, Any] = {}
 
     def reset(
@@ -51,19 +58,21 @@ class GatedParallelEnv(BaseParallelWrapper):  # type: ignore[misc] # pettingzoo 
         outcome = "failed"
         try:
             for agent in actions:
-                if (gate := self._gates.get(agent)) is None:
+                if (gate := self._gate_of(agent)) is None:
                     continue
                 steps[agent] = step = ask(gate, f"step {agent}", actions[agent])
                 if not step.admitted:
-                    taken[agent] = _action(self._prepared[agent], self._seen.get(agent))
+                    taken[agent] = _action(self._prepared_of(agent), self._seen.get(agent))
             self._seen, *rest, infos = self.env.step(taken)
             outcome = "done"
         finally:
             for step in steps.values():
                 step.end(outcome)
             self._advance()
-        told = {agent: {"oversight": step.oversight()} for agent, step in steps.items()}
-        shown = {agent: {**info, **told.get(agent, {})} for agent, info in infos.items()}
+        shown = {
+            agent: {**info, "oversight": steps[agent].oversight()} if agent in steps else info
+            for agent, info in infos.items()
+        }
         return (self._seen, *rest, shown)
 
 
@@ -78,14 +87,14 @@ class GatedAECEnv(BaseWrapper):  # type: ignore[misc] # pettingzoo ships no type
     def __init__(
         self,
         env: Any,
-        gates: Mapping[str, GateLike],
-        prepared: Mapping[str, Any],
+        gates: Named[GateLike | None],
+        prepared: Named[Any],
         *,
         advance: Callable[[str], object] = lambda agent: None,
     ) -> None:
         super().__init__(env)
-        _require(env, gates, prepared)
-        self._gates, self._prepared, self._advance = dict(gates), dict(prepared), advance
+        self._gate_of, self._prepared_of = _lookups(env, gates, prepared)
+        self._advance = advance
         self._told: dict[str, dict[str, Any]] = {}
 
     @property
@@ -103,7 +112,7 @@ class GatedAECEnv(BaseWrapper):  # type: ignore[misc] # pettingzoo ships no type
 
     def step(self, action: Any) -> None:
         agent = self.env.agent_selection
-        gate = self._gates.get(agent)
+        gate = self._gate_of(agent)
         if gate is None or self.env.terminations[agent] or self.env.truncations[agent]:
             self.env.step(action)
             return
@@ -111,7 +120,7 @@ class GatedAECEnv(BaseWrapper):  # type: ignore[misc] # pettingzoo ships no type
         outcome = "failed"
         try:
             if not step.admitted:
-                action = _action(self._prepared[agent], self.env.observe(agent))
+                action = _action(self._prepared_of(agent), self.env.observe(agent))
             self.env.step(action)
             outcome = "done"
         finally:
@@ -124,12 +133,27 @@ def _action(prepared: Any, seen: Any) -> Any:
     return prepared(seen) if callable(prepared) else prepared
 
 
+def _lookups(
+    env: Any, gates: Named[GateLike | None], prepared: Named[Any]
+) -> tuple[Callable[[Any], GateLike | None], Callable[[Any], Any]]:
+    """What to ask with an agent's name. Raises `UserError`."""
+    if callable(gates) or callable(prepared):
+        if not (callable(gates) and callable(prepared)):
+            raise UserError(
+                "give gates and prepared both as functions of an agent's name, or both as mappings."
+            )
+        return gates, prepared
+    _require(env, gates, prepared)
+    return dict(gates).get, dict(prepared).get
+
+
 def _require(env: Any, gates: Mapping[str, Any], prepared: Mapping[str, Any]) -> None:
+    possible = getattr(env, "possible_agents", None)
     for agent, gate in gates.items():
-        if agent not in env.possible_agents:
+        if possible is not None and agent not in possible:
             raise UserError(
                 f"there is no agent {agent!r} to gate; the environment has "
-                f"{', '.join(map(str, env.possible_agents))}."
+                f"{', '.join(map(str, possible))}."
             )
         if agent not in prepared:
             raise UserError(
