@@ -17,8 +17,8 @@ from gymnasium.wrappers import vector
 
 from freezetag.adapters.gated.gymnasium import GatedEnv, GatedVectorEnv
 from freezetag.core import Panel
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 COPIES, STEPS = 3, 12
 # Gymnasium warns of its own environments and wrappers, with a gate and without.

@@ -18,8 +18,8 @@ from pettingzoo.utils import wrappers
 
 from freezetag.adapters.gated.pettingzoo import GatedAECEnv, GatedParallelEnv
 from freezetag.core import Panel, UserError
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 # PettingZoo warns of its own example environments, with gates and without.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.adapters.http_ways import PAY, fronted, get, post
 from tests.live.guards import wait_for
 
 from freezetag.adapters.gated.mcp_http import McpHttpProxy
 from freezetag.core import Panel, UserError
+from freezetag.core.journal import Journal, read
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate
 
@@ -38,6 +40,7 @@ class Upstream:
         self.hold.set()
         self.kind = b"application/json"
         self.first = b""
+        self.status = "200 OK"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -45,7 +48,9 @@ class Upstream:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         self.seen.append((head[0], headers, body))
         kind = self.kind.decode()
-        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n".encode() + self.first)
+        writer.write(
+            f"HTTP/1.1 {self.status}\r\ncontent-type: {kind}\r\n\r\n".encode() + self.first
+        )
         await writer.drain()
         gone = asyncio.create_task(reader.read())
         held = asyncio.create_task(self.hold.wait())
@@ -60,16 +65,15 @@ class Upstream:
 
 
 @contextlib.asynccontextmanager
-async def between() -> AsyncIterator[tuple[Gate, Upstream, McpHttpProxy]]:
+async def between(
+    journal: Journal | None = None, **options: Any
+) -> AsyncIterator[tuple[Gate, Upstream, McpHttpProxy]]:
     upstream = Upstream()
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    gate = Gate(Panel(), clock=SteppedClock(), enrolments=(), name="agent")
-    yield (
-        gate,
-        upstream,
-        McpHttpProxy(gate, f"http://127.0.0.1:{port}/mcp", allowed_hosts=["me:80", "local:*"]),
-    )
+    gate = Gate(Panel(), clock=SteppedClock(), enrolments=(), name="agent", journal=journal)
+    address, hosts = f"http://127.0.0.1:{port}/mcp", ["me:80", "local:*"]
+    yield gate, upstream, McpHttpProxy(gate, address, allowed_hosts=hosts, **options)
     server.close()
     await asyncio.sleep(0.02)  # closed connections still have to say so to the loop
 
@@ -199,9 +203,12 @@ def test_a_stop_ends_a_listening_stream() -> None:
         (421, {"host": "evil.example"}),
         (421, {"host": ""}),
         (421, {"host": "local:x"}),
-        (421, {"origin": "http://evil.example"}),
+        (403, {"origin": "http://evil.example"}),
+        (403, {"origin": "null"}),
         (404, {"path": "/mcp/../admin"}),
+        (404, {"path": "/mcp/"}),
         (404, {"path": "/admin", "method": "GET"}),
+        (404, {"path": "/.well-known/x"}),
         (404, {"path": "/.well-known/../admin", "method": "GET"}),
         (405, {"method": "PUT"}),
         (415, {"content_type": "text/plain"}),
@@ -222,6 +229,128 @@ def test_what_is_not_passed_on(status: int, options: dict[str, Any]) -> None:
             assert gate.last == 0
             ok = await exchange(proxy, CALL, host="local:1234", origin="http://me:80")
             assert ok[0] == 200
+
+    asyncio.run(main())
+
+
+def test_a_stream_whose_client_is_gone_is_given_back() -> None:
+    """By way of a real server and connection, as a client ends that is killed."""
+
+    async def main() -> None:
+        upstream = Upstream()
+        upstream.hold.clear()
+        upstream.kind, upstream.first = b"text/event-stream", b": hello\n\n"
+        server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+        gate = Gate(Panel(), clock=SteppedClock(), enrolments=())
+        async with fronted(gate, server.sockets[0].getsockname()[1]) as host:
+            where, port = host.split(":")
+            for request in (get("/mcp", f"Host: {host}"), post(PAY, "/mcp", f"Host: {host}")):
+                upstream.closed = 0
+                reader, writer = await asyncio.open_connection(where, port)
+                writer.write(request)
+                await reader.readuntil(b": hello")
+                writer.transport.abort()
+                async with asyncio.timeout(1):
+                    while not upstream.closed:
+                        await asyncio.sleep(0.005)
+        assert gate.in_flight == 0
+        server.close()
+
+    asyncio.run(main())
+
+
+def test_a_client_that_does_not_read_cannot_hold_up_a_stop() -> None:
+    async def main() -> None:
+        async with between() as (gate, upstream, proxy):
+            never = asyncio.Event()
+
+            async def send(message: dict[str, Any]) -> None:
+                await never.wait()
+
+            async def receive() -> dict[str, Any]:
+                return bodies.pop() if bodies else await never.wait()  # type: ignore[return-value]
+
+            bodies = [{"type": "http.request", "body": json.dumps(CALL).encode()}]
+            headers = [(b"host", b"me:80"), (b"content-type", b"application/json")]
+            scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
+            call = asyncio.create_task(proxy(scope, receive, send))
+            while not upstream.seen:
+                await asyncio.sleep(0.005)
+            await asyncio.sleep(0.05)
+            assert gate.in_flight == 1
+            gate.press("test", category=2)
+            await asyncio.wait_for(call, 5)
+            assert gate.phase == "stopped"
+
+    asyncio.run(main())
+
+
+def test_a_request_over_the_limit_is_answered_under_its_id() -> None:
+    async def main() -> None:
+        async with between(largest=500) as (_gate, upstream, proxy):
+            call = {"method": "tools/call", "params": {"name": "x" * 1000}, "id": "late"}
+            status, body = await exchange(proxy, call)
+            assert (status, json.loads(body)["id"]) == (413, "late")
+            assert "the limit is 500" in json.loads(body)["error"]["message"]
+            call["params"] = {"name": "x" * 9000}
+            assert json.loads((await exchange(proxy, call))[1])["id"] in ("late", None)
+            assert not upstream.seen
+
+    asyncio.run(main())
+
+
+def test_an_event_over_the_limit_is_an_error_that_says_so() -> None:
+    async def main() -> None:
+        async with between(largest=500) as (gate, upstream, proxy):
+            upstream.kind, upstream.first = b"text/event-stream", b": a\n\ndata: " + b"x" * 1000
+            status, body = await exchange(proxy, CALL)
+            assert status == 200
+            event = json.loads(body.partition(b"data: ")[2])
+            assert event["id"] == 1
+            assert "the limit is 500" in event["error"]["message"]
+            assert gate.in_flight == 0
+
+    asyncio.run(main())
+
+
+def test_a_refused_batch_answers_each_id() -> None:
+    async def main() -> None:
+        async with between() as (_gate, upstream, proxy):
+            status, body = await exchange(proxy, [CALL, {**CALL, "id": "b"}])
+            assert status == 400
+            assert [error["id"] for error in json.loads(body)] == [1, "b"]
+            assert not upstream.seen
+
+    asyncio.run(main())
+
+
+def test_what_passes_though_it_is_spelled_in_another_way() -> None:
+    async def main() -> None:
+        async with between(allowed_origins=["http://localhost:6274"]) as (_gate, upstream, proxy):
+            for headers in (
+                {"content_type": "Application/JSON; charset=UTF-8"},
+                {"content_encoding": "Identity"},
+                {"origin": "http://Localhost:6274"},
+                {"method": "OPTIONS", "origin": "http://localhost:6274"},
+            ):
+                assert (await exchange(proxy, CALL, **headers))[0] == 200
+            assert len(upstream.seen) == 4
+            hint = (await exchange(proxy, CALL, path="/mcp/"))[1]
+            assert hint == b"no such endpoint: this guard answers at /mcp\n"
+            hint = (await exchange(proxy, CALL, origin="http://a.example"))[1]
+            assert b"--origin" in hint
+
+    asyncio.run(main())
+
+
+def test_a_call_that_was_only_taken_is_not_over() -> None:
+    async def main() -> None:
+        lines: list[bytes] = []
+        async with between(journal=Journal(lines.append)) as (_gate, upstream, proxy):
+            upstream.status = "202 Accepted"
+            assert (await exchange(proxy, CALL))[0] == 202
+            ended = [entry["outcome"] for entry in read(lines) if entry["kind"] == "end"]
+            assert ended == ["unknown"]
 
     asyncio.run(main())
 
@@ -254,6 +383,9 @@ def test_bad_settings() -> None:
             McpHttpProxy(gate, url, allowed_hosts=["me:80"])
     with pytest.raises(UserError, match="allowed_hosts"):
         McpHttpProxy(gate, "http://x/mcp", allowed_hosts=[])
+    for origin in ("localhost:6274", "http://x/", "*"):
+        with pytest.raises(UserError, match="no origin"):
+            McpHttpProxy(gate, "http://x/mcp", allowed_hosts=["a:1"], allowed_origins=[origin])
 
 
 # The real thing: client and server of the official SDK.

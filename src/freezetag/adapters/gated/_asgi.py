@@ -9,20 +9,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def read_body(receive: Receive, largest: int) -> bytes | None:
-    """The whole body; None if it is larger than `largest`, or broke off."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        body += message.get("body", b"")
-        if len(body) > largest:
-            return None
-        if not message.get("more_body"):
-            return bytes(body)
-
-
 async def answer_json(send: Send, status: int, body: bytes) -> None:
     await answer(send, status, body, b"application/json")
 

@@ -23,7 +23,7 @@ class UpstreamError(Exception):
 
 @final
 class Upstream:
-    """The origin and path behind `url`. Raises `UserError` for what is no http(s) address."""
+    """The `origin` and `path` behind `url`. Raises `UserError` for what is no http(s) address."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -34,6 +34,7 @@ class Upstream:
         if not parts.hostname:
             raise UserError(f"{url!r} names no host: give http://HOST:PORT/PATH.")
         self.host, self.path = parts.hostname, parts.path or "/"
+        self.origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self.authority = parts.netloc.rpartition("@")[2].encode()
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
 
@@ -106,4 +107,4 @@ class Answer:
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
-            self._writer.close()
+            self._writer.transport.abort()  # at once, whatever the server has not read yet

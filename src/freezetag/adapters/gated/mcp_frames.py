@@ -4,7 +4,7 @@ A frame from the agent's side is hostile. What we judge must be what the server 
 that two readers could read differently is no frame: keys given twice (or differing in case alone,
 which some readers fold), NaN, invalid UTF-8, batches. Characters at which a reader may break lines
 (the official Python SDK breaks at a carriage return, others at U+2028) are escaped before a frame
-is sent on; every other frame goes on byte for byte.
+is sent on; all other bytes go on as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes of a frame, at most."""
+"""Bytes of a frame, at most, unless the host gives another limit."""
 REFUSED, INVALID, UNREADABLE, GONE = -32050, -32600, -32700, -32000
 FREE = frozenset(
     {
@@ -32,15 +32,28 @@ prompts/get, completion/complete, tasks/get, tasks/result, sampling, elicitation
 _KEYS = frozenset({"jsonrpc", "id", "method", "params", "result", "error"})
 _METHOD = re.compile(r"[!-~]{1,200}")
 _BREAKS = re.compile(rb"\r|\xc2\x85|\xe2\x80[\xa8\xa9]")
+_STRAY_BREAKS = re.compile(rb"[\r\x0b\x0c\x1c-\x1e]|\xc2\x85|\xe2\x80[\xa8\xa9]")
+_ESCAPES = {
+    b"\r": b" ",  # as JSON has it, this stands between values and never in a string
+    b"\xc2\x85": rb"\u0085",
+    b"\xe2\x80\xa8": rb"\u2028",
+    b"\xe2\x80\xa9": rb"\u2029",
+}
+_BOM = b"\xef\xbb\xbf"
 Id = int | str
 
 
 class BadFrame(ValueError):
-    """No frame, and why. `id` is that of the request, if it could be read; it may be answered."""
+    """No frame, and why. `ids` are those of the requests in it, as far as they could be read."""
 
-    def __init__(self, code: int, reason: str, id: Id | None = None) -> None:
+    def __init__(self, code: int, reason: str, *ids: Id | None) -> None:
         super().__init__(reason)
-        self.code, self.id = code, id
+        self.code = code
+        self.ids = tuple(ident for ident in ids if ident is not None)
+
+    def answers(self) -> list[bytes]:
+        """An error response for each request in it, or one without an id, with their line ends."""
+        return [error(ident, self.code, str(self)) for ident in self.ids or (None,)]
 
 
 class Frame(NamedTuple):
@@ -69,13 +82,23 @@ def asks_nothing(line: bytes) -> bool:
     return plain and b'"method"' not in line and b"\\u" not in line
 
 
-def read(line: bytes, *, trusted: bool = False) -> Frame:
+def may_ask(line: bytes) -> bool:
+    """Whether a forgiving reader could see a request or notification in what is no frame."""
+    return b"method" in line or b"\\u" in line or not line.isascii()
+
+
+def one_line(stray: bytes) -> bytes:
+    """What is no frame, so that every reader takes it for one line."""
+    return _STRAY_BREAKS.sub(b" ", stray)
+
+
+def read(line: bytes, *, trusted: bool = False, largest: int = LARGEST) -> Frame:
     """The frame in `line`. Raises `BadFrame` and nothing else, whatever the bytes are.
 
     `trusted`: from the server's side, so that keys given twice are not looked for.
     """
-    if len(line) > LARGEST:
-        raise BadFrame(INVALID, f"a frame of {len(line)} bytes is larger than {LARGEST}")
+    if len(line) > largest:
+        raise BadFrame(INVALID, f"a frame of {len(line)} bytes is larger than {largest}")
     try:
         message = (_PLAIN if trusted else _STRICT).decode(line.decode())
     except RecursionError:
@@ -83,7 +106,10 @@ def read(line: bytes, *, trusted: bool = False) -> Frame:
     except ValueError as error:  # bad UTF-8, bad JSON, numbers too long to read, keys twice
         raise BadFrame(UNREADABLE, f"not readable as one JSON value: {error!s:.200}") from None
     if isinstance(message, list):
-        raise BadFrame(INVALID, "batches do not pass a gate: send the requests one by one")
+        ids = [item.get("id") for item in message if isinstance(item, dict) and "method" in item]
+        known = [ident for ident in ids if type(ident) in (int, str)]
+        why = "batches do not pass a gate: send the requests one by one"
+        raise BadFrame(INVALID, why, *known)
     if not isinstance(message, dict):
         raise BadFrame(INVALID, "a frame is a JSON object")
     return _frame(message, line)
@@ -95,8 +121,8 @@ def _frame(message: dict[str, Any], line: bytes) -> Frame:
     if not message.keys() <= _KEYS and _is_folded(message):
         raise BadFrame(INVALID, "keys that differ from JSON-RPC's in case alone", ident)
     raw = line.strip()
-    if (not raw.isascii() or b"\r" in raw) and _BREAKS.search(raw):
-        raw = json.dumps(message, separators=(",", ":")).encode()
+    if not raw.isascii() or b"\r" in raw:
+        raw = _BREAKS.sub(lambda found: _ESCAPES[found[0]], raw)
     answers = "result" in message or "error" in message
     method = message.get("method")
     if answers and "method" not in message and (ident is not None or own is None):
@@ -109,6 +135,31 @@ def _frame(message: dict[str, Any], line: bytes) -> Frame:
     if ident is None:
         raise BadFrame(INVALID, "an id is text or a whole number")
     return Frame("request", raw, method, ident, params)
+
+
+def mark_of(line: bytes) -> bytes:
+    """The byte order mark before it, if any."""
+    return _BOM if line.startswith(_BOM) else b""
+
+
+def parts(line: bytes) -> list[bytes]:
+    """What a server has put into one line: the frames of a batch, byte for byte, or the line.
+
+    Without a byte order mark: some readers skip it, so what stands behind it is judged.
+    """
+    line = line.removeprefix(_BOM)
+    if not line.lstrip().startswith(b"["):
+        return [line]
+    try:
+        text = line.decode().strip()
+        found, at = [], _SPACE.match(text, 1).end()  # type: ignore[union-attr]
+        while at < len(text) and text[at] != "]":
+            end = _PLAIN.raw_decode(text, at)[1]
+            found.append(text[at:end].encode())
+            at = _COMMA.match(text, end).end()  # type: ignore[union-attr]
+    except (ValueError, RecursionError):
+        return [line]
+    return found if found and text[at:] == "]" else [line]
 
 
 def _is_folded(message: dict[str, Any]) -> bool:
@@ -146,5 +197,6 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number")
 
 
+_SPACE, _COMMA = re.compile(r"[ \t\r\n]*"), re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 _PLAIN = json.JSONDecoder()
 _STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)

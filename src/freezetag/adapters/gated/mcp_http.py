@@ -7,9 +7,12 @@ the gate lasts until its answer has come to an end. On a stop the stream to the 
 (which cancels, since protocol 2026-07-28; for a session of an older one the server is also sent
 `notifications/cancelled`), and the client gets error -32050.
 
+No answer passes that leads past the proxy: redirects, headers and events that name another address,
+changes of protocol (`mcp_leads`, `mcp_events`).
+
 Caveat: a closed stream proves nothing about the server, so the outcome is entered as unknown. What
 the server asks of the client on a GET stream is not judged; a stop closes these streams. The server
-must not be reachable past the proxy.
+must not be reachable past the proxy, and what a tool's own result says is not looked at.
 """
 
 from __future__ import annotations
@@ -18,28 +21,29 @@ import asyncio
 import contextlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, final
 
 from freezetag.adapters.gated import mcp_frames as frames
-from freezetag.adapters.gated._asgi import (
-    Receive,
-    Send,
-    answer,
-    answer_json,
-    lifespan,
-    read_body,
-)
+from freezetag.adapters.gated import mcp_leads as leads
+from freezetag.adapters.gated._asgi import Receive, Send, answer, answer_json, lifespan
 from freezetag.adapters.gated.http_client import Answer, Upstream, UpstreamError
+from freezetag.adapters.gated.mcp_events import EndpointEvent, Events, TooLarge
 from freezetag.adapters.gated.mcp_frames import BadFrame, Frame
+from freezetag.adapters.gated.mcp_leads import Elsewhere
+from freezetag.adapters.gated.mcp_oversized import Oversized
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike, Refused
 
 LOOK = 0.1
 """Seconds between looks whether an idle stream is still allowed."""
-_HOP = frozenset(
-    b"connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding "
-    b"upgrade host content-length".split()
+PATIENCE = 1.0
+"""Seconds for what is said after a stop to a peer that may not listen."""
+_ONCE = (b"host", b"origin", b"content-type", b"content-encoding", b"mcp-method")
+_WELL_KNOWN = "/.well-known/"
+_OLD_TRANSPORT = (
+    "the server's stream names an endpoint to post to, which was not passed on: it speaks the "
+    "transport of 2024-11-05. Give --upstream its endpoint for streamable HTTP, or run it on stdio"
 )
 
 
@@ -56,17 +60,32 @@ class McpHttpProxy:
     """An ASGI application in front of the MCP endpoint `upstream`; run it with any ASGI server.
 
     `allowed_hosts` are the `Host` headers to answer to ("name:port", or "name:*"), and the only
-    hosts that an `Origin` may name: without it, a web page could reach a local server by DNS
-    rebinding. With `key`, requests are journalled as HMAC-SHA256. Raises `UserError`.
+    hosts that an `Origin` may name beside `allowed_origins`: without it, a web page could reach a
+    local server by DNS rebinding. With `key`, requests are journalled as HMAC-SHA256. `largest` is
+    a limit in bytes of a message. `say` gets a line for each kind of thing that was not passed on.
+    Raises `UserError`.
     """
 
     def __init__(
-        self, gate: GateLike, upstream: str, *, allowed_hosts: Sequence[str], key: bytes = b""
+        self,
+        gate: GateLike,
+        upstream: str,
+        *,
+        allowed_hosts: Sequence[str],
+        allowed_origins: Sequence[str] = (),
+        largest: int = frames.LARGEST,
+        key: bytes = b"",
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         if not allowed_hosts:
             raise UserError("allowed_hosts is empty: nobody could be answered. Give HOST:PORT.")
+        for origin in allowed_origins:
+            if leads.Origin.of(origin) is None or origin.count("/") != 2:
+                raise UserError(f"{origin!r} is no origin: write http://HOST:PORT, without a path.")
         self._gate, self._upstream, self._key = gate, Upstream(upstream), key
         self._hosts = tuple(host.lower() for host in allowed_hosts)
+        self._origins = tuple(origin.lower() for origin in allowed_origins)
+        self._largest, self._say, self._said = largest, say, set[str]()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -78,53 +97,71 @@ class McpHttpProxy:
 
     async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         headers = {name.lower(): value for name, value in scope["headers"]}
-        path = scope["path"]
+        path, method = scope["path"], scope["method"]
         known = path == self._upstream.path
-        public = scope["method"] == "GET" and path.startswith("/.well-known/") and ".." not in path
-        if not self._is_ours(headers):
-            await answer(send, 421, b"this host or origin is not allowed here\n")
-        elif not (known or public):
-            await answer(send, 404, b"no such endpoint\n")
-        elif scope["method"] == "POST":
+        public = path.startswith(_WELL_KNOWN) and ".." not in path
+        names = [name.lower() for name, _ in scope["headers"]]
+        if any(names.count(name) > 1 for name in _ONCE):
+            await answer(send, 400, b"a header that is judged is given twice\n")
+        elif not self._is_host(headers.get(b"host", b"").decode("latin-1").lower()):
+            await answer(send, 421, b"this host is not allowed here\n")
+        elif not self._is_origin(headers.get(b"origin", b"").decode("latin-1").lower()):
+            await answer(send, 403, b"this origin is not allowed here: --origin allows one\n")
+        elif not (known or (public and method in ("GET", "OPTIONS"))):
+            hint = f"no such endpoint: this guard answers at {self._upstream.path}\n"
+            await answer(send, 404, hint.encode())
+        elif method == "POST":
             await self._post(scope, headers, receive, send)
-        elif public or scope["method"] == "DELETE":
+        elif public or method in ("DELETE", "OPTIONS"):
             await self._relay(scope, b"", receive, send, asyncio.Event())
-        elif scope["method"] == "GET":
+        elif method == "GET":
             await self._listen(scope, receive, send)
         else:
-            await answer(send, 405, b"POST, GET or DELETE\n")
+            await answer(send, 405, b"POST, GET, DELETE or OPTIONS\n")
 
-    def _is_ours(self, headers: dict[bytes, bytes]) -> bool:
-        def allowed(host: str) -> bool:
-            name, _, port = host.rpartition(":")
-            wild = bool(name) and port.isdigit() and f"{name}:*" in self._hosts
-            return host in self._hosts or wild
+    def _is_host(self, host: str) -> bool:
+        name, _, port = host.rpartition(":")
+        wild = bool(name) and port.isdigit() and f"{name}:*" in self._hosts
+        return host in self._hosts or wild
 
-        origin = headers.get(b"origin", b"").decode("latin-1").lower()
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        return allowed(host) and (not origin or allowed(origin.partition("://")[2]))
+    def _is_origin(self, origin: str) -> bool:
+        """Without one it is no web page that asks."""
+        return not origin or origin in self._origins or self._is_host(origin.partition("://")[2])
 
     async def _post(
         self, scope: dict[str, Any], headers: dict[bytes, bytes], receive: Receive, send: Send
     ) -> None:
-        if headers.get(b"content-type", b"").partition(b";")[0].strip() != b"application/json":
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind != b"application/json":
             await answer(send, 415, b"send application/json\n")
             return
-        if headers.get(b"content-encoding", b"identity") != b"identity":
+        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
             await answer(send, 415, b"send it uncompressed: what is judged must be readable\n")
             return
-        body = await read_body(receive, frames.LARGEST)
-        if body is None:
-            await answer(send, 413, b"too large\n")
+        try:
+            body = await _read(receive, self._largest)
+        except _Gone:
+            return
+        if isinstance(body, Oversized):
+            why = f"a message of {body.size} bytes is too large: the limit is {self._largest}"
+            self._note(f"the client's {why[2:]}; it was not passed on")
+            await answer_json(send, 413, frames.error(body.id, frames.INVALID, why))
             return
         try:
-            frame = frames.read(body)
+            frame = frames.read(body, largest=self._largest)
             if headers.get(b"mcp-method", frame.method.encode()) != frame.method.encode():
                 raise BadFrame(frames.INVALID, "Mcp-Method is not the method", frame.id)
         except BadFrame as bad:
-            await answer_json(send, 400, frames.error(bad.id, bad.code, str(bad)))
+            errors = b",".join(error.strip() for error in bad.answers())
+            await answer_json(send, 400, b"[%b]" % errors if len(bad.ids) > 1 else errors)
             return
         await self._judged(scope, frame, receive, send)
+
+    def _note(self, line: str) -> None:
+        """Says a line, once."""
+        if line not in self._said and len(self._said) < 100:
+            self._said.add(line)
+            self._say(line)
 
     async def _judged(
         self, scope: dict[str, Any], frame: Frame, receive: Receive, send: Send
@@ -191,41 +228,90 @@ class McpHttpProxy:
         target = scope.get("raw_path") or scope["path"].encode()
         if query := scope.get("query_string"):
             target += b"?" + query
-        headers = [pair for pair in scope["headers"] if pair[0].lower() not in _HOP]
+        headers = leads.asked(scope["headers"])
         endings = [asyncio.create_task(stop.wait()), asyncio.create_task(_hung_up(receive))]
         try:
-            asked = self._upstream.request(scope["method"], target, headers, body)
-            reply = await _unless(asked, endings)
-            passed = [pair for pair in reply.headers if pair[0].lower() not in _HOP]
-            await send({"type": "http.response.start", "status": reply.status, "headers": passed})
+            reply = await _unless(self._ask(scope["method"], target, headers, body), endings)
+            own = f"{scope.get('scheme', 'http')}://{_host(scope)}"
+            passed = leads.passed(reply.headers, self._upstream.origin, own, self._note)
+            start = {"type": "http.response.start", "status": reply.status, "headers": passed}
+            await _unless(send(start), endings)
             begun = True
-            chunks = reply.chunks()
+            streams = _streams(reply)
+            chunks = self._events(reply) if streams else reply.chunks()
             while (chunk := await _unless(anext(chunks, None), endings)) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                message = {"type": "http.response.body", "body": chunk, "more_body": True}
+                await _unless(send(message), endings)
                 partly = True
-            await send({"type": "http.response.body", "body": b""})
+            with contextlib.suppress(_Gone, _Stopped):  # the answer is whole
+                await _unless(send({"type": "http.response.body", "body": b""}), endings)
+            if frame is not None and frame.kind == "request" and reply.status == 202:
+                return "unknown"  # taken, and not answered: nothing will say when it is over
             return "done" if reply.status < 400 else "failed"
-        except UpstreamError as error:
+        except (UpstreamError, Elsewhere, EndpointEvent, TooLarge) as error:
+            text = self._excuse(error)
+            body = frames.error(frame.id if frame else None, frames.GONE, text)
             if not begun:
-                text = frames.error(frame.id if frame else None, frames.GONE, str(error))
-                await answer_json(send, 502, text)
+                await _say(answer_json(send, 502, body))
             else:
-                await send({"type": "http.response.body", "body": b""})
+                waits = frame is not None and frame.id is not None and streams
+                last = _event(body) if waits else b""
+                await _say(send({"type": "http.response.body", "body": last}))
             return "unknown"
         except _Gone:
             return "unknown"
         except _Stopped:
+            streams = reply is not None and _streams(reply)
             if reply is not None:
                 reply.close()
             await self._tell(scope, headers, frame)
-            streams = reply is not None and any(b"event-stream" in v for _, v in reply.headers)
-            await _tell_client(send, frame, begun=begun, partly=partly, streams=streams)
+            await _say(_tell_client(send, frame, begun=begun, partly=partly, streams=streams))
             return "unknown"
         finally:
             for task in endings:
                 task.cancel()
             if reply is not None:
                 reply.close()
+
+    async def _ask(self, method: str, target: bytes, headers: leads.Headers, body: bytes) -> Answer:
+        """The server's answer, one redirect within the server followed. Raises `Elsewhere`."""
+        reply = await self._upstream.request(method, target, headers, body)
+        if not leads.redirects(reply.status):
+            return reply
+        reply.close()
+        url = self._upstream.origin + target.decode("latin-1")
+        again = leads.followed(url, method, reply.status, reply.headers)
+        is_public = target.startswith(_WELL_KNOWN.encode())
+        if is_public and not again.startswith(_WELL_KNOWN.encode()):
+            raise Elsewhere("the server redirects out of /.well-known/, which is not followed.")
+        reply = await self._upstream.request(method, again, headers, body)
+        if leads.redirects(reply.status):
+            reply.close()
+            raise Elsewhere("the server redirects a second time, which is not followed.")
+        return reply
+
+    async def _events(self, reply: Answer) -> AsyncIterator[bytes]:
+        """A stream's bytes, each event once it is whole. Raises `EndpointEvent`, `TooLarge`."""
+        coded = [v for n, v in reply.headers if n.lower() == b"content-encoding"]
+        if any(value.strip().lower() != b"identity" for value in coded):
+            raise Elsewhere("the server's stream is compressed, so it could not be looked at.")
+        events = Events(self._largest)
+        async for chunk in reply.chunks():
+            if passed := events.feed(chunk):
+                yield passed
+        if rest := events.end():
+            yield rest
+
+    def _excuse(self, error: Exception) -> str:
+        """Why an answer was not passed on, said here once and to the client."""
+        if isinstance(error, UpstreamError):
+            return str(error)
+        if isinstance(error, TooLarge):
+            text = f"the server's answer is too large: the limit is {self._largest} bytes an event"
+        else:
+            text = str(error) if isinstance(error, Elsewhere) else _OLD_TRANSPORT
+        self._note(text)
+        return text
 
     async def _tell(
         self, scope: dict[str, Any], headers: list[tuple[bytes, bytes]], frame: Frame | None
@@ -237,7 +323,7 @@ class McpHttpProxy:
         kept = [pair for pair in headers if pair[0].lower() != b"mcp-method"]
         body = frames.cancelled(frame.id, "stopped by the gate")
         with contextlib.suppress(UpstreamError, TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(PATIENCE):
                 asked = self._upstream.request("POST", self._upstream.path.encode(), kept, body)
                 (await asked).close()
 
@@ -245,23 +331,67 @@ class McpHttpProxy:
 async def _unless(work: Any, endings: Sequence[asyncio.Task[Any]]) -> Any:
     """The result of `work`; raises `_Stopped` or `_Gone` if one of the endings comes first."""
     task = asyncio.ensure_future(work)
+    taken = False
     try:
         await asyncio.wait((task, *endings), return_when=asyncio.FIRST_COMPLETED)
         if endings[0].done():
             raise _Stopped
         if endings[1].done():
             raise _Gone
+        taken = True
         return task.result()
     finally:
-        if not task.done():
+        if not taken:
             task.cancel()
             with contextlib.suppress(BaseException):
-                await task
+                if isinstance(late := await task, Answer):
+                    late.close()  # it came together with the ending
+
+
+async def _say(message: Awaitable[None]) -> None:
+    """Sends it, unless the client does not read."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await message
 
 
 async def _hung_up(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _read(receive: Receive, largest: int) -> bytes | Oversized:
+    """The whole body, or what was seen of one that is too large. Raises `_Gone`."""
+    body = bytearray()
+    passing: Oversized | None = None
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise _Gone
+        body += message.get("body", b"")
+        if passing is not None or len(body) > largest:
+            passing = passing or Oversized()
+            passing.feed(body)
+            body.clear()
+            if passing.size > 8 * largest:  # without an end in sight
+                return passing
+        if not message.get("more_body"):
+            return bytes(body) if passing is None else passing
+
+
+def _host(scope: dict[str, Any]) -> str:
+    hosts: list[bytes] = [value for name, value in scope["headers"] if name.lower() == b"host"]
+    return hosts[0].decode("latin-1")
+
+
+def _streams(reply: Answer) -> bool:
+    """Whether the answer's body is a stream of events."""
+    kinds = [value for name, value in reply.headers if name.lower() == b"content-type"]
+    return any(kind.strip().lower().startswith(b"text/event-stream") for kind in kinds)
+
+
+def _event(frame: bytes) -> bytes:
+    return b"event: message\r\ndata: " + frame.strip() + b"\r\n\r\n"
 
 
 async def _tell_client(
@@ -276,7 +406,7 @@ async def _tell_client(
         await answer_json(send, 200 if text else 503, text or json.dumps(None).encode())
         return
     if streams and text:
-        text = b"event: message\r\ndata: " + text.strip() + b"\r\n\r\n"
+        text = _event(text)
     elif partly:
         text = b""  # half a JSON value cannot become an error
     await send({"type": "http.response.body", "body": text})

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -35,6 +35,9 @@ def guard(
     mcp: Annotated[bool, Parameter(show_default=False)] = False,
     upstream: Annotated[str, Parameter(show_default=False)] = "",
     listen: Annotated[str, Parameter(show_default=False)] = "",
+    origin: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    largest_frame: str = "16MiB",
+    strict_stdout: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     enrolment: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
     agent: Annotated[str, Parameter(show_default=False)] = "",
     state: Annotated[Path | None, Parameter(show_default=False)] = None,
@@ -70,6 +73,12 @@ def guard(
         with --mcp: the server speaks streamable HTTP at this address, reached through us only
     listen
         with --upstream: HOST:PORT to answer at in its place
+    origin
+        with --upstream: a web page's origin that may ask, such as http://localhost:6274
+    largest_frame
+        with --mcp: the largest message that is passed on
+    strict_stdout
+        with --mcp: what the server prints that is no message goes to standard error
     enrolment
         file of a server's `freezetag enrol`; without one the guard is its own authority
     agent
@@ -110,6 +119,7 @@ def guard(
         raise UserError("--meter FILE and --power LIMIT go together: one reads, the other judges.")
     if bool(upstream) != bool(listen) or (upstream and not mcp):
         raise UserError("an MCP server on HTTP takes --mcp, --upstream URL and --listen HOST:PORT.")
+    messages = Messages(_bytes(largest_frame), strict_stdout, origin)
     wish = Wish(
         name,
         folder,
@@ -134,9 +144,10 @@ def guard(
         made.supervisor.stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         made.open()
         if socket is not None:
-            return _mcp_http(made, command, patience, upstream, listen.rpartition(":")[0], socket)
+            host = listen.rpartition(":")[0]
+            return _mcp_http(made, command, patience, messages, upstream, host, socket)
         if mcp:
-            return _mcp(made, command, patience, wish.drain)
+            return _mcp(made, command, patience, messages, wish.drain)
         return int(made.supervisor.run(command, patience=patience))
 
 
@@ -165,8 +176,32 @@ def _bound(listen: str) -> Any:
     return bound_port(host, int(port))
 
 
-def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) -> int:
+class Messages(NamedTuple):
+    """What the options say of an MCP server's messages."""
+
+    largest: int
+    strict: bool
+    origins: tuple[str, ...]
+
+
+def _bytes(size: str) -> int:
+    """A number of bytes: 500000, 64KiB, 16MiB. Raises `UserError`."""
+    parts = re.fullmatch(r"(\d+)(KiB|MiB|GiB)?", size)
+    if parts is None or not int(parts[1]):
+        raise UserError(f"--largest-frame {size!r} is no size. Write 64KiB, 16MiB or 1GiB.")
+    return int(parts[1]) << 10 * ("", "KiB", "MiB", "GiB").index(parts[2] or "")
+
+
+def _aside(line: bytes) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, line)
+
+
+def _mcp(
+    guard: Any, command: tuple[str, ...], patience: float, messages: Messages, drain: float
+) -> int:
     """The server's calls are the actions; the agent's side is answered until it hangs up."""
+    from freezetag.adapters.gated.mcp_process import Process
     from freezetag.adapters.gated.mcp_stdio import McpPump
 
     supervisor = guard.supervisor
@@ -176,8 +211,11 @@ def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) ->
         guard.gate,
         (sys.stdin.fileno(), sys.stdout.fileno()),
         (group.process.stdout.fileno(), group.process.stdin.fileno()),
-        drain=drain,
+        process=Process(group.pid, group.exit_code),
         key=guard.journal_key(),
+        largest=messages.largest,
+        aside=_aside if messages.strict else None,
+        say=_say,
         on_client_gone=lambda: supervisor.end_within(drain),
     ).start()
     code: int = supervisor.wait()
@@ -187,7 +225,13 @@ def _mcp(guard: Any, command: tuple[str, ...], patience: float, drain: float) ->
 
 
 def _mcp_http(
-    guard: Any, command: tuple[str, ...], patience: float, upstream: str, host: str, socket: Any
+    guard: Any,
+    command: tuple[str, ...],
+    patience: float,
+    messages: Messages,
+    upstream: str,
+    host: str,
+    socket: Any,
 ) -> int:
     """The same on HTTP: answered until the guard is told to end, refused once it has stopped."""
     import asyncio
@@ -200,7 +244,15 @@ def _mcp_http(
     port = socket.getsockname()[1]
     address = f"{host}:{port}"
     hosts = [address, f"localhost:{port}"]
-    proxy = McpHttpProxy(guard.gate, upstream, allowed_hosts=hosts, key=guard.journal_key())
+    proxy = McpHttpProxy(
+        guard.gate,
+        upstream,
+        allowed_hosts=hosts,
+        allowed_origins=messages.origins,
+        largest=messages.largest,
+        key=guard.journal_key(),
+        say=_say,
+    )
     guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
     config = uvicorn.Config(proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
