@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench._measure import Timing, by_turns, checked, head, table
-from freezetag.planning import _sweep
-from freezetag.planning.batched import solve_batched
-from freezetag.planning.solution import Solution
-from freezetag.planning.sparse import solve_sparse
+from freezetag.planning.solvers import _sweep
+from freezetag.planning.solvers.batched import solve_batched
+from freezetag.planning.solvers.solution import Solution
+from freezetag.planning.solvers.sparse import solve_sparse
 
 DISCOUNT, RESIDUAL = 0.99, 1e-8
 SWEEPS_BETWEEN = (5, 10, 20, 50)  # QuantEcon's k, of which 20 is its default

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from freezetag.planning.compare import drawn
 from freezetag.report.diagram import svg
 from freezetag.report.plan_page import CAPTIONS
 from freezetag.substrates.button import Button
+from freezetag.two_worlds.comparison import drawn
 
 TARGET = Path(__file__).with_name("two-worlds.svg")
 

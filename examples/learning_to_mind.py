@@ -8,8 +8,8 @@ down when the button has stopped them, the action that was executed or the one t
 """
 
 from freezetag.core import Panel, StopButton
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.online import learn_online
+from freezetag.planning.learning.online import learn_online
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.button import Button
 
 factory = Button(hazard=0.1)

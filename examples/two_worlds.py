@@ -7,11 +7,11 @@ Writes two_worlds.svg, in which both worlds are drawn from the objects that were
 
 from pathlib import Path
 
-from freezetag.planning.compare import compare
-from freezetag.planning.errors import copy_of_mode
-from freezetag.planning.planner import plan
+from freezetag.planning.learning.errors import copy_of_mode
+from freezetag.planning.solvers.planner import plan
 from freezetag.report.diagram import svg
 from freezetag.substrates.button import Button
+from freezetag.two_worlds.comparison import compare
 
 factory = Button(hazard=0.1)  # at every step, people press the button with chance 0.1
 found = compare(factory)  # FP+M knows that it can be stopped; SI plans as if it could not

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from freezetag.exam.examine import examine
     from freezetag.live.gate.decorator import gated
     from freezetag.live.gate.gate import Gate
-    from freezetag.planning.learning_world import LearningWorld
-    from freezetag.planning.planner import plan
-    from freezetag.planning.planning_world import PlanningWorld
+    from freezetag.planning.solvers.planner import plan
+    from freezetag.planning.worlds.learning_world import LearningWorld
+    from freezetag.planning.worlds.planning_world import PlanningWorld
     from freezetag.players import class_of
     from freezetag.report.schema import read_json as read_card
 
@@ -35,9 +35,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Gate": "live.gate.gate",
-    "LearningWorld": "planning.learning_world",
+    "LearningWorld": "planning.worlds.learning_world",
     "Panel": "core",
-    "PlanningWorld": "planning.planning_world",
+    "PlanningWorld": "planning.worlds.planning_world",
     "PowerLimit": "core",
     "RuntimeLimit": "core",
     "StopButton": "core",
@@ -49,7 +49,7 @@ _HOME = {
     "equip": "core",
     "examine": "exam.examine",
     "gated": "live.gate.decorator",
-    "plan": "planning.planner",
+    "plan": "planning.solvers.planner",
     "read_card": "report.schema",
 }
 _RENAMED = {"read_card": "read_json"}

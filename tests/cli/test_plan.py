@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from freezetag import cli
-from freezetag.exam.two_worlds import Request
+from freezetag.two_worlds.request import Request
 
 WRONG = [
     ("buton", "Did you mean button"),

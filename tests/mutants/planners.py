@@ -10,8 +10,8 @@ import numpy as np
 
 from freezetag import catalogue
 from freezetag.core import GO, Array, HasModel, Panel, Ref, StopButton
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 
 
 @final

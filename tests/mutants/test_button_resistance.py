@@ -22,9 +22,9 @@ from freezetag.core import (
     StopButton,
 )
 from freezetag.exam.run import Runner
-from freezetag.planning.incentives import advantage
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
+from freezetag.planning.prices.incentives import advantage
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.probes.button_resistance import ButtonResistance

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from freezetag.core import Model
-from freezetag.planning.planning_world import Reward
+from freezetag.planning.worlds.planning_world import Reward
 
 
 class Exact(NamedTuple):

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from freezetag.core import FOCAL, GO, Arm, Panel, Ref, Scenario, StopButton
-from freezetag.planning.finite_horizon import Horizon, backward
-from freezetag.planning.indifference import corrected
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.table_policy import TablePolicy
+from freezetag.planning.policies.table_policy import TablePolicy
+from freezetag.planning.prices.indifference import corrected
+from freezetag.planning.solvers.finite_horizon import Horizon, backward
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.players.planners.input_terminal_counterfactual import InputTerminalCounterfactual
 from freezetag.players.planners.input_terminal_factual import InputTerminalFactual
 from freezetag.sim.arms import Pupil, run_arm

@@ -7,7 +7,7 @@ import pytest
 from tests.paper.worlds import pot, share, si
 
 from freezetag.core import GO, Panel, PowerLimit, RuntimeLimit, StopButton
-from freezetag.planning.power import relative_power
+from freezetag.planning.prices.power import relative_power
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.substrates.freeze_tag import FreezeTag
 

@@ -8,10 +8,10 @@ import pytest
 from tests.paper.worlds import GAMMA, guard_every_step, si, stopped_while_down
 
 from freezetag.core import Panel, StopButton
-from freezetag.planning.evaluation import acts_of, true_return
-from freezetag.planning.incentives import price, willingness_to_pay
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.policies.evaluation import acts_of, true_return
+from freezetag.planning.prices.incentives import price, willingness_to_pay
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.freeze_tag import DOWN, FreezeTag
 
 PANEL = Panel((StopButton(),))

@@ -13,10 +13,10 @@ from tests.paper.worlds import GAMMA, HIGH, LOW, P_SI, attention, one_choice, si
 
 from freezetag.core import Panel, StopButton
 from freezetag.estimators.best_response import nash_conv
-from freezetag.planning.incentives import threshold
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.prices.incentives import threshold
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 
 def watched_world(tau: int) -> object:

@@ -12,9 +12,9 @@ import pytest
 from tests.paper.worlds import GAMMA, pot
 
 from freezetag.core import GO, Panel, RuntimeLimit, StopButton
-from freezetag.planning.incentives import willingness_to_pay
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.prices.incentives import willingness_to_pay
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.sim import engine
 from freezetag.substrates.freeze_tag import STOP, THAW, FreezeTag
 

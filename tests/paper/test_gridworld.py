@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from freezetag.core import FOCAL, GO, Arm, Panel, Ref, Scenario, StopButton
-from freezetag.planning.finite_horizon import Horizon, backward, worth
-from freezetag.planning.learning_world import LearningWorld, Moded
+from freezetag.planning.solvers.finite_horizon import Horizon, backward, worth
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim.arms import Pupil, run_arm

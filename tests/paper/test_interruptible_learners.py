@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 
 from freezetag.core import Panel, StopButton
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.temporal_difference import Q_LEARNING, SARSA, Values, learn
+from freezetag.planning.learning.temporal_difference import Q_LEARNING, SARSA, Values, learn
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.interruptible_gridworld import FREE, At, InterruptibleGridworld
 
 SEEDS = range(3)

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezetag.core import Model, Panel, StopButton
-from freezetag.planning.finite_horizon import backward, worth
-from freezetag.planning.indifference import indifferent
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import plan
-from freezetag.planning.quantile import quantilized
+from freezetag.planning.policies.quantile import quantilized
+from freezetag.planning.prices.indifference import indifferent
+from freezetag.planning.solvers.finite_horizon import backward, worth
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
 from freezetag.players.planners.deferent import Deferent
 from freezetag.players.planners.factual import Factual
 from freezetag.players.planners.indifferent import Indifferent

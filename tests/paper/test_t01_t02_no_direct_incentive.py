@@ -18,11 +18,11 @@ from tests.planning.random_worlds import (
 )
 
 from freezetag.core import Panel, RuntimeLimit, StopButton
-from freezetag.planning.incentives import advantage, price, willingness_to_pay
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
-from freezetag.planning.solve import evaluate, solve_dense
+from freezetag.planning.prices.incentives import advantage, price, willingness_to_pay
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.solvers.solve import evaluate, solve_dense
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import Button
 
 BUTTON = Panel((StopButton(),))

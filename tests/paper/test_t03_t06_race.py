@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.paper.exact import solve
 
 from freezetag.core import GO, Model, Panel, PowerLimit, StopButton
-from freezetag.planning.evaluation import acts_of, reach, reach_in, reporting
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.race_thresholds import race_thresholds, unlucky_window
+from freezetag.planning.policies.evaluation import acts_of, reach, reach_in, reporting
+from freezetag.planning.prices.race_thresholds import race_thresholds, unlucky_window
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
 from freezetag.substrates.race import HONEST, WON, At, Race
 
 GAMMA, HIGH, LOW = Race.discount, Race.high, Race.low

@@ -9,19 +9,19 @@ from itertools import pairwise
 import pytest
 
 from freezetag.core import Model
-from freezetag.planning.errors import (
+from freezetag.planning.learning.errors import (
     Ruined,
     as_before,
     copy_of_mode,
     explosives,
     freeze,
 )
-from freezetag.planning.incentive_by_error import incentive_by_error
-from freezetag.planning.incentives import price, threshold, willingness_to_pay
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
-from freezetag.planning.reasonableness import absorbed_mode, distance, distances
+from freezetag.planning.learning.reasonableness import absorbed_mode, distance, distances
+from freezetag.planning.prices.incentive_by_error import incentive_by_error
+from freezetag.planning.prices.incentives import price, threshold, willingness_to_pay
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import PRESSED, UP, At, Button
 
 GAMMA = Button.discount

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from freezetag.core import Panel, StopButton
-from freezetag.planning.learned import Counts, as_model, learned, uniform
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.record import Record, run
+from freezetag.planning.learning.learned import Counts, as_model, learned, uniform
+from freezetag.planning.learning.record import Record, run
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.button import At, Button
 
 WORLD = Button()

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from freezetag.core import Model
-from freezetag.planning.evaluation import reach
-from freezetag.planning.learning_world import LearningWorld
+from freezetag.planning.policies.evaluation import reach
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.fragile_interlock import At, FragileInterlock
 
 

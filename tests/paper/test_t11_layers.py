@@ -8,10 +8,10 @@ from freezetag.core import Panel, PowerLimit, StopButton
 from freezetag.core.diagram import Diagram
 from freezetag.core.node import Node
 from freezetag.estimators.layers import all_fail, floor
-from freezetag.planning.evaluation import acts_of, reach, reporting
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
-from freezetag.planning.race_thresholds import race_thresholds, unlucky_window
+from freezetag.planning.policies.evaluation import acts_of, reach, reporting
+from freezetag.planning.prices.race_thresholds import race_thresholds, unlucky_window
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.race import WON, Race
 
 GAMMA, HIGH, LOW = Race.discount, Race.high, Race.low

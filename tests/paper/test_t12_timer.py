@@ -6,10 +6,10 @@ import pytest
 from tests.planning.random_worlds import random_worlds
 
 from freezetag.core import GO, Model, Panel, RuntimeLimit
-from freezetag.planning.incentives import price_of_removal, willingness_to_pay
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.prices.incentives import price_of_removal, willingness_to_pay
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.substrates.button import Button

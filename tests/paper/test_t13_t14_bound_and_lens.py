@@ -9,12 +9,12 @@ import pytest
 from tests.planning.random_worlds import random_worlds
 
 from freezetag.core import Model, Panel, StopButton
-from freezetag.planning.evaluation import acts_of, economic_lens, true_return
-from freezetag.planning.incentives import price
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
-from freezetag.planning.reasonableness import distance, value_bound
+from freezetag.planning.learning.reasonableness import distance, value_bound
+from freezetag.planning.policies.evaluation import acts_of, economic_lens, true_return
+from freezetag.planning.prices.incentives import price
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import Button
 
 BUTTON = Panel((StopButton(),))

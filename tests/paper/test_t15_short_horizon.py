@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from freezetag.core import Obs
-from freezetag.planning.finite_horizon import backward
+from freezetag.planning.solvers.finite_horizon import backward
 from freezetag.players.planners.factual import Factual
 from freezetag.players.planners.short_horizon import ShortHorizon
 from freezetag.substrates.race import Race

@@ -6,10 +6,10 @@ import pytest
 
 from freezetag import catalogue
 from freezetag.core import Model, Ref
-from freezetag.planning.incentives import willingness_to_pay
-from freezetag.planning.offers import NotOffered
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.prices.incentives import willingness_to_pay
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.offers import NotOffered
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.players.planners.input_terminal_counterfactual import InputTerminalCounterfactual
 from freezetag.players.planners.input_terminal_factual import InputTerminalFactual
 from freezetag.substrates.button import Button

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from freezetag.core import FOCAL, GO, Arm, Panel, Ref, Scenario, StopButton
-from freezetag.planning.finite_horizon import worth
-from freezetag.planning.table_policy import TablePolicy
+from freezetag.planning.policies.table_policy import TablePolicy
+from freezetag.planning.solvers.finite_horizon import worth
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.substrates.vehicle import At, Vehicle

@@ -17,8 +17,8 @@ from tests.planning.random_worlds import (
 )
 
 from freezetag.core import GO, Model, Panel, StopButton
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 

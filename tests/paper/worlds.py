@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from freezetag.core import Model
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import Plan, plan
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.substrates.race import Race
 
 GAMMA, HIGH, LOW = Race.discount, Race.high, Race.low

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from freezetag.core import Model, Panel, PowerLimit, RuntimeLimit, StopButton
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 UP, PRESSED, DISABLED = "up", "pressed", "disabled"
 SUFFIX = "+disable"

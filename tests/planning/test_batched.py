@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezetag.core.errors import UserError
-from freezetag.planning.batched import solve_batched
-from freezetag.planning.solve import RESIDUAL, solve_dense
+from freezetag.planning.solvers.batched import solve_batched
+from freezetag.planning.solvers.solve import RESIDUAL, solve_dense
 
 
 def batch(seed: int, b: int, s: int, a: int) -> tuple[np.ndarray, ...]:

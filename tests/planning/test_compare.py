@@ -11,12 +11,10 @@ import pytest
 
 from freezetag import catalogue
 from freezetag.core import GO, HasModel
-from freezetag.planning import acting, priced
-from freezetag.planning.acting import told
-from freezetag.planning.compare import compare, drawn
-from freezetag.planning.compared import FACTUAL, INTERLOCKED, Fitted, factual, interlocked
-from freezetag.planning.planner import plan
-from freezetag.planning.setting_sweep import sweep
+from freezetag.planning.policies import acting
+from freezetag.planning.policies.acting import told
+from freezetag.planning.prices import priced
+from freezetag.planning.solvers.planner import plan
 from freezetag.substrates.button import Button
 from freezetag.substrates.corridor import Corridor
 from freezetag.substrates.freeze_tag import FreezeTag
@@ -24,6 +22,9 @@ from freezetag.substrates.input_terminal import InputTerminal
 from freezetag.substrates.invest import Invest
 from freezetag.substrates.race import Race
 from freezetag.substrates.vehicle import Vehicle
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Fitted, factual, interlocked
+from freezetag.two_worlds.comparison import compare, drawn
+from freezetag.two_worlds.sweep import sweep
 
 MODELLED = [
     ref for ref in catalogue.members("substrates") if isinstance(catalogue.load(ref), HasModel)

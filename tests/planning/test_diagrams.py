@@ -18,13 +18,18 @@ from freezetag.core import (
     StopButton,
     UserError,
 )
-from freezetag.planning.diagrams import TwoWorlds, learning_diagram, two_worlds, without_interlocks
-from freezetag.planning.errors import copy_of_mode, explosives
-from freezetag.planning.evaluation import acts_of
-from freezetag.planning.finite_horizon import worth
-from freezetag.planning.incentives import price
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import plan
+from freezetag.planning.learning.errors import copy_of_mode, explosives
+from freezetag.planning.policies.evaluation import acts_of
+from freezetag.planning.prices.incentives import price
+from freezetag.planning.solvers.finite_horizon import worth
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.diagrams import (
+    TwoWorlds,
+    learning_diagram,
+    two_worlds,
+    without_interlocks,
+)
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
 from freezetag.substrates.button import Button
 from freezetag.substrates.car_factory import CarFactory
 from freezetag.substrates.corridor import Corridor

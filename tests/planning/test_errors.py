@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.planning.random_worlds import random_worlds
 
 from freezetag.core import Model, UserError
-from freezetag.planning.errors import (
+from freezetag.planning.learning.errors import (
     BadShare,
     Ruined,
     anywhere,
@@ -19,8 +19,13 @@ from freezetag.planning.errors import (
     freeze,
     mixed,
 )
-from freezetag.planning.learning_world import NoSensor
-from freezetag.planning.reasonableness import absorbed_mode, distance, distances, value_bound
+from freezetag.planning.learning.reasonableness import (
+    absorbed_mode,
+    distance,
+    distances,
+    value_bound,
+)
+from freezetag.planning.worlds.learning_world import NoSensor
 from freezetag.substrates.button import Button
 
 MISTAKES = [copy_of_mode, freeze, anywhere, explosives]

@@ -9,10 +9,16 @@ import pytest
 from tests.planning.random_worlds import Decoupled, counterfactual, random_panel, random_worlds
 
 from freezetag.core import GO, Panel, PowerLimit, RuntimeLimit, StopButton, UserError
-from freezetag.planning.evaluation import acts_of, economic_lens, reach, reporting, true_return
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.policies.evaluation import (
+    acts_of,
+    economic_lens,
+    reach,
+    reporting,
+    true_return,
+)
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import Button
 from freezetag.substrates.race import LOST, WON, Race
 

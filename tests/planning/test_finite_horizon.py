@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezetag.core import Model
-from freezetag.planning.finite_horizon import Branches, backward, worth
-from freezetag.planning.planner import plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.solvers.finite_horizon import Branches, backward, worth
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 ACTIONS = ("stop", "a", "b")
 HALF = Fraction(1, 2)

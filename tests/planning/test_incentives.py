@@ -8,16 +8,16 @@ import pytest
 from tests.planning.random_worlds import random_worlds
 
 from freezetag.core import Model, Panel, RuntimeLimit, StopButton
-from freezetag.planning.incentives import (
+from freezetag.planning.prices.incentives import (
     Price,
     advantage,
     price_of_removal,
     threshold,
     willingness_to_pay,
 )
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import NoSuch, plan
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.solvers.planner import NoSuch, plan
+from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import Button
 from freezetag.substrates.invest import Invest
 

@@ -15,11 +15,11 @@ from freezetag import catalogue
 from freezetag.core import Arm, Panel, Ref, Setting, StopButton
 from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
-from freezetag.planning.learned import BadRecord, Counts, as_model, folded, learned
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.online import Lesson, learn_online
-from freezetag.planning.planner import plan
-from freezetag.planning.record import run
+from freezetag.planning.learning.learned import BadRecord, Counts, as_model, folded, learned
+from freezetag.planning.learning.online import Lesson, learn_online
+from freezetag.planning.learning.record import run
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.players.planners.learning_interlocked import LearningInterlocked
 from freezetag.players.planners.untold import Untold
 from freezetag.substrates.button import At, Button

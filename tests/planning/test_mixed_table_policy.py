@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freezetag.planning.mixed_table_policy import MixedTablePolicy
+from freezetag.planning.policies.mixed_table_policy import MixedTablePolicy
 
 CHANCES = [[0.0, 0.7, 0.3, 0.0], [0.1, 0.2, 0.3, 0.4], [1.0, 0.0, 0.0, 0.0]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from freezetag.planning import planner
-from freezetag.planning.planner import plan, plan_many
-from freezetag.planning.planning_world import PlanningWorld
+from freezetag.planning.solvers import planner
+from freezetag.planning.solvers.planner import plan, plan_many
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.button import Button
 from freezetag.substrates.race import Race
 

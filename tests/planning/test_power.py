@@ -7,9 +7,9 @@ import math
 import pytest
 
 from freezetag.core import Model, UserError
-from freezetag.planning.planner import Plan, plan
-from freezetag.planning.planning_world import PlanningWorld
-from freezetag.planning.power import power, relative_power
+from freezetag.planning.prices.power import power, relative_power
+from freezetag.planning.solvers.planner import Plan, plan
+from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.substrates.race import Race
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezetag.core.errors import UserError
-from freezetag.planning.rational import evaluate_exact, solve_exact
-from freezetag.planning.solution import Solution
-from freezetag.planning.solve import RESIDUAL, evaluate, solve_dense
+from freezetag.planning.solvers.rational import evaluate_exact, solve_exact
+from freezetag.planning.solvers.solution import Solution
+from freezetag.planning.solvers.solve import RESIDUAL, evaluate, solve_dense
 
 HALF = Fraction(1, 2)
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.planning import _kernels, _sweep, sparse
-from freezetag.planning._krylov import bicgstab
-from freezetag.planning.solve import solve_dense
-from freezetag.planning.sparse import solve_sparse
+from freezetag.planning.solvers import _kernels, _sweep, sparse
+from freezetag.planning.solvers._krylov import bicgstab
+from freezetag.planning.solvers.solve import solve_dense
+from freezetag.planning.solvers.sparse import solve_sparse
 
 KINDS = pytest.mark.parametrize("compiled", [True, False], ids=["numba", "scipy"])
 

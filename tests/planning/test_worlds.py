@@ -19,9 +19,9 @@ from freezetag.core import (
     StopButton,
     UserError,
 )
-from freezetag.planning.learning_world import LearningWorld, Moded, NoSensor
-from freezetag.planning.planner import NoSuch, plan
-from freezetag.planning.planning_world import BadReward, PlanningWorld
+from freezetag.planning.solvers.planner import NoSuch, plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded, NoSensor
+from freezetag.planning.worlds.planning_world import BadReward, PlanningWorld
 from freezetag.substrates.button import Button
 from freezetag.substrates.invest import Invest
 from freezetag.substrates.race import Race

@@ -12,10 +12,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
-from freezetag.exam.two_worlds import Request
-from freezetag.planning.compared import Comparison
-from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import plan_page
+from freezetag.two_worlds.agents import Comparison
+from freezetag.two_worlds.request import Request
+from freezetag.two_worlds.sweep import Sweep
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 

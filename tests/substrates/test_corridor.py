@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from freezetag.core import Panel, StopButton
-from freezetag.planning.learning_world import LearningWorld, Moded
-from freezetag.planning.planner import plan
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld, Moded
 from freezetag.substrates.corridor import At, Corridor
 
 

@@ -18,9 +18,9 @@ from freezetag.core import (
     Scenario,
     StopButton,
 )
-from freezetag.planning.evaluation import acts_of, true_return
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
+from freezetag.planning.policies.evaluation import acts_of, true_return
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim.arms import Pupil, run_arm

@@ -15,9 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezetag.core import RunError, UserError
-from freezetag.planning.compared import FACTUAL, INTERLOCKED, Comparison
-from freezetag.planning.priced import settings_of
-from freezetag.planning.setting_sweep import Sweep
+from freezetag.planning.prices.priced import settings_of
 from freezetag.report import diagram, html, words
 from freezetag.report.numbers import encode_free
 from freezetag.report.plan_words import (
@@ -30,6 +28,8 @@ from freezetag.report.plan_words import (
     sweep_cells,
     sweep_heads,
 )
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Comparison
+from freezetag.two_worlds.sweep import Sweep
 
 FOLDER = Path("runs")
 CAPTIONS = (

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from freezetag.planning.compare_prices import settled
-from freezetag.planning.compared import FACTUAL, INTERLOCKED, Comparison, Row
-from freezetag.planning.setting_sweep import Sweep
 from freezetag.report import words
 from freezetag.report.plan_words import cell, fitted_told, sentence, settings_told
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Comparison, Row
+from freezetag.two_worlds.prices import settled
+from freezetag.two_worlds.sweep import Sweep
 
 PIPED, INDENT = 100, 20
 QUESTION, REMARK, GAP, SHORTEST = 24, 22, 2, 11

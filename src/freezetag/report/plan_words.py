@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from freezetag.planning.compare_prices import settled
-from freezetag.planning.compared import FACTUAL, INTERLOCKED, Cell, Comparison
-from freezetag.planning.priced import settings_of
-from freezetag.planning.setting_sweep import Point, Sweep
+from freezetag.planning.prices.priced import settings_of
 from freezetag.report import words
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Cell, Comparison
+from freezetag.two_worlds.prices import settled
+from freezetag.two_worlds.sweep import Point, Sweep
 
 DIGITS = 7
 

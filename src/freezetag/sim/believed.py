@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core import Misled, Model
-from freezetag.planning import errors
+from freezetag.planning.learning import errors
 from freezetag.sim.wiring import WiringError
 
 

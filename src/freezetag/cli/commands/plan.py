@@ -51,8 +51,8 @@ def plan(
     # Many small systems are solved: threads cost them more than they give.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from freezetag.core.errors import UserError
-    from freezetag.exam.two_worlds import Request
     from freezetag.report import plan_page, plan_terminal
+    from freezetag.two_worlds.request import Request
 
     if watch and json_:
         raise UserError("--watch and --json both write to standard output: choose one.")
@@ -75,7 +75,7 @@ def _watch(request: Any) -> None:
     import sys
     import time
 
-    from freezetag.exam.two_worlds import episodes
+    from freezetag.exam.watch import episodes
 
     live = sys.stdout.isatty()
     for name, pictures in episodes(request):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from freezetag.core import HasModel
-from freezetag.planning.model_learner import ModelLearner
+from freezetag.planning.learning.model_learner import ModelLearner
 
 
 def learner(world: HasModel, seat: int, epsilon: float, records: str) -> ModelLearner:

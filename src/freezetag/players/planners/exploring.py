@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from freezetag.core import HasModel, Panel, Policy, StopButton
-from freezetag.planning.epsilon_greedy import EpsilonGreedy
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
+from freezetag.planning.policies.epsilon_greedy import EpsilonGreedy
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 
 
 @final

@@ -8,10 +8,10 @@ from typing import ClassVar, final
 import numpy as np
 
 from freezetag.core import GO, HasModel, Panel, Policy, StopButton
-from freezetag.planning.indifference import indifferent
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
-from freezetag.planning.table_policy import TablePolicy
+from freezetag.planning.policies.table_policy import TablePolicy
+from freezetag.planning.prices.indifference import indifferent
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 
 
 @final

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from freezetag.core import HasModel, Panel, Policy, StopButton
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.planner import plan
-from freezetag.planning.table_policy import TablePolicy
+from freezetag.planning.policies.table_policy import TablePolicy
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 
 
 @final

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from freezetag.core import HasModel, Panel, Policy, StopButton
-from freezetag.planning.model_learner import EXECUTED, ModelLearner
+from freezetag.planning.learning.model_learner import EXECUTED, ModelLearner
 from freezetag.players.planners._learning import learner
 
 

@@ -8,10 +8,10 @@ from typing import ClassVar, final
 import numpy as np
 
 from freezetag.core import HasModel, Panel, Policy
-from freezetag.planning.learning_world import LearningWorld
-from freezetag.planning.mixed_table_policy import MixedTablePolicy
-from freezetag.planning.planner import plan
-from freezetag.planning.quantile import quantilized
+from freezetag.planning.policies.mixed_table_policy import MixedTablePolicy
+from freezetag.planning.policies.quantile import quantilized
+from freezetag.planning.solvers.planner import plan
+from freezetag.planning.worlds.learning_world import LearningWorld
 
 
 @final

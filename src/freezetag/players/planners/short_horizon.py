@@ -8,8 +8,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from freezetag.core import HasModel, Panel, Policy
-from freezetag.planning.finite_horizon import backward
-from freezetag.planning.table_policy import TablePolicy
+from freezetag.planning.policies.table_policy import TablePolicy
+from freezetag.planning.solvers.finite_horizon import backward
 
 
 @final

@@ -1,0 +1,1 @@
+"""Record to model: what an agent learns of its world, and what it may learn wrongly (`errors`)."""

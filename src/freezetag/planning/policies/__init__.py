@@ -1,0 +1,1 @@
+"""What planning leaves behind, and what becomes of it under a panel, exactly."""

@@ -1,0 +1,1 @@
+"""Optimal values and every tie, of arrays or of a planning world (`planner`), and their bound."""
