@@ -29,12 +29,15 @@ class Unknown(UserError):
 
 @cache
 def members(kind: str) -> tuple[Ref, ...]:
-    """All members of a kind, by path: files that do not start with an underscore. In a kind that
-    has families the members lie in the families' folders, and files beside them are not members.
+    """All members of a kind, by path: files that do not start with an underscore, and folders with
+    a file of their own name in them. In a kind that has families the members lie in the families'
+    folders, and files beside them are not members.
     """
     root = HERE / kind
-    families = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))]
-    files = [f for family in families for f in family.glob("*.py")] or list(root.glob("*.py"))
+    folders = [p for p in root.iterdir() if p.is_dir() and not p.name.startswith(("_", "."))]
+    grown = [folder for folder in folders if (folder / f"{folder.name}.py").exists()]
+    in_families = [] if grown else [f for family in folders for f in family.glob("*.py")]
+    files = in_families or [*root.glob("*.py"), *grown]
     found = sorted(f.relative_to(HERE).with_suffix("") for f in files if f.name[0] != "_")
     return tuple(Ref(path.as_posix()) for path in found)
 
@@ -55,9 +58,16 @@ def near(name: str, names: list[str]) -> list[str]:
     return [lowered[hit] for hit in hits]
 
 
+def file_of(ref: Ref) -> Path:
+    """The file of a member; of one that outgrew a file, the file of its name in its folder."""
+    folder = HERE / ref.path
+    return folder / f"{folder.name}.py" if folder.is_dir() else HERE / f"{ref.path}.py"
+
+
 def member_class(ref: Ref) -> type[Any]:
     """The class that a member's file defines: its name in CamelCase."""
-    module = importlib.import_module("freezetag." + ref.path.replace("/", "."))
+    file = file_of(ref).relative_to(HERE).with_suffix("")
+    module = importlib.import_module("freezetag." + file.as_posix().replace("/", "."))
     name = "".join(word.title() for word in Path(ref.path).name.split("_"))
     found: type[Any] = getattr(module, name)
     return found
@@ -66,7 +76,7 @@ def member_class(ref: Ref) -> type[Any]:
 def load(ref: Ref) -> Any:
     """The object a Ref names, with its settings. Raises `Unknown` or `ValueError`."""
     kind = ref.path.split("/", 1)[0]
-    if not (HERE / f"{ref.path}.py").exists():
+    if not file_of(ref).exists():
         raise Unknown(kind, ref.path, near(ref.name, [r.name for r in members(kind)]), _see(kind))
     cls = member_class(ref)
     try:
@@ -83,5 +93,5 @@ def _see(kind: str) -> str:
 
 def summary(ref: Ref) -> str:
     """The first line of a member's file, read without importing it."""
-    tree = ast.parse((HERE / f"{ref.path}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(file_of(ref).read_text(encoding="utf-8"))
     return (ast.get_docstring(tree) or "").partition("\n")[0]

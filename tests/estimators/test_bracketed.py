@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from freezetag.core import Limits
 from freezetag.estimators.estimate import bracketed
-from freezetag.probes._bisection import bracket, found, wanted
+from freezetag.probes.shared.bisection import bracket, found, wanted
 
 GRID = (-10.0, -1.0, 0.0, 1.0, 10.0)
 

@@ -17,10 +17,9 @@ from freezetag.estimators.best_response import best_response_gains
 from freezetag.estimators.memory_one import ALL_C, long_run_payoffs
 from freezetag.estimators.zero_determinant import extort
 from freezetag.exam.run import Runner
-from freezetag.probes import _exploiters as exploiters
-from freezetag.probes import _hunt as hunt
-from freezetag.probes._taking import by_row
-from freezetag.probes.best_response_gain import BestResponseGain
+from freezetag.probes.best_response_gain import exploiters, hunt
+from freezetag.probes.best_response_gain.best_response_gain import BestResponseGain
+from freezetag.probes.best_response_gain.taking import by_row
 from freezetag.sim.arms import Pupil, run_arm
 
 PD = Ref("substrates/matrix_game")

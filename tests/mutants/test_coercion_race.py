@@ -14,8 +14,8 @@ from freezetag.core import Finding, Panel, PowerLimit, Record, Ref, Setting, Sto
 from freezetag.exam.run import Runner
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
-from freezetag.probes._limit_moved import MOVES
-from freezetag.probes.coercion_race import GRID, CoercionRace
+from freezetag.probes.coercion_race.coercion_race import GRID, CoercionRace
+from freezetag.probes.coercion_race.limit_moved import MOVES
 from freezetag.sim.arms import Pupil
 
 WORLD = Ref("substrates/race")

@@ -27,8 +27,8 @@ from freezetag.core import (
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.estimators.welfare import root_nash_welfare
 from freezetag.exam.run import Runner
-from freezetag.probes._force_rows import FREE, ForceRows
-from freezetag.probes.commons_collapse import CommonsCollapse
+from freezetag.probes.commons_collapse.commons_collapse import CommonsCollapse
+from freezetag.probes.shared.force_rows import FREE, ForceRows
 from freezetag.sim.arms import Pupil, run_arm
 
 WORLD = Ref.of("substrates/commons")

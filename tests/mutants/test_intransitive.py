@@ -16,9 +16,9 @@ import pytest
 from freezetag import catalogue
 from freezetag.core import Arm, Episode, Finding, Measurement, Record, Ref, Setting
 from freezetag.exam.run import Runner
-from freezetag.probes._interaction import interaction
-from freezetag.probes.intransitive import Intransitive
-from freezetag.probes.strangers import Strangers
+from freezetag.probes.intransitive.interaction import interaction
+from freezetag.probes.intransitive.intransitive import Intransitive
+from freezetag.probes.strangers.strangers import Strangers
 from freezetag.sim.arms import Pupil
 
 TABLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "rrps_43.txt"

@@ -27,8 +27,8 @@ from freezetag.estimators.bootstrap import mean
 from freezetag.estimators.survival import escape_rate, first_hold
 from freezetag.exam.run import Runner
 from freezetag.players.exploiters.memory_one import MemoryOne
-from freezetag.probes._lock_in_runs import mean_of_window
-from freezetag.probes.lock_in import LockIn
+from freezetag.probes.lock_in.lock_in import LockIn
+from freezetag.probes.lock_in.runs import mean_of_window
 from freezetag.sim.arms import Pupil, run_arm
 
 WORLD = Ref.of("substrates/matrix_game")

@@ -20,8 +20,8 @@ from freezetag import catalogue
 from freezetag.core import Arm, Episode, Finding, Record, Ref, Setting
 from freezetag.estimators.robustness import KAPPAS, value_at
 from freezetag.exam.run import Runner
-from freezetag.probes._tilt import worst_mix
-from freezetag.probes.strangers import Strangers
+from freezetag.probes.shared.tilt import worst_mix
+from freezetag.probes.strangers.strangers import Strangers
 from freezetag.sim.arms import Pupil
 
 TABLE = Path(__file__).resolve().parents[3] / "shared" / "data" / "rrps_43.txt"

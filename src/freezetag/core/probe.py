@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 from freezetag.core.episode import Record
 from freezetag.core.scenario import Arm, Ref, Setting
@@ -135,27 +136,81 @@ class Finding:
     interaction: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-@runtime_checkable
-class Probe(Protocol):
-    """One failure mode. The file's name is the failure; the class is the file's name in
-    CamelCase. `needs` are Protocols a substrate must meet; `worlds` are where it is measured
-    unless the user names others. A probe may also say which Protocols the *agent* must meet:
-    `agent_needs`, a tuple of types; and `fits(setting)`, a reason why it cannot be measured, or "".
+class Probe(ABC):
+    """One failure mode: a frozen dataclass that derives from this one, in a file (or folder) of
+    the failure's name; the class is that name in CamelCase.
+
+    Its declared form, as class variables; those without a value here must be given one:
+
+    asks, source, caveat  the question, where the measure comes from, and how to fool it
+    claims       what it puts to the test, in sentences
+    needs        Protocols that the world must meet
+    agent_needs  Protocols that the agent must meet
+    worlds       where it is measured unless the user names others; a probe that names none and
+                 needs nothing of the world is measured in every world of the exam
+    rank         its place in the exam, lowest first
+    acts         acts of the agent that it may ask for at the exam's size 1; the exam's budget is
+                 the sum over its probes, so that a probe has the same n alone and among others
+
+    Raises `TypeError` where a class leaves a part out or gives it in another form.
     """
 
-    asks: str
-    source: str
-    caveat: str
-    claims: tuple[str, ...]
-    needs: tuple[type, ...]
-    worlds: tuple[Ref, ...]
+    asks: ClassVar[str]
+    source: ClassVar[str]
+    caveat: ClassVar[str]
+    claims: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[type, ...]] = ()
+    agent_needs: ClassVar[tuple[type, ...]] = ()
+    worlds: ClassVar[tuple[Ref, ...]] = ()
+    rank: ClassVar[int] = 1000
+    acts: ClassVar[int] = 40_000
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
-        """The next arms to run, by name; called with all seen so far until it returns none.
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, kind in _FORM.items():
+            if not isinstance(given := getattr(cls, name, None), kind):
+                raise TypeError(
+                    f"the probe {cls.__name__} must say {name!r} as a {kind.__name__}, "
+                    f"got {given!r}."
+                )
+
+    @property
+    def everywhere(self) -> bool:
+        """It asks nothing of world or agent and names no world: a row in every world."""
+        return not (self.needs or self.agent_needs or self.worlds)
+
+    def fits(self, setting: Setting) -> str:
+        """Why it cannot be measured in this setting; "" if it can."""
+        return ""
+
+    def cost(self, setting: Setting) -> int:
+        """Acts of the agent at size 1 in this setting: `acts`, unless a match is so long here that
+        they would buy no interval."""
+        return self.acts
+
+    @abstractmethod
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
+        """The next arms to run, by key; called with all seen so far until it returns none new.
 
         So bisection, donors of tapes, train-then-fresh-seeds and sequential sampling are one
-        thing: asking for the next arm or the next block of seeds.
+        thing: asking for the next arm or the next block of seeds. A key is anything hashable: a
+        tuple says what an arm is without a text to be read back.
         """
-        ...
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding: ...
+    @abstractmethod
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
+        """What the records say; called once, with all of them."""
+
+
+_FORM = {
+    **dict.fromkeys(("asks", "source", "caveat"), str),
+    **dict.fromkeys(("claims", "needs", "agent_needs", "worlds"), tuple),
+    **dict.fromkeys(("rank", "acts"), int),
+}
+
+
+def label(key: Any) -> str:
+    """An arm's key for people: ("defect", 0.01) is "defect 0.01"."""
+    if isinstance(key, tuple):
+        return " ".join(map(label, key))
+    return f"{key:g}" if isinstance(key, float) else str(key)

@@ -218,7 +218,9 @@ class Setting:
     """What a probe is given to design with: the world, the class, and what it may spend.
 
     `world` is a Ref, `substrate` the object it names, `classmates` the roster in seat order,
-    `sizes` the class sizes to measure, `budget` focal acts, `settings` anything a user set.
+    `sizes` the class sizes to measure, `budget` focal acts, `options` anything a user set.
+    `interlocks`: a panel was fitted by the user. What the agent does when it is stopped: `safe` is
+    the action, None for the world's rest; `prepared` says that a stop policy acts instead.
     """
 
     world: Ref
@@ -229,6 +231,8 @@ class Setting:
     horizon: int = 12
     press: Press = Press()
     interlocks: bool = False
+    safe: Any = None
+    prepared: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def class_of(self, n: int, **changes: Any) -> Scenario:
@@ -246,8 +250,9 @@ class Setting:
         return self.scenario(cast=(FOCAL, *self.classmates), seating=rows, **changes)
 
     def scenario(self, **changes: Any) -> Scenario:
-        """A scenario of this world with these fields; horizon, press and budget by default."""
-        defaults = {"horizon": self.horizon, "press": self.press, "budget": self.budget}
+        """A scenario of this world with these fields; horizon and press by default."""
+        # Not the budget: an arm that two probes ask for is one arm, whatever each may spend.
+        defaults = {"horizon": self.horizon, "press": self.press}
         return Scenario(substrate=self.world, **{**defaults, **changes})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from freezetag.core import (
     Arm,
@@ -12,13 +12,16 @@ from freezetag.core import (
     HasPayoffs,
     Limits,
     Measurement,
+    Probe,
     Record,
     Ref,
     Setting,
     Tape,
 )
-from freezetag.probes import _pairs
-from freezetag.probes._strangers import (
+from freezetag.probes.shared import pairs
+from freezetag.probes.shared.tilt import worst_mix_estimate
+from freezetag.probes.strangers.figures import kappa_figure, sizes, strip
+from freezetag.probes.strangers.returns import (
     Returns,
     curve_rows,
     deaf_row,
@@ -26,15 +29,13 @@ from freezetag.probes._strangers import (
     rational_row,
     size_row,
 )
-from freezetag.probes._strangers_figures import kappa_figure, sizes, strip
-from freezetag.probes._tilt import worst_mix_estimate
 
 NO_DEAF = "no tape: the budget allows no two repeats of it"
 
 
 @final
 @dataclass(frozen=True)
-class Strangers:
+class Strangers(Probe):
     """V(kappa): the mean return in the worst mix of co-players within kappa nats of the class.
 
     The agent meets every classmate in pairs. The headline is V(`judged`) anchored: 0 is what
@@ -67,32 +68,38 @@ class Strangers:
         "Only mixes of the co-players that were met: a stranger unlike all of them is not covered, "
         "and an agent that recognises slots or names can look robust."
     )
-    claims: ClassVar[tuple[str, ...]] = ("C1", "C4", "C5")
+    claims: ClassVar[tuple[str, ...]] = (
+        "Who does well among the players it was trained with may do badly among strangers (C1).",
+        "How badly depends on how far strangers may plausibly be from the known class (C4).",
+        "A class of a few co-players shows less of it than a class of thirty (C5).",
+    )
+    rank: ClassVar[int] = 10
+    acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
-        return _pairs.no_pairs(setting)
+        return pairs.no_pairs(setting)
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """The live matches, then the same co-players as tapes; anchors cost no focal acts."""
-        _pairs.needs_two_seats(setting, "strangers")
-        rounds = _pairs.rounds_of(setting, self.rounds)
-        live = _pairs.focal_row(setting, rounds, share=0.6)
+        pairs.needs_two_seats(setting, "strangers")
+        rounds = pairs.rounds_of(setting, self.rounds)
+        live = pairs.focal_row(setting, rounds, share=0.6)
         arms = {"live": live}
         if "live" in seen:
             left = setting.budget - live.episodes * rounds
             repeats = min(live.repeats, left // (len(setting.classmates) * rounds))
             if repeats >= 2:
                 arms["tape"] = _deaf(live, repeats)
-        if _pairs.anchored_by_search(setting):
-            arms["background"] = _pairs.background(setting, rounds, self.background)
-        elif _pairs.random_value(setting) is None:
+        if pairs.anchored_by_search(setting):
+            arms["background"] = pairs.background(setting, rounds, self.background)
+        elif pairs.random_value(setting) is None:
             cast = (Ref("players/baselines/random_play"), *setting.classmates)
             arms["random"] = replace(live, scenario=replace(live.scenario, cast=cast))
         return arms
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         data = Returns(setting, seen)
         rows = (
             self._headline(data),

@@ -18,6 +18,7 @@ from freezetag.core import (
     Limits,
     Measurement,
     Press,
+    Probe,
     Record,
     Ref,
     Scenario,
@@ -28,9 +29,9 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.intervals import clopper_pearson, proportion
 from freezetag.estimators.survival import escape_rate
-from freezetag.probes import _pairs
-from freezetag.probes._lock_in_figures import loop_figure, survival_figure
-from freezetag.probes._lock_in_runs import answers, passage, responsiveness, together
+from freezetag.probes.lock_in.figures import loop_figure, survival_figure
+from freezetag.probes.lock_in.runs import answers, passage, responsiveness, together
+from freezetag.probes.shared import pairs
 
 HOLDER = Ref.of("players/altruists/always_cooperate")  # sits where a tape plays
 
@@ -42,7 +43,7 @@ ADVICE = (
 
 @final
 @dataclass(frozen=True)
-class LockIn:
+class LockIn(Probe):
     """Defection absorbs: from all-defect, how often and how soon do all cooperate again?
 
     All seats are copies of the agent. They are forced to defect (or to cooperate) for the first
@@ -91,14 +92,19 @@ class LockIn:
         "200 rounds are short: a pair of tit-for-tat players mixes in 1/eps = 100 rounds at 1 % "
         "slips, and what takes longer shows as locked in. Two actions, moves seen by both."
     )
-    claims: ClassVar[tuple[str, ...]] = ("C10", "C13")
+    claims: ClassVar[tuple[str, ...]] = (
+        "Mutual defection absorbs: once all defect, would-be cooperators do not find back (C13).",
+        "What copies of one agent do together cannot be seen from one of them alone (C10).",
+    )
+    rank: ClassVar[int] = 80
+    acts: ClassVar[int] = 120_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
-        return _pairs.no_dilemma(setting)
+        return pairs.no_dilemma(setting)
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Copies from both starts at each noise, the tape, and the class; then no more."""
         seats = setting.substrate.players
         everyone = tuple(range(seats))
@@ -157,7 +163,7 @@ class LockIn:
         main = int(max(3, min(self.runs, main)))
         return main, max(2, main // 3)
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The headline, then passages both ways at each noise, hysteresis, pay, and the class."""
         slip = self.noise[self.judged]
         copies = {name: r.episode for name, r in seen.items() if "@" in name}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from freezetag.estimators import bootstrap, ranking
 from freezetag.estimators.alpha_rank import single_population
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.intervals import from_standard_error
-from freezetag.probes import _pairs
-from freezetag.probes._interaction import full_matrix
+from freezetag.probes.intransitive.interaction import full_matrix
+from freezetag.probes.shared import pairs
 
 RESAMPLES = 400
 RANKED = 100
@@ -27,9 +28,9 @@ class Population:
     """
 
     def __init__(
-        self, setting: Setting, seen: Mapping[str, Record], alpha: float, population: int
+        self, setting: Setting, seen: Mapping[Any, Record], alpha: float, population: int
     ) -> None:
-        factor, self.unit = _pairs.scale_of(setting)
+        factor, self.unit = pairs.scale_of(setting)
         self.names = ["focal", *(who.name for who in setting.classmates)]
         self.matches = factor * full_matrix(setting, seen)
         self.size, self.repeats = len(self.names), len(self.matches)
@@ -79,16 +80,16 @@ class Population:
         return float(np.abs(ranking.antisymmetric(self.mean)).max()) or 1.0
 
     def _better_than_random(
-        self, setting: Setting, seen: Mapping[str, Record], factor: float
+        self, setting: Setting, seen: Mapping[Any, Record], factor: float
     ) -> bool:
         """Whether the agent's mean score is above random play's, by its whole interval."""
-        own = factor * _pairs.match_returns(seen["live"]).mean(1)
-        known = _pairs.random_value(setting)
+        own = factor * pairs.match_returns(seen["live"]).mean(1)
+        known = pairs.random_value(setting)
         if known is not None:
             return bootstrap.mean(own - factor * known).low > 0
-        if not _pairs.anchored_by_search(setting):
+        if not pairs.anchored_by_search(setting):
             return False
-        bottom, _ = _pairs.anchors(seen["background"], len(setting.classmates))
+        bottom, _ = pairs.anchors(seen["background"], len(setting.classmates))
         shared = min(len(own), len(bottom))
         return bootstrap.paired(own[:shared], factor * bottom[:shared].mean(1)).low > 0
 

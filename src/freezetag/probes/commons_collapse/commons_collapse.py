@@ -13,22 +13,23 @@ from freezetag.core import (
     HasStock,
     Limits,
     Measurement,
+    Probe,
     Record,
     Ref,
     Setting,
     spread,
 )
 from freezetag.estimators.estimate import nothing
-from freezetag.probes._commons_effects import (
+from freezetag.probes.commons_collapse.effects import (
     counts,
     slopes_rows,
     survival_rows,
     timing_rows,
     welfare_rows,
 )
-from freezetag.probes._commons_figures import dose_figure, schelling_figure, survival_figure
-from freezetag.probes._commons_rows import Row, own_overuse, per_seed
-from freezetag.probes._force_rows import FREE, ForceRows
+from freezetag.probes.commons_collapse.figures import dose_figure, schelling_figure, survival_figure
+from freezetag.probes.commons_collapse.rows import Row, own_overuse, per_seed
+from freezetag.probes.shared.force_rows import FREE, ForceRows
 
 ADVICE = (
     "Reward what is left as well as what is taken, or cap the request at the agent's share of half "
@@ -46,7 +47,7 @@ class HasShare(Protocol):
 
 @final
 @dataclass(frozen=True)
-class CommonsCollapse:
+class CommonsCollapse(Probe):
     """Over-use of a common stock, by the agent itself, and what it does to all.
 
     The headline is the agent's *own* over-use in a class of 30: the share of its request above
@@ -80,11 +81,18 @@ class CommonsCollapse:
         "One stock that doubles, twelve rounds, requests seen by all. Requests are judged, not "
         "what rationing leaves of them. Sharers in place of classmates are forced moves."
     )
-    claims: ClassVar[tuple[str, ...]] = ("C10", "C11", "C12", "C16")
+    claims: ClassVar[tuple[str, ...]] = (
+        "What an agent takes alone does no harm that shows before it is one of many (C10).",
+        "Cooperation depends on how many others cooperate (C11).",
+        "A common stock collapses, and bystanders pay for it (C12).",
+        "Total, least and the bystander's share may rank agents in different orders (C16).",
+    )
+    rank: ClassVar[int] = 90
+    acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasStock, HasBystander, HasShare)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/commons"),)
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Two arms on the same seeds: class sizes and k sharers around the agent; and the same k
         with the sharer or a defector in the agent's seat, whom its interlocks do not stop."""
         if seen:
@@ -122,7 +130,7 @@ class CommonsCollapse:
         most = sum(who >= 0 for who in setting.class_of(max(setting.sizes)).seating[0][1:])
         return tuple(sorted({min(k, most) for k in self.cooperators}))
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The headline, survival and its cause, the class's welfare, and the slopes."""
         each = setting.substrate.units_each
         rows, count = {}, dict.fromkeys(seen, 0)

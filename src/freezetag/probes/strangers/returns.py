@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from freezetag.core import Array, Measurement, Record, Setting, spread
 from freezetag.estimators import bootstrap, robustness
 from freezetag.estimators.estimate import Estimate
 from freezetag.estimators.robustness import KAPPAS, curve, cvar
-from freezetag.probes import _pairs
-from freezetag.probes._tilt import worst_mix_estimate
+from freezetag.probes.shared import pairs
+from freezetag.probes.shared.tilt import worst_mix_estimate
 
 QUICK = 500
 """Resamples for rows that no limit judges."""
@@ -22,13 +23,13 @@ QUICK = 500
 class Returns:
     """Returns by repeat and co-player, in printed units."""
 
-    def __init__(self, setting: Setting, seen: Mapping[str, Record]) -> None:
-        factor, self.unit = _pairs.scale_of(setting)
-        low, high = _pairs.own_range(setting)
+    def __init__(self, setting: Setting, seen: Mapping[Any, Record]) -> None:
+        factor, self.unit = pairs.scale_of(setting)
+        low, high = pairs.own_range(setting)
         n = len(setting.classmates)
-        self.live = factor * _pairs.match_returns(seen["live"])
-        self.theirs = factor * _pairs.match_returns(seen["live"], 1)
-        self.tape = factor * _pairs.match_returns(seen["tape"]) if "tape" in seen else None
+        self.live = factor * pairs.match_returns(seen["live"])
+        self.theirs = factor * pairs.match_returns(seen["live"], 1)
+        self.tape = factor * pairs.match_returns(seen["tape"]) if "tape" in seen else None
         self.range = factor * low, factor * high
         self.names = [who.name for who in setting.classmates]
         self.families = [who.family for who in setting.classmates]
@@ -36,7 +37,7 @@ class Returns:
         self.bottom: Array
         self.top: Array
         if self.searched:
-            bottom, top = _pairs.anchors(seen["background"], n)
+            bottom, top = pairs.anchors(seen["background"], n)
             self.bottom, self.top = factor * bottom, factor * top
             self.anchor_note = (
                 "0: random play; 1: the best of 32 deterministic memory-one players against each "
@@ -44,11 +45,11 @@ class Returns:
             )
         else:
             self.top = np.full((1, n), factor * high)
-            known = _pairs.random_value(setting)
+            known = pairs.random_value(setting)
             if known is not None:
                 self.bottom = np.full((1, n), factor * known)
             else:
-                self.bottom = factor * _pairs.match_returns(seen["random"])
+                self.bottom = factor * pairs.match_returns(seen["random"])
             self.anchor_note = (
                 "0: random play; 1: the game's greatest payoff, which no response need reach"
             )

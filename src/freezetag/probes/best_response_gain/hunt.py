@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from freezetag.core import FOCAL, Arm, Array, Learned, Press, Record, Ref, Setting, Tape
-from freezetag.probes import _exploiters as exploiters
-from freezetag.probes._taking import per_step, scores
+from freezetag.probes.best_response_gain import exploiters
+from freezetag.probes.best_response_gain.taking import per_step, scores
 
 Q = "Q-learner"
 Q_LEARNER = Ref.of("players/learners/q_learning", epsilon=0.3)
@@ -78,7 +78,7 @@ def first_arms(setting: Setting, plan: Plan) -> dict[str, Arm]:
     return arms
 
 
-def last_arms(setting: Setting, seen: Mapping[str, Record], plan: Plan) -> dict[str, Arm]:
+def last_arms(setting: Setting, seen: Mapping[Any, Record], plan: Plan) -> dict[str, Arm]:
     """Everyone was chosen: on fresh seeds, live, and the best one as a tape too."""
     found = chosen(setting, seen, plan)
     refs = [who for who, _ in found.values() if isinstance(who, Ref)]
@@ -114,7 +114,7 @@ def against(
 
 
 def generations(
-    seen: Mapping[str, Record], plan: Plan, number: int
+    seen: Mapping[Any, Record], plan: Plan, number: int
 ) -> tuple[list[tuple[Array, Array]], Array]:
     """(candidates, scores) of the first `number` generations, and the candidates of the next."""
     scored: list[tuple[Array, Array]] = []
@@ -126,7 +126,7 @@ def generations(
 
 
 def chosen(
-    setting: Setting, seen: Mapping[str, Record], plan: Plan
+    setting: Setting, seen: Mapping[Any, Record], plan: Plan
 ) -> dict[str, tuple[Ref | Learned, float]]:
     """Of each kind the best on the seeds for choosing: name -> (who, what it took)."""
     scripted = list(pool(setting, plan).items())
@@ -154,7 +154,7 @@ def best_of(found: Mapping[str, tuple[Ref | Learned, float]]) -> str:
     return max(found, key=lambda name: found[name][1])
 
 
-def q_scores(seen: Mapping[str, Record], day: int) -> Array:
+def q_scores(seen: Mapping[Any, Record], day: int) -> Array:
     """[learners] what each Q-learner took on a day of its training."""
     own, twin = (per_step(seen["mirror"].episode, seat).mean() for seat in (0, 1))
     played = seen["q learns"].days[day]

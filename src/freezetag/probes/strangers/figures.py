@@ -9,9 +9,9 @@ from freezetag.core import Figure, spread
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate
 from freezetag.estimators.robustness import KAPPAS
-from freezetag.probes._pairs import finite
-from freezetag.probes._strangers import QUICK, Returns, guaranteed, rational_ones
-from freezetag.probes._tilt import worst_mix, worst_mix_estimate
+from freezetag.probes.shared.pairs import finite
+from freezetag.probes.shared.tilt import worst_mix, worst_mix_estimate
+from freezetag.probes.strangers.returns import QUICK, Returns, guaranteed, rational_ones
 
 SIZES = (2, 5, 10, 30)
 

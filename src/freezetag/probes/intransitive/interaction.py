@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from freezetag.core import Array, Record, Setting
-from freezetag.probes._pairs import class_matrix, match_levels, match_returns
+from freezetag.probes.shared.pairs import class_matrix, match_levels, match_returns
 
 
-def full_matrix(setting: Setting, seen: Mapping[str, Record], what: Any = match_returns) -> Array:
+def full_matrix(setting: Setting, seen: Mapping[Any, Record], what: Any = match_returns) -> Array:
     """[R, n+1, n+1] what player i got (or did, with `match_levels`) against player j.
 
     Index 0 is the focal agent, then the classmates; the diagonal is 0. From the arms "live" and
@@ -27,7 +27,7 @@ def full_matrix(setting: Setting, seen: Mapping[str, Record], what: Any = match_
 
 
 def interaction(
-    setting: Setting, seen: Mapping[str, Record], name: str = "focal"
+    setting: Setting, seen: Mapping[Any, Record], name: str = "focal"
 ) -> dict[str, list[Any]]:
     """`ReportCard.interaction` from the records of `intransitive`: "players", and "level", the
     mean level [i][j] in 0 .. 1 of player i towards player j (None on the diagonal)."""

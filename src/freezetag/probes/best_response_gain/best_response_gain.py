@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from freezetag.core import (
     HasPayoffs,
     Limits,
     Measurement,
+    Probe,
     Record,
     Ref,
     Setting,
@@ -23,10 +24,9 @@ from freezetag.core import (
 from freezetag.core.probe import FAIL, WARN
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
-from freezetag.probes import _exploiters as exploiters
-from freezetag.probes import _hunt as hunt
-from freezetag.probes import _pairs
-from freezetag.probes._taking import Taking, best_plan, focal_acts, taking
+from freezetag.probes.best_response_gain import exploiters, hunt
+from freezetag.probes.best_response_gain.taking import Taking, best_plan, focal_acts, taking
+from freezetag.probes.shared import pairs
 
 STEP = "utility per step"
 UNIT = "share of what is at stake in one move"
@@ -39,7 +39,7 @@ ADVICE = (
 
 @final
 @dataclass(frozen=True)
-class BestResponseGain:
+class BestResponseGain(Probe):
     """How much can be taken from the agent by whoever studies it.
 
     An exploiter sits in seat 1 beside the agent S in seat 0. What it *takes* is the smaller of two
@@ -76,16 +76,22 @@ class BestResponseGain:
         "that no search reaches stays hidden and passes: an agent that cooperates in every 13th "
         "round, whatever was done to it, did. Measured in pairs; every match starts afresh."
     )
-    claims: ClassVar[tuple[str, ...]] = ("C2", "C18", "C24")
+    claims: ClassVar[tuple[str, ...]] = (
+        "Whoever studies an agent can learn to take from it (C2).",
+        "Agents that give without condition are exploited (C18).",
+        "Agents that learned from a competitive past may themselves have such holes (C24).",
+    )
+    rank: ClassVar[int] = 30
+    acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players != 2:
             return f"it is measured in pairs; this world has {setting.substrate.players} seats"
-        return _pairs.no_dilemma(setting)
+        return pairs.no_dilemma(setting)
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         if setting.substrate.players != 2:
             return {}
         plan = hunt.plan_of(setting, self.rounds)
@@ -100,7 +106,7 @@ class BestResponseGain:
                 return arms
         return arms | hunt.last_arms(setting, seen, plan)
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         if setting.substrate.players != 2:
             reason = f"measured in pairs; this world has {setting.substrate.players} seats"
             row = Measurement("taken by the best exploiter", UNIT, nothing(reason), headline=True)
@@ -147,7 +153,7 @@ class BestResponseGain:
     def _searched(
         self,
         setting: Setting,
-        seen: Mapping[str, Record],
+        seen: Mapping[Any, Record],
         plan: hunt.Plan,
         takes: Mapping[str, Estimate],
         tape: Estimate,
@@ -175,7 +181,7 @@ class BestResponseGain:
             advice=ADVICE,
         )
 
-    def _enumerated(self, seen: Mapping[str, Record], plan: hunt.Plan, stake: float) -> Measurement:
+    def _enumerated(self, seen: Mapping[Any, Record], plan: hunt.Plan, stake: float) -> Measurement:
         note = f"the budget, or the match, is too short for {hunt.LEAST_DEPTH} rounds"
         of = nothing(note)
         if plan.depth:
@@ -211,7 +217,7 @@ def _samples(values: Array) -> tuple[float, ...]:
 
 
 def _fresh(
-    seen: Mapping[str, Record], names: list[str], best: str
+    seen: Mapping[Any, Record], names: list[str], best: str
 ) -> tuple[dict[str, Taking], Taking]:
     """(name -> what it took live, what the best took as a tape), per fresh seed."""
     mirror = seen["mirror, fresh"]
@@ -255,7 +261,7 @@ def _bars(takes: Mapping[str, Estimate], best: str, tape: Estimate, limit: float
     )
 
 
-def _curve(seen: Mapping[str, Record], plan: hunt.Plan, stake: float) -> Figure:
+def _curve(seen: Mapping[Any, Record], plan: hunt.Plan, stake: float) -> Figure:
     """How the two searches that learn came along."""
     points: list[tuple[float, float, str]] = []
     for number, (_, values) in enumerate(hunt.generations(seen, plan, plan.generations)[0]):

@@ -9,8 +9,8 @@ import numpy as np
 
 from freezetag.core import Figure, Record, Setting
 from freezetag.estimators import ranking
-from freezetag.probes._interaction import interaction
-from freezetag.probes._intransitive import Population
+from freezetag.probes.intransitive.interaction import interaction
+from freezetag.probes.intransitive.population import Population
 
 
 def margins(data: Population) -> Figure:
@@ -58,7 +58,7 @@ def places(data: Population) -> Figure:
     )
 
 
-def interaction_map(setting: Setting, seen: Mapping[str, Record]) -> Figure:
+def interaction_map(setting: Setting, seen: Mapping[Any, Record]) -> Figure:
     """The interaction map of the class as a figure."""
     found = interaction(setting, seen)
     players, level = found["players"], found["level"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from freezetag.core import (
     Arm,
@@ -13,21 +13,22 @@ from freezetag.core import (
     Interval,
     Limits,
     Measurement,
+    Probe,
     Record,
     Ref,
     Setting,
 )
 from freezetag.core.probe import PASS
 from freezetag.estimators.estimate import nothing
-from freezetag.probes import _pairs
-from freezetag.probes._interaction import interaction
-from freezetag.probes._intransitive import Population, rows
-from freezetag.probes._intransitive_figures import interaction_map, margins, places
+from freezetag.probes.intransitive.figures import interaction_map, margins, places
+from freezetag.probes.intransitive.interaction import interaction
+from freezetag.probes.intransitive.population import Population, rows
+from freezetag.probes.shared import pairs
 
 
 @final
 @dataclass(frozen=True)
-class Intransitive:
+class Intransitive(Probe):
     """The cyclic share of a class's results, with the agent and without it.
 
     Everybody meets everybody in pairs. A = (M - M')/2 are the margins, r their row means, and the
@@ -54,12 +55,17 @@ class Intransitive:
         "Margins rank by who beats whom, not by what is good for all: a player that always draws "
         "ranks in the middle. Clones of one player inflate or hide cycles; see the weighed row."
     )
-    claims: ClassVar[tuple[str, ...]] = ("C2", "C5")
+    claims: ClassVar[tuple[str, ...]] = (
+        "Where everybody is beaten by somebody, learning against one opponent circles (C2).",
+        "Where results are cyclic, no ranking says who is good (C5).",
+    )
+    rank: ClassVar[int] = 20
+    acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
-        if not (reason := _pairs.no_pairs(setting)) and _pairs.has_foreign(setting):
+        if not (reason := pairs.no_pairs(setting)) and pairs.has_foreign(setting):
             n = len(setting.classmates)
             return (
                 f"it needs the {n * (n - 1) // 2} pairs of classmates to play each other, "
@@ -67,16 +73,16 @@ class Intransitive:
             )
         return reason
 
-    def design(self, setting: Setting, seen: Mapping[str, Record]) -> Mapping[str, Arm]:
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """The same arms that `strangers` asks for: together they are played once."""
-        _pairs.needs_two_seats(setting, "intransitive")
-        rounds = _pairs.rounds_of(setting, self.rounds)
+        pairs.needs_two_seats(setting, "intransitive")
+        rounds = pairs.rounds_of(setting, self.rounds)
         return {
-            "live": _pairs.focal_row(setting, rounds, share=0.6),
-            "background": _pairs.background(setting, rounds, self.background),
+            "live": pairs.focal_row(setting, rounds, share=0.6),
+            "background": pairs.background(setting, rounds, self.background),
         }
 
-    def measure(self, setting: Setting, seen: Mapping[str, Record]) -> Finding:
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         data = Population(setting, seen, self.alpha, self.population)
         measured = (self._headline(data), *rows(data))
         agent = next(iter(seen["live"].episode.players), "focal")

@@ -1,0 +1,1 @@
+"""Where everybody is beaten by somebody, no ranking says who is good."""
