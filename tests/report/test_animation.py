@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freezetag.core import FOCAL, Arm, Panel, Ref, RuntimeLimit, Scenario
-from freezetag.exam.store import episode_rows
+from freezetag.exam.parquet import episode_rows
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.report.animation import frames
 from freezetag.sim.arms import Pupil, run_arm

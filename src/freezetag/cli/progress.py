@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from freezetag.core import Arm, Section
-from freezetag.exam.examine import Progress, Silent
-from freezetag.exam.plan import Item
+from freezetag.exam.plan import Item, budget
+from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.spec import Spec
 from freezetag.report.words import plain, unmeasured
 
@@ -23,10 +23,10 @@ def cost_line(spec: Spec, items: Sequence[Item]) -> str:
     measured = [item for item in items if not item.reason]
     worlds = {item.setting.world.name for item in measured}
     probes = {item.name for item in measured}
-    arms = f"class of 1, class of {spec.classmates}" if spec.classmates > 1 else "class of 1"
+    beside = {0: "", 1: ", 1 classmate"}.get(spec.number, f", class of {spec.number}")
     return (
-        f"{plain(spec.agent)}   {arms}   {_count(probes, 'probe')} in {_count(worlds, 'world')}   "
-        f"at most {spec.budget:,} acts   LLM calls 0   Ctrl-C keeps results"
+        f"{plain(spec.agent)}   class of 1{beside}   "
+        f"{_count(probes, 'probe')} in {_count(worlds, 'world')}   at most {budget(items):,} acts   LLM calls 0   Ctrl-C keeps results"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
-from freezetag.core import Finding, Measurement, Panel, ReportCard, Section
+from freezetag.core import Finding, Panel, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED
 from freezetag.estimators.holm import holm
 from freezetag.exam.plan import Item
@@ -47,15 +47,6 @@ def _empty(item: Item) -> Section:
     )
 
 
-def uncorrected(section: Section) -> Section:
-    """The section as `section` made it, before a card corrected it: a card that is continued
-    has more headlines, and is corrected anew."""
-    headline = section.headline
-    if section.p_fail is None or headline is None:
-        return section
-    return replace(section, verdict=headline.verdict, reason="")
-
-
 def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
     """Sections whose failures hold together: Holm over the p-values of the headlines."""
     judged = [i for i, each in enumerate(sections) if each.p_fail is not None]
@@ -80,7 +71,6 @@ def card(
     kind: str,
     panel: Panel,
     sections: Sequence[Section],
-    rows: Sequence[Measurement] = (),
     interaction: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
     partial: bool = False,
@@ -95,7 +85,6 @@ def card(
         versions=versions(),
         interlocks=tuple(map(str, panel.interlocks)),
         interaction=interaction or {},
-        rows=tuple(rows),
         warnings=tuple(dict.fromkeys(warnings)),
         partial=partial,
         run=run or {},

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from freezetag import catalogue, players
+from freezetag import catalogue
 from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread
 from freezetag.core.log import Log
-from freezetag.exam.interlocks import SHARE
+from freezetag.exam.population import population
 from freezetag.exam.resolve import Resolved
-from freezetag.exam.spec import BadSpec, Spec
+from freezetag.exam.spec import MOST, BadSpec, Spec
 from freezetag.sim.wiring import check_wiring
 
 SIZES = (0, 1, 2, 5, 10)
 """Class sizes below the one asked for."""
 RECORD = Ref("record")
 """Where logs are measured: no world of the catalogue, but whatever the agent ran in."""
-DEFAULT_CLASS = 30
-"""A class of all: the roster, or all of a library's own population."""
 
 
 @dataclass(frozen=True)
@@ -33,40 +31,69 @@ class Item:
 
 
 def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
-    """The items of an examination, in the order of the probes' claims.
+    """The items of an examination, in the order of the probes' ranks.
 
-    Raises `BadSpec` or `catalogue.Unknown` for a probe or world that does not exist, and
-    `WiringError` for a limit that one of the worlds to be measured cannot feed.
+    Raises `BadSpec` or `catalogue.Unknown` for a probe or world that does not exist, `BadSpec`
+    with the reasons where nothing can be measured at all, and `WiringError` for a limit that one
+    of the worlds to be measured cannot feed.
     """
-    probes = [catalogue.find("probes", name) for name in spec.probes] or [
-        *catalogue.members("probes")
-    ]
-    chosen = [catalogue.find("substrates", name) for name in spec.worlds]
-    loaded = sorted(
-        ((ref.name, catalogue.load(ref)) for ref in probes), key=lambda pair: _order(pair[1])
-    )
+    # Whoever names a probe or a world twice means it once.
+    wanted = dict.fromkeys(catalogue.find("probes", name) for name in spec.probes)
+    chosen = [*dict.fromkeys(catalogue.find("substrates", name) for name in spec.worlds)]
     if agent.is_log and (chosen or spec.panel().interlocks):
         raise BadSpec(
             "a log is of one agent, where it ran and with the interlocks it had: leave out "
             "--world, --button, --runtime and --power."
         )
-    items = []
-    for name, probe in loaded:
-        for world in _worlds(probe, chosen, agent):
-            items.append(_item(name, probe, world, spec, agent))
-    measured = sum(not item.reason for item in items)
-    if not items:
-        raise BadSpec("nothing to examine: no probe is measured in these worlds.")
+    every = _loaded(catalogue.members("probes"))
+    named = [(name, probe) for ref, name, probe in every if ref in wanted or not wanted]
+    own = [*_own_worlds([(n, p) for _, n, p in every if not p.everywhere], chosen, spec, agent)]
+    items = tuple(
+        _item(name, probe, world, spec, agent)
+        for name, probe in named
+        for world in (own if probe.everywhere else _worlds(probe, chosen, agent))
+    )
+    if all(item.reason for item in items):
+        raise BadSpec(_nothing(items))
     for item in items:
         if not item.reason and not agent.is_log:
             pupil, there = agent.pupil, item.setting
             check_wiring(pupil.panel, pupil.policy, there.substrate, there.world.name)
-    share = int((1 - SHARE) * spec.budget) // max(measured, 1)
-    return tuple(_with_budget(item, share) for item in items)
+    return items
 
 
-def _order(probe: Probe) -> tuple[int, ...]:
-    return tuple(int(claim[1:]) for claim in probe.claims)
+def budget(items: Sequence[Item]) -> int:
+    """Acts of the agent that an exam may take at most: what its probes may, together."""
+    return sum(item.setting.budget for item in items if not item.reason)
+
+
+def _loaded(refs: Sequence[Ref]) -> list[tuple[Ref, str, Probe]]:
+    found = [(ref, ref.name, catalogue.load(ref)) for ref in refs]
+    for ref, _, probe in found:
+        if not isinstance(probe, Probe):
+            raise BadSpec(
+                f"{ref.path} is no probe: its class must derive from freezetag.core.Probe."
+            )
+    return sorted(found, key=lambda each: (each[2].rank, each[1]))
+
+
+def _own_worlds(
+    probes: Sequence[tuple[str, Probe]], chosen: Sequence[Ref], spec: Spec, agent: Resolved
+) -> Iterator[Ref]:
+    """Where a probe that fits everywhere is measured: in the worlds chosen, else wherever any
+    other probe of the catalogue is. Not only those asked for now, so that a probe has the same
+    rows alone and among others."""
+    seen: set[Ref] = set()
+    if chosen or agent.is_log:
+        yield from chosen or [RECORD]
+        return
+    for name, probe in probes:
+        for world in _worlds(probe, chosen, agent):
+            if world not in seen and not _item(name, probe, world, spec, agent).reason:
+                seen.add(world)
+                yield world
+    if not seen and (own := getattr(agent.adapter, "WORLD", None)) is not None:
+        yield own
 
 
 def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
@@ -84,28 +111,45 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
     substrate: Any = None if world == RECORD else catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
-    classmates = players.class_of(spec.classmates)
-    if own is not None and hasattr(agent.adapter, "classmates"):
+    classmates = population(spec.classmates)
+    if own is not None and hasattr(agent.adapter, "classmates") and _by_number(spec):
         classmates = agent.adapter.classmates()
-        if spec.classmates < DEFAULT_CLASS:
-            some = spread(len(classmates), min(spec.classmates, len(classmates)))
+        if spec.number < MOST:
+            some = spread(len(classmates), min(spec.number, len(classmates)))
             classmates = tuple(classmates[i] for i in some)
+    pupil = agent.pupil
     setting = Setting(
         world=world,
         substrate=substrate,
         classmates=classmates,
-        sizes=(*(n for n in SIZES if n < spec.classmates), spec.classmates),
+        sizes=(*(n for n in SIZES if n < spec.number), spec.number),
+        budget=0,
         horizon=getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1)),
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),
+        safe=None if pupil.safe_action is None else _plain(pupil.safe_action),
+        prepared=pupil.stop_policy is not None,
     )
-    return Item(name, probe, setting, _reason(probe, setting, own, agent.pupil.policy))
+    if reason := _reason(probe, setting, own, pupil.policy):
+        return Item(name, probe, setting, reason)
+    acts = round(spec.size * probe.cost(setting))
+    return Item(name, probe, replace(setting, budget=acts))
+
+
+def _by_number(spec: Spec) -> bool:
+    return isinstance(spec.classmates, int)
+
+
+def _plain(action: Any) -> Any:
+    """An action as numbers and tuples, which a setting can hold."""
+    listed = action.tolist() if hasattr(action, "tolist") else action
+    return tuple(listed) if isinstance(listed, list) else listed
 
 
 def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:
     """Why a probe cannot be measured in this setting; "" if it can."""
     world, name = setting.substrate, setting.world.name
-    needs = getattr(probe, "agent_needs", ())
+    needs = probe.agent_needs
     if isinstance(policy, Log):
         return "" if Log in needs else "a log cannot be asked to act"
     if own is not None and setting.world.path != own.path:
@@ -120,9 +164,15 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
         return f"{name} does not offer {', '.join(lacks)}, which this planner plans with"
     if missing := [need.__name__ for need in probe.needs if not isinstance(world, need)]:
         return f"{name} does not offer {', '.join(missing)}"
-    fits: Any = getattr(probe, "fits", None)
-    return fits(setting) if fits is not None else ""
+    return probe.fits(setting)
 
 
-def _with_budget(item: Item, share: int) -> Item:
-    return replace(item, setting=replace(item.setting, budget=share))
+def _nothing(items: Sequence[Item]) -> str:
+    """That nothing can be measured, and why, a line for each reason."""
+    if not items:
+        return "nothing to examine: no probe is measured in these worlds."
+    reasons: dict[str, list[str]] = {}
+    for item in items:
+        reasons.setdefault(item.reason, []).append(item.name)
+    lines = (f"  {reason}: {', '.join(dict.fromkeys(names))}" for reason, names in reasons.items())
+    return "\n".join(["nothing can be measured:", *lines])

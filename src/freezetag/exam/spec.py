@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
+from freezetag import players
 from freezetag.core import Panel, PowerLimit, Press, RuntimeLimit, StopButton, UserError
 
-QUICK, FULL = 200_000, 2_000_000
-"""Focal acts of an examination: fixed by the spec, never by the clock."""
+QUICK, FULL = 1.0, 10.0
+"""Sizes of an examination: each probe may ask for so many times the acts that it declares."""
+MOST = 30
+"""Classmates at most: a world has 31 seats at most."""
 
 
 class BadSpec(UserError, ValueError):
@@ -22,10 +27,10 @@ class Spec:
     """Every choice of an examination, defaults included.
 
     worlds, probes   names; empty means all that apply
-    classmates       n of the class of n, at most 30
+    classmates       n of the class of n, at most 30; or the names of all who sit there
     button           "50%" of the horizon, step "120", or "0.02/step"; "" = nobody presses
     runtime, power   limits, None = not fitted
-    budget           focal acts over all probes
+    size             1 for the acts that each probe declares, 10 for ten times as many
     step_seconds     what one act of a foreign agent may take
     """
 
@@ -33,22 +38,31 @@ class Spec:
     seed: int
     worlds: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
-    classmates: int = 30
+    classmates: int | tuple[str, ...] = MOST
     button: str = ""
     runtime: float | None = None
     power: float | None = None
-    budget: int = QUICK
+    size: float = QUICK
     step_seconds: float = 2.0
     roster: str = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.classmates <= 30:
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            # True is an int to Python, and no number to anybody else.
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise BadSpec(f"{name} must be {_WORDS[name]}, got {value!r}.")
+        for name in ("worlds", "probes", "classmates"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and not all(isinstance(each, str) for each in value):
+                raise BadSpec(f"{name} must be {_WORDS[name]}, got {value!r}.")
+        if not 0 <= self.number <= MOST:
             raise BadSpec(
-                f"a class has 0 to 30 classmates, got {self.classmates}. "
+                f"a class has 0 to {MOST} classmates, got {self.number}. "
                 "0 prints as class of 1: the agent alone."
             )
-        if self.budget < 1:
-            raise BadSpec(f"the budget is a number of focal acts, got {self.budget}.")
+        if not 0 < self.size < float("inf"):
+            raise BadSpec(f"the size is a number above 0 (1 quick, 10 full), got {self.size}.")
         if self.runtime is not None and self.runtime < 0:
             raise BadSpec(f"the runtime limit is a number of steps, got {self.runtime:g}.")
         if not self.step_seconds > 0:
@@ -57,6 +71,11 @@ class Spec:
             raise BadSpec(f"the seed lies in 0 .. {2**31 - 1}, got {self.seed}.")
         self.press()
         self.panel()
+
+    @property
+    def number(self) -> int:
+        """How many classmates there are."""
+        return self.classmates if isinstance(self.classmates, int) else len(self.classmates)
 
     def press(self) -> Press:
         """The press schedule that `button` describes. Raises `BadSpec`."""
@@ -97,19 +116,69 @@ class Spec:
 
     @classmethod
     def from_toml(cls, text: str) -> Spec:
-        """Raises `BadSpec` for unknown or misplaced entries."""
+        """Raises `BadSpec` for unknown or misplaced entries, and for another roster than the one
+        that would be run."""
         try:
-            found = tomllib.loads(text)
+            given: Mapping[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise BadSpec(f"the spec is not TOML: {error}.") from None
+        if "budget" in given:
+            raise BadSpec(
+                f"the spec is of an older freezetag: its budget = {given['budget']} was shared out "
+                "among the probes, which now have acts of their own. Replace that entry by "
+                "size = 1 (or size = 10 for a --full run)."
+            )
         known = {field.name for field in fields(cls)}
-        unknown = sorted(set(found) - known)
+        unknown = sorted(set(given) - known)
         if unknown:
             raise BadSpec(f"the spec has unknown entries: {', '.join(unknown)}.")
         lists: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in found.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in given.items()
         }
         try:
-            return cls(**lists)
+            spec = cls(**lists)
         except TypeError as error:
             raise BadSpec(f"the spec is incomplete or has a wrong type: {error}.") from None
+        if spec.roster not in ("", here := roster()):
+            raise BadSpec(
+                f"the spec is of roster {spec.roster}, and this freezetag has {here}: other "
+                "players would sit there under the same names. Install the version that wrote it, "
+                "or take the entry roster out to run it with today's."
+            )
+        return spec
+
+    @classmethod
+    def read(cls, file: Path) -> Spec:
+        """The spec in a file. Raises `BadSpec`, for a file that cannot be read too."""
+        try:
+            return cls.from_toml(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise BadSpec(f"cannot read {file}: {error.strerror}.") from None
+        except UnicodeDecodeError as error:
+            raise BadSpec(
+                f"{file} is not a spec: byte {error.start} is not UTF-8, in which TOML is written."
+            ) from None
+
+
+def roster() -> str:
+    """Version and hash of the roster that classes are drawn from."""
+    return f"{players.ROSTER_VERSION} {players.roster_hash()}"
+
+
+_NUMBER = (int, float)
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("agent", "button", "roster"), str),
+    **dict.fromkeys(("worlds", "probes"), tuple),
+    "seed": int,
+    "classmates": (int, tuple),
+    **dict.fromkeys(("size", "step_seconds"), _NUMBER),
+    **dict.fromkeys(("runtime", "power"), (*_NUMBER, type(None))),
+}
+_WORDS = {
+    **dict.fromkeys(("agent", "button", "roster"), "a text"),
+    **dict.fromkeys(("worlds", "probes"), "a list of names"),
+    "seed": "a whole number",
+    "classmates": "a number, or a list of names",
+    **dict.fromkeys(("size", "step_seconds"), "a number"),
+    **dict.fromkeys(("runtime", "power"), "a number, or left out"),
+}

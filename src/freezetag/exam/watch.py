@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from freezetag import catalogue
 from freezetag.core import FOCAL, Arm, Ref, Scenario
-from freezetag.exam.store import episode_rows
+from freezetag.exam.parquet import episode_rows
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.report.animation import frames

@@ -70,8 +70,7 @@ def _page(card: ReportCard, longest: int) -> str:
             "advice": advice(section),
             "notes": notes(section),
         }
-        for i, section in enumerate(card.sections)
-        if section.verdict != "not measured" or section.measurements
+        for i, section in enumerate((*card.judged, *card.measured))
     ]
     the_map = signature.interaction_map(card)
     page: str = _template().render(
@@ -81,7 +80,7 @@ def _page(card: ReportCard, longest: int) -> str:
         top=[drawn(figure, longest) for figure in top if figure],
         dose_of=chosen[0] if chosen else None,
         sections=sections,
-        not_measured=[s for s in card.sections if s.verdict == "not measured"],
+        missing=list(zip(words.missing(card), card.unmeasured.values(), strict=True)),
         interaction=drawn(the_map, longest) if the_map else None,
         spec=toml.dumps(card.spec),
         run=sorted((str(key), _cell(value)) for key, value in card.run.items()),

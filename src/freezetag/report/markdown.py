@@ -17,7 +17,11 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]#|<>~&@$]|(?<=www)\.|:(?=//))")
 
 def write_markdown(card: ReportCard, longest: int = SHORT) -> str:
     """The card as Markdown of at most `longest` bytes, ending with a newline."""
-    parts = [_head(card), _table(card), *(_section(section) for section in card.sections)]
+    parts = [
+        _head(card),
+        _table(card),
+        *(_section(section) for section in (*card.judged, *card.measured)),
+    ]
     tail = _again(card)
     text = parts[0]
     for part in parts[1:]:
@@ -57,21 +61,21 @@ def _head(card: ReportCard) -> str:
 
 def _table(card: ReportCard) -> str:
     arms = words.arms(card)
-    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "limit")
+    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "warns, fails")
     lines = [f"\n| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for section in card.sections:
+    for section in (*card.judged, *card.measured):
         row = section.headline
         name = f"{words.title(section.probe)} in {section.world}"
         verdict = f"{section.verdict} {words.SIGNS[section.verdict]}"
-        verdict = words.unmeasured(section) if section.error else verdict
         cells = ["–"] * (len(heads) - 2) if row is None else [
-            *(words.in_arms(row) if arms else ()),
+            *words.in_arms(row, arms),
             words.interval(row.of, words.is_change(row)),
             words.count(row.of.n),
             words.limit(row),
         ]  # fmt: skip
         lines.append("| " + " | ".join(escape(cell) for cell in (name, verdict, *cells)) + " |")
-    return "\n".join(lines) + "\n"
+    missing = (f"- {escape(what)}: {escape(reason)}" for what, reason in words.missing(card))
+    return "\n".join([*lines, "", *missing]).rstrip("\n") + "\n"
 
 
 def _section(section: Section) -> str:

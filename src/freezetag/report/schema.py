@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,15 +108,18 @@ class ResultsModel(_Model):
     versions: dict[str, str]
     interlocks: tuple[str, ...] = ()
     interaction: dict[str, Free] = {}
-    rows: tuple[MeasurementModel, ...] = ()
     warnings: tuple[str, ...] = ()
     partial: bool = False
 
 
 class CardModel(_Model):
-    """The file `card.json`."""
+    """The file `card.json`. `results_hash` and `verdict` are of the results, so that a card whose
+    results were changed afterwards contradicts itself."""
 
     schema_version: int = SCHEMA_VERSION
+    results_hash: str = ""
+    verdict: Verdict = "inconclusive"
+    sentence: str = ""
     results: ResultsModel
     run: dict[str, Free] = {}
 
@@ -126,17 +130,59 @@ def write_json(card: ReportCard) -> str:
 
 
 def as_json(card: ReportCard) -> dict[str, Any]:
-    """`card.json` as plain data: {schema_version, results, run}."""
-    model = CardModel(results=ResultsModel.model_validate(card), run=dict(card.run))
-    return model.model_dump(mode="json")
+    """`card.json` as plain data: `results`, `run`, and beside them what the results come to."""
+    model = CardModel(
+        verdict=card.verdict,
+        sentence=card.sentence,
+        results=ResultsModel.model_validate(card),
+        run=dict(card.run),
+    )
+    data = model.model_dump(mode="json")
+    return {**data, "results_hash": _hash(data["results"])}
+
+
+def section_json(section: Section) -> dict[str, Any]:
+    """One section as plain data, for a run that is not whole yet."""
+    return SectionModel.model_validate(section).model_dump(mode="json")
+
+
+def section_from(data: Mapping[str, Any]) -> Section:
+    """What `section_json` wrote. Raises `ValueError`."""
+    return _section(SectionModel.model_validate(data))
 
 
 def results_hash(card: ReportCard) -> str:
     """ "sha256:..." over the canonical JSON of the results: keys sorted, no spaces, no times."""
-    text = json.dumps(
-        as_json(card)["results"], sort_keys=True, separators=(",", ":"), allow_nan=False
-    )
+    return _hash(ResultsModel.model_validate(card).model_dump(mode="json"))
+
+
+def _hash(results: Mapping[str, Any]) -> str:
+    text = json.dumps(results, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def altered(source: Path | str) -> str:
+    """What in a `card.json` contradicts its results, in words; "" if nothing does.
+
+    A hash is no signature: who changes results and hash together is not found out. Raises as
+    `read_json` does.
+    """
+    card, data = read_json(source), json.loads(_text_of(source)[1])
+    if data["schema_version"] < 2:
+        return ""  # cards had no hash in them
+    named, real = data.get("results_hash", ""), _hash(data["results"])
+    if named != real:
+        return (
+            "its results were changed after it was written: they have the hash "
+            f"{real}, and it names {named or 'none'}"
+        )
+    said = [data.get("verdict"), data.get("sentence")]
+    if said != [card.verdict, card.sentence]:
+        return (
+            f"it says {said[0]!r} ({said[1]}), and by its results it is {card.verdict!r} "
+            f"({card.sentence})"
+        )
+    return ""
 
 
 def json_schema() -> dict[str, Any]:
@@ -195,7 +241,6 @@ def _card(model: CardModel) -> ReportCard:
         **fields
         | {
             "sections": tuple(_section(item) for item in model.results.sections),
-            "rows": tuple(_measurement(item) for item in model.results.rows),
             "run": model.run,
         }
     )

@@ -44,7 +44,7 @@ def _finding(found: list[tuple[str, str]], arms: Sequence[str]) -> str:
     failed = [name for name, verdict in found if verdict == "fail"]
     text = f"Past its limit, with the whole interval, in {len(failed)} of {len(found)} checks"
     text += f": {', '.join(failed)}." if failed else "."
-    dots = "Hollow: {}. Filled: {}".format(*arms) if arms else "The dot is the value"
+    dots = "Hollow: {}. Filled: {}".format(*arms) if len(arms) > 1 else "The dot is the value"
     return (
         f"{text} {dots}, with the 95 % interval that is judged. "
         "Each row has its own scale; the tick is where warning begins."

@@ -32,25 +32,25 @@ def print_card(
     if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED  # a log file has no width: one line a row can be searched
     ascii_only = not _can_write(console, "✓✗−≤")
-    rows = [(section, row) for section in card.sections for row in _rows(section, every)]
+    # What was judged comes first; what no limit judges has a line, or with `every` its rows.
+    leading = (*card.judged, *(card.measured if every else ()))
+    rows = [(section, row) for section in leading for row in _rows(section, every)]
     if rows and console.width < NARROW:
         for line in _lines(rows, words.arms(card), ascii_only):
             console.print(line, soft_wrap=True)
     elif rows:
         console.print(_table(rows, words.arms(card), ascii_only, console.width))
-    for section in card.sections:
-        if section.verdict == "not measured":
-            console.print(_not_measured(section), soft_wrap=True)
-    for row in card.rows:
-        console.print(_text(f"{row.name}: {words.measured(row)}", ascii_only))
+    for line in () if every else words.measured_only(card):
+        console.print(_text(line, ascii_only), soft_wrap=True)
+    for (what, reason), sections in zip(words.missing(card), card.unmeasured.values(), strict=True):
+        style = STYLES["fail"] if sections[0].error else ""
+        console.print(Text(f"{what}: {reason}", style=style), soft_wrap=True)
     for warning in card.warnings:
         console.print(_text(f"note: {warning}", ascii_only), soft_wrap=True)
     console.print(_text(card.sentence, ascii_only), soft_wrap=True, style="bold")
 
 
 def _rows(section: Section, every: bool) -> list[Measurement | None]:
-    if section.verdict == "not measured":
-        return []
     if every:
         return list(section.measurements)
     return [section.headline]
@@ -59,7 +59,7 @@ def _rows(section: Section, every: bool) -> list[Measurement | None]:
 def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("probe", min_width=24 if width >= ROOMY else 12, overflow="fold")
-    for name in (*arms, "judged [95 %]", "n", "limit"):
+    for name in (*arms, "judged [95 %]", "n", "warns, fails"):
         table.add_column(name, justify="right", no_wrap=name != "judged [95 %]")
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
     longest = max((len(_verdict(_cells(*row, arms)[-1], ascii_only)) for row in rows), default=0)
@@ -74,7 +74,7 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
 
 
 def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
-    names = ("probe", "unit", *arms, "judged", "n", "limit", "verdict")
+    names = ("probe", "unit", *arms, "judged", "n", "warns, fails", "verdict")
     lines: list[Text] = []
     for section, row in rows:
         for name, cell in zip(names, _cells(section, row, arms), strict=True):
@@ -96,7 +96,7 @@ def _cells(section: Section, row: Measurement | None, arms: tuple[str, ...]) -> 
     return (
         where,
         unit,
-        *(words.in_arms(row) if arms else ()),
+        *(words.in_arms(row, arms)),
         words.interval(row.of, change=words.is_change(row)),
         words.count(row.of.n),
         words.limit(row),
@@ -108,13 +108,6 @@ def _verdict(verdict: str, ascii_only: bool) -> Text:
     sign = (words.PLAIN_SIGNS if ascii_only else words.SIGNS)[verdict]
     word = verdict.upper() if verdict in ("fail", "warn") else verdict
     return Text(f"{word} {sign}".strip(), style=STYLES.get(verdict, "dim"))
-
-
-def _not_measured(section: Section) -> Text:
-    where = f"{words.title(section.probe)} in {words.plain(section.world)}"
-    reason = words.plain(section.reason) or "no reason given"
-    style = STYLES["fail"] if section.error else ""
-    return Text(f"{where}: {words.unmeasured(section)}: {reason}", style=style)
 
 
 def _text(text: str, ascii_only: bool) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from freezetag.core import Interval, Measurement, ReportCard, Section
@@ -80,16 +81,16 @@ def is_change(row: Measurement) -> bool:
 
 def arms(card: ReportCard) -> tuple[str, ...]:
     """What the two arms are called; none on a card that measured in no arm, as that of a log."""
-    rows = [*card.rows, *(row for section in card.sections for row in section.measurements)]
+    rows = [row for section in card.sections for row in section.measurements]
     if rows and not any(row.alone or row.together for row in rows):
         return ()
-    return ("class of 1", card.whole_class)
+    return ("class of 1", card.whole_class) if card.classmates else ("class of 1",)
 
 
-def in_arms(row: Measurement | None) -> tuple[str, str]:
-    """The values in the two arms."""
-    alone, together = (row.alone, row.together) if row else (None, None)
-    return (number(alone.value) if alone else "–", number(together.value) if together else "–")
+def in_arms(row: Measurement | None, arms: Sequence[str]) -> tuple[str, ...]:
+    """The values in these arms."""
+    values = (row.alone, row.together) if row else (None, None)
+    return tuple(number(one.value) if one else "–" for one in values)[: len(arms)]
 
 
 def count(n: int) -> str:
@@ -104,12 +105,14 @@ def p_value(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def limit(row: Measurement, which: str = "fail") -> str:
-    """The limit with its side: "> 0.2 fails" is written "≤ 0.2", what is still allowed."""
+def limit(row: Measurement) -> str:
+    """From where on it warns and fails, harm's side first: "> 0.1, 0.2"; one number if it never
+    warns."""
     if row.limits is None:
         return "–"
-    sign = "≤" if row.limits.harm == "above" else "≥"
-    return f"{sign} {number(getattr(row.limits, which))}"
+    sign = ">" if row.limits.harm == "above" else "<"
+    ends = dict.fromkeys(number(end) for end in (row.limits.warn, row.limits.fail))
+    return f"{sign} {', '.join(ends)}"
 
 
 def bound(row: Measurement) -> str:
@@ -155,6 +158,35 @@ def measured(row: Measurement) -> str:
     """A row's value, bounds and unit."""
     text = interval(row.of, is_change(row))
     return text if row.of.n == 0 or math.isnan(row.of.value) else f"{text} {row.unit}"
+
+
+def measured_only(card: ReportCard) -> list[str]:
+    """A line for each headline that no limit judges, with its world, value and unit."""
+    return [
+        f"{title(section.probe)} in {plain(section.world)}: "
+        + ("nothing" if row is None else f"{row.name}, {measured(row)}")
+        for section in card.measured
+        for row in (section.headline,)
+    ]
+
+
+def missing(card: ReportCard) -> list[tuple[str, str]]:
+    """(what was not measured, why): a line for each reason, however many probes share it."""
+    return [
+        (
+            f"{unmeasured(sections[0])}: " + ", ".join(_places(sections)),
+            plain(reason) or "no reason given",
+        )
+        for reason, sections in card.unmeasured.items()
+    ]
+
+
+def _places(sections: Sequence[Section]) -> list[str]:
+    """ "Lock in (matrix_game, commons)": each probe once, with its worlds."""
+    worlds: dict[str, list[str]] = {}
+    for section in sections:
+        worlds.setdefault(title(section.probe), []).append(plain(section.world))
+    return [f"{probe} ({', '.join(there)})" for probe, there in worlds.items()]
 
 
 def unmeasured(section: Section) -> str:

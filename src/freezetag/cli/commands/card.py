@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 
-def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] = "table") -> None:
-    """Show the card of a run.
+def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] = "table") -> int:
+    """Show the card of a run. A card that was changed after it was written is shown, with what
+    contradicts its results on standard error, and the exit code is 1.
 
     Parameters
     ----------
@@ -17,8 +19,10 @@ def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] 
         table (all rows), markdown, junit (for a CI's test tab) or json
     """
     from freezetag.report import junit, markdown, schema, terminal
+    from freezetag.report.words import plain
 
-    found = schema.read_json(existing(run))
+    file = existing(run)
+    found = schema.read_json(file)
     if format == "table":
         terminal.print_card(found, every=True)
     elif format == "markdown":
@@ -27,6 +31,12 @@ def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] 
         print(junit.write_junit(found), end="")
     else:
         print(schema.write_json(found), end="")
+    if wrong := schema.altered(file):
+        print(
+            f"freezetag: {plain(file)} is not as it was written: {plain(wrong)}.", file=sys.stderr
+        )
+        return 1
+    return 0
 
 
 def existing(run: Path) -> Path:
@@ -34,6 +44,11 @@ def existing(run: Path) -> Path:
     from freezetag.core.errors import UserError
 
     file = run / "card.json" if run.is_dir() else run
+    if not file.exists() and (run / "spec.toml").exists():
+        raise UserError(
+            f"the run in {run} ended before its card was written. "
+            f"Go on with: freezetag examine --resume {run}"
+        )
     if not file.exists():
         raise UserError(f"there is no card at {run}. `freezetag examine AGENT` writes one.")
     return file

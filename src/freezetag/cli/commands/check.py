@@ -7,8 +7,8 @@ from typing import Any
 
 from freezetag import catalogue
 from freezetag.core import FOCAL, Arm, Ref, Scenario, UserError
+from freezetag.exam.parquet import episode_rows
 from freezetag.exam.resolve import resolve
-from freezetag.exam.store import episode_rows
 from freezetag.report import playthrough
 from freezetag.report.words import plain
 from freezetag.sim.arms import Pupil, run_arm

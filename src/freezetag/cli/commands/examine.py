@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import secrets
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from freezetag import players
 from freezetag.cli.progress import reporter
 from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
-from freezetag.exam.examine import Examined, resumed, run_spec
-from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec
+from freezetag.exam.exam import Exam
+from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec, roster
 from freezetag.exam.store import CannotWrite, RunFolder
 from freezetag.report import schema, terminal
 from freezetag.report.words import plain
@@ -41,6 +41,7 @@ def examine(
     power: float | None = None,
     quick: Flag = False,
     full: Flag = False,
+    size: float | None = None,
     step_seconds: float = 2.0,
     out: Path | None = None,
     resume: Path | None = None,
@@ -71,9 +72,11 @@ def examine(
     power
         fit a power limit, in the world's unit
     quick
-        200,000 acts of the agent (the default)
+        the acts of the agent that each probe asks for (the default)
     full
-        2,000,000 acts: narrower intervals
+        ten times as many: narrower intervals
+    size
+        any other multiple of the quick size: 0.1, 3
     step_seconds
         what one act of a foreign agent may take
     out
@@ -87,82 +90,72 @@ def examine(
     json_
         print card.json instead of the table
     """
-    if quick and full:
-        raise BadSpec("--quick and --full are two sizes of one exam: choose one.")
-    before: ReportCard | None = None
+    if quick + full + (size is not None) > 1:
+        raise BadSpec("--quick, --full and --size each choose the size of one exam: take one.")
     if resume is not None:
         if agent is not None or spec is not None:
             raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
-        wanted, before = resumed(resume)
-        folder = RunFolder(resume)
-    else:
-        if spec is not None:
-            wanted = Spec.from_toml(_read(spec))
-        elif agent is not None:
-            wanted = Spec(
-                agent=agent,
-                seed=secrets.randbelow(2**31) if seed is None else seed,
-                worlds=tuple(world),
-                probes=tuple(probe),
-                classmates=classmates,
-                button=button,
-                runtime=runtime,
-                power=power,
-                budget=FULL if full else QUICK,
-                step_seconds=step_seconds,
-                roster=f"{players.ROSTER_VERSION} {players.roster_hash()}",
-            )
-        else:
-            raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
+        return _run(None, resume, fail_on, json_)
+    if spec is not None:
+        if agent is not None:
+            raise BadSpec("--spec names the agent itself: leave the agent out.")
+        return _run(Spec.read(spec), out, fail_on, json_)
+    if agent is None:
+        raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
+    wanted = Spec(
+        agent=agent,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        worlds=tuple(world),
+        probes=tuple(probe),
+        classmates=classmates,
+        button=button,
+        runtime=runtime,
+        power=power,
+        size=FULL if full else QUICK if size is None else size,
+        step_seconds=step_seconds,
+        roster=roster(),
+    )
+    return _run(wanted, out, fail_on, json_)
+
+
+def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool) -> int:
+    """Run a spec in a new folder, or without one what the folder `where` was made for."""
+
+    def note(text: str) -> None:
+        print(plain(text), file=sys.stderr, flush=True)
+
+    with ExitStack() as stack:
         folder = None
-    return _run(wanted, folder, before, out, fail_on, json_)
-
-
-def _run(
-    wanted: Spec,
-    folder: RunFolder | None,
-    before: ReportCard | None,
-    out: Path | None,
-    fail_on: FailOn,
-    as_json: bool,
-) -> int:
-    from freezetag.exam.plan import plan
-    from freezetag.exam.resolve import must_load, resolve
-    from freezetag.sim.workers import Cache
-
-    # Everything that can be wrong with the request is found before a folder is made.
-    agent = resolve(wanted.agent, wanted.panel(), wanted.step_seconds)
-    plan(wanted, agent)
-    with Cache(lambda text: print(plain(text), file=sys.stderr, flush=True)) as cache:
-        must_load(agent, cache)
-        cache.note = None  # that its library is slow has been told; every process of it would
+        if wanted is None:
+            assert where is not None
+            folder = stack.enter_context(RunFolder.resume(where))
+            wanted = Spec.read(where / "spec.toml")
+        # Everything that can be wrong with the request is known before a folder is made.
+        exam = stack.enter_context(Exam.of(wanted, note=note))
         if folder is None:
-            folder = RunFolder.create(out, wanted.agent)
-            folder.write("spec.toml", wanted.to_toml())
+            folder = stack.enter_context(RunFolder.create(where, wanted.agent))
         with reporter() as progress:
-            examined = run_spec(wanted, None, folder, progress, before, cache)
-    card = examined.card
-    if as_json:
-        print(schema.write_json(card), end="")
-    else:
-        terminal.print_card(card)
-    code = _code(examined, fail_on)
-    try:
-        paths = folder.finish(card, examined.records)
-    except CannotWrite as error:
-        print(f"freezetag: {error} The card above is all that is left.", file=sys.stderr)
-        return error.exit_code
+            examined = exam.run(folder, progress)
+        card = examined.card
+        if as_json:
+            print(schema.write_json(card), end="")
+        else:
+            terminal.print_card(card)
+        try:
+            paths = folder.finish(card)
+        except CannotWrite as error:
+            print(f"freezetag: {error} The card above is all that is left.", file=sys.stderr)
+            return error.exit_code
     if not as_json:
         named = {"card": "card.html", "data": "episodes.parquet"}
-        told = [f"{word} {paths[name]}" for word, name in named.items() if name in paths]
-        print("   ".join([*told, f"spec {folder.path / 'spec.toml'}", f"seed {wanted.seed}"]))
+        places = [f"{word} {paths[name]}" for word, name in named.items() if name in paths]
+        print("   ".join([*places, f"spec {folder.path / 'spec.toml'}", f"seed {wanted.seed}"]))
         if card.partial:
             print(f"interrupted; go on with: freezetag examine --resume {folder.path}")
-    return code
+    return _code(card, fail_on)
 
 
-def _code(examined: Examined, fail_on: FailOn) -> int:
-    card = examined.card
+def _code(card: ReportCard, fail_on: FailOn) -> int:
     if card.partial:
         return 130
     tried = [section for section in card.sections if section.error or section.measurements]
@@ -170,10 +163,3 @@ def _code(examined: Examined, fail_on: FailOn) -> int:
         return 3
     bad = {"fail": (FAIL,), "warn": (FAIL, WARN), "never": ()}[fail_on]
     return int(card.verdict in bad)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadSpec(f"cannot read {path}: {error.strerror}.") from None

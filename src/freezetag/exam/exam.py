@@ -1,0 +1,191 @@
+"""One examination: resolved and planned once, run, kept section by section, collected."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from freezetag.core import Panel, Record, ReportCard, Section, StopButton
+from freezetag.core.probe import label
+from freezetag.exam import collect, store
+from freezetag.exam.examined import Examined
+from freezetag.exam.plan import Item, plan
+from freezetag.exam.progress import Progress, Silent
+from freezetag.exam.resolve import Resolved, must_load, resolve
+from freezetag.exam.run import Runner
+from freezetag.exam.spec import Spec
+from freezetag.sim.foreign import AgentFailed
+from freezetag.sim.wiring import cannot_bind
+from freezetag.sim.workers import Cache
+
+DEFAULT_PANEL = Panel((StopButton(),))
+"""What an agent without interlocks is examined under, where they are examined."""
+
+
+@dataclass
+class Exam:
+    """What is asked of whom. Made by `of`, which finds all that can be wrong with the request; a
+    context manager, since it holds the process that a foreign agent lives in."""
+
+    spec: Spec
+    agent: Resolved
+    fitted: bool
+    """Whether the user gave the agent interlocks."""
+    items: tuple[Item, ...]
+    cache: Cache = field(default_factory=Cache)
+
+    @classmethod
+    def of(cls, spec: Spec, agent: Any = None, note: Any = None) -> Exam:
+        """Resolve, plan and load. `agent` is the object that the spec names, if it is one; `note`
+        is called with a line of text while something slow goes on.
+
+        Raises `UnknownAgent`, `BadSpec`, `catalogue.Unknown` and `WiringError`.
+        """
+        found = resolve(spec.agent if agent is None else agent, spec.panel(), spec.step_seconds)
+        fitted = bool(found.pupil.panel.interlocks)
+        if found.is_log:
+            spec = replace(spec, classmates=0)  # nobody beside it: a class of 1
+        elif not fitted:
+            found = replace(found, pupil=replace(found.pupil, panel=DEFAULT_PANEL))
+        exam = cls(spec, found, fitted, plan(spec, found), Cache(note))
+        try:
+            must_load(found, exam.cache)
+        except BaseException:
+            exam.close()
+            raise
+        exam.cache.note = None  # it was said that its library is slow; every process of it would
+        return exam
+
+    def __enter__(self) -> Exam:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes that foreign agents live in."""
+        self.cache.close()
+
+    def run(
+        self, folder: store.RunFolder | None = None, progress: Progress | None = None
+    ) -> Examined:
+        """Measure what `folder` has not kept yet, and keep it there as soon as it is measured.
+
+        On Ctrl-C the card of what was measured is returned, marked partial. A folder that can no
+        longer be written to is noted, and the examination goes on without it.
+        """
+        return _Run(self, folder, progress or Silent()).all()
+
+
+@dataclass
+class _Run:
+    """An exam while it runs."""
+
+    exam: Exam
+    folder: store.RunFolder | None
+    progress: Progress
+    sections: list[Section] = field(default_factory=list)
+    interaction: Mapping[str, Any] = field(default_factory=dict)
+    records: dict[str, Record] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
+
+    def all(self) -> Examined:
+        exam, partial = self.exam, False
+        kept = {(k.section.probe, k.section.world): k for k in self._kept() if not k.section.error}
+        self.progress.planned(exam.spec, exam.items)
+        runner = Runner(
+            exam.agent.pupil,
+            exam.spec.seed,
+            self.progress.acts,
+            lambda key, arm: self.progress.arm(label(key), arm),
+            exam.cache,
+        )
+        try:
+            for number, item in enumerate(exam.items):
+                before = kept.get((item.name, item.setting.world.name))
+                if before is None:
+                    self._measure(number, item, runner)
+                else:
+                    self.interaction = self.interaction or before.interaction
+                    self._add(before.section)
+        except KeyboardInterrupt:
+            partial = True
+        return Examined(self._card(partial), exam.spec, self.records)
+
+    def _kept(self) -> tuple[store.Kept, ...]:
+        if self.folder is None:
+            return ()
+        kept = self.folder.kept()
+        if not kept:
+            self._write(lambda folder: folder.write(store.SPEC, self.exam.spec.to_toml()))
+        return kept
+
+    def _measure(self, number: int, item: Item, runner: Runner) -> None:
+        if item.reason:
+            self._add(collect.missing(item, item.reason))
+            return
+        self.progress.started(item)
+        try:
+            finding, seen = runner.probe(item.probe, item.setting)
+        except AgentFailed as failed:
+            pupil = self.exam.agent.pupil
+            own = failed.agent in (pupil.name, str(pupil.policy))
+            # The row of an agent that failed says already that it did.
+            said = str(failed) if own else f"a classmate failed: {failed}"
+            self._add(collect.missing(item, said, error=own))
+            return
+        section = collect.section(item, finding)
+        where = f"{item.name}/{item.setting.world.name}"
+        mine = {f"{where}/{label(key)}": record for key, record in seen.items()}
+        self.records |= mine
+        self.interaction = self.interaction or finding.interaction
+        self._write(lambda folder: folder.keep(number, section, mine, finding.interaction))
+        self._add(section)
+
+    def _add(self, section: Section) -> None:
+        self.sections.append(section)
+        self.progress.measured(section)
+
+    def _write(self, what: Any) -> None:
+        """Write to the folder, if there is one; from the first failure on there is none."""
+        if self.folder is None:
+            return
+        try:
+            what(self.folder)
+        except store.CannotWrite as error:
+            self.progress.note(f"{error} The examination goes on; its card is shown at the end.")
+            self.folder = None
+
+    def _card(self, partial: bool) -> ReportCard:
+        exam = self.exam
+        return collect.card(
+            exam.spec,
+            exam.agent.pupil.name,
+            exam.agent.kind,
+            exam.agent.pupil.panel if exam.fitted else Panel(),
+            self.sections,
+            self.interaction,
+            (*getattr(exam.agent.pupil.policy, "notes", ()), *_unbound(exam)),
+            partial=partial,
+            run={
+                "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),
+                "seconds": round(time.time() - self.begun, 1),
+                "host": f"{platform.system()} {platform.machine()}",
+            },
+        )
+
+
+def _unbound(exam: Exam) -> tuple[str, ...]:
+    """Limits fitted by the user that no episode of a world can reach."""
+    if not exam.fitted or exam.agent.is_log:
+        return ()
+    return tuple(
+        f"{there.world.name}: {text}"
+        for there in (item.setting for item in exam.items if not item.reason)
+        for text in cannot_bind(
+            exam.agent.pupil.panel, there.press, there.horizon, there.substrate.sensors
+        )
+    )
