@@ -29,8 +29,9 @@ def test_a_probe_says_what_it_asks_and_how_to_fool_it(ref: Ref) -> None:
     assert probe.asks.endswith("?")
     assert len(probe.source) > 20
     assert len(probe.caveat) > 40
-    assert all(re.fullmatch(r"C\d+", claim) for claim in probe.claims)
     assert probe.claims
+    for claim in probe.claims:  # a sentence, with the number of what it comes from at most
+        assert re.fullmatch(r"[A-Z].{20,}\.", claim), claim
     for world in probe.worlds:
         substrate = catalogue.load(world)
         missing = [need.__name__ for need in probe.needs if not isinstance(substrate, need)]
@@ -40,7 +41,17 @@ def test_a_probe_says_what_it_asks_and_how_to_fool_it(ref: Ref) -> None:
 @pytest.mark.parametrize("ref", PROBES, ids=lambda ref: ref.name)
 def test_a_probe_has_its_mutant_its_twin_and_its_reference(ref: Ref) -> None:
     text = (TESTS / f"test_{ref.name}.py").read_text(encoding="utf-8")
-    verdicts = set(re.findall(r"(?<![A-Za-z_])(FAIL|PASS|fail|pass)(?![A-Za-z_])", text))
-    assert {verdict.lower() for verdict in verdicts} >= {"fail", "pass"}
+    found = re.findall(r"(?<![A-Za-z_])(FAIL|PASS|MEASURED|fail|pass)(?![A-Za-z_])", text)
+    verdicts = {verdict.lower() for verdict in found}
+    # What judges nothing still tells a sick agent from its twin.
+    named = {word for word in ("mutant", "twin") if word in text.lower()}
+    assert verdicts >= {"fail", "pass"} or ("measured" in verdicts and len(named) == 2)
     assert len(re.findall(r"^def test_", text, re.MULTILINE)) >= 4
     assert re.search("reference|published|exact", text, re.IGNORECASE)
+
+
+def test_a_probe_that_leaves_its_form_out_says_which_part() -> None:
+    with pytest.raises(TypeError, match=r"probe Shy must say 'caveat' as a str, got None"):
+        type("Shy", (Probe,), {"asks": "?", "source": "here"})
+    with pytest.raises(TypeError, match=r"must say 'worlds' as a tuple"):
+        type("Odd", (Probe,), {"asks": "?", "source": "", "caveat": "", "worlds": "commons"})

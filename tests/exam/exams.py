@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 from freezetag.core import Section
-from freezetag.exam.examine import Examined, Silent, run_spec
+from freezetag.exam.examine import run_spec
+from freezetag.exam.examined import Examined
+from freezetag.exam.progress import Silent
 from freezetag.exam.spec import Spec
 
 AGENT = "generous_tit_for_tat"
@@ -15,7 +17,7 @@ PROBES = ("commons_collapse", "lock_in")
 
 def small(agent: str = AGENT, **changes: Any) -> Spec:
     """A spec of a few thousand acts."""
-    settings: dict[str, Any] = {"seed": 5, "probes": PROBES, "budget": 12_000}
+    settings: dict[str, Any] = {"seed": 5, "probes": PROBES, "size": 0.15}
     return Spec(agent, **{**settings, **changes})
 
 

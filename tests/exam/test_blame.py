@@ -22,7 +22,7 @@ def test_a_classmate_that_crashes_is_not_the_agents_failure(
         raise AgentFailed("raised", agent=culprit, step=4)
 
     monkeypatch.setattr(Runner, "probe", fails)
-    found = examine("tit_for_tat", seed=1, probes=("lock_in",), budget=3_000)
+    found = examine("tit_for_tat", seed=1, probes=("lock_in",), size=0.05)
     (section,) = found.card.sections
     assert section.verdict == NOT_MEASURED
     assert section.error is own

@@ -15,6 +15,7 @@ from freezetag.exam import collect
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.spec import Spec
+from freezetag.report.stored import StoredInterval
 
 LIMITS = Limits(0.1, 0.2, "made up")
 
@@ -76,12 +77,6 @@ def test_more_headlines_never_make_a_failure(ps: list[float], one: float) -> Non
         assert third in (second, "inconclusive")
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-def test_a_correction_can_be_taken_back(ps: list[float]) -> None:
-    before = [section(p) for p in ps]
-    assert [collect.uncorrected(each) for each in collect.corrected(before)] == before
-
-
 @pytest.fixture(scope="module")
 def item() -> Any:
     spec = Spec("tit_for_tat", seed=1, probes=("lock_in",))
@@ -92,6 +87,19 @@ def test_a_finding_without_a_headline_is_measured(item: Any) -> None:
     row = Measurement("level", "share", estimate(0.5))
     found = collect.section(item, Finding((row,)))
     assert (found.verdict, found.p_fail) == ("measured", None)
+
+
+@pytest.mark.parametrize(("high", "said"), [(0.04, ""), (0.06, "it may fail too")])
+def test_a_warning_whose_interval_reaches_over_the_limit_says_so(
+    item: Any, high: float, said: str
+) -> None:
+    of = StoredInterval(0.035, 0.03, high, 9, "t")
+    limits = Limits(0.02, 0.05, "of a test")
+    found = collect.section(
+        item, Finding((Measurement("x", "u", of, limits=limits, headline=True),))
+    )
+    assert found.verdict == "warn"
+    assert (said in found.reason) if said else found.reason == ""
 
 
 def test_a_headline_brings_verdict_and_p(item: Any) -> None:

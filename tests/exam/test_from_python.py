@@ -19,7 +19,7 @@ class Fair:
 
 def exam(agent: Any) -> Any:
     return ft.examine(
-        agent, probes=["commons_collapse"], classmates=2, button="50%", seed=3, budget=3000
+        agent, probes=["commons_collapse"], classmates=2, button="50%", seed=3, size=0.08
     )
 
 

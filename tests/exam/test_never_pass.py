@@ -13,7 +13,7 @@ from freezetag.core import Ref
 from freezetag.exam.examine import examine
 
 pytestmark = pytest.mark.slow
-SIZE = {"classmates": 10, "budget": 30_000}
+SIZE = {"classmates": 10, "size": 0.15}
 
 CRASHES = """
 class Agent:
@@ -25,7 +25,7 @@ class Agent:
 
 
 def asks_for_planners(probe: Ref) -> bool:
-    return bool(getattr(catalogue.member_class(probe), "agent_needs", ()))
+    return bool(catalogue.member_class(probe).agent_needs)
 
 
 @pytest.mark.parametrize("agent", ["idle", "random_play"])
@@ -43,7 +43,6 @@ def test_a_crash_fails_everywhere_and_stops_nothing(tmp_path: Path) -> None:
     file.write_text(CRASHES)
     found = examine(str(file), seed=3, **SIZE)
     assert found.verdict == "fail"
-    assert len(found.card.sections) == len([*catalogue.members("probes")])
     for_planners = {r.name for r in catalogue.members("probes") if asks_for_planners(r)}
     tried = [section for section in found.card.sections if section.probe not in for_planners]
     assert len(tried) >= 5
@@ -65,8 +64,8 @@ def test_an_agent_that_fails_in_one_world_is_examined_in_the_others(tmp_path: Pa
         "        return 'no'\n"
         "    return 0\n"
     )
-    found = examine(str(file), seed=3, probes=("commons_collapse", "lock_in"), budget=3_000)
-    failed, measured = found.card.sections
+    found = examine(str(file), seed=3, probes=("commons_collapse", "lock_in"), size=0.05)
+    measured, failed = sorted(found.card.sections, key=lambda section: section.error)
     assert failed.error
     assert failed.reason.startswith("shy.py at step 3")
     assert "'no'" in failed.reason

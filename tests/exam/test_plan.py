@@ -8,15 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from tests.exam.exams import small
 
-from freezetag import catalogue
-from freezetag.core import PowerLimit, Ref, StopButton, equip
-from freezetag.exam import interlocks
-from freezetag.exam.examine import Silent, examine, run_spec
-from freezetag.exam.plan import Item, plan
+from freezetag import catalogue, players
+from freezetag.core import FOCAL, PowerLimit, Ref, StopButton, equip
+from freezetag.exam.examine import examine, run_spec
+from freezetag.exam.plan import Item, budget, plan
+from freezetag.exam.population import named
+from freezetag.exam.progress import Silent
 from freezetag.exam.resolve import Resolved, UnknownAgent, resolve
 from freezetag.exam.spec import BadSpec, Spec
 from freezetag.sim.wiring import WiringError
@@ -38,12 +37,12 @@ def all_probes(**changes: Any) -> Spec:
     return Spec("tit_for_tat", seed=1, **changes)
 
 
-def test_every_probe_has_an_item_in_the_order_of_the_claims() -> None:
+def test_every_probe_has_an_item_in_the_order_of_the_ranks() -> None:
     items = planned(all_probes())
     assert {item.name for item in items} == {ref.name for ref in catalogue.members("probes")}
-    claims = [min(int(c[1:]) for c in item.probe.claims) for item in items]
-    assert claims == sorted(claims)
-    asked_of_planners = {item.name for item in items if hasattr(item.probe, "agent_needs")}
+    ranks = [item.probe.rank for item in items]
+    assert ranks == sorted(ranks)
+    asked_of_planners = {item.name for item in items if item.probe.agent_needs}
     assert {item.name for item in items if item.reason} == asked_of_planners
 
 
@@ -76,21 +75,41 @@ def test_an_agent_that_is_not_there_is_offered_what_is(agent: str, near: str) ->
 def test_what_cannot_be_measured_says_why() -> None:
     items = planned(all_probes(worlds=("matrix_game",)))
     reasons = {
-        item.name: item.reason
-        for item in items
-        if item.reason and not hasattr(item.probe, "agent_needs")
+        item.name: item.reason for item in items if item.reason and not item.probe.agent_needs
     }
     assert reasons == {
         "commons_collapse": "matrix_game does not offer HasStock, HasBystander, HasShare"
     }
-    (only,) = planned(all_probes(worlds=("commons",), probes=("lock_in",)))
-    assert "HasPayoffs" in only.reason
+
+
+def test_where_nothing_can_be_measured_the_reasons_are_the_answer() -> None:
+    with pytest.raises(BadSpec, match=r"nothing can be measured:\n  commons does not offer HasPay"):
+        planned(all_probes(worlds=("commons",), probes=("lock_in", "strangers")))
+
+
+def test_every_world_has_a_row() -> None:
+    """Of freeze_tag no probe of a failure mode knows anything."""
+    items = planned(all_probes(worlds=("freeze_tag",)))
+    assert [i.name for i in items if not i.reason] == ["class_effect", "interlock_tax"]
+
+
+def test_a_probe_of_every_world_has_the_same_rows_alone_and_among_others() -> None:
+    among = [i for i in planned(all_probes()) if i.name == "class_effect"]
+    alone = planned(all_probes(probes=("class_effect",)))
+    assert [(i.setting, i.reason) for i in alone] == [(i.setting, i.reason) for i in among]
+    assert {i.setting.world.name for i in alone} == {"matrix_game", "commons"}
+
+
+def test_a_probe_or_a_world_named_twice_is_meant_once() -> None:
+    items = planned(all_probes(probes=("lock_in", "lock-in"), worlds=("matrix_game",) * 2))
+    assert [item.name for item in items] == ["lock_in"]
 
 
 def test_agents_of_one_world_meet_their_own_class_there() -> None:
     items = planned(all_probes(), ROCK_PAPER_SCISSORS)
     assert {item.setting.world for item in items} == {ROCK_PAPER_SCISSORS.WORLD}
-    assert [item.name for item in items if not item.reason] == ["strangers"]
+    there = ["strangers", "class_effect", "interlock_tax"]
+    assert [item.name for item in items if not item.reason] == there
     reasons = {item.name: item.reason for item in items}
     assert "903 pairs" in reasons["intransitive"]
     assert "constant sum" in reasons["lock_in"]
@@ -103,8 +122,8 @@ def test_agents_of_one_world_meet_their_own_class_there() -> None:
 
 
 def test_a_probe_elsewhere_is_not_measured() -> None:
-    items = planned(all_probes(worlds=("commons",)), ROCK_PAPER_SCISSORS)
-    assert {item.reason for item in items} == {"the agent does not play commons"}
+    with pytest.raises(BadSpec, match="  the agent does not play commons: strangers, "):
+        planned(all_probes(worlds=("commons",)), ROCK_PAPER_SCISSORS)
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 10, 29, 30])
@@ -117,37 +136,42 @@ def test_the_class_has_the_size_that_was_asked_for(n: int) -> None:
     assert bool(strangers.reason) == (n < 2)
 
 
-@given(budget=st.integers(1, 3_000_000), n=st.integers(0, 30), foreign=st.booleans())
-@settings(max_examples=25, deadline=None)
-def test_probes_and_interlocks_share_the_budget(budget: int, n: int, foreign: bool) -> None:
-    """The cost line says "at most": the shares add up to no more."""
-    items = planned(
-        all_probes(budget=budget, classmates=n), ROCK_PAPER_SCISSORS if foreign else None
-    )
-    measured = [item for item in items if not item.reason]
-    worlds = {item.setting.world: item.setting for item in measured}
-    acts = sum(item.setting.budget for item in measured)
-    for setting in worlds.values():
-        arms = interlocks.design(setting, int(interlocks.SHARE * budget) // len(worlds))
-        assert all(arm.repeats >= 2 for arm in arms.values())
-        acts += sum(arm.episodes * arm.scenario.horizon for arm in arms.values())
-    assert acts <= budget
+@pytest.mark.parametrize("size", [0.1, 1.0, 10.0])
+def test_a_probes_acts_are_its_own(size: float) -> None:
+    """Whatever else is examined; the exam's are their sum."""
+    every = planned(all_probes(size=size))
+    for item in every:
+        if not item.reason:
+            assert item.setting.budget == round(size * item.probe.cost(item.setting))
+            alone = [i for i in planned(all_probes(size=size, probes=(item.name,))) if not i.reason]
+            assert item.setting in [i.setting for i in alone]
+    assert budget(every) == sum(i.setting.budget for i in every if not i.reason)
 
 
-def test_at_the_quick_budget_interlocks_have_seeds_enough_for_an_interval() -> None:
-    for adapter in (None, ROCK_PAPER_SCISSORS):
-        items = [item for item in planned(all_probes(), adapter) if not item.reason]
-        worlds = {item.setting.world: item.setting for item in items}
-        for setting in worlds.values():
-            arms = interlocks.design(setting, int(interlocks.SHARE * 200_000) // len(worlds))
-            assert all(arm.repeats >= interlocks.REPEATS for arm in arms.values())
+def test_first_arms_keep_to_the_acts_declared() -> None:
+    for item in planned(all_probes()):
+        if not item.reason:
+            arms = item.probe.design(item.setting, {}).values()
+            mine = [a for a in arms if FOCAL in a.scenario.cast and _focal(a)]
+            acts = sum(a.episodes * a.scenario.horizon for a in mine)
+            assert acts <= item.setting.budget, item.name
+
+
+def _focal(arm: Any) -> bool:
+    at = arm.scenario.cast.index(FOCAL)
+    return any(who == at for row in arm.scenario.seating for who in row)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"classmates": 31},
-        {"budget": 0},
+        {"size": 0.0},
+        {"size": float("nan")},
+        {"seed": 1.5},
+        {"classmates": True},
+        {"classmates": ("tit_for_tat", 3)},
+        {"worlds": "commons"},
         {"step_seconds": 0.0},
         {"seed": -1},
         {"button": "sometimes"},
@@ -169,6 +193,41 @@ def test_a_spec_is_read_as_it_was_written() -> None:
         Spec.from_toml("seed = = 1")
     with pytest.raises(BadSpec, match="incomplete"):
         Spec.from_toml("seed = 1\n")
+    with pytest.raises(BadSpec, match=r"budget = 200000 .* size = 1"):
+        Spec.from_toml('agent = "idle"\nseed = 1\nbudget = 200000\n')
+    with pytest.raises(BadSpec, match=r"seed must be a whole number, got 1\.5"):
+        Spec.from_toml('agent = "idle"\nseed = 1.5\n')
+    with pytest.raises(BadSpec, match=r"of roster 1999 abc, and this freezetag has"):
+        Spec.from_toml('agent = "idle"\nseed = 1\nroster = "1999 abc"\n')
+
+
+def test_a_spec_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadSpec, match="cannot read"):
+        Spec.read(tmp_path / "none.toml")
+    (tmp_path / "odd.toml").write_bytes(b'agent = "\xff"')
+    with pytest.raises(BadSpec, match="byte 9 is not UTF-8"):
+        Spec.read(tmp_path / "odd.toml")
+
+
+def test_a_class_of_ones_own_is_that_class(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def act(obs):\n    return 0\n")
+    names = ("tit_for_tat", "axelrod:Grudger", str(tmp_path / "mine.py"))
+    items = planned(all_probes(classmates=names))
+    assert items[0].setting.classmates == (
+        Ref("players/reciprocators/tit_for_tat"),
+        Ref("axelrod:Grudger"),
+        Ref(f"python_file:{tmp_path / 'mine.py'}"),
+    )
+    assert items[0].setting.sizes == (0, 1, 2, 3)
+    with pytest.raises(BadSpec, match=r"no classmate called 'tit_for_tatt'. Did you mean tit_for"):
+        planned(all_probes(classmates=("tit_for_tatt",)))
+    assert named(players.class_of(7)) == 7
+    assert named(["idle", Ref("players/silent/alternator")]) == (
+        "idle",
+        "players/silent/alternator",
+    )
+    with pytest.raises(BadSpec, match="has no name"):
+        named([object()])
 
 
 class Started(Silent):
@@ -190,7 +249,7 @@ def test_a_limit_in_another_unit_is_refused_where_it_differs() -> None:
     """A limit in utility fits the matrix game and not the commons, which counts units."""
     pupil = equip("tit_for_tat", PowerLimit(3.0, unit="utility"))
     with pytest.raises(WiringError, match="commons measures 'power' in 'units'"):
-        examine(pupil, seed=1, probes=("commons_collapse", "lock_in"), budget=1000)
+        examine(pupil, seed=1, probes=("commons_collapse", "lock_in"), size=0.01)
     agent = resolve(pupil)
     assert plan(small(probes=("lock_in",)), agent)
 
@@ -198,7 +257,10 @@ def test_a_limit_in_another_unit_is_refused_where_it_differs() -> None:
 def test_what_is_not_measured_needs_no_sensor() -> None:
     agent = resolve(equip("tit_for_tat", PowerLimit(3.0, unit="units")))
     items = plan(small(worlds=("commons",)), agent)
-    assert [bool(item.reason) for item in items] == [False, True]
+    assert {item.name: bool(item.reason) for item in items} == {
+        "commons_collapse": False,
+        "lock_in": True,
+    }
 
 
 def test_schemes_are_the_adapters() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +13,13 @@ import duckdb
 import pytest
 from tests.exam.exams import PROBES, Interrupt, examined, small
 
-from freezetag import cli
+from freezetag import catalogue, cli, probes
 from freezetag.core import ReportCard, Section
-from freezetag.exam import store
-from freezetag.exam.examine import Silent, resumed, run_spec
+from freezetag.exam import parquet, store
+from freezetag.exam.examine import run_spec
 from freezetag.exam.plan import Item
-from freezetag.exam.spec import BadSpec
+from freezetag.exam.progress import Silent
+from freezetag.exam.spec import BadSpec, Spec
 from freezetag.report import schema
 
 
@@ -31,12 +35,6 @@ class Started(Silent):
 
     def note(self, text: str) -> None:
         self.notes.append(text)
-
-
-def new_folder(path: Path, spec: Any) -> store.RunFolder:
-    folder = store.RunFolder.create(path, spec.agent)
-    folder.write("spec.toml", spec.to_toml())
-    return folder
 
 
 def samples(card: ReportCard) -> dict[str, Any]:
@@ -70,52 +68,64 @@ def test_headlines_keep_their_values_by_seed() -> None:
 
 
 def test_an_interrupted_run_is_resumed_to_the_same_results(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path / "run", small())
-    stopped = run_spec(small(), folder=folder, progress=Interrupt())
+    """Killed after its first section, so that nothing but the parts is there; the whole file of
+    episodes is that of a run in one go."""
+    with store.RunFolder.create(tmp_path / "run", "x") as folder:
+        stopped = run_spec(small(), folder=folder, progress=Interrupt())
     assert stopped.card.partial
     assert [each.probe for each in stopped.card.sections] == [PROBES[0]]
     assert "interrupted" in stopped.card.sentence
     assert stopped.verdict != "pass"
-    kept = schema.read_json(folder.path)
-    assert schema.results_hash(kept) == schema.results_hash(stopped.card)
+    assert not (folder.path / "card.json").exists()
 
-    spec, before = resumed(folder.path)
-    assert spec == small()
     progress = Started()
-    finished = run_spec(spec, folder=folder, progress=progress, before=before)
-    assert progress.probes == [PROBES[1]]
-    assert not finished.card.partial
-    assert schema.results_hash(finished.card) == schema.results_hash(examined().card)
-    assert samples(finished.card) == samples(examined().card)
-
-    folder.finish(finished.card, finished.records)
+    with store.RunFolder.resume(folder.path) as folder:
+        spec = Spec.read(folder.path / "spec.toml")
+        assert spec == small()
+        finished = run_spec(spec, folder=folder, progress=progress)
+        assert progress.probes == [PROBES[1]]
+        assert not finished.card.partial
+        assert schema.results_hash(finished.card) == schema.results_hash(examined().card)
+        assert samples(finished.card) == samples(examined().card)
+        paths = folder.finish(finished.card)
+    whole = examined().save(tmp_path / "whole")["episodes.parquet"]
+    query = (
+        "select arm, day, count(*) n, sum(reward) r from read_parquet(?) group by all order by all"
+    )
+    found = [duckdb.execute(query, [str(p)]).fetchall() for p in (paths["episodes.parquet"], whole)]
+    assert found[0] == found[1]
+    assert len(found[0]) == len(examined().records)
     with pytest.raises(BadSpec, match="complete"):
-        resumed(folder.path)
+        store.RunFolder.resume(folder.path)
+
+
+def test_a_partial_card_is_written_on_ctrl_c_and_the_run_goes_on_from_its_parts(
+    tmp_path: Path,
+) -> None:
+    with store.RunFolder.create(tmp_path / "run", "x") as folder:
+        stopped = run_spec(small(), folder=folder, progress=Interrupt())
+        folder.finish(stopped.card)
+    assert schema.read_json(folder.path).partial
+    with store.RunFolder.resume(folder.path) as again:
+        progress = Started()
+        run_spec(small(), folder=again, progress=progress)
+    assert progress.probes == [PROBES[1]]
 
 
 def test_what_was_interrupted_before_anything_was_measured_starts_anew(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path / "run", small())
-    assert resumed(folder.path) == (small(), None)
-    with pytest.raises(BadSpec, match=r"no spec\.toml"):
-        resumed(tmp_path)
+    class AtOnce(Silent):
+        def started(self, item: Item) -> None:
+            raise KeyboardInterrupt
 
-
-def test_the_class_map_of_an_interrupted_run_is_kept(tmp_path: Path) -> None:
-    """Sections that were not measured again bring no map with them."""
-    spec = small(probes=("lock_in",))
-    folder = new_folder(tmp_path / "run", spec)
-    the_map = {"players": ("tit_for_tat", "idle"), "level": ((None, 0.5), (0.25, None))}
-    before = ReportCard("tit_for_tat", "x", (), {}, {}, interaction=the_map, partial=True)
-    folder.keep(before)
-    _, kept = resumed(folder.path)
-    finished = run_spec(spec, folder=folder, before=kept)
-    assert finished.card.interaction == the_map
-    assert schema.read_json(folder.path).interaction == the_map
+    with store.RunFolder.create(tmp_path / "run", "x") as folder:
+        run_spec(small(), folder=folder, progress=AtOnce())
+        assert folder.kept() == ()
+        assert Spec.read(folder.path / "spec.toml") == small()
 
 
 def test_every_recorded_step_is_in_the_parquet_file(tmp_path: Path) -> None:
     records = examined().records
-    path = store.write_parquet(records, tmp_path / "episodes.parquet")
+    path = parquet.write_parquet(records, tmp_path / "episodes.parquet")
     counts = dict(
         duckdb.execute(
             "select arm, count(*) from read_parquet(?) group by arm", [str(path)]
@@ -129,7 +139,7 @@ def test_every_recorded_step_is_in_the_parquet_file(tmp_path: Path) -> None:
         "where not isnan(world_stock) group by all",
         [str(path)],
     ).fetchall()
-    assert {arm for arm, *_ in stocks} == {"commons_collapse", "commons"}
+    assert {arm for arm, *_ in stocks} == {"commons_collapse"}
     assert all(0 <= least < most <= 620 for _, least, most in stocks)
 
 
@@ -140,19 +150,20 @@ def no_space(*_: Any, **__: Any) -> None:
 def test_a_disk_that_fills_up_does_not_lose_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = new_folder(tmp_path / "run", small())
+    folder = store.RunFolder.create(tmp_path / "run", "x")
     monkeypatch.setattr(Path, "replace", no_space)
     progress = Started()
     found = run_spec(small(), folder=folder, progress=progress)
     assert schema.results_hash(found.card) == schema.results_hash(examined().card)
     assert len(progress.notes) == 1
-    assert "card.json: No space left on device" in progress.notes[0]
+    assert "spec.toml: No space left on device" in progress.notes[0]
 
 
 def test_the_command_prints_the_card_when_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new_folder(tmp_path / "run", small())
+    with store.RunFolder.create(tmp_path / "run", "x") as folder:
+        folder.write("spec.toml", small().to_toml())
     monkeypatch.setattr(Path, "replace", no_space)
     code = cli.run(["examine", "--resume", str(tmp_path / "run")])
     out, err = capsys.readouterr()
@@ -160,6 +171,53 @@ def test_the_command_prints_the_card_when_the_disk_is_full(
     assert examined().card.sentence in " ".join(out.split())
     assert "No space left on device" in err
     assert "The card above is all that is left." in err
+
+
+def test_a_probe_added_from_outside_moves_no_byte_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue's folder, in a copy with one more file in it."""
+    here = Path(catalogue.__file__).parent
+    for name in ("substrates", "players"):
+        (tmp_path / name).symlink_to(here / name)
+    shutil.copytree(here / "probes", tmp_path / "probes")
+    (tmp_path / "probes" / "another.py").write_text(ANOTHER)
+    monkeypatch.setattr(catalogue, "HERE", tmp_path)
+    monkeypatch.setattr(probes, "__path__", [str(tmp_path / "probes")])
+    catalogue.members.cache_clear()
+    try:
+        found = run_spec(small(probes=(*PROBES, "another")))
+    finally:
+        catalogue.members.cache_clear()
+        sys.modules.pop("freezetag.probes.another", None)
+    assert [each.probe for each in found.card.sections] == ["another", *PROBES]
+    others = [each for each in found.card.sections if each.probe != "another"]
+    assert list(map(schema.section_json, others)) == [
+        schema.section_json(each) for each in examined().card.sections
+    ]
+    assert samples(replace(found.card, sections=tuple(others))) == samples(examined().card)
+
+
+ANOTHER = '''
+"""Another."""
+from dataclasses import dataclass
+from freezetag.core import Arm, Finding, HasPayoffs, Measurement, Probe, Ref
+from freezetag.estimators import bootstrap
+
+@dataclass(frozen=True)
+class Another(Probe):
+    """Counts its reward in two matches with each."""
+    asks, source, caveat = "?", "here", "none"
+    needs, worlds = (HasPayoffs,), (Ref.of("substrates/matrix_game"),)
+    rank, acts = 1, 600_000
+
+    def design(self, setting, seen):
+        return {} if seen else {"matches": Arm(setting.pairs(horizon=10), 2)}
+
+    def measure(self, setting, seen):
+        of = bootstrap.mean(seen["matches"].episode.rewards[:, :, 0].mean(1))
+        return Finding((Measurement("reward", "utility", of, headline=True),))
+'''
 
 
 def test_sections_stand_in_the_order_of_the_plan() -> None:

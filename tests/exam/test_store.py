@@ -26,7 +26,8 @@ from freezetag.core import (
     Section,
 )
 from freezetag.estimators.estimate import exact
-from freezetag.exam import store
+from freezetag.exam import parquet, store
+from freezetag.exam.spec import BadSpec
 from freezetag.report import schema
 
 B, T, N = 5, 4, 3
@@ -50,10 +51,13 @@ def record(seed: int = 0) -> Record:
     return Record(Arm(scenario, B), (episode,))
 
 
-def a_card(samples: tuple[float, ...] = (), partial: bool = True) -> ReportCard:
+def a_section(samples: tuple[float, ...] = ()) -> Section:
     row = Measurement("harm", "share", exact(0.1), headline=True, samples=samples)
-    section = Section("one", "world", "?", "", "", (row,), verdict="measured")
-    return ReportCard("a", "player", (section,), {"seed": 1}, {}, partial=partial)
+    return Section("one", "world", "?", "", "", (row,), verdict="measured")
+
+
+def a_card(samples: tuple[float, ...] = (), partial: bool = True) -> ReportCard:
+    return ReportCard("a", "player", (a_section(samples),), {"seed": 1}, {}, partial=partial)
 
 
 def rows(path: Path, query: str = "select *") -> list[Any]:
@@ -62,7 +66,7 @@ def rows(path: Path, query: str = "select *") -> list[Any]:
 
 def test_parquet_has_a_row_per_step_and_seat_present(tmp_path: Path) -> None:
     one = record()
-    path = store.write_parquet({"arm": one}, tmp_path / "it's.parquet")
+    path = parquet.write_parquet({"arm": one}, tmp_path / "it's.parquet")
     episode = one.episode
     assert len(rows(path)) == int(episode.valid.sum()) * 2
     found = rows(path, "select episode, step, seat, player, proposed_0, executed_0, reward, "
@@ -78,7 +82,7 @@ def test_parquet_has_a_row_per_step_and_seat_present(tmp_path: Path) -> None:
 
 def test_parquet_keeps_whole_episodes_up_to_its_ceiling(tmp_path: Path) -> None:
     records = {"first": record(1), "second": record(2)}
-    path = store.write_parquet(records, tmp_path / "e.parquet", max_rows=40)
+    path = parquet.write_parquet(records, tmp_path / "e.parquet", max_rows=40)
     assert len(rows(path)) <= 40
     kept = rows(path, "select arm, episode, episodes_in_arm")
     counts = [
@@ -91,7 +95,7 @@ def test_parquet_keeps_whole_episodes_up_to_its_ceiling(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8), st.integers(1, 200))
 def test_no_row_is_left_out_that_has_room(sizes: list[int], total: int) -> None:
-    share = store._share(sizes, total)
+    share = parquet._share(sizes, total)
     kept = sum(min(size, share) for size in sizes)
     assert kept <= total
     assert share >= total // len(sizes)
@@ -103,8 +107,8 @@ def test_no_row_is_left_out_that_has_room(sizes: list[int], total: int) -> None:
 
 def test_an_episode_as_rows_is_what_parquet_has(tmp_path: Path) -> None:
     one = record()
-    path = store.write_parquet({"arm": one}, tmp_path / "e.parquet")
-    first = store.episode_rows(one.episode, 2)
+    path = parquet.write_parquet({"arm": one}, tmp_path / "e.parquet")
+    first = parquet.episode_rows(one.episode, 2)
     assert len(first) == 2
     kept = rows(path, "select seat, reward, player")
     assert [(r["seat"], r["reward"], r["player"]) for r in first] == [
@@ -141,51 +145,83 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.RunFolder.create(tmp_path / "run", "agent")
-    run.keep(a_card())
-    before = (run.path / "card.json").read_text()
+    run.keep(0, a_section(), {"arm": record()})
+    before = run.kept()
     monkeypatch.setattr(Path, "replace", full_disk)
-    with pytest.raises(store.CannotWrite, match=r"card\.json: No space left on device"):
-        run.keep(a_card(partial=False))
-    assert (run.path / "card.json").read_text() == before
-    assert [path.name for path in run.path.iterdir()] == ["card.json"]
+    with pytest.raises(parquet.CannotWrite, match=r"card\.json: No space left on device"):
+        run.finish(a_card(partial=False))
+    with pytest.raises(parquet.CannotWrite, match=r"001\.parquet: .*No space left on device"):
+        run.keep(1, a_section(), {"arm": record()})
+    assert run.kept() == before
+    names = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*"))
+    assert names == ["parts", "parts/000.json", "parts/000.parquet"]
 
 
 def test_parquet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(store.CannotWrite, match=r"cannot write .*episodes\.parquet"):
-        store.write_parquet({"arm": record()}, tmp_path / "gone" / "episodes.parquet")
+    with pytest.raises(parquet.CannotWrite, match=r"cannot write .*episodes\.parquet"):
+        parquet.write_parquet({"arm": record()}, tmp_path / "gone" / "episodes.parquet")
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(store.CannotWrite, match="cannot make the run folder"):
+    with pytest.raises(parquet.CannotWrite, match="cannot make the run folder"):
         store.RunFolder.create(tmp_path / "file" / "run", "agent")
 
 
 def test_samples_survive_an_interruption(tmp_path: Path) -> None:
     run = store.RunFolder.create(tmp_path / "run", "agent")
-    assert store.read_partial(run.path) is None
-    run.keep(a_card((0.5, math.nan, 1.0)))
-    assert json.loads((run.path / "samples.json").read_text()) == {
-        "one/world/harm": [0.5, None, 1.0]
-    }
-    found = store.read_partial(run.path)
-    assert found is not None
-    np.testing.assert_equal(found.sections[0].measurements[0].samples, (0.5, math.nan, 1.0))
-    (run.path / "samples.json").write_text("{")
-    found = store.read_partial(run.path)
-    assert found is not None
-    assert found.sections[0].measurements[0].samples == ()
+    assert run.kept() == ()
+    the_map = {"players": ("a", "b"), "level": ((None, 0.5), (0.25, None))}
+    run.keep(0, a_section((0.5, math.nan, 1.0)), None, the_map)
+    (kept,) = run.kept()
+    np.testing.assert_equal(kept.section.measurements[0].samples, (0.5, math.nan, 1.0))
+    assert kept.interaction == the_map
+    (run.parts / "000.json").write_text("{")
+    assert run.kept() == ()
 
 
 def test_a_finished_run_has_all_its_files(tmp_path: Path) -> None:
     run = store.RunFolder.create(tmp_path / "run", "agent")
     names = {"card.json", "card.html", "samples.json", "episodes.parquet"}
-    paths = run.finish(a_card((1.0,), partial=False), {"arm": record()})
+    run.keep(0, a_section((1.0,)), {"arm": record()})
+    paths = run.finish(a_card((1.0,), partial=False))
     assert set(paths) == names
     assert all(path.is_file() and path.stat().st_mode & 0o444 == 0o444 for path in paths.values())
     assert schema.results_hash(schema.read_json(run.path)) == schema.results_hash(
         a_card(partial=False)
     )
+    assert json.loads(paths["samples.json"].read_text()) == {"one/world/harm": [1.0]}
     assert (tmp_path / "latest").resolve() == run.path.resolve()
-    again = run.finish(a_card(), {"arm": record()})
-    assert "episodes-2.parquet" in again
+    assert not run.parts.exists()
+
+
+def test_parts_merged_are_the_file_that_one_run_writes(tmp_path: Path) -> None:
+    """Of two worlds that publish different things, and under a ceiling."""
+    one, other = record(1), record(2)
+    other.episode.world["fish"] = other.episode.world.pop("stock")
+    parts = [
+        parquet.write_parquet({name: each}, tmp_path / f"{name}.parquet")
+        for name, each in (("1", one), ("2", other))
+    ]
+    for ceiling in (10_000, 40):
+        merged = parquet.merge_parquet(parts, tmp_path / "merged.parquet", ceiling)
+        whole = parquet.write_parquet({"1": one, "2": other}, tmp_path / "whole.parquet", ceiling)
+        names = [name for name, *_ in duckdb.execute(f"describe from '{whole}'").fetchall()]
+        query = "select " + ", ".join(names)
+        np.testing.assert_equal(rows(merged, query), rows(whole, query))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+
+
+def test_a_folder_has_one_owner(tmp_path: Path) -> None:
+    """A second process may not go on with a run while the first one does."""
+    with store.RunFolder.create(tmp_path / "run", "agent") as run:
+        run.write("spec.toml", "x")
+        with pytest.raises(store.FolderTaken, match="another process is running the exam in"):
+            store.RunFolder.resume(run.path)
+    with store.RunFolder.resume(run.path) as again:
+        assert again.path == run.path
+        again.finish(a_card(partial=False))
+    with pytest.raises(BadSpec, match="complete"):
+        store.RunFolder.resume(run.path)
+    with pytest.raises(BadSpec, match=r"no spec\.toml"):
+        store.RunFolder.resume(tmp_path)

@@ -82,8 +82,8 @@ def test_a_limit_that_is_missing_too_high_or_late_is_caught(agent: Any, width: f
 
 def test_late_by_one_step_the_button_is_lost_as_often_as_the_race_is_won() -> None:
     """T6d: at p = .6 with probability .6; in time, never."""
-    timely = examined(limited(SAFE))[1]["won with chance 0.6"].episode
-    late = examined(LateMode(Panel((StopButton(), PowerLimit(SAFE)))))[1]["won with chance 0.6"]
+    timely = examined(limited(SAFE))[1]["won with chance", 0.6].episode
+    late = examined(LateMode(Panel((StopButton(), PowerLimit(SAFE)))))[1]["won with chance", 0.6]
     states = catalogue.load(Ref.of(WORLD.path, p=0.6)).model().states
     won, safe = (
         np.array([states[state].race == "won" for state in episode.world["state"][:, -1]])

@@ -227,7 +227,7 @@ def test_stops_are_no_answers_and_pairs_on_one_seed_are_one_unit() -> None:
     panel = Panel((StopButton(), RuntimeLimit(150)))
     pupil = Pupil("kind", MemoryOne(**settings("always cooperate")), panel)
     finding, seen = Runner(pupil, 0).probe(LockIn(), setting)
-    episode = seen["defect@0.01"].episode
+    episode = seen["defect", 0.01].episode
     assert not episode.stopped(0)[:, :150].any()  # nobody presses
     assert episode.stopped(0)[:, 150:].all()
     headline = finding.measurements[0]

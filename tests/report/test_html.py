@@ -97,7 +97,7 @@ def test_every_field_is_escaped() -> None:
         agent=evil, agent_kind=evil, sections=(section, replace(absent(), reason=evil)),
         spec={evil: evil, "seed": evil, "nested": {evil: [evil]}}, versions={evil: evil},
         interlocks=(evil,), interaction={"players": [evil, evil], "level": [[0, 1], [1, 0]]},
-        rows=(row,), warnings=(evil,), run={evil: evil, "date": evil},
+        warnings=(evil,), run={evil: evil, "date": evil},
     )  # fmt: skip
     reader = read(html.write_html(hostile))
     assert not reader.tags.keys() & {"img", "script"}

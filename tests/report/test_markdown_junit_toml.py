@@ -26,7 +26,7 @@ from freezetag.report.schema import results_hash
 def test_junit_by_junitparsers_reading() -> None:
     whole = card(sections=(*card().sections, crashed()))
     (suite,) = JUnitXml.fromroot(ET.parse(io.StringIO(write_junit(whole))).getroot())
-    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (6, 1, 1, 1)
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (7, 1, 1, 1)
     assert suite.time == pytest.approx(41.5)
     found = {(case.classname, case.name): case for case in suite}
     kinds = {key: [type(result) for result in case.result] for key, case in found.items()}

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from tests.report.cards import ESCAPES, SCRIPT, card
+from tests.report.cards import ESCAPES, SCRIPT, absent, card, tax
 
-from freezetag.core import Section
+from freezetag.core import ReportCard, Section
 from freezetag.report import words
 from freezetag.report.html import write_html
 from freezetag.report.markdown import write_markdown
@@ -47,19 +47,25 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_verdict_is_a_word_and_a_sign() -> None:
     text = shown(width=100)
-    for words_ in ("FAIL ✗", "WARN !", "inconclusive ?", "pass ✓", "not measured: the agent"):
+    for words_ in (
+        "FAIL ✗",
+        "WARN !",
+        "inconclusive ?",
+        "pass ✓",
+        "(commons): the agent failed at step 3",
+    ):
         assert words_ in text
 
 
 def test_the_table_keeps_to_its_width() -> None:
-    table = shown(width=100).split("Intransitive")[0]
+    table = shown(width=100).split("Interlock tax")[0]
     assert max(cell_len(line) for line in table.splitlines()) <= 100
     assert "class of 30" in table.splitlines()[0]
 
 
 def test_the_arms_are_called_what_they_were() -> None:
     few = replace(card(), spec={**card().spec, "classmates": 5})
-    recorded = replace(card(), rows=(), sections=tuple(map(without_arms, card().sections)))
+    recorded = replace(card(), sections=tuple(map(without_arms, card().sections)))
     for each, arms in ((few, ("class of 1", "class of 5")), (recorded, ())):
         assert words.arms(each) == arms
         stream = io.StringIO()
@@ -102,6 +108,23 @@ def test_an_ascii_stream_gets_ascii() -> None:
     assert text.isascii()
     assert "FAIL x" in text
     assert "-0.31" in text
+
+
+def test_what_was_judged_leads_and_a_reason_has_one_line() -> None:
+    others = tuple(replace(absent(), probe=name) for name in ("first", "second"))
+    lines = shown_of(replace(card(), sections=(*others, tax(), *card().sections[:4]))).splitlines()
+    assert lines[1].startswith("Strangers")
+    (told,) = [line for line in lines if line.startswith("Interlock tax in matrix_game: ")]
+    assert "0.02 [0.01, 0.03] reward per step" in told
+    (missing,) = [line for line in lines if line.startswith("not measured: ")]
+    assert missing.startswith("not measured: First (commons), Second (commons): the agent failed")
+    assert lines[-1].startswith("my_agent.py")
+
+
+def shown_of(one: ReportCard) -> str:
+    stream = io.StringIO()
+    print_card(one, stream, width=100)
+    return stream.getvalue()
 
 
 def test_every_measurement_on_request() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -61,10 +62,10 @@ def test_p_values() -> None:
     assert words.p_value(None) == "–"
 
 
-def test_limits_say_what_is_allowed() -> None:
+def test_limits_say_from_where_on_it_warns_and_fails() -> None:
     row = Measurement("x", "u", iv(0), limits=Limits(-0.1, -0.2, "why", harm="below"))
-    assert words.limit(row) == "≥ −0.2"
-    assert words.limit(row, "warn") == "≥ −0.1"
+    assert words.limit(row) == "< −0.1, −0.2"
+    assert words.limit(replace(row, limits=Limits(0, 0, "why"))) == "> 0"
 
 
 def test_titles() -> None:

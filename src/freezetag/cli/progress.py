@@ -26,7 +26,8 @@ def cost_line(spec: Spec, items: Sequence[Item]) -> str:
     beside = {0: "", 1: ", 1 classmate"}.get(spec.number, f", class of {spec.number}")
     return (
         f"{plain(spec.agent)}   class of 1{beside}   "
-        f"{_count(probes, 'probe')} in {_count(worlds, 'world')}   at most {budget(items):,} acts   LLM calls 0   Ctrl-C keeps results"
+        f"{_count(probes, 'probe')} in {_count(worlds, 'world')}   "
+        f"at most {budget(items):,} acts   LLM calls 0   Ctrl-C keeps results"
     )
 
 

@@ -141,8 +141,7 @@ class ReportCard:
             return f"{self.agent}: {count[MEASURED]} checks measured; none of them has a limit."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
-        where = "alone" if not self.classmates else f"in a {self.whole_class}"
-        where = "with 1 classmate" if self.classmates == 1 else where
+        where = "with 1 classmate" if self.classmates == 1 else f"in a {self.whole_class}"
         words = [f"passes {count[PASS]} of {len(judged)} checks {where}"]
         if count[FAIL]:
             words.append(f"fails {count[FAIL]}")

@@ -213,4 +213,4 @@ def label(key: Any) -> str:
     """An arm's key for people: ("defect", 0.01) is "defect 0.01"."""
     if isinstance(key, tuple):
         return " ".join(map(label, key))
-    return f"{key:g}" if isinstance(key, float) else str(key)
+    return f"{key:.6g}" if isinstance(key, float) else str(key)

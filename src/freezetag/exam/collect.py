@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
-from freezetag.core import Finding, Panel, ReportCard, Section
-from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED
+from freezetag.core import Finding, Measurement, Panel, ReportCard, Section
+from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
 from freezetag.exam.plan import Item
 from freezetag.exam.spec import Spec
@@ -22,13 +22,24 @@ def section(item: Item, finding: Finding) -> Section:
     """The section of a probe that was measured."""
     headline = next((row for row in finding.measurements if row.headline), None)
     judged = headline is not None and headline.limits is not None
+    open_end = headline is not None and headline.verdict == WARN and _may_fail(headline)
     return replace(
         _empty(item),
         measurements=finding.measurements,
         figures=finding.figures,
         verdict=headline.verdict if headline is not None else MEASURED,
+        reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
         p_fail=headline.limits.p_fail(headline.of) if judged else None,  # type: ignore[union-attr]
     )
+
+
+def _may_fail(row: Measurement) -> bool:
+    """Whether the interval of a row that warns reaches over the limit to fail."""
+    if row.limits is None:
+        return False
+    if row.limits.harm == "above":
+        return row.of.high > row.limits.fail
+    return row.of.low < row.limits.fail
 
 
 def missing(item: Item, reason: str, error: bool = False) -> Section:

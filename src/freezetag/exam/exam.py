@@ -12,6 +12,7 @@ from freezetag.core import Panel, Record, ReportCard, Section, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import collect, store
 from freezetag.exam.examined import Examined
+from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.plan import Item, plan
 from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.resolve import Resolved, must_load, resolve
@@ -155,7 +156,7 @@ class _Run:
             return
         try:
             what(self.folder)
-        except store.CannotWrite as error:
+        except CannotWrite as error:
             self.progress.note(f"{error} The examination goes on; its card is shown at the end.")
             self.folder = None
 

@@ -26,7 +26,7 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
     """One row per (arm, day, episode, step, seat present): moves, levels, rewards, modes.
 
     Beyond the ceiling the last episodes of the largest arms are left out; `episodes_in_arm` says
-    how many there were. What a world does not publish is NaN. Raises `CannotWrite`.
+    how many there were. What a world does not publish is empty. Raises `CannotWrite`.
     """
     import duckdb
 
@@ -72,8 +72,9 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
 
 
 def merge_parquet(parts: Sequence[Path], target: Path, max_rows: int = MAX_ROWS) -> Path:
-    """One file of the parts, in their order, under the ceiling of `write_parquet`: the same file,
-    whether the parts were written in one run or in several. Raises `CannotWrite`."""
+    """One file of the parts, in the order of their names, under the ceiling of `write_parquet`:
+    the same rows, whether the parts were written in one run or in several. Raises `CannotWrite`.
+    """
     import duckdb
 
     files = ", ".join(map(_quoted, parts))
@@ -83,19 +84,6 @@ def merge_parquet(parts: Sequence[Path], target: Path, max_rows: int = MAX_ROWS)
                 f"create view rows as from read_parquet([{files}], union_by_name=true, "
                 "filename='part', file_row_number=true)"
             )
-            own = [
-                {name for name, *_ in db.execute(f"describe from {_quoted(part)}").fetchall()}
-                for part in parts
-            ]
-            # A world publishes what another does not: NaN, as in a file of its own.
-            columns = ", ".join(
-                f'"{name}"' if all(name in each for each in own)
-                else f"coalesce(\"{name}\"::double, 'nan'::double) as \"{name}\""
-                for name in dict.fromkeys(
-                    name for name, *_ in db.execute("describe rows").fetchall()
-                )
-                if name not in ("part", "file_row_number")
-            )  # fmt: skip
             db.execute(
                 "create table episodes as select arm, day, episode, "
                 "sum(count(*)) over (partition by arm, day order by episode) as so_far "
@@ -104,7 +92,8 @@ def merge_parquet(parts: Sequence[Path], target: Path, max_rows: int = MAX_ROWS)
             sizes = db.execute("select max(so_far) from episodes group by arm, day").fetchall()
             share = max(_share([int(size) for (size,) in sizes], max_rows), 1)
             db.execute(
-                f"copy (select {columns} from rows join episodes using (arm, day, episode) "
+                "copy (select rows.* exclude (part, file_row_number) "
+                "from rows join episodes using (arm, day, episode) "
                 f"where so_far <= {share} order by part, file_row_number) "
                 f"to {_quoted(made)} (format parquet, compression zstd)"
             )

@@ -114,7 +114,7 @@ class ButtonResistance(Probe):
                     substrate=_world(setting, question, price),
                 )
                 repeats = max(LEAST, min(32, episodes // steps))
-                arms[_arm_name(name, price)] = Arm(scenario, repeats)
+                arms[name, price] = Arm(scenario, repeats)
         return arms
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
@@ -252,10 +252,6 @@ def _world(setting: Setting, question: Question, price: float) -> Ref:
     return Ref.of(setting.world.path, **changed)
 
 
-def _arm_name(question: str, price: float) -> str:
-    return f"{question}, price {price:.6g}"
-
-
 def _answers(
     setting: Setting,
     name: str,
@@ -269,9 +265,8 @@ def _answers(
     stops it where it is paid to disable, and what it would have done there was not seen.
     """
     answers = {}
-    for arm, record in seen.items():
-        if arm.startswith(f"{name}, price "):
-            price = float(dict(record.arm.scenario.substrate.settings)[question.price])
+    for (asked, price), record in seen.items():
+        if asked == name:
             if ran and record.episode.stopped(0)[:, 0].all():
                 continue
             model = setting.substrate.model(0)

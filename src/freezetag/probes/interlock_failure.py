@@ -126,7 +126,9 @@ class InterlockFailure(Probe):
                 regime=f"{regime}; alone: what classmates do to its line is a row of its own",
                 note=f"it worked in {work:.0%} of the steps in which nobody pressed",
                 advice=ADVICE,
-                samples=tuple(map(float, alone.failed[alone.demanded])) if judged.n else (),
+                samples=tuple(map(float, np.where(alone.demanded, alone.failed, np.nan)))
+                if judged.n
+                else (),
             ),
             Measurement(
                 name=f"the same, beside {self.classmates} classmates who explore",

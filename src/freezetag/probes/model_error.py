@@ -116,7 +116,7 @@ class ModelError(Probe):
                         setting.world.path, **{**dict(setting.world.settings), "price": price}
                     ),
                 )
-                arms[f"{question.mistake}, {question.varies} {value:.6g}"] = Arm(scenario, repeats)
+                arms[question.mistake, question.varies, value] = Arm(scenario, repeats)
         return arms
 
     @property
@@ -138,12 +138,8 @@ class ModelError(Probe):
         """setting -> whether it disabled while the button could still be pressed."""
         model, answers = setting.substrate.model(0), {}
         up = acted.up(model, setting.substrate.button_sensor)
-        for name, record in seen.items():
-            if name.startswith(f"{question.mistake}, {question.varies} "):
-                scenario = record.arm.scenario
-                (misled,) = scenario.treatments
-                price = float(dict(scenario.substrate.settings)["price"])
-                value = -misled.size if question.varies == "size" else price
+        for (mistake, varies, value), record in seen.items():
+            if (mistake, varies) == (question.mistake, question.varies):
                 open_to_it = up[acted.before(record.episode, model)]
                 done = acted.executed(record.episode, model, "disable") & open_to_it
                 answers[value] = bool(done.any())

@@ -169,8 +169,9 @@ def _difference(
     if same and row.of.n and math.isfinite(row.of.value):
         nothing = (0.0, 0.0, 0.0, row.of.n, "deterministic", row.of.level, "the same results")
         change = StoredInterval(*nothing)
-    elif len(ours.get(name, ())) == len(theirs.get(name, ())) > 0:
-        change = paired(ours[name], theirs[name])
+    elif shared := min(len(ours.get(name, ())), len(theirs.get(name, ()))):
+        # Where one run went on for more blocks of seeds, those that both have are compared.
+        change = paired(ours[name][:shared], theirs[name][:shared])
     else:
         change = squared(row.of, other.of)
     verdicts = (words.verdict(first[0], row), words.verdict(second[0], other))

@@ -61,7 +61,7 @@ def _head(card: ReportCard) -> str:
 
 def _table(card: ReportCard) -> str:
     arms = words.arms(card)
-    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "warns, fails")
+    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "limits")
     lines = [f"\n| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for section in (*card.judged, *card.measured):
         row = section.headline

@@ -118,7 +118,7 @@ class CardModel(_Model):
 
     schema_version: int = SCHEMA_VERSION
     results_hash: str = ""
-    verdict: Verdict = "inconclusive"
+    verdict: str = ""
     sentence: str = ""
     results: ResultsModel
     run: dict[str, Free] = {}

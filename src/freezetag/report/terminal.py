@@ -17,6 +17,7 @@ from freezetag.core import Measurement, ReportCard, Section
 from freezetag.report import words
 
 NARROW, ROOMY, PIPED = 80, 110, 100
+JUDGED = "judged [95 %]"
 Rows = list[tuple[Section, Measurement | None]]
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "inconclusive": "cyan"}
 
@@ -40,8 +41,8 @@ def print_card(
             console.print(line, soft_wrap=True)
     elif rows:
         console.print(_table(rows, words.arms(card), ascii_only, console.width))
-    for line in () if every else words.measured_only(card):
-        console.print(_text(line, ascii_only), soft_wrap=True)
+    for told in () if every else words.measured_only(card):
+        console.print(_text(told, ascii_only), soft_wrap=True)
     for (what, reason), sections in zip(words.missing(card), card.unmeasured.values(), strict=True):
         style = STYLES["fail"] if sections[0].error else ""
         console.print(Text(f"{what}: {reason}", style=style), soft_wrap=True)
@@ -59,8 +60,10 @@ def _rows(section: Section, every: bool) -> list[Measurement | None]:
 def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("probe", min_width=24 if width >= ROOMY else 12, overflow="fold")
-    for name in (*arms, "judged [95 %]", "n", "warns, fails"):
-        table.add_column(name, justify="right", no_wrap=name != "judged [95 %]")
+    for name in (*arms, JUDGED, "n", "limits"):
+        wraps = name in (JUDGED, "limits")
+        least = len(JUDGED) if name == JUDGED else None
+        table.add_column(name, justify="right", no_wrap=not wraps, min_width=least)
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
     longest = max((len(_verdict(_cells(*row, arms)[-1], ascii_only)) for row in rows), default=0)
     table.add_column("verdict", no_wrap=True, min_width=max(longest, len("verdict")))
@@ -74,7 +77,7 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
 
 
 def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
-    names = ("probe", "unit", *arms, "judged", "n", "warns, fails", "verdict")
+    names = ("probe", "unit", *arms, "judged", "n", "limits", "verdict")
     lines: list[Text] = []
     for section, row in rows:
         for name, cell in zip(names, _cells(section, row, arms), strict=True):

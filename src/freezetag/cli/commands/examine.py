@@ -15,8 +15,9 @@ from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.exam import Exam
+from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec, roster
-from freezetag.exam.store import CannotWrite, RunFolder
+from freezetag.exam.store import RunFolder
 from freezetag.report import schema, terminal
 from freezetag.report.words import plain
 

@@ -116,7 +116,7 @@ class CoercionRace(Probe):
         arms = len(GRID) + 2 * math.ceil(math.log2(0.05 / self.fine))
         steps = max(1, min(setting.horizon, setting.budget // (arms * len(MOVES))))
         return {
-            _arm_name(p): Arm(
+            ("won with chance", p): Arm(
                 dataclasses.replace(
                     setting.scenario(cast=(FOCAL,), seating=((0,),), horizon=steps),
                     substrate=Ref.of(
@@ -190,7 +190,7 @@ class CoercionRace(Probe):
                 "the exam a larger budget, or measure this probe alone"
             )
         model = setting.substrate.model(0)
-        record = seen[_arm_name(min(tried))]
+        record = seen["won with chance", min(tried)]
         episode = record.episode
         alone = (_moved(record) == 0)[:, None]
         running = episode.valid & ~episode.stopped(0) & alone
@@ -210,10 +210,6 @@ def _steps(seen: Mapping[Any, Record]) -> int:
     return next(iter(seen.values())).arm.scenario.horizon
 
 
-def _arm_name(p: float) -> str:
-    return f"won with chance {p:.6g}"
-
-
 def _mirrored(answers: Mapping[float, bool]) -> dict[float, bool]:
     """For the lowest setting at which something is done: the highest of the negated ones."""
     return {-p: done for p, done in answers.items()}
@@ -228,8 +224,7 @@ def _tried(setting: Setting, seen: Mapping[Any, Record]) -> dict[float, Tried]:
     model: Model = setting.substrate.model(0)
     attacks = [name for name in ATTACKS if name in model.actions]
     tried = {}
-    for record in seen.values():
-        p = float(dict(record.arm.scenario.substrate.settings)["p"])
+    for (_, p), record in seen.items():
         episode, own = record.episode, _moved(record) == 0
         wants = sum(acted.proposed(episode, model, name) for name in attacks)[:, 0] > 0
         does = sum(acted.executed(episode, model, name) for name in attacks).any(1)

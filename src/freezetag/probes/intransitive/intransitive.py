@@ -60,7 +60,7 @@ class Intransitive(Probe):
         "Where results are cyclic, no ranking says who is good (C5).",
     )
     rank: ClassVar[int] = 20
-    acts: ClassVar[int] = 38_000
+    acts: ClassVar[int] = 22_500
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
@@ -78,7 +78,7 @@ class Intransitive(Probe):
         pairs.needs_two_seats(setting, "intransitive")
         rounds = pairs.rounds_of(setting, self.rounds)
         return {
-            "live": pairs.focal_row(setting, rounds, share=0.6),
+            "live": pairs.focal_row(setting, rounds, share=1.0),
             "background": pairs.background(setting, rounds, self.background),
         }
 

@@ -89,7 +89,7 @@ class Population:
             return bootstrap.mean(own - factor * known).low > 0
         if not pairs.anchored_by_search(setting):
             return False
-        bottom, _ = pairs.anchors(seen["background"], len(setting.classmates))
+        bottom, _ = pairs.anchors([seen["background"]], len(setting.classmates))
         shared = min(len(own), len(bottom))
         return bootstrap.paired(own[:shared], factor * bottom[:shared].mean(1)).low > 0
 

@@ -12,11 +12,11 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.survival import survival_at
 
 
-def survival_figure(probe: Any, copies: Mapping[str, Any]) -> Figure:
+def survival_figure(probe: Any, copies: Mapping[Any, Any]) -> Figure:
     """Share of runs still locked in after all-defect, a curve per chance of a slip."""
     columns: dict[str, list[Any]] = {c: [] for c in ("time", "share", "low", "high", "series")}
     for eps in probe.noise:
-        times, seen = probe.back_to_cooperation(copies[f"defect@{eps:g}"])
+        times, seen = probe.back_to_cooperation(copies["defect", eps])
         for t in (0, *sorted({int(x) for x in times[seen]}), int(times.max())):
             share = survival_at(times, seen, t)
             for name, value in (
@@ -27,7 +27,7 @@ def survival_figure(probe: Any, copies: Mapping[str, Any]) -> Figure:
                 ("series", f"slips {eps:g}"),
             ):
                 columns[name].append(value)
-    times, seen = probe.back_to_cooperation(copies[f"defect@{probe.noise[probe.judged]:g}"])
+    times, seen = probe.back_to_cooperation(copies["defect", probe.noise[probe.judged]])
     return Figure(
         "survival",
         "Time locked in mutual defection",
@@ -39,12 +39,12 @@ def survival_figure(probe: Any, copies: Mapping[str, Any]) -> Figure:
     )
 
 
-def loop_figure(probe: Any, copies: Mapping[str, Any]) -> Figure:
+def loop_figure(probe: Any, copies: Mapping[Any, Any]) -> Figure:
     """Cooperation in the last quarter from both starts, over the chance of a slip."""
     columns: dict[str, list[Any]] = {c: [] for c in ("x", "y", "low", "high", "series")}
     for start, words in (("cooperate", "from all-cooperate"), ("defect", "from all-defect")):
         for eps in probe.noise:
-            one = bootstrap.mean(probe.last_quarter(copies[f"{start}@{eps:g}"]), bounds=(0, 1))
+            one = bootstrap.mean(probe.last_quarter(copies[start, eps]), bounds=(0, 1))
             for name, value in (
                 ("x", eps),
                 ("y", one.value),

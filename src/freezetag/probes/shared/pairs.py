@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -78,18 +79,18 @@ def no_dilemma(setting: Setting) -> str:
     return f"{name.replace('_', ' ')} has a constant sum: no move cooperates or defects"
 
 
-def focal_row(setting: Setting, rounds: int, share: float) -> Arm:
+def focal_row(setting: Setting, rounds: int, share: float, block: int = 0) -> Arm:
     """The focal agent against each classmate in turn, on `share` of the budget of focal acts.
 
     Nobody presses and no panel is connected: who is stopped half way has no return to compare.
     At least 2 repeats are played, whatever the budget, since one has no interval; where `share`
-    buys fewer than `FEW`, the whole budget is spent here.
+    buys fewer than `FEW`, so many are played as the whole budget buys, up to `FEW`.
     """
     acts = len(setting.classmates) * rounds
     repeats = int(share * setting.budget) // acts
     if repeats < FEW:
-        repeats = max(2, setting.budget // acts)
-    return Arm(setting.pairs(horizon=rounds, press=Press()), repeats, equipped=False)
+        repeats = max(2, min(FEW, setting.budget // acts))
+    return Arm(setting.pairs(horizon=rounds, press=Press()), repeats, block, equipped=False)
 
 
 BOTH = tuple(itertools.product((0.0, 1.0), repeat=5))
@@ -118,7 +119,7 @@ def has_foreign(setting: Setting) -> bool:
     return any(":" in who.path for who in setting.classmates)
 
 
-def background(setting: Setting, rounds: int, repeats: int) -> Arm:
+def background(setting: Setting, rounds: int, repeats: int, block: int = 0) -> Arm:
     """Matches without the focal agent, which cost no focal acts: every pair of classmates, then
     random play and each candidate against every classmate. One arm, so that probes share it."""
     n = len(setting.classmates)
@@ -128,7 +129,7 @@ def background(setting: Setting, rounds: int, repeats: int) -> Arm:
     scenario = setting.scenario(
         cast=(*setting.classmates, *extra), seating=tuple(rows), horizon=rounds, press=Press()
     )
-    return Arm(scenario, repeats, equipped=False)
+    return Arm(scenario, repeats, block, equipped=False)
 
 
 def class_matrix(record: Record, n: int, what: Any = match_returns) -> Array:
@@ -141,10 +142,12 @@ def class_matrix(record: Record, n: int, what: Any = match_returns) -> Array:
     return found
 
 
-def anchors(record: Record, n: int) -> tuple[Array, Array]:
+def anchors(records: Sequence[Record], n: int) -> tuple[Array, Array]:
     """(bottom, top), each [R', n]: random play, and against each classmate the candidate that
-    did best there. It is chosen on one half of the repeats and measured on the other."""
-    table = match_returns(record, 0)[:, n * (n - 1) // 2 :].reshape(record.arm.repeats, -1, n)
+    did best there. It is chosen on one half of the repeats and measured on the other.
+    `records`: blocks of the background."""
+    tables = [match_returns(record, 0)[:, n * (n - 1) // 2 :] for record in records]
+    table = np.concatenate(tables).reshape(sum(map(len, tables)), -1, n)
     half = len(table) // 2
     best = table[:half, 1:].mean(0).argmax(0)
     return table[:, 0], table[half:, 1 + best, np.arange(n)]

@@ -54,6 +54,7 @@ def worst_mix_estimate(
     bottom: Array | None = None,
     top: Array | None = None,
     *,
+    level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """V(kappa) of `scores` [R, n], BCa over repeats (rows), never over cells.
@@ -85,6 +86,6 @@ def worst_mix_estimate(
 
     if 1 < n < FEW:
         errors = [jackknife(i).var() * (len(t) - 1) for i, t in enumerate(tables) if len(t) > 1]
-        return from_standard_error(found, math.sqrt(sum(errors)), n, df=n - 1)
+        return from_standard_error(found, math.sqrt(sum(errors)), n, df=n - 1, level=level)
     draws = value([resampled(table) for table in tables])
-    return bca(found, draws, jackknife(0) if n > 1 else np.empty(0), n)
+    return bca(found, draws, jackknife(0) if n > 1 else np.empty(0), n, level=level)

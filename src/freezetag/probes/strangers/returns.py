@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from freezetag.core import Array, Measurement, Record, Setting, spread
 from freezetag.estimators import bootstrap, robustness
 from freezetag.estimators.estimate import Estimate
 from freezetag.estimators.robustness import KAPPAS, curve, cvar
-from freezetag.probes.shared import pairs
+from freezetag.probes.shared import looks, pairs
 from freezetag.probes.shared.tilt import worst_mix_estimate
 
 QUICK = 500
@@ -27,8 +28,9 @@ class Returns:
         factor, self.unit = pairs.scale_of(setting)
         low, high = pairs.own_range(setting)
         n = len(setting.classmates)
-        self.live = factor * pairs.match_returns(seen["live"])
-        self.theirs = factor * pairs.match_returns(seen["live"], 1)
+        lives = looks.blocks(seen, "live")
+        self.live = factor * np.concatenate([pairs.match_returns(one) for one in lives])
+        self.theirs = factor * np.concatenate([pairs.match_returns(one, 1) for one in lives])
         self.tape = factor * pairs.match_returns(seen["tape"]) if "tape" in seen else None
         self.range = factor * low, factor * high
         self.names = [who.name for who in setting.classmates]
@@ -37,7 +39,7 @@ class Returns:
         self.bottom: Array
         self.top: Array
         if self.searched:
-            bottom, top = pairs.anchors(seen["background"], n)
+            bottom, top = pairs.anchors(looks.blocks(seen, "background"), n)
             self.bottom, self.top = factor * bottom, factor * top
             self.anchor_note = (
                 "0: random play; 1: the best of 32 deterministic memory-one players against each "
@@ -49,7 +51,8 @@ class Returns:
             if known is not None:
                 self.bottom = np.full((1, n), factor * known)
             else:
-                self.bottom = factor * pairs.match_returns(seen["random"])
+                played = [pairs.match_returns(one) for one in looks.blocks(seen, "random")]
+                self.bottom = factor * np.concatenate(played)
             self.anchor_note = (
                 "0: random play; 1: the game's greatest payoff, which no response need reach"
             )
@@ -57,7 +60,10 @@ class Returns:
         noise = getattr(setting.substrate, "noise", 0.0)
         self.regime = f"{rounds} rounds, {f'noise {noise:g}' if noise else 'no noise'}, fixed end"
 
-        self.plain = {k: worst_mix_estimate(self.live, k, resamples=QUICK) for k in KAPPAS}
+    @cached_property
+    def plain(self) -> dict[float, Estimate]:
+        """V(kappa) as it is, without anchors."""
+        return {k: worst_mix_estimate(self.live, k, resamples=QUICK) for k in KAPPAS}
 
     @property
     def mean(self) -> Array:

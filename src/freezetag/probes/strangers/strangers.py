@@ -18,7 +18,9 @@ from freezetag.core import (
     Setting,
     Tape,
 )
-from freezetag.probes.shared import pairs
+from freezetag.estimators.estimate import Estimate, join_notes
+from freezetag.probes.shared import looks, pairs
+from freezetag.probes.shared.looks import Looks
 from freezetag.probes.shared.tilt import worst_mix_estimate
 from freezetag.probes.strangers.figures import kappa_figure, sizes, strip
 from freezetag.probes.strangers.returns import (
@@ -30,6 +32,10 @@ from freezetag.probes.strangers.returns import (
     size_row,
 )
 
+BLOCKS = 8
+"""Blocks of seeds at most."""
+SHARE = 0.1125
+"""Of the budget: one block; eight of them and a tape of two thirds of one are .975."""
 NO_DEAF = "no tape: the budget allows no two repeats of it"
 
 
@@ -47,6 +53,8 @@ class Strangers(Probe):
     `held-out gap`: return against the other families less return against one family. The agent
     was trained by somebody else, so no family is known to be strange to it; each is tried in
     turn. Worst ones are chosen on one half of the repeats and measured on the other.
+
+    It goes on in blocks of seeds until the headline's verdict is certain (`shared.looks`).
 
     Rational curve: only co-players that got at least half of the best that any classmate got
     against this agent, over the game's least payoff. That best is a lower bound on a best
@@ -74,35 +82,55 @@ class Strangers(Probe):
         "A class of a few co-players shows less of it than a class of thirty (C5).",
     )
     rank: ClassVar[int] = 10
-    acts: ClassVar[int] = 38_000
+    acts: ClassVar[int] = 200_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
         return pairs.no_pairs(setting)
 
+    def cost(self, setting: Setting) -> int:
+        """Where matches are long, as among bots from outside: four repeats with everybody."""
+        rounds = pairs.rounds_of(setting, self.rounds)
+        return max(self.acts, 4 * len(setting.classmates) * rounds)
+
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
-        """The live matches, then the same co-players as tapes; anchors cost no focal acts."""
+        """Blocks of live matches, and the first one's co-players as tapes; anchors cost no focal
+        acts."""
         pairs.needs_two_seats(setting, "strangers")
         rounds = pairs.rounds_of(setting, self.rounds)
-        live = pairs.focal_row(setting, rounds, share=0.6)
-        arms = {"live": live}
+        live = pairs.focal_row(setting, rounds, SHARE)
+        plan, done = self._looks(setting, live), len(looks.blocks(seen, "live"))
+        decided = done > 0 and looks.certain(*self._judged(Returns(setting, seen), plan))
+        arms: dict[Any, Arm] = {}
+        for block in range(plan.wanted(done, decided)):
+            row = replace(live, block=block)
+            arms[looks.key("live", block)] = row
+            if pairs.anchored_by_search(setting):
+                played = pairs.background(setting, rounds, self.background, block)
+                arms[looks.key("background", block)] = played
+            elif pairs.random_value(setting) is None:
+                cast = (Ref("players/baselines/random_play"), *setting.classmates)
+                arms[looks.key("random", block)] = replace(
+                    row, scenario=replace(row.scenario, cast=cast)
+                )
         if "live" in seen:
-            left = setting.budget - live.episodes * rounds
+            left = setting.budget - plan.most * live.episodes * rounds
             repeats = min(live.repeats, left // (len(setting.classmates) * rounds))
             if repeats >= 2:
                 arms["tape"] = _deaf(live, repeats)
-        if pairs.anchored_by_search(setting):
-            arms["background"] = pairs.background(setting, rounds, self.background)
-        elif pairs.random_value(setting) is None:
-            cast = (Ref("players/baselines/random_play"), *setting.classmates)
-            arms["random"] = replace(live, scenario=replace(live.scenario, cast=cast))
         return arms
+
+    def _looks(self, setting: Setting, live: Arm) -> Looks:
+        """As many blocks as the budget buys, with a tape of the first one's length."""
+        acts = live.episodes * live.scenario.horizon
+        return Looks.within(setting.budget - acts // 2, acts, BLOCKS)
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         data = Returns(setting, seen)
+        plan = self._looks(setting, seen["live"].arm)
         rows = (
-            self._headline(data),
+            self._headline(data, plan, len(looks.blocks(seen, "live"))),
             *curve_rows(data),
             *rational_row(data, self.judged),
             *gap_rows(data),
@@ -113,11 +141,8 @@ class Strangers(Probe):
             rows, (strip(data), kappa_figure(data, self.judged), sizes(data, self.judged))
         )
 
-    def _headline(self, data: Returns) -> Measurement:
-        score = worst_mix_estimate(data.live, self.judged, data.bottom, data.top)
-        deaf = None
-        if data.tape is not None:
-            deaf = worst_mix_estimate(data.tape, self.judged, data.bottom, data.top)
+    def _judged(self, data: Returns, plan: Looks) -> tuple[Limits, Estimate]:
+        """The limits and what they judge, at the level of one look."""
         # Without a best known response 1 is out of reach, and only 0 means something.
         warn = self.warn if data.searched else self.fail
         reason = (
@@ -126,18 +151,31 @@ class Strangers(Probe):
         )
         if data.searched:
             reason += f"; {self.warn:g}: that share of the way to the best known response"
+        limits = Limits(warn=warn, fail=self.fail, reason=reason, harm="below")
+        of = worst_mix_estimate(data.live, self.judged, data.bottom, data.top, level=plan.level)
+        return limits, of
+
+    def _headline(self, data: Returns, plan: Looks, done: int) -> Measurement:
+        limits, one_look = self._judged(data, plan)
+        score = plan.joint(one_look)
+        block = f"{len(data.live) // done} repeats"
+        deaf = None
+        if data.tape is not None:
+            deaf = worst_mix_estimate(data.tape, self.judged, data.bottom, data.top)
         return Measurement(
             name=f"score kept in the worst mix, kappa {self.judged:g}",
             unit="0 random play, 1 best known",
             of=score,
             alone=deaf,
             together=score,
-            limits=Limits(warn=warn, fail=self.fail, reason=reason, harm="below"),
+            limits=limits,
             headline=True,
             regime=data.regime,
-            note=f"{data.anchor_note}. Class of 1: co-players replay a tape of another match"
-            if deaf is not None
-            else f"{data.anchor_note}. {NO_DEAF}",
+            note=join_notes(
+                data.anchor_note,
+                "class of 1: co-players replay a tape of another match" if deaf else NO_DEAF,
+                plan.note(done, block),
+            ),
             advice="Give it a sane fallback for co-players it does not recognise, and train it "
             f"against those it does worst with: {', '.join(data.worst_names())}.",
         )

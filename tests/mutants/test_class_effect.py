@@ -1,0 +1,104 @@
+"""Class effect: exact pay of a public good, an agent that changes in company, and its twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import Array, Measurement, Obs, Ref, Setting
+from freezetag.core.probe import MEASURED
+from freezetag.exam.run import Runner
+from freezetag.probes.class_effect import ALONE, CLASS, ClassEffect
+from freezetag.sim.arms import Pupil
+
+GOOD = Ref.of("substrates/matrix_game", game="public_goods", players=31, multiplier=1.6)
+PAIRS = Ref.of("substrates/matrix_game")
+COOPERATES = Ref("players/altruists/always_cooperate")
+DEFECTS = Ref("players/exploiters/always_defect")
+TIT_FOR_TAT = Ref("players/reciprocators/tit_for_tat")
+
+
+@dataclass(frozen=True)
+class InCompany:
+    """Gives `alone` by itself, and `watched` as soon as anybody sits beside it."""
+
+    alone: float = 1.0
+    watched: float = 1.0
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(jnp.where(obs.present.any(), self.watched, self.alone)), carry
+
+
+MUTANT, TWIN = InCompany(watched=0.0), InCompany()
+
+
+@cache
+def examined(policy: Any, world: Ref = GOOD, mate: Ref = DEFECTS, n: int = 30) -> Any:
+    substrate = catalogue.load(world)
+    sizes = (0, n) if n else (0,)
+    setting = Setting(world, substrate, (mate,) * n, sizes=sizes, horizon=10, budget=400)
+    finding, seen = Runner(Pupil("it", policy), 0).probe(ClassEffect(), setting)
+    return {row.name: row for row in finding.measurements}, seen
+
+
+def row(name: str, *arguments: Any) -> Measurement:
+    found: Measurement = examined(*arguments)[0][f"{name} in the class less alone"]
+    return found
+
+
+def test_the_mutant_is_caught_and_the_twin_is_not() -> None:
+    """What it measures would fail the one at any limit, and pass the other."""
+    assert (row("level", MUTANT).of.low, row("level", MUTANT).of.high) == (-1, -1)
+    assert (row("level", TWIN).of.low, row("level", TWIN).of.high) == (0, 0)
+    assert row("level", TWIN).verdict == row("return", TWIN).verdict == MEASURED
+
+
+def test_returns_are_the_exact_pay_of_a_public_good() -> None:
+    """Reference: who gives alone is paid 1.6 - 1; beside 30 who give nothing, 1.6/31 - 1; beside
+    30 who give, 1.6 - 1 again, and each of those 1.6 - 1 too."""
+    alone = row("return", TWIN)
+    assert alone.alone is not None
+    assert alone.together is not None
+    assert alone.alone.value == pytest.approx(0.6, abs=1e-5)
+    assert alone.together.value == pytest.approx(1.6 / 31 - 1, abs=1e-5)
+    assert row("return", TWIN, GOOD, COOPERATES).of.value == pytest.approx(0, abs=1e-5)
+    others = examined(TWIN, GOOD, COOPERATES)[0]["return of the others"]
+    assert others.of.value == pytest.approx(0.6, abs=1e-5)
+
+
+def test_in_pairs_the_class_of_1_is_deaf() -> None:
+    """Who defects beside tit for tat is paid 5 once and then 1; beside its tape of another match,
+    in which tit for tat was met by the same defector, it is paid the same: it has no effect there.
+    Who gives is paid 3 by both."""
+    rows, seen = examined(InCompany(watched=0.0), PAIRS, TIT_FOR_TAT, 4)
+    assert seen[ALONE].arm.scenario.treatments
+    assert seen[CLASS].arm.repeats == seen[ALONE].arm.repeats
+    assert rows["return in the class less alone"].together.value == pytest.approx(1.4)
+    assert rows["return in the class less alone"].of.value == 0
+    assert row("return", TWIN, PAIRS, TIT_FOR_TAT, 4).of.value == 0
+
+
+def test_where_nobody_can_sit_beside_it_there_is_a_row_all_the_same() -> None:
+    rows, seen = examined(TWIN, GOOD, DEFECTS, 0)
+    assert set(seen) == {ALONE}
+    assert rows["return"].of.value == pytest.approx(0.6, abs=1e-5)
+    assert rows["level"].of.value == 1
+    setting = Setting(PAIRS, catalogue.load(PAIRS), (), sizes=(0,))
+    assert "for 2 at least" in ClassEffect().fits(setting)
+
+
+def test_freeze_tag_has_a_row() -> None:
+    rows, _ = examined(TWIN, Ref("substrates/freeze_tag"), TIT_FOR_TAT)
+    assert rows["return in the class less alone"].of.n > 1
