@@ -6,8 +6,7 @@
 
 Agents are drawn from families (docs/families) of which it is known beforehand, by the literature
 or by how they are built, whether the probe's failure mode is theirs. Every draw has its own seed,
-for its settings, those of its world and the exam, at the budget that the probe has in an exam of
-the default size. Verdicts are those of the probe, before the correction for many headlines, which
+for its settings, those of its world and the exam, at the default size. Verdicts are those of the probe, before the correction for many headlines, which
 can only turn a fail into "inconclusive".
 """
 
@@ -52,13 +51,13 @@ VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 
 
 def setting_of(probe: str, agent: Any) -> Setting:
-    """The setting, with its share of the budget, that the probe has in an exam of all probes: of
+    """The setting that the probe has in an exam of the default size: of
     `agent` if that is a log, else of a member of the roster."""
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
     roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
     items = plan(Spec(str(agent), 0, roster=roster), resolve(agent))
-    return next(item.setting for item in items if item.name == probe)
+    return next(item.setting for item in items if item.name == probe and not item.reason)
 
 
 def placed(family: Family, drawn: Any, setting: Setting) -> tuple[Any, Setting]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docs.families.family import Family
+from docs.families.family import HEALTHY, SICK, Family
 
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.exam.spec import QUICK
@@ -47,6 +47,19 @@ def earlier(file: Path) -> Rows:
     return Rows(found, dict(re.findall(r"^- (`[0-9a-f]+\+?`|unknown): (.*)$", text, re.M)))
 
 
+def _undecided(rows: Sequence[str]) -> str:
+    """How many of the agents that are known to be healthy or sick got no verdict."""
+    split = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    known = [cells for cells in split if cells[2] in (HEALTHY, SICK)]
+    total, open_ones = (sum(int(cells[at]) for cells in known) for at in (3, 7))
+    if not total:
+        return ""
+    return (
+        f"\nOf {total} agents that are healthy or sick, {open_ones} "
+        f"({100 * open_ones / total:.0f} %) were inconclusive.\n"
+    )
+
+
 def page(measured: Rows, families: Mapping[str, Sequence[Family]]) -> str:
     """The whole page."""
     wanted = [(probe, family) for probe in families for family in families[probe]]
@@ -63,8 +76,7 @@ def page(measured: Rows, families: Mapping[str, Sequence[Family]]) -> str:
     return f"""# Calibration
 
 How often a verdict is a false alarm, how often a sick agent is caught, and what "inconclusive"
-costs, at the default size: the budget of {QUICK:,} acts of an exam of all probes that apply to such
-an agent. Each row has n agents; each is drawn by its own seed and examined with the same one, a
+costs, at the default size ({QUICK:g}): the acts that each probe declares. Each row has n agents; each is drawn by its own seed and examined with the same one, a
 planner together with the settings of its world. Written by `make calibration`, or by
 `python docs/calibrate.py --probe NAME` for the rows of one probe.
 
@@ -77,6 +89,7 @@ turn a fail into inconclusive.
 | {" | ".join(HEADS)} |
 |{"---|" * len(HEADS)}
 {chr(10).join(rows)}
+{_undecided(rows)}
 {not_measured}
 Rows stay until they are measured again, so an older one tells of the probe as it was. The last
 column is the newest commit of the package then; a + says that it had changes not yet committed.

@@ -51,6 +51,11 @@ def near(*chances: float, by: float) -> Callable[[Any], MemoryOne]:
     return draw
 
 
+def generous(generosity: float) -> MemoryOne:
+    """Tit for tat that answers a defection with cooperation at this chance."""
+    return memory_one(1.0, 1.0, generosity, 1.0, generosity)
+
+
 def coin(low: float, high: float) -> Callable[[Any], MemoryOne]:
     """An agent that cooperates with one chance in [low, high], whatever happens."""
     return lambda rng: memory_one(*[rng.uniform(low, high)] * 5)
@@ -86,6 +91,12 @@ class Paper:
 FAMILIES: dict[str, tuple[Family, ...]] = {
     "strangers": (
         Family("near tit for tat", HEALTHY, near(*TFT, by=0.05), "answers in kind to anybody"),
+        Family(
+            "generous tit for tat",
+            HEALTHY,
+            lambda rng: generous(float(rng.uniform(0.05, 0.4))),
+            "tit for tat that lets some defections pass",
+        ),
         Family(
             "knows openings",
             SICK,
@@ -128,6 +139,12 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
             HEALTHY,
             near(*WSLS, by=0.05),
             "leaves mutual defection at once",
+        ),
+        Family(
+            "slow forgiver",
+            HEALTHY,
+            lambda rng: memory_one(1.0, 1.0, 0.0, 1.0, float(rng.uniform(0.15, 0.3))),
+            "after mutual defection gives again in 15 to 30 % of rounds, tit for tat otherwise",
         ),
         Family(
             "near grim",

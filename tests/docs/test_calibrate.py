@@ -24,7 +24,9 @@ def cells(line: str) -> list[str]:
 
 
 def test_every_probe_has_healthy_sick_and_empty_agents() -> None:
-    assert set(FAMILIES) == {ref.name for ref in catalogue.members("probes")}
+    # What has a row in every world judges nothing, so there is no verdict that could be wrong.
+    probes = {ref.name: catalogue.load(ref) for ref in catalogue.members("probes")}
+    assert set(FAMILIES) == {name for name, probe in probes.items() if not probe.everywhere}
     for families in FAMILIES.values():
         assert {family.state for family in families} == {HEALTHY, SICK, EMPTY}
         assert len({family.name for family in families}) == len(families)

@@ -61,9 +61,7 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("probe", min_width=24 if width >= ROOMY else 12, overflow="fold")
     for name in (*arms, JUDGED, "n", "limits"):
-        wraps = name in (JUDGED, "limits")
-        least = len(JUDGED) if name == JUDGED else None
-        table.add_column(name, justify="right", no_wrap=not wraps, min_width=least)
+        table.add_column(name, justify="right", no_wrap=name != JUDGED)
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
     longest = max((len(_verdict(_cells(*row, arms)[-1], ascii_only)) for row in rows), default=0)
     table.add_column("verdict", no_wrap=True, min_width=max(longest, len("verdict")))
@@ -71,8 +69,10 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
         name, unit, *numbers, verdict = _cells(section, row, arms)
         # What is measured, and in which unit and world, stands under the name.
         label = _text(name, ascii_only).append("\n").append(_text(unit, ascii_only).plain, "dim")
-        cells = (_text(cell, ascii_only) for cell in numbers)
-        table.add_row(label, *cells, _verdict(verdict, ascii_only))
+        *cells, limits = (_text(cell, ascii_only) for cell in numbers)
+        # One below the other, so that a wide interval has room beside them.
+        stacked = Text("\n").join(limits.split(", "))
+        table.add_row(label, *cells, stacked, _verdict(verdict, ascii_only))
     return table
 
 

@@ -24,9 +24,9 @@ def explain(probe: str, /) -> None:
     for field in ("asks", "source", "caveat", "claims"):
         value = getattr(member, field, None)
         if isinstance(value, str | tuple) and value:
-            text = value if isinstance(value, str) else ", ".join(value)
             print(f"\n{field}:")
-            print(textwrap.fill(text, 96, initial_indent="  ", subsequent_indent="  "))
+            for text in (value,) if isinstance(value, str) else value:
+                print(textwrap.fill(text, 96, initial_indent="  ", subsequent_indent="  "))
     for field in ("needs", "worlds"):
         names = [getattr(x, "__name__", getattr(x, "name", "")) for x in getattr(member, field, ())]
         if names:
