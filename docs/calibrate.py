@@ -4,10 +4,11 @@
     python docs/calibrate.py --probe lock_in          # its rows anew; the others stay
     python docs/calibrate.py --seeds 1 --probe lock_in --out -
 
-Agents are drawn from families (docs/families) of which it is known beforehand, by the literature
-or by how they are built, whether the probe's failure mode is theirs. Every draw has its own seed,
-for its settings, those of its world and the exam, at the default size. Verdicts are those of the probe, before the correction for many headlines, which
-can only turn a fail into "inconclusive".
+Agents are drawn from families (docs/families) of which it is known beforehand, by the
+literature or by how they are built, whether the probe's failure mode is theirs. Every draw has
+its own seed, for its settings, those of its world and the exam, at the default size. Verdicts
+are those of the probe, before the correction for many headlines, which can only turn a fail
+into "inconclusive".
 """
 
 from __future__ import annotations

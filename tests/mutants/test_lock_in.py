@@ -271,7 +271,7 @@ def test_a_quick_exam_is_kept_within_its_budget() -> None:
     setting = Setting(WORLD, catalogue.load(WORLD), mates, budget=40_000)
     arms = LockIn().design(setting, {})
     acts = sum(
-        arm.episodes * arm.scenario.horizon * (2 if "@" in name else 1)
+        arm.episodes * arm.scenario.horizon * (2 if isinstance(name, tuple) else 1)
         for name, arm in arms.items()
     )
     assert acts <= 40_000

@@ -327,7 +327,7 @@ class LockIn(Probe):
         )
 
     def _class(self, episode: Any, regime: str) -> Measurement:
-        _, seen = self.back_to_cooperation(episode)
+        _, seen = self.back_to_cooperation([episode])
         pairs = episode.seats.shape[1] == 2
         # Pairs played on one seed have their slips at the same steps: together they are one unit.
         share = bootstrap.by_seed(seen, episode.repeat)
