@@ -169,13 +169,19 @@ def _difference(
     if same and row.of.n and math.isfinite(row.of.value):
         nothing = (0.0, 0.0, 0.0, row.of.n, "deterministic", row.of.level, "the same results")
         change = StoredInterval(*nothing)
-    elif shared := min(len(ours.get(name, ())), len(theirs.get(name, ()))):
-        # Where one run went on for more blocks of seeds, those that both have are compared.
+    elif shared := _seeds(len(ours.get(name, ())), len(theirs.get(name, ()))):
         change = paired(ours[name][:shared], theirs[name][:shared])
     else:
         change = squared(row.of, other.of)
     verdicts = (words.verdict(first[0], row), words.verdict(second[0], other))
     return Difference(*key, row.unit, row.headline, row.of, other.of, change, verdicts)
+
+
+def _seeds(first: int, second: int) -> int:
+    """How many seeds two runs share, 0 if that cannot be said: all of them, or the blocks of the
+    shorter one, where the other went on for more blocks of that length."""
+    short, long = sorted((first, second))
+    return short if short and long % short == 0 else 0
 
 
 def paired(first: Sequence[float | None], second: Sequence[float | None]) -> Interval:
