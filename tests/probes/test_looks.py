@@ -17,8 +17,8 @@ LIMITS = Limits(0.8, 0.5, "of a test", harm="below")
 
 def judged(chance: float, plan: Looks, block: int, rng: np.random.Generator) -> tuple[str, int]:
     """(verdict, units) of a share that is measured in blocks until it is certain."""
-    happened, done = 0, 0
-    while (wanted := plan.wanted(done, done > 0 and certain(LIMITS, of))) > done:
+    happened, done, of = 0, 0, nothing()
+    while (wanted := plan.wanted(done, certain(LIMITS, of))) > done:
         happened += rng.binomial(block * (wanted - done), chance)
         done = wanted
         of = clopper_pearson(happened, block * done, level=plan.level)

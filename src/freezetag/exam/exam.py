@@ -101,7 +101,7 @@ class _Run:
             exam.agent.pupil,
             exam.spec.seed,
             self.progress.acts,
-            lambda key, arm: self.progress.arm(label(key), arm),
+            lambda key, arm: self.progress.arm(arm.label or label(key), arm),
             exam.cache,
         )
         try:
