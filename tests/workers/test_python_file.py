@@ -148,7 +148,7 @@ def test_an_object_of_a_module(
 
 
 MISTAKES = {
-    "nothing in it": ("x = 1\ndef choose(o): pass", "no agent in .*agent.py: found x, choose. Exp"),
+    "nothing in it": ("x = 1\ndef choose(o): pass", "no agent in .*agent.py: it has x, choose."),
     "no act": ("class Agent: pass", "gave 'Agent', which has no act"),
     "not Python": ("def act(obs)\n    return 0", r"agent.py:1 is not valid Python"),
     "raises": ("1 / 0", r"raised ZeroDivisionError: division by zero \(at agent.py:1\)"),

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from freezetag.core import named
 from freezetag.sim.foreign import BadAgent
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
-    """(name, settings) of "name" or "name(key=value, ...)" with literal values.
+    """(name, settings) of "name" or "name(key=value, ...)".
 
     >>> parse("ZDExtortion(phi=0.1)")
     ('ZDExtortion', {'phi': 0.1})
     """
-    if "(" not in text:
-        return text.strip(), {}
-    head, _, rest = text.partition("(")
     try:
-        call = ast.parse(f"f({rest}", mode="eval").body
-        assert isinstance(call, ast.Call)
-        assert not call.args
-        settings = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError, AssertionError):
-        raise BadAgent(
-            f"{text!r} cannot be read. Write a name, or a name with settings such as {head}(key=1)."
-        ) from None
-    return head.strip(), settings
+        head, settings = named.parse(text, lists=True)
+    except named.BadName as error:
+        raise BadAgent(str(error)) from None
+    return head, dict(settings)
 
 
 def plainly(name: str) -> str:

@@ -1,17 +1,19 @@
-"""Agents written in plain Python: `my_agent.py`, or `package.module:object`.
+"""Agents written in plain Python: `my_agent.py`, `my_agent.py:Name`, `package.module:object`.
 
 **The file is executed**, in the worker process, with your rights: examine only files you would
-run. It needs one of these, looked for in this order:
+run. Without a name it needs one of these, looked for in this order:
 
     agent     a class, a function that makes an agent, or an agent
     Agent     the same
     act       a function `act(observation)`
 
-An agent has `act(observation)` (the dictionary of `sim.plain.plain`) and may have `reset(seed)`
-and `learn(day)`. Every episode gets its own: a class or factory is called anew (with `seed=` if
-it takes one), an object is copied, and for a bare `act` the file is executed anew, so that its
-global variables are its memory of that episode and of no other. The file is also executed anew
-for every batch of episodes; slow set-up belongs in a module that it imports.
+A name may have settings, which the class or factory is called with: `my_agent.py:Grim(trust=0.3)`.
+
+An agent has `act(observation)` (the dictionary of `sim.plain.plain`), which may be `async`, and may
+have `reset(seed)` and `learn(day)`. Every episode gets its own: a class or factory is called anew
+(with `seed=` if it takes one), an object is copied, and for a bare `act` the file is executed anew,
+so that its global variables are its memory of that episode and of no other. The file is also
+executed anew for every batch of episodes; slow set-up belongs in a module that it imports.
 
 Caveat: state that lies elsewhere (in imported modules, on disk) is shared by the episodes of a
 worker. `random` and `numpy.random` are seeded per batch, so that runs repeat; what one episode
@@ -24,23 +26,28 @@ import copy
 import importlib
 import importlib.util
 import inspect
+import itertools
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from freezetag.adapters._named import parse
+from freezetag.catalogue import source
+from freezetag.catalogue.look import AGENTS
 from freezetag.sim.foreign import BadAgent
 
 EXTRA = None
 PLAYS = ""
-LOOKED_FOR = ("agent", "Agent", "act")
 _EXPECTED = (
     "Expected a class or object named agent or Agent with act(observation), "
     "or a function act(observation)."
 )
-_executed: list[str] = []
+_executed: dict[str, list[str]] = {}
+_numbers = itertools.count()
 
+Settings = Mapping[str, Any]
 Make = Callable[[int], Any]
 Execute = Callable[[], Any]
 
@@ -51,21 +58,25 @@ def names() -> tuple[str, ...]:
 
 
 def factory(name: str) -> Make:
-    """`make(seed) -> agent` for a path or "module:object". Raises `BadAgent`."""
-    _forget()
-    if is_file(name):
-        return _from_file(Path(name))
-    return _from_module(name)
+    """`make(seed) -> agent` for a path, "path:name" or "module:object", with settings if wanted.
+
+    Raises `BadAgent`.
+    """
+    for module in _executed.pop(name, ()):
+        sys.modules.pop(module, None)
+    head, settings = (name, {}) if Path(name).is_file() else parse(name)
+    where, wanted = source.parts(head)
+    if head.endswith(".py") or Path(head).is_file():
+        where, wanted = head, ""
+    if where.endswith(".py") or (not wanted and ":" not in head) or Path(where).is_file():
+        return _from_file(Path(where), wanted, settings, name)
+    return _from_module(where, wanted, settings)
 
 
-def is_file(name: str) -> bool:
-    """Whether `name` means a file rather than "module:object"."""
-    return name.endswith(".py") or Path(name).is_file() or ":" not in name
-
-
-def _from_file(path: Path) -> Make:
+def _from_file(path: Path, wanted: str, settings: Settings, name: str) -> Make:
+    path = path.expanduser()
     if not path.is_file():
-        near = ", ".join(_near(path))
+        near = ", ".join(source.files_here(str(path)))
         raise BadAgent(
             f"there is no file {str(path)!r}." + (f" Did you mean {near}?" if near else "")
         )
@@ -73,18 +84,18 @@ def _from_file(path: Path) -> Make:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-    except SyntaxError as error:
-        raise BadAgent(f"{path}:{error.lineno} is not valid Python: {error.msg}.") from None
+        code = source.compiled(path.read_bytes(), str(path), path)
+    except source.NotLoaded as error:
+        raise BadAgent(str(error)) from None
 
     def execute() -> Any:
-        return _pick(_namespace(path, lambda module: exec(code, vars(module))), str(path))
+        module = _namespace(path, name, lambda module: exec(code, vars(module)))
+        return _reached(module, wanted, path.name) if wanted else _pick(module, str(path))
 
-    return _maker(execute, str(path))
+    return _maker(execute, f"{path}{':' if wanted else ''}{wanted}", settings)
 
 
-def _from_module(name: str) -> Make:
-    module_name, _, wanted = name.partition(":")
+def _from_module(module_name: str, wanted: str, settings: Settings) -> Make:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -98,15 +109,8 @@ def _from_module(name: str) -> Make:
             "Python's packages."
         ) from None
     if not wanted:
-        return _maker(lambda: _pick(module, module_name), module_name)
-
-    def execute(from_module: types.ModuleType = module) -> Any:
-        found: Any = from_module
-        for part in wanted.split("."):
-            if not hasattr(found, part):
-                raise BadAgent(f"{module_name} has no {wanted!r}; it has {_public(module)}.")
-            found = getattr(found, part)
-        return found
+        return _maker(lambda: _pick(module, module_name), module_name, settings)
+    name = f"{module_name}:{wanted}"
 
     def anew() -> Any:
         spec = importlib.util.find_spec(module_name)
@@ -117,56 +121,44 @@ def _from_module(name: str) -> Make:
             )
         fresh = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(fresh)
-        return execute(fresh)
+        return _reached(fresh, wanted, module_name)
 
-    return _maker(execute, name, anew)
+    return _maker(lambda: _reached(module, wanted, module_name), name, settings, anew)
 
 
-def _namespace(path: Path, fill: Callable[[types.ModuleType], None]) -> types.ModuleType:
+def _reached(module: types.ModuleType, wanted: str, where: str) -> Any:
+    found: Any = module
+    for part in wanted.split("."):
+        try:
+            found = source.reached(found, part, where, wanted)
+        except source.NotLoaded as error:
+            raise BadAgent(str(error)) from None
+    return found
+
+
+def _namespace(path: Path, name: str, fill: Callable[[types.ModuleType], None]) -> types.ModuleType:
     """A fresh module; registered, because dataclasses and pickle look classes up by module."""
-    module = types.ModuleType(f"agent_{len(_executed)}_{path.stem}")
+    module = types.ModuleType(f"agent_{next(_numbers)}_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    _executed.append(module.__name__)
+    _executed.setdefault(name, []).append(module.__name__)
     fill(module)
     return module
 
 
-def _forget() -> None:
-    for name in _executed:
-        sys.modules.pop(name, None)
-    _executed.clear()
-
-
 def _pick(module: types.ModuleType, where: str) -> Any:
-    for name in LOOKED_FOR:
+    for name in AGENTS:
         found = vars(module).get(name)
         if found is not None and not isinstance(found, types.ModuleType):
             return found
-    raise BadAgent(f"no agent in {where}: found {_public(module)}. {_EXPECTED}")
+    able = [name for name in source.public(module) if hasattr(vars(module)[name], "act")]
+    hint = f" Or name one that has act: {Path(where).name}:{able[0]}." if able else ""
+    raise BadAgent(
+        f"no agent in {where}: it has {source.listed(source.public(module))}. {_EXPECTED}{hint}"
+    )
 
 
-def _public(module: types.ModuleType) -> str:
-    found = [
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    ]
-    shown = ", ".join(found[:12]) + (", ..." if len(found) > 12 else "")
-    return shown or "nothing public"
-
-
-def _near(path: Path) -> list[str]:
-    import difflib
-
-    try:
-        there = [file.name for file in path.parent.glob("*.py")]
-    except OSError:
-        return []
-    return difflib.get_close_matches(path.name, there, 3, 0.6)
-
-
-def _maker(execute: Execute, where: str, anew: Execute | None = None) -> Make:
+def _maker(execute: Execute, where: str, settings: Settings, anew: Execute | None = None) -> Make:
     """How to get an agent per episode from what `execute` finds; `anew` finds it afresh."""
     first = execute()
     anew = anew or execute
@@ -176,7 +168,10 @@ def _maker(execute: Execute, where: str, anew: Execute | None = None) -> Make:
         return unused.pop() if unused else anew()
 
     if isinstance(first, type) or _is_factory(first):
-        return lambda seed: usable(_call(first, seed), where)
+        _can_be_called(first, settings, where)
+        return lambda seed: usable(_call(first, seed, settings), where)
+    if settings:
+        raise BadAgent(f"{where} is not a class or a factory, and takes no settings.")
     if isinstance(first, types.FunctionType | types.BuiltinFunctionType):
         return lambda seed: usable(fresh(), where)
     usable(first, where)
@@ -199,12 +194,22 @@ def _is_factory(found: Any) -> bool:
     return needed in ([], ["seed"])
 
 
-def _call(make: Callable[..., Any], seed: int) -> Any:
+def _can_be_called(make: Callable[..., Any], settings: Settings, where: str) -> None:
+    """Raises `BadAgent` for settings that a class or factory does not take."""
+    if not settings:
+        return
     try:
-        takes_seed = "seed" in inspect.signature(make).parameters
+        inspect.signature(make).bind_partial(**settings)
+    except (TypeError, ValueError) as error:
+        raise BadAgent(f"{where} does not take these settings: {error}.") from None
+
+
+def _call(make: Callable[..., Any], seed: int, settings: Settings) -> Any:
+    try:
+        takes_seed = "seed" in inspect.signature(make).parameters and "seed" not in settings
     except (TypeError, ValueError):
         takes_seed = False
-    return make(seed=seed) if takes_seed else make()
+    return make(seed=seed, **settings) if takes_seed else make(**settings)
 
 
 def usable(agent: Any, where: str) -> Any:

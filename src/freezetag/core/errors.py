@@ -16,3 +16,14 @@ class RunError(UserError):
     """A request that was fine, and a run that failed: a full disk, an agent that crashed."""
 
     exit_code = 3
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Text from outside, safe for a terminal: no control characters, at most `limit` long.
+
+    >>> printable("a\\x1b[31mred\\nline")
+    'a?[31mred line'
+    """
+    text = text[: 4 * limit]
+    text = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -9,19 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from freezetag.core.named import written
+
 ABSENT = -1
 """In a seating row: nobody sits here."""
 
 
 @dataclass(frozen=True)
 class Ref:
-    """A member of the catalogue by name: `Ref.of("players/reciprocators/tit_for_tat")`.
+    """A member by name: `Ref.of("players/reciprocators/tit_for_tat")`.
 
-    `settings` are keyword arguments, sorted by name; use `Ref.of` to write them down.
+    `path` names one of ours by its folder, or one from outside: "my_world.py:Volunteers",
+    "package.module:Class", "axelrod:Grudger". `settings` are keyword arguments, sorted by name;
+    use `Ref.of` to write them down. `kin` is the family of one whose path does not say it.
     """
 
     path: str
     settings: tuple[tuple[str, Any], ...] = ()
+    kin: str = ""
 
     @classmethod
     def of(cls, path: str, **settings: Any) -> Ref:
@@ -29,15 +34,31 @@ class Ref:
 
     @property
     def name(self) -> str:
-        """The last part of the path, with its settings if it has any."""
-        short = self.path.rsplit("/", 1)[-1]
-        if not self.settings:
-            return short
-        return f"{short}({', '.join(f'{key}={value}' for key, value in self.settings)})"
+        """The last part of the path, with its settings if it has any. A class that is named as
+        its file is goes by the file: "my_world.py" for "my_world.py:MyWorld"."""
+        short = self.path.rsplit("/", 1)[-1].removeprefix("python_file:")
+        file, _, cls = short.partition(".py:")
+        if cls and file.replace("_", "").lower() == cls.lower():
+            short = f"{file}.py"
+        return written(short, self.settings)
+
+    @property
+    def text(self) -> str:
+        """The whole path with its settings: what `catalogue.find` reads."""
+        return written(self.path, self.settings)
+
+    @property
+    def foreign(self) -> bool:
+        """It is an agent in Python, named "scheme:name", and acts in a process of its own."""
+        head, colon, _ = self.path.partition(":")
+        return bool(colon) and head.isidentifier()
 
     @property
     def family(self) -> str:
-        """The folder it lies in: the family of a player."""
+        """The family of a player: the folder it lies in, or what comes before a colon."""
+        head, colon, _ = self.path.partition(":")
+        if self.kin or colon:
+            return self.kin or head
         parts = self.path.split("/")
         return parts[-2] if len(parts) > 1 else ""
 

@@ -12,8 +12,10 @@ from freezetag.core import Panel, Record, ReportCard, Section, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import collect, store
 from freezetag.exam.examined import Examined
+from freezetag.exam.files import unchanged
 from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.plan import Item, plan
+from freezetag.exam.population import must_sit, population
 from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.exam.run import Runner
@@ -45,6 +47,7 @@ class Exam:
 
         Raises `UnknownAgent`, `BadSpec`, `catalogue.Unknown` and `WiringError`.
         """
+        unchanged(spec)
         found = resolve(spec.agent if agent is None else agent, spec.panel(), spec.step_seconds)
         fitted = bool(found.pupil.panel.interlocks)
         if found.is_log:
@@ -54,6 +57,8 @@ class Exam:
         exam = cls(spec, found, fitted, plan(spec, found), Cache(note))
         try:
             must_load(found, exam.cache)
+            if not isinstance(spec.classmates, int):
+                must_sit(population(spec.classmates), exam.cache)
         except BaseException:
             exam.close()
             raise

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from freezetag.core import Equipped
+from freezetag.core import Equipped, Ref
 from freezetag.exam.exam import Exam
 from freezetag.exam.examined import Examined
+from freezetag.exam.files import with_files
 from freezetag.exam.population import named
 from freezetag.exam.progress import Progress
-from freezetag.exam.resolve import resolve
+from freezetag.exam.resolve import member_names, resolve
 from freezetag.exam.spec import QUICK, BadSpec, Spec, roster
 from freezetag.exam.store import RunFolder
 
@@ -19,9 +20,9 @@ from freezetag.exam.store import RunFolder
 def examine(
     agent: Any,
     *,
-    worlds: Sequence[str] = (),
-    probes: Sequence[str] = (),
-    classmates: int | Sequence[Any] = 30,
+    worlds: Any = (),
+    probes: Any = (),
+    classmates: Any = 30,
     seed: int | None = None,
     button: str = "",
     runtime: float | None = None,
@@ -33,10 +34,11 @@ def examine(
 
     `agent` is a player's name, a Python file, `module:object`, `axelrod:NAME`, an object with
     `act(observation)`, a JAX policy, or any of these equipped with interlocks. The other
-    arguments are those of `freezetag examine`; `classmates` is a number, `class_of(n)` or the
-    names of all who sit there. Without a seed one is drawn, and recorded. Raises `UnknownAgent`,
-    `BadSpec`, `Unknown` and `WiringError` before anything runs; an agent that fails is a row of
-    the card.
+    arguments are those of `freezetag examine`. `worlds` and `probes` take a name, a Ref, an object
+    or a class, or a list of these; `classmates` a number, `class_of(n)`, or a population of agents
+    of any kind: a list, or a mapping from family to lists. Without a seed one is drawn, and
+    recorded. Raises `UnknownAgent`, `BadSpec`, `Unknown` and `WiringError` before anything runs; an
+    agent that fails is a row of the card.
     """
     fitted: dict[str, Any] = {}
     if isinstance(agent, Equipped):
@@ -45,10 +47,10 @@ def examine(
         fitted = {interlock.sensor: interlock for interlock in agent.panel.interlocks}
     spec = Spec(
         # An object's name, not its text, which may hold an address that changes from run to run.
-        agent=agent if isinstance(agent, str) else resolve(agent).pupil.name,
+        agent=_name(agent),
         seed=secrets.randbelow(2**31) if seed is None else seed,
-        worlds=_names("worlds", worlds),
-        probes=_names("probes", probes),
+        worlds=member_names("substrates", worlds, "worlds"),
+        probes=member_names("probes", probes, "probes"),
         classmates=named(classmates),
         button=button,
         runtime=getattr(fitted.get("runtime"), "t_max", runtime),
@@ -57,7 +59,7 @@ def examine(
         step_seconds=step_seconds,
         roster=roster(),
     )
-    return run_spec(spec, agent)
+    return run_spec(with_files(spec), agent)
 
 
 def run_spec(
@@ -71,7 +73,7 @@ def run_spec(
         return exam.run(folder, progress)
 
 
-def _names(what: str, given: Any) -> tuple[str, ...]:
-    if isinstance(given, str):
-        raise BadSpec(f"{what} is a list of names, got {given!r}. Write {what}=[{given!r}].")
-    return tuple(given)
+def _name(agent: Any) -> str:
+    if isinstance(agent, str | Path):
+        return str(agent)
+    return agent.text if isinstance(agent, Ref) else resolve(agent).pupil.name

@@ -9,7 +9,7 @@ from typing import Any
 from freezetag import catalogue
 from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread
 from freezetag.core.log import Log
-from freezetag.exam.population import population
+from freezetag.exam.population import cannot_sit, own_classmates, population, seated
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import MOST, BadSpec, Spec
 from freezetag.sim.wiring import check_wiring
@@ -104,7 +104,8 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
     own = getattr(agent.adapter, "WORLD", None)
     if chosen:
         by_path = {world.path: world for world in probe.worlds}
-        return [by_path.get(world.path, world) for world in chosen]
+        # With settings of the user's own it is that world; without, the probe's form of it.
+        return [world if world.settings else by_path.get(world.path, world) for world in chosen]
     return [own] if own is not None else probe.worlds or [RECORD]
 
 
@@ -112,17 +113,20 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     substrate: Any = None if world == RECORD else catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
     classmates = population(spec.classmates)
-    if own is not None and hasattr(agent.adapter, "classmates") and _by_number(spec):
-        classmates = agent.adapter.classmates()
+    by_number = isinstance(spec.classmates, int)
+    if own is not None and hasattr(agent.adapter, "classmates") and by_number:
+        classmates = own_classmates(agent.adapter)
         if spec.number < MOST:
             some = spread(len(classmates), min(spec.number, len(classmates)))
             classmates = tuple(classmates[i] for i in some)
+    classmates = seated(classmates, substrate)
+    number = min(spec.number, len(classmates)) if by_number else len(classmates)
     pupil = agent.pupil
     setting = Setting(
         world=world,
         substrate=substrate,
         classmates=classmates,
-        sizes=(*(n for n in SIZES if n < spec.number), spec.number),
+        sizes=(*(n for n in SIZES if n < number), number),
         budget=0,
         horizon=getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1)),
         press=spec.press(),
@@ -134,10 +138,6 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         return Item(name, probe, setting, reason)
     acts = round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
-
-
-def _by_number(spec: Spec) -> bool:
-    return isinstance(spec.classmates, int)
 
 
 def _plain(action: Any) -> Any:
@@ -156,6 +156,8 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
         return f"the agent does not play {name}"
     if Log in needs:
         return "this is read from the log of an agent that ran: freezetag examine log:FILE"
+    if unable := cannot_sit(setting.classmates, setting.world, world):
+        return unable
     if lacks := [n.__name__ for n in needs if not isinstance(policy, n)]:
         return f"this probe asks for a {', '.join(lacks)}, and the agent is none"
     if isinstance(policy, Planner) and not isinstance(world, HasModel):

@@ -1,20 +1,27 @@
-"""Who the agent is: a member of the roster, a Python file, a library's strategy, an object."""
+"""Who the agent is: a player, a Python file, a library's strategy, an object."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import Equipped, Panel, Planner, Policy, UserError
+from freezetag.catalogue import announced, look, source
+from freezetag.core import Equipped, Panel, Planner, Policy, Ref, UserError
+from freezetag.core.errors import printable
 from freezetag.core.log import Log
+from freezetag.core.named import parse, written
 from freezetag.sim.arms import Pupil
-from freezetag.sim.foreign import AgentFailed, Foreign, printable
+from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.inside import Inside
 from freezetag.sim.workers import Cache, Worker
 
-ADAPTERS = Path(catalogue.__file__).with_name("adapters")
+ADAPTERS = catalogue.HERE / "adapters"
+FILE = "python_file"
 
 
 class UnknownAgent(UserError):
@@ -35,6 +42,7 @@ class Resolved:
         return isinstance(self.pupil.policy, Log)
 
 
+@cache
 def schemes() -> tuple[str, ...]:
     """The schemes of `scheme:name`: the adapters' file names, read from the folder."""
     return tuple(sorted(path.stem for path in ADAPTERS.glob("*.py") if path.stem[0] != "_"))
@@ -43,9 +51,9 @@ def schemes() -> tuple[str, ...]:
 def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -> Resolved:
     """The agent to examine, fitted with `panel` unless it is equipped already.
 
-    A text is a player's name, a Python file, `package.module:object` or `scheme:name`; anything
-    else is a JAX policy or an object, class or function with `act(observation)`. Raises
-    `UnknownAgent`.
+    A text is a player's name, a file (of an agent or a player), `package.module:object` or
+    `scheme:name`; anything else is a Ref, a JAX policy, or an object, class or function with
+    `act(observation)`. Raises `UnknownAgent`, and what `catalogue.find` raises.
     """
     safe, stop, equipped = None, None, isinstance(agent, Equipped)
     if isinstance(agent, Equipped):
@@ -61,6 +69,25 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
     return Resolved(pupil, kind, adapter)
 
 
+def member_names(kind: str, given: Any, option: str) -> tuple[str, ...]:
+    """Names as a spec writes them down, of one or several worlds or probes: texts, Refs, objects
+    or classes. Raises `NoMember` for what is none of these."""
+    several = given if isinstance(given, Sequence) and not isinstance(given, str) else (given,)
+    return tuple(dict.fromkeys(_member_name(kind, each, option) for each in several))
+
+
+def _member_name(kind: str, thing: Any, option: str) -> str:
+    if isinstance(thing, str | Path):
+        return str(thing)
+    if isinstance(thing, Ref):
+        return thing.text
+    if thing is None or isinstance(thing, int | float | dict | set):
+        raise catalogue.NoMember(
+            f"{option}={thing!r} names nothing: give a name, a Ref, an object, or a list of these."
+        )
+    return catalogue.given(kind, thing).text
+
+
 def must_load(agent: Resolved, cache: Cache) -> None:
     """Loads an agent that lives in a process of its own; `cache` keeps that process for the exam.
 
@@ -73,7 +100,7 @@ def must_load(agent: Resolved, cache: Cache) -> None:
         with Worker(foreign, seat=0, cache=cache) as worker:
             worker.start()
     except AgentFailed as failed:
-        # Nobody has been seated yet: only what it said of itself is told.
+        # Nobody has been seated yet: only what it said of itself is reported.
         said = failed.message.partition("(seat 0) ")[2]
         raise UnknownAgent(f"{printable(failed.agent)} {said or failed.message}") from None
 
@@ -89,37 +116,122 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     """(policy, name, kind, adapter module)."""
     if isinstance(agent, Path):
         agent = str(agent)
+    if isinstance(agent, Ref):
+        agent = agent.text
     if not isinstance(agent, str):
         return _object(agent, step_seconds)
-    if agent.endswith(".py") or ("/" in agent and Path(agent).exists()):
-        path = Path(agent)
-        if not path.is_file():
+    ref = agent_ref(agent)
+    if not ref.foreign:
+        family = f"player, {ref.family}" if ref.path.startswith("players/") else "player"
+        return catalogue.load(ref), ref.name, family, None
+    scheme, _, name = ref.path.partition(":")
+    if scheme == FILE:
+        is_file = source.parts(parse(name)[0])[0].endswith(".py") or name.endswith(".py")
+        kind = "Python file" if is_file else "Python object"
+        return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
+    module = adapter(scheme)
+    if hasattr(module, "recorded"):
+        return module.recorded(name), agent, "record of an agent that ran", module
+    return Foreign(scheme, name, step_seconds), agent, f"{scheme} agent", module
+
+
+def agent_ref(text: str) -> Ref:
+    """The Ref of an agent that is named by a text: `foreign` if it acts in a process of its own.
+
+    What a file holds is read from its source: one with `init` and `act(key, carry, obs)`, or with
+    `plan`, is a player in JAX and is loaded here; any other is an agent in Python, and is not.
+    """
+    text = text.strip()
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme in schemes() and scheme != FILE:
+        return Ref(text)
+    if colon and scheme == FILE:
+        text = rest
+    head, settings = parse(text)
+    where, name = source.parts(head)
+    if ("/" in head and Path(head).is_file()) or head.endswith(".py"):
+        where, name = head, ""
+    if where.endswith(".py"):
+        if not Path(where).expanduser().is_file():
             raise UnknownAgent(
-                f"there is no file {agent}. `freezetag new {path.name}` writes one to start from."
+                f"there is no file {where}. `freezetag new {Path(where).name}` writes one to "
+                "start from."
             )
-        foreign = Foreign("python_file", str(path.resolve()), step_seconds)
-        return foreign, path.name, "Python file", None
-    scheme, colon, name = agent.partition(":")
-    if colon and scheme in schemes():
-        module = _adapter(scheme)
-        if hasattr(module, "recorded"):
-            return module.recorded(name), agent, "record of an agent that ran", module
-        return Foreign(scheme, name, step_seconds), agent, f"{scheme} agent", module
-    if colon:
-        near = catalogue.near(scheme, list(schemes()))
-        if near and "." not in scheme:
-            raise UnknownAgent(f"there is no adapter {scheme!r}. Did you mean {near[0]}:{name}?")
-        return Foreign("python_file", agent, step_seconds), agent, "Python object", None
+    elif Path(where).is_file():  # a script without an ending
+        return Ref(f"{FILE}:{text}", kin=family_of(where))
+    elif not name:
+        return _by_name(head, settings)
+    near = catalogue.near(where, list(schemes())) if "." not in where else []
+    if near and source.file_of(where) is None:
+        raise UnknownAgent(f"there is no adapter {where!r}. Did you mean {near[0]}:{name}?")
+    kinds = look.defined(where)
+    if not name:
+        name = next((known for known in look.AGENTS if known in kinds), "")
+        if not name and (holds := _holds(kinds)) not in ("", "agents"):
+            if holds != "players":
+                word = {"substrates": "world", "probes": "probe"}.get(holds, holds)
+                raise UnknownAgent(
+                    f"{where} holds a {word} and no agent. Examine an agent with it: "
+                    f"freezetag examine tit_for_tat {_OPTION[holds]} {where}"
+                )
+            kin = family_of(where)
+            return _of_family(catalogue.find("players", written(where, settings)), kin)
+        name = "" if kinds.get(name) != "players" else name
+    if kinds.get(name.partition(".")[0]) == "players":
+        found = catalogue.find("players", written(f"{where}:{name}", settings))
+        return _of_family(found, family_of(where))
+    return Ref(f"{FILE}:{text}", kin=family_of(where))
+
+
+_OPTION = {"substrates": "--world", "probes": "--probe", look.POPULATION: "--classmates"}
+
+
+def _holds(kinds: dict[str, str]) -> str:
+    """What a file without an agent of a known name is a file of."""
+    there = [kind for name, kind in kinds.items() if kind and name[0] != "_"]
+    for kind in ("players", "substrates", "probes", look.POPULATION):
+        if kind in there:
+            return kind
+    return ""
+
+
+def _by_name(name: str, settings: Any) -> Ref:
+    """A player's short name, or what a package announces."""
     try:
-        ref = catalogue.find("players", agent)
+        return catalogue.find("players", written(name, settings))
     except catalogue.Unknown as unknown:
-        hint = f" Did you mean {' or '.join(unknown.near)}?" if unknown.near else ""
+        theirs = announced.of("agents")
+        if (one := announced.called(theirs, name)) is not None:
+            return Ref(f"{FILE}:{written(one.value, settings)}", kin=one.name)
+        near = list(dict.fromkeys([*unknown.near, *catalogue.near(name, [a.name for a in theirs])]))
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise UnknownAgent(
-            f"there is no agent called {agent!r}.{hint} Give a player's name (`freezetag list "
+            f"there is no agent called {name!r}.{hint} Give a player's name (`freezetag list "
             "players`), a file my_agent.py, package.module:object, axelrod:Grudger, or a log: "
             "log:ledger.db."
         ) from None
-    return catalogue.load(ref), ref.name, f"player, {ref.family}", None
+
+
+def family_of(where: str) -> str:
+    """What a file says in `FAMILY = "..."`; "" if it does not."""
+    said = look.literal(where, look.FAMILY)
+    return printable(said, 40) if isinstance(said, str) else ""
+
+
+def _of_family(ref: Ref, kin: str) -> Ref:
+    return Ref(ref.path, ref.settings, kin) if kin else ref
+
+
+def _absolute(name: str) -> str:
+    """A file's whole path, so that a worker finds it from any folder."""
+    head, settings = parse(name)
+    where, inner = source.parts(head)
+    if head.endswith(".py") or Path(head).is_file():
+        where, inner = head, ""
+    path = Path(where).expanduser()
+    if not path.is_file():
+        return name
+    return written(f"{path.resolve()}{':' if inner else ''}{inner}", settings)
 
 
 def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
@@ -132,11 +244,11 @@ def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         inside = Inside("object", name, step_seconds, given=agent, identity=id(agent))
         return inside, name, "Python object", None
     raise UnknownAgent(
-        f"{agent!r} is no agent: it has neither init and act (a JAX policy) nor act(observation)."
+        f"{printable(repr(agent), 80)} is not an agent: it has neither init and act (a JAX policy) "
+        "nor act(observation)."
     )
 
 
-def _adapter(scheme: str) -> Any:
-    from importlib import import_module
-
+def adapter(scheme: str) -> Any:
+    """The module of an adapter."""
     return import_module(f"freezetag.adapters.{scheme}")

@@ -27,11 +27,12 @@ class Spec:
     """Every choice of an examination, defaults included.
 
     worlds, probes   names; empty means all that apply
-    classmates       n of the class of n, at most 30; or the names of all who sit there
+    classmates       n of the class of n, at most 30; or the names of a population of one's own
     button           "50%" of the horizon, step "120", or "0.02/step"; "" = nobody presses
     runtime, power   limits, None = not fitted
     size             1 for the acts that each probe declares, 10 for ten times as many
     step_seconds     what one act of a foreign agent may take
+    files            "my_world.py sha256:...": each file that the names above stand for
     """
 
     agent: str
@@ -45,6 +46,7 @@ class Spec:
     size: float = QUICK
     step_seconds: float = 2.0
     roster: str = ""
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
@@ -52,11 +54,11 @@ class Spec:
             # True is an int to Python, and no number to anybody else.
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise BadSpec(f"{name} must be {_WORDS[name]}, got {value!r}.")
-        for name in ("worlds", "probes", "classmates"):
+        for name in ("worlds", "probes", "classmates", "files"):
             value = getattr(self, name)
             if isinstance(value, tuple) and not all(isinstance(each, str) for each in value):
                 raise BadSpec(f"{name} must be {_WORDS[name]}, got {value!r}.")
-        if not 0 <= self.number <= MOST:
+        if isinstance(self.classmates, int) and not 0 <= self.number <= MOST:
             raise BadSpec(
                 f"a class has 0 to {MOST} classmates, got {self.number}. "
                 "0 prints as class of 1: the agent alone."
@@ -168,7 +170,7 @@ def roster() -> str:
 _NUMBER = (int, float)
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("agent", "button", "roster"), str),
-    **dict.fromkeys(("worlds", "probes"), tuple),
+    **dict.fromkeys(("worlds", "probes", "files"), tuple),
     "seed": int,
     "classmates": (int, tuple),
     **dict.fromkeys(("size", "step_seconds"), _NUMBER),
@@ -176,7 +178,7 @@ _KINDS: dict[str, Any] = {
 }
 _WORDS = {
     **dict.fromkeys(("agent", "button", "roster"), "a text"),
-    **dict.fromkeys(("worlds", "probes"), "a list of names"),
+    **dict.fromkeys(("worlds", "probes", "files"), "a list of names"),
     "seed": "a whole number",
     "classmates": "a number, or a list of names",
     **dict.fromkeys(("size", "step_seconds"), "a number"),

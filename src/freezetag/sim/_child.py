@@ -45,6 +45,8 @@ class Child:
     """`python -m freezetag.sim._worker` in a process group of its own."""
 
     def __init__(self) -> None:
+        self.loaded: set[str] = set()
+        """Names of agents that it has loaded, whatever it imported for them."""
         mine, its = socket.socketpair()
         mine.setblocking(False)
         with tempfile.TemporaryFile() as shared, its:

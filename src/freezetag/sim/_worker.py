@@ -27,7 +27,9 @@ import signal
 import socket
 import struct
 import sys
+import sysconfig
 import traceback
+import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,9 @@ REMARK_LENGTH = 4000
 START_SECONDS = 30.0
 """For making one agent; loading what it is made of has a longer limit, see `workers`."""
 OURS = (Path("freezetag", "sim"), Path("freezetag", "adapters"))
+
+
+_LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 class TookTooLong(BaseException):
@@ -86,6 +91,7 @@ class Agents:
     def __init__(self, page: mmap.mmap, tell: Callable[[str], None]) -> None:
         self.page = page
         self.tell = tell
+        self.told: set[str] = set()
         self.name = ""
         self.seconds = 0.0
         self.begun = 0
@@ -97,10 +103,12 @@ class Agents:
 
     def load(self, scheme: str, name: str, seconds: float) -> None:
         """Make ready to make agents; may be called again for another of the same scheme."""
-        again = self.adapter is not None
         self.name, self.seconds = name, seconds
         self.adapter = importlib.import_module(f"freezetag.adapters.{scheme}")
-        if (note := getattr(self.adapter, "SLOW", "")) and not again:
+        slow = getattr(self.adapter, "slow", None)
+        note = slow(name) if slow is not None else getattr(self.adapter, "SLOW", "")
+        if note and note not in self.told:
+            self.told.add(note)
             self.tell(note)
         try:
             self.make = self.adapter.factory(self.name)
@@ -167,6 +175,10 @@ class Agents:
             values = []
             for b, agent, view in zip(playing, agents, seen, strict=True):
                 self.episode = b
+                if hasattr(agent, "act_on"):  # a player in JAX, which sees the arrays
+                    self._begin(b, START_SECONDS)  # its first act compiles it
+                    values.append(agent.act_on({name: field[b] for name, field in obs.items()}))
+                    continue
                 self._begin(b, self.seconds)
                 values.append(agent.act(view))
             values = self._gathered(playing, values)
@@ -320,6 +332,8 @@ def whole_numbers(value: Any, width: int) -> list[int]:
     if type(value) is int and width == 1:
         parts: Sequence[Any] = (value,)
     else:
+        if isinstance(value, types.GeneratorType | types.AsyncGeneratorType):
+            raise NotAnAction(f"{shown(value)}, for it has a yield: an action is returned")
         if hasattr(value, "tolist"):
             value = value.tolist()
         parts = value if isinstance(value, list | tuple) else (value,)
@@ -354,7 +368,8 @@ def where(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if not any(f"{part}{os.sep}" in frame.filename for part in OURS)
     ]
-    inner = [f for f in own if "site-packages" not in f.filename and os.sep in f.filename] or own
+    theirs = [f for f in own if not f.filename.startswith(_LIBRARY) and os.sep in f.filename]
+    inner = [f for f in theirs if "site-packages" not in f.filename] or theirs or own
     return f"{Path(inner[-1].filename).name}:{inner[-1].lineno}" if inner else ""
 
 

@@ -34,7 +34,8 @@ from freezetag.sim.believed import believed
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
-from freezetag.sim.inside import Inside, InsideWorker
+from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
+from freezetag.sim.mixed import alike
 from freezetag.sim.rollout import End, day_of, learner, rollout
 from freezetag.sim.step import HOOKS, LEARN, Batch, Shared, Structure
 from freezetag.sim.template import pick, split
@@ -248,8 +249,7 @@ def _seat(
         else None
         for i, ref in enumerate(cast)
     ]
-    used = [players[i] for i in np.unique(who) if i >= 0]
-    foreign = next((player for player in used if isinstance(player, Foreign)), None)
+    players, foreign = alike(players, cast)
     structure, leaves, data = column(players, who)
     data |= _seeds(cast, who, seed)
     if foreign is None:
@@ -280,8 +280,10 @@ def _player(ref: Any, pupil: Pupil) -> Any:
         return None
     if not isinstance(ref, Ref):
         return ref
-    scheme, colon, name = ref.path.partition(":")
-    return Foreign(scheme, name) if colon else catalogue.load(ref)
+    if not ref.foreign:
+        return catalogue.load(ref)
+    scheme, _, name = ref.path.partition(":")
+    return GIVEN[name] if scheme == SCHEME else Foreign(scheme, name)
 
 
 @lru_cache(maxsize=1024)

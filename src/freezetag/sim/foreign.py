@@ -9,7 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from freezetag.core.errors import RunError, UserError
+from freezetag.core.errors import RunError, UserError, printable
+
+__all__ = ["MIXED", "AgentFailed", "BadAgent", "Foreign", "printable"]
+
+
+MIXED = "_mixed"
+"""The scheme of a column in which agents of several schemes sit: names are "scheme:name"."""
+_OWN = ("object", "player")
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Foreign:
 
     def __str__(self) -> str:
         """As the user knows it, without the folders of a path."""
+        if self.scheme == MIXED:
+            scheme, _, name = self.name.partition(":")
+            return str(Foreign(scheme, name)) if scheme not in _OWN else name.rpartition("/")[2]
         if self.scheme == "python_file":
             return self.name.rpartition("/")[2]
         return f"{self.scheme}:{self.name}"
@@ -90,14 +100,3 @@ class AgentFailed(RunError):
 
 def _rebuild(message: str, fields: dict[str, Any]) -> AgentFailed:
     return AgentFailed(message, **fields)
-
-
-def printable(text: str, limit: int = 300) -> str:
-    """Text of an agent, safe for a terminal: no control characters, at most `limit` long.
-
-    >>> printable("a\\x1b[31mred\\nline")
-    'a?[31mred line'
-    """
-    text = text[: 4 * limit]
-    text = "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in text)
-    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -6,19 +6,26 @@ could load. Caveat: a hang hangs you, prints are yours, and there is no step bud
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 import random
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from freezetag.sim._worker import OFFERS, NotAnAction, answer
-from freezetag.sim.foreign import AgentFailed, Foreign, Remark
+from freezetag.sim.foreign import MIXED, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
+
+SCHEME = "object"
+GIVEN: dict[str, Inside] = {}
+"""Objects that sit as classmates, by the name that `known_as` gave them."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,17 @@ class Inside(Foreign):
         return self.name
 
 
+def known_as(agent: Any) -> str:
+    """The name of an object among those of this process: its own, numbered if it is taken."""
+    own = str(getattr(agent, "__name__", type(agent).__name__))
+    name, number = own, 1
+    while name in GIVEN and GIVEN[name].given is not agent:
+        number += 1
+        name = f"{own}#{number}"
+    GIVEN.setdefault(name, Inside(SCHEME, name, given=agent, identity=id(agent)))
+    return name
+
+
 @dataclass(frozen=True)
 class _Function:
     act: Any
@@ -60,23 +78,36 @@ class InsideWorker:
         self.offers: tuple[str, ...] = ()
         self.remarks: list[Remark] = []
         self.rest = rest
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
-        """One fresh agent per episode; all are the one agent, whatever the names."""
+        """One fresh agent per episode, of these names if given."""
         first = seeds[0] if seeds else 0
         random.seed(first)
         np.random.seed(first % 2**32)  # noqa: NPY002 - for agents that use the global generator
         self.agents = []
-        for b, seed in enumerate(seeds):
+        for b, (seed, name) in enumerate(
+            zip(seeds, names or [self.foreign.name] * len(seeds), strict=True)
+        ):
             try:
-                self.agents.append(self.foreign.make(seed))
-            except Exception as error:
-                raise self._failed(None, b, f"{type(error).__name__}: {error}", "reset") from error
+                self.agents.append(self._maker(name)(int(seed)))
+            except (Exception, SystemExit) as error:
+                raise self._failed(None, b, outcome(error), "reset") from error
         self.offers = tuple(
             offer
             for offer in OFFERS
             if all(callable(getattr(agent, offer, None)) for agent in self.agents)
         )
+
+    def _maker(self, name: str) -> Any:
+        """`make(seed)` of the agent of this name."""
+        if self.foreign.scheme != MIXED:
+            return (self.foreign if name == self.foreign.name else GIVEN[name]).make
+        scheme, _, inner = name.partition(":")
+        if scheme == SCHEME:
+            return GIVEN[inner].make
+        # Made anew for every batch, as in a process of its own.
+        return import_module(f"freezetag.adapters.{MIXED}").factory(name)
 
     def act(
         self,
@@ -89,19 +120,41 @@ class InsideWorker:
         self.remarks = []
         episodes, width = np.asarray(obs["selfish"]).shape
         sizes = action_sizes(np.asarray(obs["legal"]).shape[1], width)
-        lists = as_lists({name: np.asarray(value) for name, value in obs.items()})
+        fields = {name: np.asarray(value) for name, value in obs.items()}
+        lists = as_lists(fields)
         actions = np.zeros((episodes, width), np.int32)
         for b in np.flatnonzero(active).tolist():
             try:
-                seen = plain(lists, b, sizes, said[b] if said else None)
-                actions[b] = self._action(b, answer(self.agents[b].act(seen), width))
+                agent = self.agents[b]
+                if hasattr(agent, "act_on"):
+                    value = agent.act_on({name: field[b] for name, field in fields.items()})
+                else:
+                    value = agent.act(plain(lists, b, sizes, said[b] if said else None))
+                if inspect.isawaitable(value):
+                    value = self._waited_for(value)
+                actions[b] = self._action(b, answer(value, width))
             except NotAnAction as wrong:
-                text = f"chose {wrong}, which is no action of {width} whole numbers"
+                text = f"chose {wrong}, which is not an action of {width} whole numbers"
                 raise self._failed(step, b, text, "action") from None
-            except Exception as error:
-                text = f"raised {type(error).__name__}: {error}"
-                raise self._failed(step, b, text, "exception") from error
+            except (Exception, SystemExit) as error:
+                raise self._failed(step, b, outcome(error), "exception") from error
         return actions
+
+    def _waited_for(self, value: Any) -> Any:
+        """What an `async def act` gives: in one loop for all, or, within a loop that runs already
+        (a notebook's), in one of its own."""
+
+        async def wait() -> Any:
+            return await value
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            if self.loop is None:
+                self.loop = asyncio.new_event_loop()
+            return self.loop.run_until_complete(wait())
+        with ThreadPoolExecutor(1) as elsewhere:
+            return elsewhere.submit(asyncio.run, wait()).result()
 
     def _action(self, b: int, answered: Any) -> Any:
         if not isinstance(answered, dict):
@@ -123,9 +176,13 @@ class InsideWorker:
 
     def learn(self, days: Sequence[Mapping[str, Any]]) -> None:
         """Hand agents that have `learn` their day."""
-        for agent, day in zip(self.agents, days, strict=False):
+        for b, (agent, day) in enumerate(zip(self.agents, days, strict=False)):
             if callable(getattr(agent, "learn", None)):
-                agent.learn({name: np.asarray(values).tolist() for name, values in day.items()})
+                own = {name: np.asarray(values).tolist() for name, values in day.items()}
+                try:
+                    agent.learn(own)
+                except (Exception, SystemExit) as error:
+                    raise self._failed(None, b, outcome(error), "learn") from error
 
     def _failed(self, step: int | None, b: int, said: str, field_: str) -> AgentFailed:
         at = "" if step is None else f" at step {step}"
@@ -149,5 +206,14 @@ class InsideWorker:
         trace: TracebackType | None,
     ) -> None:
         self.agents = []
+        if self.loop is not None:
+            self.loop.close()
         random.setstate(self.before[0])
         np.random.set_state(self.before[1])  # noqa: NPY002 - see reset
+
+
+def outcome(error: BaseException) -> str:
+    """What an agent did, in words; `sys.exit` ends the agent and not its caller."""
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({'' if error.code is None else printable(str(error.code))})"
+    return f"raised {type(error).__name__}: {printable(str(error))}"

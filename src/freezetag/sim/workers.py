@@ -120,8 +120,14 @@ class Worker:
             self._child, loaded = self._cache.take(self.foreign)
         self._child = self._child or Child()
         if not loaded:
-            f = self.foreign
-            self._ask("load", (f.scheme, f.name, f.step_seconds), stall=LOAD_SECONDS)
+            self._load(self.foreign.name)
+
+    def _load(self, name: str) -> None:
+        """Importing a library has its own limit, and counts as no agent's time."""
+        f = self.foreign
+        self._ask("load", (f.scheme, name, f.step_seconds), stall=LOAD_SECONDS)
+        assert self._child is not None
+        self._child.loaded.add(name)
 
     def reset(self, seeds: list[int], names: Sequence[str] | None = None) -> None:
         """One fresh agent per episode, episode b seeded with seeds[b].
@@ -131,6 +137,9 @@ class Worker:
         self.start()
         self._step = None
         self._names = None if names is None else [str(name) for name in names]
+        for name in dict.fromkeys(self._names or ()):
+            if self._child is not None and name not in self._child.loaded:
+                self._load(name)
         offers = self._ask(
             "reset", ([int(seed) for seed in seeds], self._names), stall=START_SECONDS
         )

@@ -15,7 +15,9 @@ from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.exam import Exam
+from freezetag.exam.files import with_files
 from freezetag.exam.parquet import CannotWrite
+from freezetag.exam.population import named
 from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec, roster
 from freezetag.exam.store import RunFolder
 from freezetag.report import schema, terminal
@@ -35,7 +37,7 @@ def examine(
     *,
     world: Names = EMPTY,
     probe: Names = EMPTY,
-    classmates: Whole = 30,
+    classmates: Text = "30",
     seed: Whole | None = None,
     button: Text = "",
     runtime: float | None = None,
@@ -58,12 +60,13 @@ def examine(
         a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger,
         or what an agent left: log:ledger.db, log:journal.jsonl
     world
-        only in this world (commons, matrix_game), or several: --world A --world B; default: where
-        each probe is measured
+        only in this world (commons, "button(hazard=0.02)", my_world.py, package.module:Class), or
+        several: --world A --world B; default: where each probe is measured
     probe
-        only this probe, or several; default: all
+        only this probe (lock_in, my_probe.py), or several; default: all of freezetag's own
     classmates
-        0 to 30; 0 prints as class of 1: the agent alone
+        0 to 30 of the roster (default 30; 0 prints as class of 1: the agent alone), or a
+        population of your own: agents separated by commas, or my_population.py
     seed
         of everything random; without it one is drawn, and recorded
     button
@@ -108,7 +111,7 @@ def examine(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         worlds=tuple(world),
         probes=tuple(probe),
-        classmates=classmates,
+        classmates=named(classmates),
         button=button,
         runtime=runtime,
         power=power,
@@ -116,7 +119,7 @@ def examine(
         step_seconds=step_seconds,
         roster=roster(),
     )
-    return _run(wanted, out, fail_on, json_)
+    return _run(with_files(wanted), out, fail_on, json_)
 
 
 def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool) -> int:

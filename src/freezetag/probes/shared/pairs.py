@@ -115,8 +115,8 @@ def anchored_by_search(setting: Setting) -> bool:
 
 
 def has_foreign(setting: Setting) -> bool:
-    """Whether a classmate comes from outside the catalogue, as in `Ref("rrps:greenberg")`."""
-    return any(":" in who.path for who in setting.classmates)
+    """Whether a classmate is an agent in Python, as in `Ref("rrps:greenberg")`."""
+    return any(who.foreign for who in setting.classmates)
 
 
 def background(setting: Setting, rounds: int, repeats: int, block: int = 0) -> Arm:
