@@ -35,7 +35,8 @@ class Still:
         return state.last
     def step(self, key, state, actions):
         rewards = (self.pay * (actions[:, 0] == 0) * state.present).astype(jnp.float32)
-        return Outcome(State(state.present, actions), rewards, jnp.asarray(False))
+        last = jnp.where(state.present[:, None], actions, 1)
+        return Outcome(State(state.present, last), rewards, jnp.asarray(False))
     def sense(self, state):
         return {"power": jnp.zeros(self.players, jnp.float32)}
     def account(self, state):

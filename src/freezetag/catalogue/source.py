@@ -19,6 +19,7 @@ from freezetag.core.errors import UserError, printable
 
 _PREFIX = "freezetag_file_"
 _addresses: dict[str, str] = {}
+_loaded: set[str] = set()
 
 
 class NotLoaded(UserError):
@@ -97,6 +98,7 @@ def _of_file(where: str) -> types.ModuleType:
     # Registered, because dataclasses and pickle look classes up by module.
     sys.modules[name] = made
     _addresses[name] = where
+    _loaded.add(name)
     try:
         with _loading(where, str(path)):
             exec(code, vars(made))
@@ -116,7 +118,10 @@ def _of_module(where: str) -> types.ModuleType:
         sys.path.append("")
     try:
         with _loading(where, ""):
-            return importlib.import_module(where)
+            found = importlib.import_module(where)
+            if where.partition(".")[0] != "freezetag":
+                _loaded.add(where)
+            return found
     except ModuleNotFoundError as error:
         missing = str(error.name)
         if where != missing and not where.startswith(f"{missing}."):
@@ -168,6 +173,19 @@ def said(error: BaseException, path: str = "") -> str:
     ]
     at = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}{': ' if text else ''}{text}{at}"
+
+
+def blamed(error: BaseException) -> str:
+    """An exception in one line, if code that was loaded from outside raised or caused it: the
+    user's own line in its traceback; else ""."""
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in _loaded}
+    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
+    if not own:
+        return ""
+    last = own[-1]
+    text = printable(str(error).strip(), 600).rstrip(".")
+    where = f"{Path(last.filename).name}:{last.lineno}, in {last.name}"
+    return f"{where}: {type(error).__name__}{': ' if text else ''}{text}."
 
 
 def compiled(content: bytes, where: str, path: Path) -> types.CodeType:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 COMMANDS = Path(__file__).with_name("commands")
-INTERRUPTED, USAGE = 130, 2
+INTERRUPTED, USAGE, FAILED = 130, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -22,7 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command; the exit code. The user's mistakes are messages, our faults tracebacks."""
+    """Run a command; the exit code. The user's mistakes are messages, our faults tracebacks.
+
+    What a world, player or probe of the user's own raises while it runs is reported by its line.
+    """
     from cyclopts import CycloptsError
 
     from freezetag.core.errors import UserError
@@ -42,6 +45,17 @@ def run(arguments: Sequence[str]) -> int:
         # The reader of a pipe has gone (head, a closed pager): not an error of ours.
         sys.stdout = None
         return 0
+    except Exception as error:
+        if not (said := _of_the_users_own(error)):
+            raise
+        _say(said)
+        return FAILED
+
+
+def _of_the_users_own(error: Exception) -> str:
+    """What went wrong in code that the user named; "" if none was loaded, or none took part."""
+    source: Any = sys.modules.get("freezetag.catalogue.source")
+    return str(source.blamed(error)) if source is not None else ""
 
 
 def available() -> dict[str, str]:

@@ -44,8 +44,17 @@ class Resolved:
 
 @cache
 def schemes() -> tuple[str, ...]:
-    """The schemes of `scheme:name`: the adapters' file names, read from the folder."""
+    """The schemes of `scheme:name`: the names of adapters that make agents by name, read from the
+    folder."""
+    return tuple(name for name in _adapters() if "factory" in look.defined(str(_file(name))))
+
+
+def _adapters() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in ADAPTERS.glob("*.py") if path.stem[0] != "_"))
+
+
+def _file(name: str) -> Path:
+    return ADAPTERS / f"{name}.py"
 
 
 def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -> Resolved:
@@ -147,6 +156,11 @@ def agent_ref(text: str) -> Ref:
         return Ref(text)
     if colon and scheme == FILE:
         text = rest
+    elif colon and scheme in _adapters():
+        raise UnknownAgent(
+            f"{scheme} has no agents that could be named: give one as an object, in Python. "
+            f"{source.docstring(str(_file(scheme)))}"
+        )
     head, settings = parse(text)
     where, name = source.parts(head)
     if ("/" in head and Path(head).is_file()) or head.endswith(".py"):

@@ -17,12 +17,15 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from freezetag.sim.foreign import printable
 
 LARGEST = 64 << 20
 """Bytes of the largest answer: 4 million actions."""
+MUCH = 1.0
+"""GiB of memory from which on a slow agent is told how much it took."""
 _NOTES = 10
 _SLICE = 0.1
 _ALONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -74,6 +77,25 @@ class Child:
     def kill(self) -> None:
         """End the child and everything in its process group, and collect it."""
         self._end()
+
+    def burden(self) -> str:
+        """What may have made it slow, in words: processes that its agent started and waits for,
+        memory that it took. "" where the system does not say."""
+        said = ""
+        with contextlib.suppress(OSError, ValueError):
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+            if count := len(children.read_text().split()):
+                said += (
+                    f" It has {count} process{'es' if count > 1 else ''} of its own running: one "
+                    "that is started by 'spawn' or 'forkserver' cannot load an agent's file, "
+                    "which has no module name; start it by 'fork', or from a module."
+                )
+        with contextlib.suppress(OSError, ValueError):
+            status = Path(f"/proc/{self._process.pid}/status").read_text()
+            peak = int(status.partition("VmHWM:")[2].split()[0]) / 2**20
+            if peak > MUCH:
+                said += f" Its process took {peak:.1f} GiB of memory."
+        return said
 
     def ask(
         self,

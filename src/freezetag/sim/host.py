@@ -58,12 +58,11 @@ def rollout_with(
         size = len(part.press)
         real = np.arange(position, position + size) < len(batch.press)
         if seeds is not None:
-            mine = np.resize(seeds[position : position + size], size)
+            # No agent is made for the episodes that only fill up a batch.
+            mine = seeds[position : position + size]
             for seat, worker in workers.items():
                 column = names[seat][position : position + size]
-                fill = [column[-1]] * (size - len(column))
-                own = _own_seeds(mine, seat, part)
-                worker.reset(own, [*column, *fill])
+                worker.reset(_own_seeds(mine, seat, part), column)
                 if seat in begin:
                     states, held = begin[seat]
                     worker.load(states, held)
@@ -88,7 +87,8 @@ def _own_seeds(episodes: Array, seat: int, batch: Batch) -> list[int]:
     drawn = [(int(seed) + 0x9E3779B9 * seat) % 2**32 for seed in episodes]
     if "seed" not in data:
         return drawn
-    given = zip(drawn, data["own"], data["seed"], strict=True)
+    # The data goes on to the end of the batch, where nobody plays.
+    given = zip(drawn, data["own"], data["seed"], strict=False)
     return [int(seed) if own else draw for draw, own, seed in given]
 
 

@@ -168,10 +168,11 @@ class Worker:
         episodes, width = given["selfish"].shape
         legal = given["legal"].astype(bool)
         sizes = tuple(self._sizes or action_sizes(legal.shape[1], width))
-        if playing.shape != (episodes,) or self._episodes != episodes:
+        # Episodes beyond those that were reset only fill up a batch: nobody plays them.
+        if playing.shape != (episodes,) or playing[self._episodes :].any():
             raise ValueError(
                 f"{self._episodes} episodes were reset, but {episodes} are observed and "
-                f"{playing.shape} marked as active."
+                f"{int(playing.sum())} of {playing.shape} marked as active."
             )
         actions = np.zeros((episodes, width), np.int32)
         chosen = np.flatnonzero(playing)
@@ -342,9 +343,10 @@ class Worker:
     def _slow(self, command: str, b: int | None, at: str = "") -> AgentFailed:
         seconds = self.foreign.step_seconds
         if command == "act":
+            why = self._child.burden() if self._child is not None else ""
             said = (
-                f"took longer than its {seconds:g} s{at}. Make act faster, do slow set-up when "
-                "the agent is made, or give it a larger step budget."
+                f"took longer than its {seconds:g} s{at}.{why} Make act faster, do slow set-up "
+                "when the agent is made, or give it a larger step budget."
             )
         else:
             said = f"took too long to {command}{at}. {_ADVICE[command]}"

@@ -1,54 +1,143 @@
-"""Check an agent in ten seconds: what it sees, what it may do, a short match as text."""
+"""Check an agent in ten seconds: what it sees, what it may do, a short match as text.
+
+A world, a player or a probe of one's own is first held against its contract.
+"""
 
 from __future__ import annotations
 
 import pprint
+import sys
+import time
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import FOCAL, Arm, Ref, Scenario, UserError
+from freezetag.catalogue import look, source
+from freezetag.core import FOCAL, Arm, Planner, Ref, Scenario, UserError
 from freezetag.exam.parquet import episode_rows
-from freezetag.exam.resolve import resolve
+from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.report import playthrough
 from freezetag.report.words import plain
 from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
 from freezetag.sim.workers import Cache
 
 STEPS = 6
 PARTNERS = ("players/reciprocators/tit_for_tat", "players/exploiters/always_defect")
+ALONE = Ref.of("substrates/commons", players=2)
+"""Where an agent is alone, if the world that it is looked at in seats nobody alone."""
+FIRST = "tit_for_tat"
+"""The agent that plays in a world, or is measured by a probe, which is checked itself."""
 
 
-def check(agent: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
-    """Show what an agent sees and may do, and play two short matches.
+def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
+    """Show what an agent sees and may do, and play short matches; or check a world or a probe.
 
     Parameters
     ----------
-    agent
-        as for `freezetag examine`
+    what
+        an agent, as for `freezetag examine`; or a file with a world, a player or a probe
     world
-        the world to look at it in
+        the world to look at an agent in
     seed
         of the matches
     """
-    resolved = resolve(agent)
-    if resolved.is_log:
-        raise UserError(f"a log cannot be asked to act. Look at it with: freezetag examine {agent}")
-    ref = getattr(resolved.adapter, "WORLD", None) or catalogue.find("substrates", world)
-    print(f"{plain(resolved.pupil.name)}   {resolved.kind}   in {ref.name}\n")
-    print("It sees, at step 1 (the whole description: freezetag.sim.plain):")
-    print(_indented(pprint.pformat(_example(ref, seed), sort_dicts=False, width=92)))
-    substrate = catalogue.load(ref)
-    for component, size in enumerate(substrate.action_sizes):
-        print(f"\nIt may do, in component {component}: a whole number 0 .. {size - 1}.")
-    print(f"A stopped agent does {', '.join(map(str, substrate.rest))}.")
-    with Cache() as cache:
-        for partner in PARTNERS:
-            record = run_arm(_match(ref, partner), resolved.pupil, {}, seed, cache=cache)
+    kind = _kind(what)
+    if kind == "probes":
+        _check_probe(what, seed)
+    elif kind == "substrates":
+        ref = catalogue.find("substrates", what)
+        _keeps(ref, "world")
+        _show(resolve(FIRST), ref, seed, f"examine {FIRST} --world {what}")
+    else:
+        resolved = resolve(what)
+        if resolved.is_log:
+            raise UserError(
+                f"a log cannot be asked to act. Look at it with: freezetag examine {what}"
+            )
+        ref = getattr(resolved.adapter, "WORLD", None) or catalogue.find("substrates", world)
+        if kind == "players":
+            _keeps(catalogue.find("players", what), "player")
+        _show(resolved, ref, seed, f"examine {what}")
+
+
+def _kind(text: str) -> str:
+    """What a file or module holds, from its source; "" for names of ours."""
+    head = text.partition("(")[0]
+    if not source.is_outside(head):
+        return ""
+    where, name = source.parts(head) if not head.endswith(".py") else (head, "")
+    there = look.defined(where)
+    if name:
+        return there.get(name.partition(".")[0], "")
+    held = [kind for name, kind in there.items() if name[0] != "_"]
+    if any(name in there for name in look.AGENTS):
+        return there[next(name for name in look.AGENTS if name in there)]
+    return next((kind for kind in ("players", "substrates", "probes") if kind in held), "")
+
+
+def _keeps(ref: Ref, word: str) -> None:
+    """Hold a member against its contract. Raises `UserError` with what is broken."""
+    from freezetag.contracts import ContractError, check_policy, check_substrate
+
+    member = catalogue.load(ref)
+    try:
+        if word == "world":
+            check_substrate(member)
+        elif not isinstance(member, Planner):
+            check_policy(member)
+    except ContractError as broken:
+        raise UserError(f"{ref.name} breaks the contract of a {word}: {broken}") from None
+    print(f"{ref.name} keeps to the contract of a {word}.\n")
+
+
+def _show(resolved: Resolved, ref: Ref, seed: int, then: str) -> None:
+    """What an agent sees and may do, and its matches."""
+    with Cache(lambda text: print(plain(text), file=sys.stderr, flush=True)) as cache:
+        loaded = _loaded(resolved, cache)
+        print(f"{plain(resolved.pupil.name)}   {resolved.kind}   in {ref.name}\n")
+        print("It sees, at step 1 (the whole description: freezetag.sim.plain):")
+        print(_indented(pprint.pformat(_example(ref, seed), sort_dicts=False, width=92)))
+        print(
+            "\nNobody is seen at step 0, nor by an agent that is alone: then mean_level is None,"
+            "\nlevels and rewards are empty. At step 0 action and level are None too."
+        )
+        substrate = catalogue.load(ref)
+        for component, size in enumerate(substrate.action_sizes):
+            print(f"\nIt may do, in component {component}: a whole number 0 .. {size - 1}.")
+        print(f"A stopped agent does {', '.join(map(str, substrate.rest))}.")
+        offers = vars(resolved.adapter) if resolved.adapter is not None else {}
+        for arm in _matches(ref, substrate, alone="WORLD" not in offers):
+            record = run_arm(arm, resolved.pupil, {}, seed, cache=cache)
             print()
+            if len(arm.scenario.cast) == 1:
+                print(f"  alone, in {arm.scenario.substrate.name}:")
             for line in playthrough.lines(episode_rows(record.episode, 0)):
                 print(f"  {line}")
-    print(f"\nIt works. Now: freezetag examine {plain(agent)}")
+    if loaded is not None:
+        print(f"\nIt was loaded in {loaded:.1f} s, the import of its library included.")
+    print(f"\nIt works. Now: freezetag {plain(then)}")
+
+
+def _loaded(resolved: Resolved, cache: Cache) -> float | None:
+    """Seconds that loading took, its library's import included; None for what is loaded here."""
+    policy = resolved.pupil.policy
+    if not isinstance(policy, Foreign) or isinstance(policy, Inside):
+        return None
+    begun = time.monotonic()
+    must_load(resolved, cache)
+    return time.monotonic() - begun
+
+
+def _matches(world: Ref, substrate: Any, alone: bool) -> list[Arm]:
+    """A match with each partner, and one alone: in this world, or in one that has it."""
+    found = [_match(world, partner) for partner in PARTNERS]
+    if substrate.min_players == 1 or alone:
+        where = world if substrate.min_players == 1 else ALONE
+        seats = catalogue.load(where).players
+        row = (0, *[-1] * (seats - 1))
+        found.append(Arm(Scenario(where, (FOCAL,), (row,), STEPS), repeats=1))
+    return found
 
 
 def _match(world: Ref, partner: str) -> Arm:
@@ -70,6 +159,24 @@ def _example(world: Ref, seed: int) -> dict[str, Any]:
     spy = Pupil("you", Inside("object", "you", given=act, identity=id(act)))
     run_arm(_match(world, PARTNERS[0]), spy, {}, seed)
     return next(obs for obs in seen if obs["step"] == 1)
+
+
+def _check_probe(what: str, seed: int) -> None:
+    """What a probe says of a healthy agent, and of two that nobody should pass."""
+    from freezetag.exam.examine import examine
+
+    ref = catalogue.find("probes", what)
+    probe = catalogue.load(ref)
+    print(f"{ref.name}   {probe.asks}\n")
+    for agent in (FIRST, "idle", "random_play"):
+        card = examine(agent, probes=ref, classmates=5, seed=seed, size=0.5).card
+        for section in card.sections:
+            said = section.reason or ", ".join(
+                f"{row.name} {row.of.value:.3g} [{row.of.low:.3g}, {row.of.high:.3g}]"
+                for row in section.measurements[:1]
+            )
+            print(f"  {agent:<12} {section.world:<16} {section.verdict:<12} {plain(said)}")
+    print(f"\nIt works. Now: freezetag examine {FIRST} --probe {plain(what)}")
 
 
 def _indented(text: str) -> str:
