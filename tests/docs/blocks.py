@@ -6,20 +6,23 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ELSEWHERE, CONTINUED = "elsewhere", "continued"
+ELSEWHERE, CONTINUED, FILE = "elsewhere", "continued", "file"
 _FENCE = re.compile(
-    r"(?:<!-- (?P<mark>\w+)[^>]*-->\s*)?^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.M | re.S
+    r"(?:<!-- (?P<mark>\w+):? ?(?P<said>[^>]*?) ?-->\s*)?^```(?P<kind>\w+)\n(?P<text>.*?)^```",
+    re.M | re.S,
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """kind: sh, python, text, ...; mark: "elsewhere", "continued" (after the last one) or ""."""
+    """kind: sh, python, text, ...; mark: "elsewhere", "continued" (after the last one), "file"
+    (the reader saves it under the name `said`) or ""."""
 
     kind: str
     text: str
     mark: str
     line: int
+    said: str = ""
 
 
 def blocks(page: Path) -> list[Block]:
@@ -32,6 +35,7 @@ def blocks(page: Path) -> list[Block]:
             found["text"],
             found["mark"] or "",
             source.count("\n", 0, found.start("kind")) + 1,
+            found["said"] or "",
         )
         for found in _FENCE.finditer(source)
     ]

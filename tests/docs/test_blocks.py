@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.docs.blocks import CONTINUED, ELSEWHERE, blocks
+from tests.docs.blocks import CONTINUED, ELSEWHERE, FILE, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -37,7 +37,8 @@ def ran(installed, page: Path, folder: Path) -> str:
         else:
             script = (script if block.mark == CONTINUED else "") + block.text
             # Beside what the shell blocks wrote, so that its imports are found.
-            file = folder / f"block_{number}.py"
+            name = block.said if block.mark == FILE else f"block_{number}.py"
+            file = folder / name
             file.write_text(script)
             command = ["python", file.name]
         done = installed.run(command, folder)

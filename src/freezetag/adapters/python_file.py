@@ -76,7 +76,7 @@ def factory(name: str) -> Make:
 def _from_file(path: Path, wanted: str, settings: Settings, name: str) -> Make:
     path = path.expanduser()
     if not path.is_file():
-        near = ", ".join(source.files_here(str(path)))
+        near = ", ".join(Path(each).name for each in source.files_here(str(path)))
         raise BadAgent(
             f"there is no file {str(path)!r}." + (f" Did you mean {near}?" if near else "")
         )

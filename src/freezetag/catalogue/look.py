@@ -2,7 +2,7 @@
 
 An agent in plain Python is executed in a process of its own, a world, a player or a probe in this
 one: which of them a file holds has to be known before it is executed. Classes and functions count
-by the names of their methods, with those of bases in the same file; the Protocols have the last
+by the names of their methods, with those of their bases; the Protocols have the last
 word when the file is loaded.
 """
 
@@ -16,6 +16,8 @@ from freezetag.catalogue import source
 AGENTS = ("agent", "Agent", "act")
 """What an agent is called in a file that does not say so otherwise."""
 POPULATION, FAMILY = "population", "FAMILY"
+DEPTH = 2
+"""Files that bases are looked for in, one after the other."""
 _METHODS = {
     "probes": {"design", "measure"},
     "substrates": {"init", "observe", "step"},
@@ -29,26 +31,45 @@ def defined(where: str) -> dict[str, str]:
     """name -> kind ("players", "probes", "substrates", "agents", "population" or "") of what a
     file or module defines at its top, in order; {} if there is no source to read."""
     tree = _tree(where)
-    methods: dict[str, dict[str, int]] = {}
+    methods = _methods(tree, DEPTH)
     kinds: dict[str, str] = {}
     for node in tree.body if tree is not None else ():
         if isinstance(node, ast.ClassDef):
-            own: dict[str, int] = {}
-            for base in node.bases:
-                own |= methods.get(getattr(base, "id", ""), {})
-            own |= {
-                item.name: len(item.args.posonlyargs) + len(item.args.args)
-                for item in node.body
-                if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-            methods[node.name] = own
-            kinds[node.name] = _kind(own)
+            kinds[node.name] = _kind(methods[node.name])
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             kinds[node.name] = "agents" if node.name in AGENTS else ""
         else:
             for name, value in _assigned(node):
                 kinds[name] = POPULATION if name == POPULATION else _of_value(value, kinds, name)
     return kinds
+
+
+def _methods(tree: ast.Module | None, depth: int) -> dict[str, dict[str, int]]:
+    """Of each class of a file, its methods with the number of their arguments, those of its bases
+    too, as far as `depth` files away."""
+    found: dict[str, dict[str, int]] = {}
+    imported: dict[str, tuple[str, str]] = {}
+    for node in tree.body if tree is not None else ():
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                imported[alias.asname or alias.name] = (node.module, alias.name)
+        if not isinstance(node, ast.ClassDef):
+            continue
+        own: dict[str, int] = {}
+        for base in node.bases:
+            name = getattr(base, "id", "")
+            if name in found:
+                own |= found[name]
+            elif name in imported and depth:
+                module, original = imported[name]
+                own |= _methods(_tree(module), depth - 1).get(original, {})
+        own |= {
+            item.name: len(item.args.posonlyargs) + len(item.args.args)
+            for item in node.body
+            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        found[node.name] = own
+    return found
 
 
 def _of_value(value: ast.expr | None, kinds: dict[str, str], name: str) -> str:

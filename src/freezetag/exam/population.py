@@ -230,7 +230,7 @@ def cannot_sit(classmates: tuple[Ref, ...], world: Ref, substrate: Any) -> str:
 def must_sit(classmates: tuple[Ref, ...], cache: Cache) -> None:
     """Makes each agent in Python of a population once, in its process. Raises `UnknownAgent`."""
     foreign = [
-        Foreign(*ref.path.split(":", 1))
+        Foreign(ref.path.partition(":")[0], ref.path.partition(":")[2])
         for ref in classmates
         if ref.foreign and not ref.path.startswith(f"{inside.SCHEME}:")
     ]
