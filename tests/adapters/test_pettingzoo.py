@@ -19,9 +19,12 @@ from freezetag.adapters.pettingzoo import (
     single_agent_env,
     to_parallel_env,
 )
+from freezetag.core import Ref
+from freezetag.players import class_of
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim.plain import plain
 from freezetag.substrates.commons import Commons
+from freezetag.substrates.freeze_tag import FreezeTag
 from freezetag.substrates.matrix_game import MatrixGame
 
 FIVE = Commons(players=5)
@@ -86,13 +89,15 @@ def test_the_layout_says_what_lies_where() -> None:
 
 
 def test_an_illegal_action_rests_and_is_told() -> None:
-    env = to_parallel_env(MatrixGame())
-    env.reset(seed=0)
-    _, rewards, _, _, infos = env.step({"seat_0": 0, "seat_1": 7})
-    assert infos == {"seat_0": {}, "seat_1": {"illegal": True}}
-    assert rewards == {"seat_0": 0.0, "seat_1": 5.0}
-    with pytest.raises(ValueError, match="no action for seat_1"):
-        env.step({"seat_0": 0})
+    """One that is in the action space, and not allowed here and now."""
+    env = to_parallel_env(FreezeTag(), seats=1)
+    seen, _ = env.reset(seed=0)
+    (agent,) = env.agents
+    forbidden = int(np.flatnonzero(seen[agent]["action_mask"] == 0)[0])
+    assert env.action_space(agent).contains(forbidden)
+    assert env.step({agent: forbidden})[4] == {agent: {"illegal": True}}
+    with pytest.raises(ValueError, match=f"no action for {agent}"):
+        env.step({})
 
 
 def play(env: SubstrateEnv, seed: int | None) -> list[float]:
@@ -234,3 +239,26 @@ def test_an_unknown_observation_needs_an_encoding() -> None:
         lambda x: x * 2, env, encode=lambda view: view["step"], decode=lambda action: action + 1
     )
     assert agent.act({"step": 3}) == 7
+
+
+@pytest.mark.parametrize("action", [-1, 10**6, 1.5, None, [1, 2], "3", True + 0.5])
+def test_an_action_outside_of_the_space_is_refused(action: Any) -> None:
+    env, alone = to_parallel_env(Commons(players=2)), single_agent_env(Commons(players=2))
+    env.reset(seed=0)
+    alone.reset(seed=0)
+    with pytest.raises(ValueError, match=r"seat_1: .* is not in its action space.*0 \.\. "):
+        env.step({"seat_0": 1, "seat_1": action})
+    with pytest.raises(ValueError, match="is not in its action space"):
+        alone.step(action)
+
+
+def test_classmates_by_name_and_of_a_class() -> None:
+    env = single_agent_env(Commons(players=4), class_of(3))
+    named = single_agent_env(Commons(players=4), [ref.name for ref in class_of(3)])
+    for each in (env, named):
+        each.reset(seed=1)
+    assert env.step(3)[1] == named.step(3)[1]
+    with pytest.raises(ValueError, match="agent in Python"):
+        single_agent_env(Commons(players=4), [Ref("axelrod:Grudger")])
+    with pytest.raises(ValueError, match="offers no model"):
+        single_agent_env(Commons(players=4), ["factual"])

@@ -19,8 +19,9 @@ import numpy as np
 from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
+from freezetag import catalogue
 from freezetag.adapters._stepper import Layout, Stepper, stepper
-from freezetag.core import Array
+from freezetag.core import Array, HasModel, Planner, Policy, Ref
 from freezetag.sim import engine
 
 Observation = dict[str, Any]
@@ -92,7 +93,7 @@ class SubstrateEnv(ParallelEnv[str, Observation, Any]):  # type: ignore[misc]
         for n, agent in enumerate(self.possible_agents):
             if agent not in actions:
                 raise ValueError(f"no action for {agent}. Every agent in `agents` must act.")
-            moves[n] = actions[agent]
+            moves[n] = _move(actions[agent], self._sizes, agent)
         self._state, look = self._stepper.step(self._state, moves)
         self._time += 1
         agents = self.agents
@@ -140,7 +141,8 @@ class ClassmatesEnv(gymnasium.Env[Observation, Any]):
         self.horizon = _horizon(substrate, horizon)
         self._present = np.arange(substrate.players) < _seats(substrate, 1 + len(classmates))
         self.substrate = substrate
-        self._stepper = stepper(substrate, tuple(enumerate(classmates, start=1)))
+        players = tuple(_player(mate, substrate, n) for n, mate in enumerate(classmates, start=1))
+        self._stepper = stepper(substrate, tuple(enumerate(players, start=1)))
         self.observation_space = _observation_space(self._stepper)
         self.action_space = _action_space(substrate)
         self._episodes, self._state, self._time = _Episodes(), None, 0
@@ -162,7 +164,7 @@ class ClassmatesEnv(gymnasium.Env[Observation, Any]):
         if self._state is None:
             raise RuntimeError("no episode was begun: call reset() first.")
         moves = np.zeros((self.substrate.players, len(self.substrate.action_sizes)), np.int32)
-        moves[0] = action
+        moves[0] = _move(action, self.substrate.action_sizes, "this agent")
         self._state, look = self._stepper.step(self._state, moves)
         self._time += 1
         late = self._time >= self.horizon
@@ -177,10 +179,49 @@ class ClassmatesEnv(gymnasium.Env[Observation, Any]):
 def single_agent_env(
     substrate: Any, classmates: Sequence[Any] = (), horizon: int | None = None
 ) -> ClassmatesEnv:
-    """`substrate` as a `gymnasium.Env` for the agent in seat 0, beside `classmates` (JAX players
-    with `init` and `act`) in the next seats: with none it is a class of 1. `ValueError` if the
-    world needs more players, or has fewer seats."""
+    """`substrate` as a `gymnasium.Env` for the agent in seat 0, beside `classmates` in the next
+    seats (players in JAX: names, Refs as of `class_of(30)`, or objects with `init` and `act`): with
+    none it is a class of 1. `ValueError` if the world needs more players or has fewer seats,
+    or for a classmate that cannot act inside the compiled step."""
     return ClassmatesEnv(substrate, classmates, horizon)
+
+
+def _player(mate: Any, substrate: Any, seat: int) -> Any:
+    """A classmate as a policy in JAX. Raises `ValueError`."""
+    if isinstance(mate, str):
+        mate = catalogue.find("players", mate)
+    if isinstance(mate, Ref):
+        if mate.foreign:
+            raise ValueError(
+                f"{mate.name} is an agent in Python, which cannot act inside a compiled step. "
+                "Take classmates that are players in JAX."
+            )
+        mate = catalogue.load(mate)
+    if isinstance(mate, Planner) and not isinstance(mate, Policy):
+        if not isinstance(substrate, HasModel):
+            raise ValueError(
+                f"{type(mate).__name__} plans, and {type(substrate).__name__} offers no model."
+            )
+        mate = mate.plan(substrate, seat)
+    if not isinstance(mate, Policy):
+        raise ValueError(f"{mate!r} cannot be a classmate: it has no init and act.")
+    return mate
+
+
+def _move(action: Any, sizes: tuple[int, ...], who: str) -> Any:
+    """An action [K] of the action space; one that is in it but not legal is the driver's to
+    refuse. Raises `ValueError`."""
+    if type(action) is int and len(sizes) == 1 and 0 <= action < sizes[0]:
+        return action
+    value = np.asarray(action)
+    shaped = value.shape == (len(sizes),) or (value.shape == () and len(sizes) == 1)
+    if shaped and value.dtype.kind in "iub" and ((value >= 0) & (value < sizes)).all():
+        return value
+    parts = ", ".join(f"0 .. {size - 1}" for size in sizes)
+    raise ValueError(
+        f"{who}: {action!r} is not in its action space. "
+        + (f"Allowed are whole numbers {parts}." if len(sizes) == 1 else f"In order: {parts}.")
+    )
 
 
 class ParallelAgent:

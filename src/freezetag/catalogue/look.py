@@ -18,6 +18,7 @@ AGENTS = ("agent", "Agent", "act")
 POPULATION, FAMILY = "population", "FAMILY"
 DEPTH = 2
 """Files that bases are looked for in, one after the other."""
+_NAMED = {"world": "substrates", "player": "players", "probe": "probes"}
 _METHODS = {
     "probes": {"design", "measure"},
     "substrates": {"init", "observe", "step"},
@@ -76,8 +77,8 @@ def _of_value(value: ast.expr | None, kinds: dict[str, str], name: str) -> str:
     """An object is of the kind of the class it is made of."""
     called = value.func if isinstance(value, ast.Call) else value
     if isinstance(called, ast.Name) and called.id in kinds:
-        return kinds[called.id]
-    return "agents" if name in AGENTS else ""
+        return kinds[called.id] or _NAMED.get(name, "")
+    return "agents" if name in AGENTS else _NAMED.get(name, "")
 
 
 def _kind(methods: dict[str, int]) -> str:

@@ -118,12 +118,20 @@ class Panel:
     """The interlocks of one agent, in the order of their bits.
 
     The empty panel is the arm "interlocks off" in simulation; live, no panel means refused.
-    Raises `ValueError` for more interlocks than a mode has bits.
+    Raises `TypeError` for anything but a tuple (or list) of interlocks, and `ValueError` for more
+    of them than a mode has bits.
     """
 
     interlocks: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.interlocks, list):
+            object.__setattr__(self, "interlocks", tuple(self.interlocks))
+        if not isinstance(self.interlocks, tuple):
+            raise TypeError(
+                f"a panel takes a tuple of interlocks, got {self.interlocks!r}. "
+                "Write Panel((StopButton(), RuntimeLimit(500)))."
+            )
         if len(self.interlocks) > UNKNOWN:
             raise ValueError(
                 f"a panel holds at most {UNKNOWN} interlocks, got {len(self.interlocks)}. "

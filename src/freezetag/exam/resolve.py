@@ -18,6 +18,7 @@ from freezetag.core.named import parse, written
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.inside import Inside
+from freezetag.sim.opaque import taken
 from freezetag.sim.workers import Cache, Worker
 
 ADAPTERS = catalogue.HERE / "adapters"
@@ -253,7 +254,9 @@ def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     if isinstance(agent, Log):
         return agent, name, "record of an agent that ran", None
     if isinstance(agent, Policy | Planner) and not isinstance(agent, type):
-        return agent, name, "planner" if isinstance(agent, Planner) else "JAX policy", None
+        if isinstance(agent, Planner):
+            return agent, name, "planner", None
+        return taken(agent), name, "JAX policy", None
     if callable(getattr(agent, "act", None)) or callable(agent):
         inside = Inside("object", name, step_seconds, given=agent, identity=id(agent))
         return inside, name, "Python object", None

@@ -82,12 +82,22 @@ def _page(card: ReportCard, longest: int) -> str:
         sections=sections,
         missing=list(zip(words.missing(card), card.unmeasured.values(), strict=True)),
         interaction=drawn(the_map, longest) if the_map else None,
-        spec=toml.dumps(card.spec),
+        spec=_escaped(toml.dumps(card.spec)),
         run=sorted((str(key), _cell(value)) for key, value in card.run.items()),
         arms=words.arms(card),
         w=words,
     )
     return page
+
+
+def _escaped(text: str) -> str:
+    """TOML with what acts on a screen written as TOML's own escapes, so that it can be copied."""
+    return "\n".join(
+        "".join(
+            letter if words.plain(letter) == letter else f"\\U{ord(letter):08X}" for letter in line
+        )
+        for line in text.split("\n")
+    )
 
 
 def drawn(figure: Figure, longest: int = TABLE_ROWS[0]) -> Drawn:

@@ -78,23 +78,25 @@ class Child:
         """End the child and everything in its process group, and collect it."""
         self._end()
 
-    def burden(self) -> str:
-        """What may have made it slow, in words: processes that its agent started and waits for,
-        memory that it took. "" where the system does not say."""
+    def burden(self, count: int = 0) -> str:
+        """What may have made it slow, in words: processes that its agent started and waits for
+        (`count` of them, or as many as there are), memory that it took. "" where the system does
+        not say."""
         said = ""
+        process = Path(f"/proc/{self._process.pid}")
         with contextlib.suppress(OSError, ValueError):
-            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-            if count := len(children.read_text().split()):
-                said += (
-                    f" It has {count} process{'es' if count > 1 else ''} of its own running: one "
-                    "that is started by 'spawn' or 'forkserver' cannot load an agent's file, "
-                    "which has no module name; start it by 'fork', or from a module."
-                )
-        with contextlib.suppress(OSError, ValueError):
-            status = Path(f"/proc/{self._process.pid}/status").read_text()
-            peak = int(status.partition("VmHWM:")[2].split()[0]) / 2**20
-            if peak > MUCH:
-                said += f" Its process took {peak:.1f} GiB of memory."
+            for task in () if count else (process / "task").iterdir():
+                count += len((task / "children").read_text().split())
+        if count:
+            said += (
+                f" It has {count} process{'es' if count > 1 else ''} of its own running: one that "
+                "is started by 'spawn' or 'forkserver' cannot load an agent's file, which has no "
+                "module name; start it by 'fork', or from a module."
+            )
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            peak = (process / "status").read_text().partition("VmHWM:")[2].split()[0]
+            if (gigabytes := int(peak) / 2**20) > MUCH:
+                said += f" Its process took {gigabytes:.1f} GiB of memory."
         return said
 
     def ask(

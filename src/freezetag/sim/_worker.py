@@ -55,7 +55,8 @@ _LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
 class TookTooLong(BaseException):
-    """Raised by the timer inside an act; not an Exception, so that few agents catch it."""
+    """Raised by the timer inside an act, with the number of processes that run for it; not an
+    Exception, so that few agents catch it."""
 
 
 class NotAnAction(Exception):
@@ -377,7 +378,8 @@ def failure(error: BaseException, episode: int | None) -> dict[str, Any]:
     """What the parent is told of an exception."""
     told: dict[str, Any] = {"episode": episode}
     if isinstance(error, TookTooLong):
-        return told | {"kind": "timeout", "where": where(error)}
+        count = error.args[0] if error.args else 0
+        return told | {"kind": "timeout", "where": where(error), "children": count}
     if isinstance(error, NotAnAction):
         return told | {"kind": "action", "value": error.args[0]}
     if isinstance(error, CannotBeSaved):
@@ -416,7 +418,17 @@ def write(channel: socket.socket, frame: dict[str, Any]) -> None:
 
 
 def _alarm(signum: int, frame: Any) -> None:
-    raise TookTooLong
+    # Counted now: what waits for a process may end it as soon as the exception passes.
+    raise TookTooLong(children())
+
+
+def children() -> int:
+    """How many processes this one has started that still run; 0 where the system does not say."""
+    count = 0
+    with contextlib.suppress(OSError):
+        for task in Path("/proc/self/task").iterdir():
+            count += len((task / "children").read_text().split())
+    return count
 
 
 def main(arguments: Sequence[str]) -> None:

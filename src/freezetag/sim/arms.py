@@ -155,7 +155,7 @@ def run_arm(
             events: tuple[Event, ...] = ()
             if workers:
                 first = day == 0
-                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat] if first else None
+                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat]
                 begin = {n: seated[n] for n in workers if first and seated[n].states}
                 traces, end, events = rollout_with(
                     workers,
@@ -165,6 +165,7 @@ def run_arm(
                     seeds,
                     names,
                     tick,
+                    first=first,
                     whole=scenario.days > 1 or bool(begin),
                     unrecorded=scenario.unrecorded,
                     begin={n: (seat.states, seat.held) for n, seat in begin.items()},
@@ -286,7 +287,6 @@ def _player(ref: Any, pupil: Pupil) -> Any:
     return GIVEN[name] if scheme == SCHEME else Foreign(scheme, name)
 
 
-@lru_cache(maxsize=1024)
 def planned(player: Any, substrate: Any, seat: int) -> Any:
     """A planner's policy in this world and seat; any other player as it is.
 
@@ -299,6 +299,11 @@ def planned(player: Any, substrate: Any, seat: int) -> Any:
             f"{type(player).__name__} plans, and {type(substrate).__name__} offers no exact model "
             "(model, reward, discount). Seat it in a world that does: `freezetag list substrates`."
         )
+    return _plan(player, substrate, seat)
+
+
+@lru_cache(maxsize=1024)
+def _plan(player: Any, substrate: Any, seat: int) -> Any:
     return player.plan(substrate, seat)
 
 

@@ -31,9 +31,10 @@ def rollout_with(
     structure: Structure,
     batch: Batch,
     shared: Shared,
-    seeds: Seeds | None,
+    seeds: Seeds,
     names: Mapping[int, Sequence[str]],
     tick: Any = None,
+    first: bool = True,
     whole: bool = False,
     unrecorded: Unrecorded = NONE,
     begin: Mapping[int, tuple[Sequence[Any], bool]] = MappingProxyType({}),
@@ -42,10 +43,11 @@ def rollout_with(
 
     `names[seat]` are the agents' names by episode, which differ only in a population.
     `tick(acts)` is called after every step with the number of acts asked for. `whole` plays all
-    episodes side by side, so that the agents can go on into a next day; without `seeds` they do,
-    and are not made anew. `begin[seat]` are the states of all episodes that they begin in, as saved
-    elsewhere, and whether they are held. The events are what the agents said, noted, or could not
-    say. Nobody can tell when a foreign agent has settled: all `unrecorded` steps are played. Raises
+    episodes side by side, so that agents that learn can go on into a next day, one that is not
+    `first`; any others are made anew for each day. `begin[seat]` are the states of all episodes
+    that they begin in, as saved elsewhere, and whether they are held. The events are what the
+    agents said, noted, or could not say. Nobody can tell when a foreign agent has settled: all
+    `unrecorded` steps are played. Raises
     `AgentFailed` as soon as a foreign agent fails.
     """
     parts = _parts(structure, tuple(workers))
@@ -57,10 +59,11 @@ def rollout_with(
         nonlocal position
         size = len(part.press)
         real = np.arange(position, position + size) < len(batch.press)
-        if seeds is not None:
-            # No agent is made for the episodes that only fill up a batch.
-            mine = seeds[position : position + size]
-            for seat, worker in workers.items():
+        # No agent is made for the episodes that only fill up a batch.
+        mine = seeds[position : position + size]
+        for seat, worker in workers.items():
+            # A day is an episode of its own, unless the agents learn from one to the next.
+            if first or "learn" not in worker.offers:
                 column = names[seat][position : position + size]
                 worker.reset(_own_seeds(mine, seat, part), column)
                 if seat in begin:

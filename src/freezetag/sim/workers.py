@@ -329,7 +329,8 @@ class Worker:
         if kind == "load":
             return self._failed(f"cannot be used: {text['text']}", field="load", episode=b)
         if kind == "timeout":
-            return self._slow(command, b, at)
+            count = told.get("children")
+            return self._slow(command, b, at, count if type(count) is int and count < 999 else 0)
         if kind != "exception":
             return self._garbled()
         if text["type"] == "SystemExit":
@@ -340,10 +341,10 @@ class Worker:
             f"{said}. {_ADVICE[command]}", field="exception", value=text["type"], episode=b
         )
 
-    def _slow(self, command: str, b: int | None, at: str = "") -> AgentFailed:
+    def _slow(self, command: str, b: int | None, at: str = "", children: int = 0) -> AgentFailed:
         seconds = self.foreign.step_seconds
         if command == "act":
-            why = self._child.burden() if self._child is not None else ""
+            why = self._child.burden(children) if self._child is not None else ""
             said = (
                 f"took longer than its {seconds:g} s{at}.{why} Make act faster, do slow set-up "
                 "when the agent is made, or give it a larger step budget."
