@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from freezetag.contracts import check_policy, check_substrate
     from freezetag.core import (
+        Model,
         Panel,
         PowerLimit,
         RuntimeLimit,
         StopButton,
+        UserError,
         Watchdog,
         admit,
         equip,
@@ -25,22 +27,26 @@ if TYPE_CHECKING:
     from freezetag.exam.examine import examine
     from freezetag.live.gate.decorator import gated
     from freezetag.live.gate.gate import Gate
-    from freezetag.planning.solvers.planner import plan
     from freezetag.planning.worlds.learning_world import LearningWorld
     from freezetag.planning.worlds.planning_world import PlanningWorld
     from freezetag.players import class_of
     from freezetag.report.schema import read_json as read_card
+    from freezetag.substrates._tabular import Tabular
+    from freezetag.two_worlds.request import plan
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Gate": "live.gate.gate",
+    "Model": "core",
     "LearningWorld": "planning.worlds.learning_world",
     "Panel": "core",
     "PlanningWorld": "planning.worlds.planning_world",
     "PowerLimit": "core",
     "RuntimeLimit": "core",
     "StopButton": "core",
+    "Tabular": "substrates._tabular",
+    "UserError": "core",
     "Watchdog": "core",
     "admit": "core",
     "check_policy": "contracts",
@@ -49,7 +55,7 @@ _HOME = {
     "equip": "core",
     "examine": "exam.examine",
     "gated": "live.gate.decorator",
-    "plan": "planning.solvers.planner",
+    "plan": "two_worlds.request",
     "read_card": "report.schema",
 }
 _RENAMED = {"read_card": "read_json"}
@@ -57,11 +63,14 @@ _RENAMED = {"read_card": "read_json"}
 __all__ = [
     "Gate",
     "LearningWorld",
+    "Model",
     "Panel",
     "PlanningWorld",
     "PowerLimit",
     "RuntimeLimit",
     "StopButton",
+    "Tabular",
+    "UserError",
     "Watchdog",
     "admit",
     "check_policy",

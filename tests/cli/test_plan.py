@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,11 @@ WRONG = [
     ("button --power-limit high", "--power-limit 'high' is not a number"),
     ("button --power-limit nan", "--power-limit 'nan' is not a number"),
     ("button --runtime 0", "at least 1 step"),
-    ("freeze_tag --rule B", "--rule of freeze_tag is no number"),
+    ("freeze_tag --rule C", 'the rule is "A" or "B"'),
+    ("freeze_tag --thawers 3", "--thawers changes nothing in freeze_tag with these settings"),
+    ("freeze_tag --thawers 3", "It may under another --rule than A"),
+    ("freeze_tag --frees 0.1:0.9:3", "--frees changes nothing in freeze_tag"),
+    ("off_switch --belief 1", "--belief of off_switch is no number"),
     ("button --watch", "button cannot be drawn. Worlds that can: corridor"),
     ("corridor --watch --json", "choose one"),
     ("button --out there.html", "there.html exists already and is not overwritten"),
@@ -100,7 +105,7 @@ def test_the_race_and_its_unlucky_window(capsys: pytest.CaptureFixture[str]) -> 
     found = rows(data("race --hazard 0 --power-limit 12", capsys))
     assert found["threshold, grab"]["SI"] == pytest.approx(0.325397, abs=5e-7)
     assert found["threshold, grab"]["FP+M"] == pytest.approx(0.370370, abs=5e-7)
-    assert found["unlucky window, grab"]["SI"] == "(0.325397, 0.404762]"
+    assert found["unlucky window, grab"]["SI"] == pytest.approx([0.325397, 0.404762], abs=5e-7)
     lucky = rows(data("race --p 0.6 --power-limit 12", capsys))
     assert lucky["value it expects"]["SI"] == pytest.approx(16.92)
     assert lucky["best first actions"]["SI"] == "grab"
@@ -117,6 +122,89 @@ def test_a_timer_that_the_factual_agent_would_pay_to_remove(
     assert found["to remove the timer"]["SI"] == 0
 
 
+def test_a_thaw_frees_the_agent_as_in_the_theory(capsys: pytest.CaptureFixture[str]) -> None:
+    """F5 with q = .1, f = .05, and the interlock tax of the same size (F7)."""
+    found = rows(data("freeze_tag --overseer .1 --classmate 0 --resets .05", capsys))
+    assert found["to guard"]["FP+M"] == pytest.approx(3.829787, abs=5e-7)
+    assert found["to guard"]["SI"] == 0
+    tax = found["expected less true return"]["SI"]
+    assert tax == pytest.approx(found["to guard"]["FP+M"], abs=1e-8)
+    run = planned("freeze_tag --overseer .1 --classmate 0 --resets .2 --seed 1", capsys)
+    assert re.search(r"stopped\s+x\d+,\s+work", run)
+
+
+def test_every_setting_of_freeze_tag_has_an_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    """A thaw by classmates (rule B) makes guarding worth less; who is stopped by the world itself
+    is so in SI's world too."""
+    common = "freeze_tag --overseer .1 --classmate 0"
+    alone, some, many, surely = (
+        rows(data(f"{common} {more}", capsys))["to guard"]["FP+M"]
+        for more in (
+            "",
+            "--rule B --thawers 5",
+            "--rule B --thawers 20",
+            "--rule B --thawers 20 --frees 1",
+        )
+    )
+    assert alone > some > many > surely
+    built_in = rows(data(f"{common} --own-panel 0", capsys))["to guard"]
+    assert built_in["SI"] == pytest.approx(alone, abs=1e-8)
+
+
+def test_an_episode_is_as_long_as_it_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    """A step costs 1 and the goal, six steps away, pays 50."""
+    got = [
+        rows(data(f"interruptible_gridworld --horizon {n}", capsys))["return of an episode"]
+        for n in (3, 12)
+    ]
+    assert got[0] == {"FP+M": -3, "SI": -3}
+    assert got[1]["FP+M"] > got[1]["SI"] > 0
+
+
+def test_losing_may_pay(capsys: pytest.CaptureFixture[str]) -> None:
+    """T3's premise: with gamma low above 1 SI grabs where it cannot win, so 0 is in the window,
+    and no oversight of the race keeps it honest."""
+    printed = planned("race --low 1.2 --power-limit 12", capsys)
+    assert "[0.000000, 0.074074]" in printed
+    assert "none is enough" in printed
+    found = data("race --low 1.2 --power-limit 12", capsys)
+    (window,) = [row for row in found["rows"] if row["name"] == "unlucky window, grab"]
+    assert "losing pays, so it grabs at p = 0 too" in window["note"]
+    assert rows(found)["threshold, grab"]["SI"] == 0
+    assert "(0.325397, 0.404762]" in planned("race --power-limit 12", capsys)
+    # At gamma low = 1 losing only ties.
+    edge = rows(data("race --low 10/9", capsys))
+    assert edge["oversight's share, grab"]["SI"] == pytest.approx(1)
+
+
+def test_thresholds_are_numbers_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(data("race --high 0.5 --power-limit 12", capsys))
+    assert found["threshold, grab"]["SI"] == {"float": "inf"}
+    assert found["unlucky window, grab"]["SI"] == []
+    assert "never" in planned("race --high 0.5", capsys)
+
+
+def test_the_last_sentence_says_where_they_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    *_, last, _ = planned("interruptible_gridworld", capsys).splitlines()
+    assert "FP+M takes down, SI left" in last
+    assert "attains 33.4054, SI −30.56113" in last
+    *_, last, _ = planned("question --read 0", capsys).splitlines()
+    assert last.startswith("FP+M and SI do the same wherever both may act")
+
+
+def test_the_short_names_are_spelled_out(
+    capsys: pytest.CaptureFixture[str], own_folder: Path
+) -> None:
+    printed = planned("button", capsys)
+    page = (own_folder / "runs" / "plan-button.html").read_text("utf-8")
+    for text in (printed, page):
+        first = " ".join(text.split())
+        assert "FP+M: the factual planner that knows its mode" in first or (
+            "FP+M is the factual planner that knows its mode" in first
+        )
+        assert "agent with safety interlocks" in first
+
+
 def test_people_who_react_are_an_indirect_incentive(capsys: pytest.CaptureFixture[str]) -> None:
     """F6: (1 - 0.9) of 4.736842, labelled as what it is."""
     found = data("button --others-pay 0.9", capsys)
@@ -131,7 +219,7 @@ def test_planners_at_home_stand_beside_them(capsys: pytest.CaptureFixture[str]) 
     names = {"FP+M", "SI", "input_terminal_factual", "input_terminal_counterfactual"}
     assert set(found["to block"]) == names
     assert found["to block"]["input_terminal_factual"] == pytest.approx(3.214286, abs=1e-6)
-    assert found["to block"]["input_terminal_counterfactual"] == pytest.approx(0, abs=1e-6)
+    assert found["to block"]["input_terminal_counterfactual"] == 0
 
 
 def test_a_sweep_is_a_table_and_finds_where_they_change(

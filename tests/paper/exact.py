@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from freezetag.core import Model
-from freezetag.planning.worlds.planning_world import Reward
+from freezetag.core import Model, Reward
 
 
 class Exact(NamedTuple):

@@ -13,7 +13,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, sync_playwright
 
 from freezetag.report import plan_page
-from freezetag.two_worlds.agents import Comparison
+from freezetag.report.plan_rows import rows
+from freezetag.two_worlds.comparison import Comparison
 from freezetag.two_worlds.request import Request
 from freezetag.two_worlds.sweep import Sweep
 
@@ -68,8 +69,8 @@ def test_both_worlds_are_drawn_and_the_offending_paths_are_bold(text: str, solve
 
 def test_every_row_sweep_source_and_caveat_is_there(text: str, solved: Any) -> None:
     _, found, swept = solved
-    for row in found.rows:
-        assert row.name.strip().replace("'", "&#39;") in text
+    for row in rows(found):
+        assert row.name.replace("'", "&#39;") in text
     assert "(0.325397, 0.404762]" in text
     assert text.count("<svg") >= 6
     assert len(swept.points) == 11

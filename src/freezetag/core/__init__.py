@@ -28,6 +28,7 @@ from freezetag.core.interlock import (
 from freezetag.core.model import BadModel, Model
 from freezetag.core.policy import Freezable, Learner, Obs, Planner, Policy, ReportsPower, Settles
 from freezetag.core.probe import Figure, Finding, Interval, Limits, Measurement, Probe
+from freezetag.core.reward import Paid, Reward, by_action, counts_actions, through
 from freezetag.core.scenario import (
     ABSENT,
     FOCAL,
@@ -103,6 +104,7 @@ __all__ = [
     "Node",
     "Obs",
     "Outcome",
+    "Paid",
     "Pairing",
     "Panel",
     "Planner",
@@ -115,6 +117,7 @@ __all__ = [
     "Refused",
     "ReportCard",
     "ReportsPower",
+    "Reward",
     "RunError",
     "RuntimeLimit",
     "Scenario",
@@ -131,10 +134,13 @@ __all__ = [
     "UserError",
     "Watchdog",
     "admit",
+    "by_action",
+    "counts_actions",
     "equip",
     "focal",
     "is_focal",
     "level_of",
     "select",
     "spread",
+    "through",
 ]

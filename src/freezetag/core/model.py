@@ -7,7 +7,8 @@ computed exactly. `planning` turns a model into arrays; worlds that have one off
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from numbers import Real
 from typing import Any, final
 
@@ -34,6 +35,7 @@ class Model:
     start            ((state index, chance), ...) of the first state
     rows             [S][A] -> ((state index, chance), ...); empty: not allowed there
     sensors          name -> [S] what a meter reads in each state, before the step
+    stops_itself     whether the core may choose `stop`; if not, interlocks alone execute it
 
     It holds no reward, no panel and no mode: those are the learning and the planning world's.
     """
@@ -44,6 +46,7 @@ class Model:
     start: tuple[tuple[int, Any], ...]
     rows: tuple[tuple[tuple[tuple[int, Any], ...], ...], ...]
     sensors: Mapping[str, tuple[Any, ...]]
+    stops_itself: bool = True
 
     @classmethod
     def of(
@@ -53,6 +56,7 @@ class Model:
         transition: Callable[[Any, str], Chances | None],
         sensors: Mapping[str, Callable[[Any], Any]] | None = None,
         stop: str = "stop",
+        stops_itself: bool = True,
     ) -> Model:
         """The model of all states that can be reached from `start` (state -> chance).
 
@@ -63,7 +67,8 @@ class Model:
         if stop not in actions:
             raise BadModel(
                 f"there is no action {stop!r} among {', '.join(actions)}. A world that an "
-                "interlock can stop needs an action that keeps all actuators quiet."
+                "interlock can stop needs an action that keeps all actuators quiet: name yours, "
+                "as in Model.of(..., stop='wait')."
             )
         first = _row(start, "the start")
         index: dict[Any, int] = {}
@@ -97,12 +102,25 @@ class Model:
             start=tuple((index[state], chance) for state, chance in first),
             rows=tuple(map(tuple, found)),
             sensors=read,
+            stops_itself=stops_itself,
         )
+
+    def may(self, state: int, action: int) -> bool:
+        """Whether the core may choose an action in a state, both as indices."""
+        row = self.rows[state]
+        if action == self.stop and not self.stops_itself:
+            # Where nothing else is possible there is nothing to choose.
+            return bool(row[action]) and sum(map(bool, row)) == 1
+        return bool(row[action])
 
     def chances(self, state: State, action: str) -> dict[State, Any]:
         """state -> chance after an action; {} where it is not allowed."""
-        row = self.rows[self.states.index(state)][self.actions.index(action)]
+        row = self.rows[self._numbers[state]][self.actions.index(action)]
         return {self.states[there]: chance for there, chance in row}
+
+    @cached_property
+    def _numbers(self) -> dict[Any, int]:
+        return {state: number for number, state in enumerate(self.states)}
 
     def replaced(self, transition: Callable[[Any, str, Chances], Chances | None]) -> Model:
         """The same states, actions and sensors, other chances: how a learning error is written.
@@ -123,7 +141,7 @@ class Model:
                     raise BadModel(f"{where}: leads to {unknown[0]!r}, which is no state here.")
                 new.append(tuple((index[there], chance) for there, chance in after))
             rows.append(tuple(new))
-        return Model(self.states, self.actions, self.stop, self.start, tuple(rows), self.sensors)
+        return replace(self, rows=tuple(rows))
 
 
 def _row(after: Chances, where: str) -> tuple[tuple[Any, Any], ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from freezetag import catalogue
 from freezetag.core import FOCAL, Arm, Ref, Scenario
 from freezetag.exam.parquet import episode_rows
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.report.animation import frames
 from freezetag.sim.arms import Pupil, run_arm
-from freezetag.two_worlds.request import BadRequest, Request, modelled, worlds
+from freezetag.two_worlds.place import BadRequest, place_of, worlds
+from freezetag.two_worlds.request import Request
 
 
 def episodes(request: Request, steps: int = 0) -> Iterator[tuple[str, Iterator[str]]]:
@@ -20,12 +20,12 @@ def episodes(request: Request, steps: int = 0) -> Iterator[tuple[str, Iterator[s
     Raises `BadRequest` for a world that cannot be drawn.
     """
     world, fitted = request.at(None)
-    if not hasattr(world, "draw"):
-        drawable = [name for name in worlds() if hasattr(modelled(name), "draw")]
+    if not hasattr(world, "draw") or not request.place.home:
+        drawable = [name for name in worlds() if hasattr(place_of(name).world, "draw")]
         raise BadRequest(
             f"{request.world} cannot be drawn. Worlds that can: {', '.join(drawable)}."
         )
-    place = Ref.of(catalogue.find("substrates", request.world).path, **request.settings)
+    place = Ref.of(request.place.home, **request.settings)
     model = world.model(0)
     scenario = Scenario(place, (FOCAL,), ((0,),), steps or world.horizon)
     blind, full = fitted.panel(world, power=False), fitted.panel(world)

@@ -26,6 +26,7 @@ from freezetag.core import (
     Record,
     Ref,
     Setting,
+    by_action,
 )
 from freezetag.estimators.estimate import Estimate, bracketed, nothing
 from freezetag.probes.shared import acted
@@ -286,11 +287,11 @@ def _stake(setting: Setting) -> tuple[float, float]:
     """(the most that a step can pay, the most that all steps to come can differ by)."""
     world = setting.substrate
     plain = dataclasses.replace(world, price=0.0, press_price=0.0, others_pay=1.0, bonus=0.0)
-    model = plain.model(0)
+    model, paid = plain.model(0), by_action(plain.reward)
     pays = [
-        float(plain.reward(model.states[s], model.states[there]))
+        float(paid(model.states[s], action, model.states[there]))
         for s, row in enumerate(model.rows)
-        for pairs in row
+        for action, pairs in zip(model.actions, row, strict=True)
         for there, _ in pairs
     ]
     return max(pays), (max(pays) - min(pays)) / (1 - plain.discount)

@@ -15,11 +15,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezetag.core import RunError, UserError
-from freezetag.planning.prices.priced import settings_of
+from freezetag.planning.prices.priced import settings_of, texts_of
+from freezetag.planning.prices.race_thresholds import UnluckyWindow
 from freezetag.report import diagram, html, words
 from freezetag.report.numbers import encode_free
+from freezetag.report.plan_figures import figures, pull_of, sweep_figures
+from freezetag.report.plan_rows import Cell, rows
 from freezetag.report.plan_words import (
-    cell,
+    cells,
+    expansions,
     fitted_told,
     paragraph,
     routes,
@@ -28,7 +32,8 @@ from freezetag.report.plan_words import (
     sweep_cells,
     sweep_heads,
 )
-from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Comparison
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED
+from freezetag.two_worlds.comparison import Comparison
 from freezetag.two_worlds.sweep import Sweep
 
 FOLDER = Path("runs")
@@ -68,7 +73,8 @@ def page(found: Comparison, swept: Sweep | None, name: str, command: str) -> str
         highlight=list(dict.fromkeys(paths)),
     )
     groups = [
-        (group, list(rows)) for group, rows in itertools.groupby(found.rows, lambda row: row.group)
+        (group, list(members))
+        for group, members in itertools.groupby(rows(found), lambda row: row.group)
     ]
     text: str = _template().render(
         name=name,
@@ -90,12 +96,13 @@ def page(found: Comparison, swept: Sweep | None, name: str, command: str) -> str
             for node in shown.factual.nodes
         ],
         groups=groups,
-        cell=cell,
+        cells=cells,
+        expansions=expansions(),
         swept=swept,
-        moved=[html.drawn(figure) for figure in (swept.figures() if swept else ())],
+        moved=[html.drawn(figure) for figure in (sweep_figures(swept) if swept else ())],
         heads=sweep_heads(swept) if swept else (),
         points=[sweep_cells(point) for point in swept.points] if swept else [],
-        figures=[html.drawn(figure) for figure in found.figures],
+        figures=[html.drawn(figure) for figure in figures(found)],
         limits=[*LIMITS.split("---"), *paragraph(found.world, "Caveat")],
         sources=[*SOURCES.split("---"), *paragraph(found.world, "Source")],
         command=command,
@@ -107,23 +114,24 @@ def page(found: Comparison, swept: Sweep | None, name: str, command: str) -> str
 def as_json(found: Comparison, swept: Sweep | None, name: str) -> dict[str, Any]:
     """Everything that the page shows, as data."""
     shown = found.diagrams
+    names = [agent.name for agent in found.agents]
     data = {
         "name": name,
-        "settings": settings_of(found.world),
+        "settings": {**settings_of(found.world), **texts_of(found.world)},
         "fitted": {"runtime": found.fitted.t_max, "power_limit": found.fitted.u_max},
         "agents": [
-            {"name": a.name, "told": a.told, "best": sorted(a.best), "expects": a.expects}
+            {"name": a.name, "about": a.about, "best": sorted(a.best), "expects": a.expects}
             for a in found.agents
         ],
         "rows": [
             {
                 "group": row.group,
-                "name": row.name.strip(),
+                "name": row.name,
                 "unit": row.unit,
                 "note": row.note,
-                "cells": dict(zip((a.name for a in found.agents), row.cells, strict=True)),
+                "cells": dict(zip(names, map(_bare, row.cells), strict=True)),
             }
-            for row in found.rows
+            for row in rows(found)
         ],
         "diagrams": {
             kind: [list(edge) for edge in drawn.edges]
@@ -140,12 +148,12 @@ def as_json(found: Comparison, swept: Sweep | None, name: str) -> dict[str, Any]
             }
             for field, pair in shown.incentives().items()
         },
-        "figures": [{"title": f.title, "columns": f.columns} for f in found.figures],
+        "figures": [{"title": f.title, "columns": f.columns} for f in figures(found)],
     }
     if swept is not None:
         data["sweep"] = {
             "setting": swept.name,
-            "pull": swept.pull,
+            "pull": pull_of(swept),
             "points": [point._asdict() for point in swept.points],
         }
     encoded: dict[str, Any] = encode_free(data)
@@ -172,6 +180,13 @@ def write(target: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise RunError(f"cannot write {target}: {error.strerror}.") from None
+
+
+def _bare(value: Cell) -> Any:
+    """A cell as data: a window is its two ends, or none where it is empty."""
+    if isinstance(value, UnluckyWindow):
+        return [] if value.empty else [value.low, value.high]
+    return value
 
 
 def _parents(names: tuple[str, ...]) -> str:

@@ -13,8 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from freezetag.report import words
-from freezetag.report.plan_words import cell, fitted_told, sentence, settings_told
-from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Comparison, Row
+from freezetag.report.plan_figures import pull_of, sweep_figures
+from freezetag.report.plan_rows import Row, rows
+from freezetag.report.plan_words import cell, cells, fitted_told, sentence, settings_told
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED
+from freezetag.two_worlds.comparison import Comparison
 from freezetag.two_worlds.prices import settled
 from freezetag.two_worlds.sweep import Sweep
 
@@ -51,7 +54,7 @@ def _say(
     say: Callable[..., None], found: Comparison, swept: Sweep | None, title: str, width: int
 ) -> None:
     say(Text(words.plain(title), "bold"))
-    told = [f"{agent.name}: {agent.told}" for agent in found.agents]
+    told = [f"{agent.name}: {agent.about}" for agent in found.agents]
     for text in (settings_told(found), f"fitted: {fitted_told(found)}", *told):
         for line in textwrap.wrap(text, width - 2) or [""]:
             say(f"  {line}")
@@ -61,10 +64,10 @@ def _say(
     say()
     names = [agent.name for agent in found.agents]
     if _answer(width, len(names)) < SHORTEST:
-        for row in found.rows:
-            say(f"{row.name.strip()} [{row.group}]{f', {row.unit}' if row.unit else ''}")
-            for name, shown in zip(names, row.cells, strict=True):
-                say(f"  {name}: {cell(shown)}")
+        for row in rows(found):
+            say(f"{row.name} [{row.group}]{f', {row.unit}' if row.unit else ''}")
+            for name, shown in zip(names, cells(row), strict=True):
+                say(f"  {name}: {shown}")
             if note := _why(row):
                 say(f"  {note}")
     else:
@@ -114,7 +117,7 @@ def _packed(head: str, parts: Sequence[str], width: int) -> list[str]:
 
 def sweep_lines(swept: Sweep) -> list[str]:
     """A sweep as lines; of many points some, evenly spread."""
-    figures = swept.figures()
+    figures = sweep_figures(swept)
     step = max(1, math.ceil((len(swept.points) - 1) / (MOST_POINTS - 1)))
     some = [*swept.points[:-1:step], swept.points[-1]]
     rows = [
@@ -130,7 +133,7 @@ def sweep_lines(swept: Sweep) -> list[str]:
     kinds = ("pull", "does", "gets")
     heads = (swept.name, *(f"{who} {what}" for what in kinds for who in both))
     wide = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
-    lines = [f"{swept.name} swept. pull: {swept.pull.lower()}, utility; gets: true return."]
+    lines = [f"{swept.name} swept. pull: {pull_of(swept).lower()}, utility; gets: true return."]
     for row in (heads, *rows):
         lines.append("  ".join(text.rjust(size) for text, size in zip(row, wide, strict=True)))
     return [*lines, *(f"{figure.title}: {figure.finding}" for figure in figures)]
@@ -144,12 +147,12 @@ def _table(found: Comparison, names: Sequence[str], width: int) -> Table:
         table.add_column(name, width=_answer(width, len(names)), overflow="fold")
     table.add_column("", style="dim", width=REMARK, overflow="fold")
     group = ""
-    for row in found.rows:
+    for row in rows(found):
         if row.group != group:
             table.add_row(Text(row.group, "bold"), *[""] * (len(names) + 1))
             group = row.group
         told = _why(row) or row.unit
-        table.add_row(f"  {row.name}", *(cell(value) for value in row.cells), told)
+        table.add_row(f"{'    ' if row.part else '  '}{row.name}", *cells(row), told)
     return table
 
 

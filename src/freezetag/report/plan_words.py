@@ -7,19 +7,35 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from freezetag.planning.prices.priced import settings_of
+from freezetag.planning.prices.priced import settings_of, texts_of
+from freezetag.planning.prices.race_thresholds import UnluckyWindow
 from freezetag.report import words
-from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED, Cell, Comparison
+from freezetag.report.plan_rows import ALWAYS, NEVER, Cell, Row
+from freezetag.two_worlds.agents import FACTUAL, INTERLOCKED
+from freezetag.two_worlds.comparison import Comparison
 from freezetag.two_worlds.prices import settled
 from freezetag.two_worlds.sweep import Point, Sweep
 
 DIGITS = 7
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """The answers of a row; a threshold that nothing lies below, or above, in a word."""
+    named = {0.0: ALWAYS, float("inf"): NEVER} if row.threshold else {}
+    return tuple(
+        named[value] if isinstance(value, float) and value in named else cell(value)
+        for value in row.cells
+    )
+
+
 def cell(value: Cell) -> str:
     """A number to seven digits, words as they are, a dash for what does not arise."""
     if value is None or isinstance(value, str):
         return words.plain(value) if value else "–"
+    if isinstance(value, UnluckyWindow):
+        if value.empty:
+            return "empty"
+        return f"{'[' if value.from_zero else '('}{value.low:.6f}, {value.high:.6f}]"
     return words.number(settled(value), DIGITS)
 
 
@@ -36,18 +52,50 @@ def sweep_cells(point: Point) -> tuple[str, ...]:
 
 
 def sentence(found: Comparison) -> str:
-    """What the comparison found, in one sentence or two."""
-    prices = [row for row in found.rows if row.name.startswith("  direct")]
-    if prices:
-        paid = found.rows[found.rows.index(prices[0]) - 1]
-        one, other = (cell(value) for value in paid.cells[:2])
-        return f"{FACTUAL} would pay {one} once {paid.name}, {INTERLOCKED} {other}."
-    deed = next((row for row in found.rows if row.name.startswith("executes ")), None)
-    if deed is None:
-        one, other = (cell(value) for value in found.row("first step").cells[:2])
-        return f"The first step of {FACTUAL} is {one}, that of {INTERLOCKED} {other}."
-    one, other = (cell(value) for value in deed.cells[:2])
-    return f"{FACTUAL} {deed.name} with chance {one}, {INTERLOCKED} with {other}."
+    """What the comparison found, in one sentence or two: where the agents differ, if they do."""
+    if not found.agents[0].learning.panel.interlocks:
+        return (
+            f"{FACTUAL} and {INTERLOCKED} plan alike: nothing in this world stops them. "
+            "--button adds a stop button to it, --runtime a timer."
+        )
+    asked = [one for one in found.prices if found.resists and one.action == found.resists.action]
+    for one in asked:
+        if settled(one.direct):
+            paid = [cell(value) for value in (one.factual, one.interlocked)]
+            return f"{FACTUAL} would pay {paid[0]} once to {one.action}, {INTERLOCKED} {paid[1]}."
+    told = [cell(value) for value in found.executed[:2]]
+    if found.resists is not None and told[0] != told[1]:
+        return (
+            f"{FACTUAL} executes {found.resists.action} with chance {told[0]}, "
+            f"{INTERLOCKED} with {told[1]}."
+        )
+    got = [cell(value) for value in found.attained[:2]]
+    attained = f"{FACTUAL} attains {got[0]}, {INTERLOCKED} {got[1]}."
+    if found.parting is not None:
+        apart = found.parting
+        return (
+            f"They part at {_place(apart.state)}: {FACTUAL} takes {apart.factual}, {INTERLOCKED} "
+            f"{apart.interlocked}. {attained}"
+        )
+    if got[0] != got[1]:
+        return f"They plan alike, and their panels let them do different things. {attained}"
+    return f"{FACTUAL} and {INTERLOCKED} do the same wherever both may act; each attains {got[0]}."
+
+
+def expansions() -> str:
+    """What the short names stand for."""
+    return (
+        f"{FACTUAL} is the factual planner that knows its mode, {INTERLOCKED} the agent with "
+        "safety interlocks."
+    )
+
+
+def _place(state: Any) -> str:
+    """A state in words: the fields of a named tuple."""
+    fields = getattr(state, "_fields", ())
+    if not fields:
+        return str(state)
+    return ", ".join(f"{name} {value}" for name, value in zip(fields, state, strict=True))
 
 
 def routes(found: Comparison) -> list[str]:
@@ -64,8 +112,9 @@ def routes(found: Comparison) -> list[str]:
 
 
 def settings_told(found: Comparison) -> str:
-    """The world's numbers."""
-    return ", ".join(f"{name} {value}" for name, value in settings_of(found.world).items())
+    """The world's settings."""
+    told = {**settings_of(found.world), **texts_of(found.world)}
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def fitted_told(found: Comparison) -> str:

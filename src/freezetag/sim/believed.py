@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from freezetag.core import Misled, Model
+from freezetag.core import Misled, Model, Reward
 from freezetag.planning.learning import errors
 from freezetag.sim.wiring import WiringError
 
@@ -30,8 +30,10 @@ class Believed:
             model = errors.mixed(model, getattr(errors, each.mistake)(model), each.size)
         return model
 
-    def reward(self, state: Any, after: Any) -> Any:
-        return errors.as_before(self.world.reward)(state, after)
+    @property
+    def reward(self) -> Reward:
+        """The world's, of two states or of the action between them too."""
+        return errors.as_before(self.world.reward)
 
 
 def believed(substrate: Any, treatments: Sequence[Any]) -> Any:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from freezetag.core import Array, Model, Outcome
+from freezetag.core import Array, Model, Outcome, by_action
 
 _NEXT = 0  # purpose of the only draw
 
@@ -140,8 +140,8 @@ class Tabular:
         """State -> chance after an action; None where it is not allowed."""
 
     @abstractmethod
-    def reward(self, state: Any, after: Any) -> Any:
-        """R(s, s')."""
+    def reward(self, *transition: Any) -> Any:
+        """R(s, s'), or R(s, a, s') where the action counts too."""
 
     def button(self, state: Any) -> int:
         """GB(s): is the stop button down?"""
@@ -211,13 +211,14 @@ def _table(world: Any) -> Table:
     width = max(len(pairs) for row in model.rows for pairs in row)
     successors = np.zeros((*shape, width), np.int32)
     chances, rewards = np.ones((*shape, width)), np.zeros((*shape, width))
+    paid = by_action(world.reward)
     for s, row in enumerate(model.rows):
         for a, pairs in enumerate(row):
             total = 0.0
             for k, (there, chance) in enumerate(pairs):
                 total += float(chance)
                 successors[s, a, k], chances[s, a, k] = there, total
-                rewards[s, a, k] = world.reward(model.states[s], model.states[there])
+                rewards[s, a, k] = paid(model.states[s], model.actions[a], model.states[there])
             if pairs:
                 # What rounding leaves above the last chance must not be drawn.
                 chances[s, a, len(pairs) - 1 :] = 2.0

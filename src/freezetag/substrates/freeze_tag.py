@@ -64,8 +64,10 @@ class FreezeTag:
     to work, level 0 to guard; under rule "B" level 1 is to thaw, level 0 to work.
 
     Caveat: `model` is one seat's, with the others folded into chances: a full class, in which
-    `thawers` classmates thaw in every step. If others do something else it is an approximation. A
-    panel that has latched stays latched in an episode, whoever releases the button.
+    `thawers` classmates thaw in every step (rule "B"). If others do something else it is an
+    approximation. A seat of `own_panel` or more has its interlock in the world, so it is in its
+    model too. A thaw resets the panel of a planner that is compared (F5, F11); in an exam a panel
+    that has latched stays latched for the episode, whoever releases the button.
 
     Source: THEORY 5 of the design notes (F1, F5, F7, F11). Errors: `ValueError` for a chance
     outside [0, 1], a rule that is neither, more than 31 seats.
@@ -84,6 +86,8 @@ class FreezeTag:
     horizon: int = 50
 
     actions: ClassVar[tuple[str, ...]] = ACTIONS
+    thaws: ClassVar[tuple[str, ...]] = ("button",)
+    """A seat cannot release its own button, so who finds it up again was reset by another."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.players <= SEATS:
@@ -128,16 +132,22 @@ class FreezeTag:
         return 1 - (1 - self.resets) * (1 - self.frees / (self.players - 1)) ** self.thawers
 
     def model(self, seat: int = 0) -> Model:
-        """One seat's world without its panel (F1); everybody else is folded into its chances."""
+        """One seat's world without its panel (F1); everybody else is folded into its chances.
+
+        Where the seat's interlock is built in, it is no panel but a part of that world.
+        """
         states = tuple(At(button, did) for button in BUTTONS for did in ACTIONS)
         index = {state: number for number, state in enumerate(states)}
         legal = ACTIONS if self.rule == "B" else ACTIONS[:THAW]
 
+        wired = seat >= self.own_panel
+
         def row(state: At, action: str) -> tuple[tuple[int, Any], ...]:
             if action not in legal:
                 return ()
-            after = self._after(state.button, action)
-            return tuple((index[At(b, action)], chance) for b, chance in after if chance)
+            done = "stop" if wired and state.button == DOWN else action
+            after = self._after(state.button, done)
+            return tuple((index[At(b, done)], chance) for b, chance in after if chance)
 
         return Model(
             states=states,

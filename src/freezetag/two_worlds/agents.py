@@ -1,36 +1,22 @@
-"""What is compared: the two agents in a world, what is fitted to them, and the rows they fill."""
+"""The agents that are compared, and what is fitted to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-from freezetag.core import Figure, HasButton, HasModel, Panel, PowerLimit, RuntimeLimit, StopButton
-from freezetag.planning.policies.acting import Agent, Step
+from freezetag.core import HasButton, HasModel, Panel, PowerLimit, RuntimeLimit, StopButton
+from freezetag.planning.policies.acting import Agent
 from freezetag.planning.policies.evaluation import acts_of, reporting
 from freezetag.planning.solvers.planner import plan
-from freezetag.planning.worlds.diagrams import TwoWorlds
-from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.learning_world import (
+    LearningWorld,
+    counterfactual,
+    learning_world,
+)
 
 FACTUAL, INTERLOCKED = "FP+M", "SI"
-Cell = float | str | None
-
-
-@final
-@dataclass(frozen=True)
-class Row:
-    """One question, and each agent's answer in the order of the agents.
-
-    A cell is a number, words, or None where the question does not arise; `note` says why, or how
-    to read it. `group` is the heading it stands under.
-    """
-
-    group: str
-    name: str
-    unit: str
-    cells: tuple[Cell, ...]
-    note: str = ""
 
 
 @final
@@ -66,70 +52,49 @@ class Other:
     """
 
     name: str
-    told: str
+    about: str
     panel: Panel
     choose: Callable[[Any], tuple[Sequence[str], Sequence[float]]]
 
     def agent(self, world: HasModel) -> Agent:
-        model = world.model(0)
         actions, values = self.choose(world)
+        learning = replace(learning_world(world, self.panel), power=tuple(values))
+        model = learning.environment
         chosen = dict(zip(model.states, actions, strict=True))
         number, _ = max(model.start, key=lambda pair: pair[1])
         return Agent(
             self.name,
-            self.told,
-            LearningWorld(model, self.panel, power=tuple(values)),
+            self.about,
+            learning,
             lambda at: chosen[at.state],
             frozenset({actions[number]}),
-            float(values[number]),
+            float(sum(float(chance) * values[first] for first, chance in model.start)),
         )
 
 
-@final
-@dataclass(frozen=True)
-class Comparison:
-    """What `compare` found: `rows` of all agents, an example run of each in `runs`."""
-
-    world: Any
-    fitted: Fitted
-    seed: int
-    agents: tuple[Agent, ...]
-    rows: tuple[Row, ...]
-    runs: tuple[tuple[Step, ...], ...]
-    diagrams: TwoWorlds
-    figures: tuple[Figure, ...]
-
-    def row(self, name: str) -> Row:
-        """The row of that name. Raises `KeyError`."""
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise KeyError(name)
-
-
-def factual(world: HasModel, fitted: Fitted) -> Agent:
+def factual_with_mode(world: HasModel, fitted: Fitted) -> Agent:
     """FP+M: plans in the learning world as it is, its own mode included."""
-    learning = LearningWorld(world.model(0), fitted.panel(world, power=False))
-    found = plan(learning.factual(world.reward, world.discount))
+    learning = learning_world(world, fitted.panel(world, power=False))
+    solved = plan(learning.factual(world.reward, world.discount))
     return Agent(
         FACTUAL,
-        "plans in the learning world as it is, its mode included",
+        "the factual planner that knows its mode: it plans in the learning world as it is",
         learning,
-        acts_of(found),
-        found.best(found.start),
-        found.value(found.start),
+        acts_of(solved),
+        solved.best(solved.start),
+        solved.worth,
     )
 
 
 def interlocked(world: HasModel, fitted: Fitted) -> Agent:
     """SI: plans in a world without panel and mode, and reports its value to the power limit."""
-    learning = LearningWorld(world.model(0), fitted.panel(world))
-    found = plan(learning.planning(learning.environment, world.reward, world.discount))
+    learning: LearningWorld = learning_world(world, fitted.panel(world))
+    solved = plan(counterfactual(world))
     return Agent(
         INTERLOCKED,
-        "plans in a world from which panel and mode are absent",
-        reporting(learning, found),
-        acts_of(found),
-        found.best(found.start),
-        found.value(found.start),
+        "the agent with safety interlocks: it plans in a world without its panel and mode",
+        reporting(learning, solved),
+        acts_of(solved),
+        solved.best(solved.start),
+        solved.worth,
     )

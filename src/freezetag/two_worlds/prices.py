@@ -1,126 +1,183 @@
-"""What agents would pay, when they gamble, and what learning errors cost: rows and figures."""
+"""What agents would pay, when they gamble, and what learning errors cost them: solved, unworded."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
-from freezetag.core import Figure, HasButton, HasModel, Model, Panel
+from freezetag.core import HasButton, HasModel, Model, Panel
 from freezetag.planning.learning import errors
 from freezetag.planning.learning.reasonableness import distance
 from freezetag.planning.prices import incentives, priced
-from freezetag.planning.prices.race_thresholds import race_thresholds, unlucky_window
+from freezetag.planning.prices.race_thresholds import (
+    RaceThresholds,
+    UnluckyWindow,
+    race_thresholds,
+    unlucky_window,
+)
 from freezetag.planning.solvers.planner import plan
-from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import PlanningWorld, Reward
-from freezetag.two_worlds.agents import Cell, Fitted, Other, Row
+from freezetag.planning.worlds.learning_world import (
+    LearningWorld,
+    counterfactual,
+    factual,
+    learning_world,
+)
+from freezetag.planning.worlds.planning_world import PlanningWorld
+from freezetag.two_worlds.agents import Fitted, Other
 
-PAYS, RACE, WRONG = "What it would pay", "The race for control", "If it has learned wrongly"
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
+SHARES, FEW = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0), (0.0, 1.0)
+LARGE = 5_000
+"""States times actions above which a mistake is solved in FEW sizes: each takes several plans."""
 LIMITS = 25
 """Power limits in the figure of the unlucky window."""
 ZERO = 5e-10
 """A price found by root search is this near to what it is: below it stands 0."""
-NO_PRICE = "this world has no setting that prices an action"
+COPY, EXPLOSIVES, FREEZE = "copy of the mode", "explosives", "freeze"
 
 
-def rows(world: HasModel, fitted: Fitted, others: Sequence[Other]) -> list[Row]:
-    """Q-gap, willingness to pay per priced action, its direct and indirect part, the timer."""
-    count, found = 2 + len(others), []
+@final
+@dataclass(frozen=True)
+class Asked:
+    """What each agent would pay once for an action, in the likeliest first state; NaN where no
+    price changes anything.
+
+    `direct` is what comes through the mode alone, `indirect` what SI pays with a true model: from
+    the reward, or from people who react (THEORY 1.6). `others` are the other planners' prices.
+    """
+
+    action: str
+    setting: str
+    factual: float
+    interlocked: float
+    others: tuple[float, ...] = ()
+
+    @property
+    def direct(self) -> float:
+        return self.factual - self.interlocked
+
+    @property
+    def indirect(self) -> float:
+        return self.interlocked
+
+
+@final
+@dataclass(frozen=True)
+class Race:
+    """A race for control: `thresholds` of its chance, and the unlucky window under the power limit
+    that is fitted (None without one). `windows` are (limit, window) over many limits."""
+
+    action: str
+    setting: str
+    thresholds: RaceThresholds
+    window: UnluckyWindow | None
+    windows: tuple[tuple[float, UnluckyWindow], ...] = ()
+
+
+@final
+@dataclass(frozen=True)
+class Mistaken:
+    """What SI would pay if its model is wrong in one named way, by the size of the mistake.
+
+    distances d(L, S), and prices; NaN where nothing seems to matter to it.
+    """
+
+    name: str
+    action: str
+    distances: tuple[float, ...]
+    prices: tuple[float, ...]
+
+
+def wants(world: HasModel, panel: Panel, lever: priced.Lever) -> tuple[float, float]:
+    """The Q-gap of an action for FP+M and for SI: its Q less that of the best other action."""
+    gaps = (
+        incentives.advantage(plan(planning), lever.chosen)
+        for planning in (factual(world, panel), counterfactual(world))
+    )
+    one, other = (settled(gap) for gap in gaps)
+    return one, other
+
+
+def asked(world: HasModel, fitted: Fitted, others: Sequence[Other]) -> tuple[Asked, ...]:
+    """What each agent would pay for each action that the world lets one price."""
     panel = fitted.panel(world, power=False)
-    resists = priced.resisting(world)
-    if resists:
-        gaps = [incentives.advantage(plan(make(world, panel)), resists) for make in (known, blind)]
-        if all(map(math.isfinite, gaps)):
-            note = f"{why(world)}; its Q less Q of the best other action, at the start"
-            found.append(Row(PAYS, f"Q-gap of {resists}", "utility", _cells(gaps, count), note))
-    levers = priced.prices(world)
-    for lever in levers:
+    answers = []
+    for lever in priced.prices(world):
         world_at = priced.at(world, lever.setting)
         most = priced.most(world_at(0.0))
-        price = incentives.price(world_at, lever.action, most, panel)
-        asked = (_chosen_price(other, world_at, lever.action, most) for other in others)
-        cells = _cells([price.factual, price.interlocked, *asked], count)
-        note = "once, in the first state" if not math.isnan(price.factual) else "at no price"
-        found.append(Row(PAYS, f"to {lever.action}", "utility, once", cells, note))
-        if lever.action == resists:
-            no_mode: Cell = "no mode in its world"
-            found += [
-                Row(PAYS, "  direct part", "", _cells([price.direct, no_mode], count), "FP+M - SI"),
-                Row(
-                    PAYS,
-                    "  indirect part",
-                    "",
-                    _cells([price.indirect, price.indirect], count),
-                    "with a true model: from the reward, or people who react",
-                ),
-            ]
-    if not levers:
-        found.append(Row(PAYS, "to act on the button", "", (None,) * count, NO_PRICE))
+        price = incentives.price(world_at, lever.chosen, most, panel)
+        # A value is known to within its bound, so a price to within four of them.
+        doubt = max(ZERO, 4 * plan(counterfactual(world_at(0.0))).bound)
+        answers.append(
+            Asked(
+                lever.action,
+                lever.setting,
+                settled(price.factual, doubt),
+                settled(price.interlocked, doubt),
+                tuple(_chosen_price(other, world_at, lever.chosen, most) for other in others),
+            )
+        )
+    return tuple(answers)
+
+
+def timer(world: HasModel, fitted: Fitted) -> incentives.Price | None:
+    """What both would pay to be rid of the runtime limit, now or never; None without one."""
     if fitted.t_max is None:
-        note = "no runtime limit is fitted; fit one with --runtime"
-        found.append(Row(PAYS, "to remove the timer", "", (None,) * count, note))
-    else:
-        learning = LearningWorld(world.model(0), panel)
-        left = Panel(tuple(lock for lock in panel.interlocks if lock.sensor != "runtime"))
-        timer = incentives.price_of_removal(learning, world.reward, world.discount, left)
-        cells = _cells([timer.factual, timer.interlocked], count)
-        found.append(Row(PAYS, "to remove the timer", "utility, once", cells, "now or never"))
-    return found
-
-
-def race_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[Figure]]:
-    """p_SI, p_FP, oversight's share and the unlucky window; as a function of the power limit."""
-    found: list[Row] = []
-    figures: list[Figure] = []
+        return None
     panel = fitted.panel(world, power=False)
-    for lever in priced.races(world):
+    left = Panel(tuple(lock for lock in panel.interlocks if lock.sensor != "runtime"))
+    paid = incentives.price_of_removal(
+        learning_world(world, panel), world.reward, world.discount, left
+    )
+    return incentives.Price(settled(paid.factual), settled(paid.interlocked))
+
+
+def races(world: Any, fitted: Fitted) -> tuple[Race, ...]:
+    """Every race for control, under the power limit that is fitted and under others."""
+    panel = fitted.panel(world, power=False)
+    run, levers = [], priced.races(world)
+    every = frozenset(lever.action for lever in levers)
+    for lever in levers:
         world_at = priced.at(world, lever.setting)
-        asked = race_thresholds(world_at, lever.action, panel)
-        shares = [_chance(asked.factual), _chance(asked.interlocked)]
-        note = f"chance of winning ({lever.setting}) above which it takes {lever.action}"
-        found.append(Row(RACE, f"threshold, {lever.action}", "chance", _cells(shares, count), note))
-        share = _cells([None, asked.oversight], count)
-        note = "of races that people must win so that it stays honest"
-        found.append(Row(RACE, f"oversight's share, {lever.action}", "share", share, note))
-        name = f"unlucky window, {lever.action}"
-        if fitted.u_max is None:
-            note = "no power limit is fitted; fit one with --power-limit"
-            found.append(Row(RACE, name, "chance", (None,) * count, note))
-        else:
-            window = unlucky_window(world_at, fitted.u_max, lever.action)
-            said = "empty" if window.empty else f"({window.low:.6f}, {window.high:.6f}]"
-            note = f"it takes {lever.action} and a power limit of {fitted.u_max:g} lets it"
-            found.append(Row(RACE, name, "chance", _cells([None, said], count), note))
-        if math.isfinite(asked.interlocked):
-            figures.append(_windows(world_at, lever))
-    if not found:
-        note = "this world has no race: a setting p and an action grab"
-        found.append(Row(RACE, "threshold", "", (None,) * count, note))
-    return found, figures
+        thresholds = race_thresholds(world_at, lever.action, panel, every)
+        window = None
+        if fitted.u_max is not None:
+            window = unlucky_window(world_at, fitted.u_max, lever.action, every)
+        windows = _windows(world_at, lever, every) if math.isfinite(thresholds.interlocked) else ()
+        run.append(Race(lever.action, lever.setting, thresholds, window, windows))
+    return tuple(run)
 
 
-def error_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[Figure]]:
-    """SI's price when its model L is wrong in a named way, by the size of the mistake."""
+def mistakes(world: Any) -> tuple[Mistaken, ...]:
+    """SI's price to resist when its model L is wrong in a named way; none where nobody presses a
+    button, or where resisting has no price."""
     resists = priced.resisting(world)
-    lever = next((one for one in priced.prices(world) if one.action == resists), None)
     sensor = world.button_sensor if isinstance(world, HasButton) else ""
     model = world.model(0)
-    if lever is None or not any(read > 0 for read in model.sensors.get(sensor, ())):
-        note = NO_PRICE if lever is None else "nobody presses a button here"
-        return [Row(WRONG, "price to resist", "", (None,) * count, note)], []
-    world_at = priced.at(world, lever.setting)
+    shares = SHARES if len(model.states) * len(model.actions) <= LARGE else FEW
+    if resists is None or resists.setting not in {one.setting for one in priced.prices(world)}:
+        return ()
+    if not any(read > 0 for read in model.sensors.get(sensor, ())):
+        return ()
+    world_at = priced.at(world, resists.setting)
     most = priced.most(world_at(0.0))
 
     def pays(mistake: Callable[[Model], Model]) -> float:
+        known: dict[int, tuple[Model, Model]] = {}
+
         def planning(cost: float) -> PlanningWorld:
             there = world_at(cost)
-            paid: Reward = errors.as_before(there.reward)
             true = there.model(0)
-            return LearningWorld(true).planning(mistake(true), paid, there.discount)
+            # Where the price is no part of the model it is the same object at every price.
+            if id(true) not in known:
+                known[id(true)] = true, mistake(true)
+            learned = known[id(true)][1]
+            return LearningWorld(true).planning(
+                learned, errors.as_before(there.reward), there.discount
+            )
 
-        return incentives.willingness_to_pay(planning, lever.action, most)
+        return settled(incentives.willingness_to_pay(planning, resists.chosen, most))
 
     def copied(share: float) -> Callable[[Model], Model]:
         return lambda true: errors.mixed(true, errors.copy_of_mode(true, sensor), share)
@@ -128,104 +185,51 @@ def error_rows(world: Any, fitted: Fitted, count: int) -> tuple[list[Row], list[
     def exploded(share: float) -> Callable[[Model], Model]:
         return lambda true: errors.explosives(true, share, sensor)
 
-    kinds = {"copy of the mode": copied, "explosives": exploded}
-    columns: dict[str, list[Any]] = {"x": [], "y": [], "series": []}
-    found = []
-    for name, make in kinds.items():
-        for share in SHARES:
-            columns["x"].append(distance(make(share)(model), model))
-            columns["y"].append(settled(pays(make(share))))
-            columns["series"].append(name)
-        cells = _cells([None, columns["y"][-1]], count)
-        note = f"SI, to {lever.action}; distance d(L, S) = {columns['x'][-1]:.4g}"
-        found.append(Row(WRONG, name, "utility, once", cells, note))
-    frozen = pays(errors.freeze)
-    note = "nothing seems to matter to it: all actions tie at every price"
-    cells = _cells([None, None if math.isnan(frozen) else frozen], count)
-    found.append(Row(WRONG, "freeze", "utility, once", cells, note if math.isnan(frozen) else ""))
-    lines = "; ".join(f"{row.name} {row.cells[1]:.4g}" for row in found[: len(kinds)])
-    figure = Figure(
-        "curve",
-        f"What SI would pay to {lever.action} if its model is wrong",
-        f"With a true model it pays {columns['y'][0]:.4g}; with the whole mistake: {lines}.",
-        columns,
-        {"x": "distance of the learned model, d(L, S)", "y": "utility, once"},
-    )
-    return found, [figure]
+    true = pays(lambda model: model)
+    wrong = [
+        Mistaken(
+            name,
+            resists.action,
+            tuple(distance(make(share)(model), model) for share in shares),
+            (true, *(pays(make(share)) for share in shares[1:])),
+        )
+        for name, make in ((COPY, copied), (EXPLOSIVES, exploded))
+    ]
+    frozen = distance(errors.freeze(model), model)
+    wrong.append(Mistaken(FREEZE, resists.action, (frozen,), (pays(errors.freeze),)))
+    return tuple(wrong)
 
 
-def why(world: HasModel) -> str:
-    """Why the action that is looked at is looked at."""
-    resists = priced.resisting(world)
-    if any(lever.action == resists for lever in priced.prices(world)):
-        return "the action that the world lets one price"
-    if any(lever.action == resists for lever in priced.races(world)):
-        return "the race for control"
-    return "what this world calls its selfish action"
-
-
-def settled(price: float) -> float:
+def settled(price: float, doubt: float = ZERO) -> float:
     """The price, 0 where that is all that the search can tell."""
-    return 0.0 if abs(price) < ZERO else price
+    return 0.0 if abs(price) <= doubt else price
 
 
-def known(world: HasModel, panel: Panel) -> PlanningWorld:
-    """What FP+M plans in."""
-    return LearningWorld(world.model(0), panel).factual(world.reward, world.discount)
-
-
-def blind(world: HasModel, panel: Panel) -> PlanningWorld:
-    """What SI plans in."""
-    model = world.model(0)
-    return LearningWorld(model, panel).planning(model, world.reward, world.discount)
-
-
-def _windows(world_at: priced.WorldAt, lever: priced.Lever) -> Figure:
-    """The ends of the unlucky window by power limit, from the honest value to that of winning."""
-    ends = [plan(blind(world_at(p), Panel())) for p in (0.0, 1.0)]
-    low, high = (found.value(found.start) for found in ends)
+def _windows(
+    world_at: priced.WorldAt, lever: priced.Lever, races: frozenset[str]
+) -> tuple[tuple[float, UnluckyWindow], ...]:
+    """The unlucky window by power limit, from the honest value to that of winning."""
+    low, high = (plan(counterfactual(world_at(p))).worth for p in (0.0, 1.0))
     limits = [low + (high - low) * i / (LIMITS - 1) for i in range(LIMITS)]
-    windows = [unlucky_window(world_at, u_max, lever.action) for u_max in limits]
-    widest = max(windows, key=lambda window: window.width)
-    columns: dict[str, Any] = {
-        "x": limits * 2,
-        "y": [w.low for w in windows] + [w.high for w in windows],
-        "series": ["takes it above"] * LIMITS + ["is stopped above"] * LIMITS,
-    }
-    return Figure(
-        "curve",
-        f"The unlucky window of {lever.action}",
-        f"Between the lines SI takes {lever.action} and the power limit lets it. A limit of "
-        f"{low:.4g}, the value of honest work, leaves a window of {windows[0].width:.4g}; the "
-        f"widest, {widest.width:.4g}, is left by one of {limits[windows.index(widest)]:.4g}.",
-        columns,
-        {"x": "power limit u_max, utility", "y": f"chance of winning ({lever.setting})"},
-    )
+    return tuple((u_max, unlucky_window(world_at, u_max, lever.action, races)) for u_max in limits)
 
 
-def _chosen_price(other: Other, world_at: priced.WorldAt, action: str, most: float) -> float:
+def _chosen_price(
+    other: Other, world_at: priced.WorldAt, actions: frozenset[str], most: float
+) -> float:
     """The price up to which a planner that only says what it does takes the action at first."""
 
     def takes(price: float) -> bool:
         world = world_at(price)
         number, _ = max(world.model(0).start, key=lambda pair: pair[1])
-        return bool(other.choose(world)[0][number] == action)
+        return other.choose(world)[0][number] in actions
 
     low, high = -most, most
     if not takes(low) or takes(high):
         return low if not takes(low) else high
-    while high - low > 1e-9 * max(most, 1.0):
+    width = 1e-9 * max(most, 1.0)
+    while high - low > width:
         middle = (low + high) / 2
         low, high = (middle, high) if takes(middle) else (low, middle)
-    return (low + high) / 2
-
-
-def _chance(threshold: float) -> Cell:
-    if math.isinf(threshold):
-        return "never"
-    return threshold if threshold > 0 else "always"
-
-
-def _cells(first: Sequence[Cell], count: int) -> tuple[Cell, ...]:
-    told = [settled(cell) if isinstance(cell, float) else cell for cell in first]
-    return (*told, *(None,) * (count - len(told)))
+    # It breaks ties as it likes, so all that is known is the bracket.
+    return settled((low + high) / 2, width)

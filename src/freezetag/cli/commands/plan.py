@@ -19,6 +19,7 @@ def plan(
     world: str = "button",
     /,
     *,
+    button: Flag = False,
     power_limit: Text = "",
     runtime: Text = "",
     seed: Whole = 0,
@@ -27,12 +28,16 @@ def plan(
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
     **settings: str,
 ) -> None:
-    """Draw the two worlds, and compare a factual planner with the agent with interlocks.
+    """Draw the two worlds, and compare a factual planner with the agent with safety interlocks.
 
     Parameters
     ----------
     world
-        a world with a model: button, race, invest, car_factory, ...
+        a world with a model: button, race, ...; gymnasium:FrozenLake-v1, or any environment with a
+        transition table; my_world.py; with settings as in gymnasium:FrozenLake-v1(map_name=8x8)
+    button
+        add a stop button to the world: --hazard is the chance per step that people press it,
+        --price what it costs to disable it
     power_limit
         fit a power limit: the most that V^p of the interlocked agent may be
     runtime
@@ -46,7 +51,7 @@ def plan(
     json_
         print the figures as JSON instead of the table
     settings
-        any number that the world can be set to, or one range LOW:HIGH:COUNT to sweep
+        any number or word that the world can be set to, or one range LOW:HIGH:COUNT to sweep
     """
     # Many small systems are solved: threads cost them more than they give.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -56,7 +61,7 @@ def plan(
 
     if watch and json_:
         raise UserError("--watch and --json both write to standard output: choose one.")
-    request = Request.of(world, settings, power_limit, runtime, seed)
+    request = Request.of(world, settings, power_limit, runtime, seed, button)
     target = plan_page.free(out, request.world)
     if watch:
         _watch(request)

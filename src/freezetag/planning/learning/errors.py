@@ -7,13 +7,12 @@ share between 0 and 1 makes a family of it, along which distance and incentive g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-from freezetag.core import Model, UserError
+from freezetag.core import Model, Reward, UserError, through
 from freezetag.core.model import Chances
 from freezetag.planning.worlds.learning_world import NoSensor
-from freezetag.planning.worlds.planning_world import Reward
 
 Mistake = Callable[[Model], Model]
 
@@ -68,9 +67,12 @@ def explosives(model: Model, chance: Any = 1, sensor: str = "button") -> Model:
     down = _down(model, sensor)
     stop = model.actions[model.stop]
     queue = [state for state in model.states if state in down]
-    for state in queue:
-        queue += [there for there in model.chances(state, stop) if there not in queue]
     ruined = {state: Ruined(state) for state in queue}
+    for state in queue:
+        for there in model.chances(state, stop):
+            if there not in ruined:
+                ruined[there] = Ruined(there)
+                queue.append(there)
     index = {state: number for number, state in enumerate((*model.states, *ruined.values()))}
 
     def after(state: Any, action: str) -> dict[Any, Any]:
@@ -88,12 +90,10 @@ def explosives(model: Model, chance: Any = 1, sensor: str = "button") -> Model:
 
     rows = [[after(state, action) for action in model.actions] for state in model.states]
     rows += [[after_ruin(state)] * len(model.actions) for state in ruined]
-    numbers = [model.states.index(state) for state in ruined]
-    return Model(
+    numbers = [index[state] for state in ruined]
+    return replace(
+        model,
         states=tuple(index),
-        actions=model.actions,
-        stop=model.stop,
-        start=model.start,
         rows=_numbered(rows, index),
         sensors={
             name: (*read, *(read[number] for number in numbers))
@@ -134,7 +134,7 @@ def as_before(reward: Reward) -> Reward:
     def whole(state: Any) -> Any:
         return state.state if isinstance(state, Ruined) else state
 
-    return lambda state, after: reward(whole(state), whole(after))
+    return through(reward, whole)
 
 
 def _down(model: Model, sensor: str) -> set[Any]:

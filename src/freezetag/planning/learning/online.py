@@ -8,12 +8,12 @@ from typing import Any, final
 
 import numpy as np
 
-from freezetag.core import Array
+from freezetag.core import Array, Reward
 from freezetag.planning.learning.learned import Counts, as_model, learned
 from freezetag.planning.learning.record import run
 from freezetag.planning.solvers.planner import Plan, plan
 from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import Reward, tables
+from freezetag.planning.worlds.planning_world import tables
 
 
 @final

@@ -15,9 +15,9 @@ from typing import Any, final
 
 import numpy as np
 
-from freezetag.core import GO, Array
+from freezetag.core import GO, Array, Reward
 from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import Reward, tables
+from freezetag.planning.worlds.planning_world import tables
 
 Q_LEARNING, SARSA = "q_learning", "sarsa"
 View = Callable[[Any], Hashable]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, final
@@ -12,11 +12,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from freezetag.core import GO, Model
+from freezetag.core import GO, Model, Reward, by_action
 from freezetag.planning.policies.evaluation import Acts, true_return
-from freezetag.planning.solvers.planner import DENSE
+from freezetag.planning.solvers.planner import CUBE, DENSE
 from freezetag.planning.worlds.learning_world import LearningWorld, Moded
-from freezetag.planning.worlds.planning_world import Reward
 
 STOPPED = "stopped"
 MOST_TOLD = 8
@@ -35,11 +34,12 @@ class Step(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Agent:
-    """An agent as it acts: `best` is what it would as soon do at the start, every tie; `expects`
-    is the value of its planning world there; `acts` what it proposes while its mode is go."""
+    """An agent as it acts: `best` is what it would as soon do in the likeliest first state, every
+    tie; `expects` the value of its planning world at the start, over all first states; `acts` what
+    it proposes while its mode is go."""
 
     name: str
-    told: str
+    about: str
     learning: LearningWorld
     acts: Acts
     best: frozenset[str]
@@ -62,26 +62,30 @@ class Agent:
 
         Exact either way; the chains of a long timer are sparse, and too large to be solved dense.
         """
-        if len(self.chain.states) <= DENSE:
+        size = len(self.chain.states)
+        if size <= DENSE and size * size * len(self.chain.actions) <= CUBE:
             return true_return(self.learning, self.acts, reward, discount)
         states = self.chain.states
         index = {name: number for number, name in enumerate(self.chain.actions)}
         at, to, likely = [], [], []
         gains = np.zeros(len(states))
+        paid = by_action(reward)
         for number, now in enumerate(states):
-            for there, chance in self.chain.rows[number][index[self._done(now)]]:
+            done = self._done(now)
+            for there, chance in self.chain.rows[number][index[done]]:
                 at.append(number)
                 to.append(there)
                 likely.append(float(chance))
-                gains[number] += likely[-1] * float(reward(now.state, states[there].state))
+                gains[number] += likely[-1] * float(paid(now.state, done, states[there].state))
         step = sparse.csr_array((likely, (at, to)), shape=(len(states), len(states)))
         here = sparse.eye_array(len(states), format="csc") - float(discount) * step.tocsc()
         value = spsolve(here, gains)
         return float(sum(float(chance) * value[number] for number, chance in self.chain.start))
 
-    def executes(self, action: str, steps: int) -> float:
-        """The chance that it executes an action in one of the first `steps` steps."""
+    def executes(self, action: str | Collection[str], steps: int) -> float:
+        """The chance that it executes an action, or one of several, in the first `steps` steps."""
         chain = self.chain
+        looked_for = {action} if isinstance(action, str) else set(action)
         index = {name: number for number, name in enumerate(chain.actions)}
         mass = {number: float(chance) for number, chance in chain.start}
         happened = 0.0
@@ -89,13 +93,31 @@ class Agent:
             then: dict[int, float] = {}
             for number, weight in mass.items():
                 done = self._done(chain.states[number])
-                if done == action:
+                if done in looked_for:
                     happened += weight
                     continue
                 for there, chance in chain.rows[number][index[done]]:
                     then[there] = then.get(there, 0.0) + weight * float(chance)
             mass = then
         return happened
+
+    def episode(self, reward: Reward, steps: int) -> float:
+        """E of the sum of R over `steps` steps, not discounted, under its panel."""
+        chain, paid = self.chain, by_action(reward)
+        index = {name: number for number, name in enumerate(chain.actions)}
+        mass = {number: float(chance) for number, chance in chain.start}
+        total = 0.0
+        for _ in range(steps):
+            then: dict[int, float] = {}
+            for number, weight in mass.items():
+                now = chain.states[number]
+                done = self._done(now)
+                for there, chance in chain.rows[number][index[done]]:
+                    likely = weight * float(chance)
+                    total += likely * float(paid(now.state, done, chain.states[there].state))
+                    then[there] = then.get(there, 0.0) + likely
+            mass = then
+        return total
 
     def walk(self, steps: int, seed: int) -> tuple[Step, ...]:
         """One run of so many steps; a seed repeats it, and gives all agents the same draws."""

@@ -12,12 +12,12 @@ from typing import Any, final
 
 import numpy as np
 
-from freezetag.core import GO, Array, Model, UserError
+from freezetag.core import GO, Array, Model, Reward, UserError, through
 from freezetag.planning.solvers.planner import Plan
 from freezetag.planning.solvers.solution import Solution
 from freezetag.planning.solvers.solve import evaluate, solve_dense
 from freezetag.planning.worlds.learning_world import LearningWorld, Moded
-from freezetag.planning.worlds.planning_world import Reward, tables
+from freezetag.planning.worlds.planning_world import tables
 
 Acts = Callable[[Moded], str]
 """What an agent proposes at (state, mode, step); asked only while the mode is go."""
@@ -45,7 +45,7 @@ def true_return(learning: LearningWorld, acts: Acts, reward: Reward, discount: f
     FP+M would pay to disable it.
     """
     model = learning.with_mode()
-    arrays = tables(model, lambda at, to: reward(at.state, to.state))
+    arrays = tables(model, through(reward, lambda at: at.state))
     value = evaluate(arrays.transition, arrays.reward, discount, _executed(model, acts))
     return float(sum(float(chance) * value[state] for state, chance in model.start))
 

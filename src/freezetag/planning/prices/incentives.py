@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
+import numpy as np
 from scipy.optimize import brentq
 
-from freezetag.core import HasModel, Panel, StopButton
+from freezetag.core import HasModel, Panel, Reward, StopButton
 from freezetag.planning.solvers.planner import Plan, plan
-from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import PlanningWorld, Reward
+from freezetag.planning.worlds.learning_world import LearningWorld, counterfactual, factual
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 EXACT = 1e-12
 """Width to which a threshold is found, before rounding in the values themselves."""
+CLOSE = 1e-10
+"""Share of the largest price that what is tried twice may differ by."""
 
 
 def advantage(found: Plan, action: str | Collection[str], state: Any = None) -> float:
@@ -54,7 +57,41 @@ def willingness_to_pay(
     if low < 0 or high > 0:
         return -most if low < 0 else most
     # At the threshold itself both are optimal; the root is found to rounding.
+    if (between := affine(world_at, most)) is not None:
+
+        def quick(price: float) -> float:
+            return advantage(plan(between(price)), action, state)
+
+        root = float(brentq(quick, -most, most, xtol=EXACT, rtol=8.9e-16))
+        if abs(margin(root)) <= CLOSE * most:
+            return root
     return float(brentq(margin, -most, most, xtol=EXACT, rtol=8.9e-16))
+
+
+def affine(
+    world_at: Callable[[float], PlanningWorld], most: float
+) -> Callable[[float], PlanningWorld] | None:
+    """`world_at` where nothing but the reward depends on the price, and that along a line, as it
+    does wherever a price is paid: the tables are then made once. None if it is not so.
+
+    It is tried at -most, 0 and most, so what is found with it has to be tried again.
+    """
+    low, middle, high = world_at(-most), world_at(0.0), world_at(most)
+    ends = low.arrays, middle.arrays, high.arrays
+    for end in ends[:1] + ends[2:]:
+        for name in ("successors", "probability", "allowed"):
+            one, other = getattr(end, name), getattr(ends[1], name)
+            if one.shape != other.shape or not (one == other).all():
+                return None
+    slope = (ends[2].rewards - ends[0].rewards) / (2 * most)
+    error = np.abs(ends[1].rewards + most * slope - ends[2].rewards).max()
+    if error > CLOSE * most or low.discount != high.discount or low.discount != middle.discount:
+        return None
+
+    def between(price: float) -> PlanningWorld:
+        return middle.holding(replace(ends[1], rewards=ends[1].rewards + price * slope))
+
+    return between
 
 
 def threshold(
@@ -109,18 +146,9 @@ def price(
     stops both agents; FP+M knows of it, so it holds no power limit. Clipped to [-most, most].
     """
 
-    def factual(cost: float) -> PlanningWorld:
-        world = world_at(cost)
-        return LearningWorld(world.model(0), panel).factual(world.reward, world.discount)
-
-    def counterfactual(cost: float) -> PlanningWorld:
-        world = world_at(cost)
-        model = world.model(0)
-        return LearningWorld(model, panel).planning(model, world.reward, world.discount)
-
     return Price(
-        factual=willingness_to_pay(factual, action, most),
-        interlocked=willingness_to_pay(counterfactual, action, most),
+        factual=willingness_to_pay(lambda cost: factual(world_at(cost), panel), action, most),
+        interlocked=willingness_to_pay(lambda cost: counterfactual(world_at(cost)), action, most),
     )
 
 
@@ -129,7 +157,7 @@ def price_of_removal(
 ) -> Price:
     """What FP+M and SI would pay to have the panel replaced by `left`: to remove a timer (T12), or
     all interlocks. It is offered once, in the first state: now or never."""
-    freed = LearningWorld(learning.environment, left, learning.mode)
+    freed = replace(learning, panel=left)
 
     def worth(world: LearningWorld) -> tuple[float, float]:
         known = plan(world.factual(reward, discount))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from freezetag.core import GO
+from freezetag.core import GO, Reward, by_action, counts_actions
 from freezetag.planning.solvers.planner import plan
 from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import PlanningWorld, Reward
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 
 def corrected(
@@ -27,11 +27,15 @@ def corrected(
     Source: f_c of Holtman 2019, section 5, after Armstrong 2010 and Soares et al. 2015.
     """
 
-    def paid(at: Any, to: Any) -> Any:
-        usual = reward(at, to)
-        return usual + discount * (before(to) - after(to)) if switches(at, to) else usual
+    usual = by_action(reward)
 
-    return paid
+    def paid(at: Any, action: str, to: Any) -> Any:
+        pays = usual(at, action, to)
+        return pays + discount * (before(to) - after(to)) if switches(at, to) else pays
+
+    if counts_actions(reward):
+        return paid
+    return lambda at, to: paid(at, "", to)
 
 
 def indifferent(learning: LearningWorld, reward: Reward, discount: float) -> PlanningWorld:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
 
-from freezetag.core import Model, UserError
+from freezetag.core import Model, Paid, Reward, UserError, by_action
 
-Reward = Callable[[Any, Any], Any]
 Row = dict[int, Any]
 
 
@@ -47,11 +46,15 @@ class Horizon:
     def q(self, state: Any, action: str, step: int = 0) -> Any:
         """The value of an action and the best ever after. Minus infinity if not allowed."""
         number, which = self._index[state], self.model.actions.index(action)
-        pairs = self.model.rows[number][which]
-        if not pairs:
+        if not self.model.rows[number][which]:
             return -float("inf")
         return _expected(
-            self.model, self.reward, self.discount, number, pairs, self.values[step + 1]
+            self.model,
+            by_action(self.reward),
+            self.discount,
+            number,
+            which,
+            self.values[step + 1],
         )
 
     def best(self, state: Any, step: int = 0) -> frozenset[str]:
@@ -107,16 +110,16 @@ def backward(
     (`everywhere`), as a planner needs that replans in every state. Raises `ValueError` for less
     than one step.
     """
-    layers = _layers(model, steps, everywhere)
+    layers, paid = _layers(model, steps, everywhere), by_action(reward)
     values: list[Row] = [dict.fromkeys(layers[-1], 0)]
     optimal: list[dict[int, tuple[int, ...]]] = []
     for layer in reversed(layers[:-1]):
         later, now, sets = values[-1], {}, {}
         for number in layer:
             q = {
-                action: _expected(model, reward, discount, number, pairs, later)
-                for action, pairs in enumerate(model.rows[number])
-                if pairs
+                action: _expected(model, paid, discount, number, action, later)
+                for action in range(len(model.actions))
+                if model.may(number, action)
             }
             now[number] = most = max(q.values())
             sets[number] = tuple(action for action, value in q.items() if value == most)
@@ -137,17 +140,17 @@ def worth(
     Exact as `backward` is. Raises `ValueError` for less than one step, or an action that is not
     allowed.
     """
-    layers = _layers(model, steps, False)
+    layers, paid = _layers(model, steps, False), by_action(reward)
     later: Row = dict.fromkeys(layers[-1], 0)
     for step in reversed(range(steps)):
         now: Row = {}
         for number in layers[step]:
             now[number] = 0
             for name, chance in act(model.states[number], step).items():
-                pairs = model.rows[number][model.actions.index(name)]
-                if not pairs:
+                action = model.actions.index(name)
+                if not model.rows[number][action]:
                     raise ValueError(f"{name!r} is not allowed in {model.states[number]!r}.")
-                now[number] += chance * _expected(model, reward, discount, number, pairs, later)
+                now[number] += chance * _expected(model, paid, discount, number, action, later)
         later = now
     return sum(chance * later[number] for number, chance in model.start)
 
@@ -173,15 +176,15 @@ def _successors(model: Model, layer: Iterable[int]) -> Iterator[int]:
 
 def _expected(
     model: Model,
-    reward: Reward,
+    paid: Paid,
     discount: Any,
     number: int,
-    pairs: Iterable[tuple[int, Any]],
+    action: int,
     later: Mapping[int, Any],
 ) -> Any:
     """E[R + discount V] of one row."""
-    here = model.states[number]
+    here, name = model.states[number], model.actions[action]
     return sum(
-        chance * (reward(here, model.states[there]) + discount * later[there])
-        for there, chance in pairs
+        chance * (paid(here, name, model.states[there]) + discount * later[there])
+        for there, chance in model.rows[number][action]
     )

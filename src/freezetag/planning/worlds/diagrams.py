@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-from freezetag.core import GO, Diagram, Model, Node, UserError
+from freezetag.core import (
+    GO,
+    Diagram,
+    Model,
+    Node,
+    Reward,
+    UserError,
+    by_action,
+    counts_actions,
+)
 from freezetag.core.incentives import ButtonIncentive, button_incentive
 from freezetag.planning.worlds.factored import (
     ACTION,
@@ -26,7 +35,6 @@ from freezetag.planning.worlds.factored import (
     sufficient,
 )
 from freezetag.planning.worlds.learning_world import LearningWorld
-from freezetag.planning.worlds.planning_world import Reward
 
 
 @final
@@ -125,6 +133,9 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
     ]
     met = sufficient(parts.names, trips)
     at = {pick(row, parts.names, met): number for number, row in enumerate(parts.rows)}
+    # With every trip undone by others the mode before makes no difference.
+    latches = any(lock.sensor not in learning.thaws for lock in learning.panel.interlocks)
+    lasts = latches or not learning.panel.interlocks
     for t in range(steps):
         fields = tuple(f"{name}[{t}]" for name in parts.names)
         record, mode, action = (f"{name}[{t}]" for name in (RECORD, MODE, ACTION))
@@ -142,9 +153,9 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
                 parents=(
                     *((record,) if timed else ()),
                     *(f"{name}[{t}]" for name in met),
-                    *((f"{MODE}[{t - 1}]",) if t else ()),
+                    *((f"{MODE}[{t - 1}]",) if t and lasts else ()),
                 ),
-                function=_latching(learning, at, timed, bool(t)),
+                function=_latching(learning, at, timed, bool(t) and lasts),
                 step=t,
                 group=MODE,
             ),
@@ -161,14 +172,20 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
 
 
 def reward_nodes(model: Model, reward: Reward, steps: int) -> list[Node]:
-    """R_k = R(S_k, S_{k+1}) for k = 0 .. steps - 1, as nodes with the parents that matter."""
+    """R_k = R(S_k, S_{k+1}) for k = 0 .. steps - 1, as nodes with the parents that matter; the
+    action is one of them where the reward counts it."""
     parts = Parts.of(model)
-    names = (*(f"{n} now" for n in parts.names), *(f"{n} then" for n in parts.names))
+    acted = (f"{ACTION} now",) if counts_actions(reward) else ()
+    names = (*(f"{n} now" for n in parts.names), *acted, *(f"{n} then" for n in parts.names))
     cases: dict[tuple[Any, ...], Any] = {}
+    paid = by_action(reward)
     for number, row in enumerate(model.rows):
-        for there in {there for pairs in row for there, _ in pairs}:
-            paid = reward(model.states[number], model.states[there])
-            cases[(*parts.rows[number], *parts.rows[there])] = paid
+        for action, pairs in zip(model.actions, row, strict=True):
+            for there, _ in pairs:
+                case = (action,) if acted else ()
+                cases[(*parts.rows[number], *case, *parts.rows[there])] = paid(
+                    model.states[number], action, model.states[there]
+                )
     kept = sufficient(names, list(cases.items()))
     table = {pick(case, names, kept): value for case, value in cases.items()}
     nodes = []

@@ -6,8 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
-from freezetag.core import GO, BadModel, Model, Panel, UserError, admit
-from freezetag.planning.worlds.planning_world import PlanningWorld, Reward
+from freezetag.core import (
+    GO,
+    BadModel,
+    HasModel,
+    Model,
+    Panel,
+    Reward,
+    UserError,
+    admit,
+    through,
+)
+from freezetag.planning.worlds.offers import HasThaw
+from freezetag.planning.worlds.planning_world import PlanningWorld
 
 
 class NoSensor(UserError, ValueError):
@@ -22,6 +33,8 @@ class LearningWorld:
     The mode acts through the action alone, and there is no reward: only the planning world's
     agent has one. `mode` is M_{-1}; `power` [S] is what the agent reports of itself in each state
     (V^p of its planning world, say); until it does, a power limit's reading is missing and trips.
+    `thaws` names the sensors that only others can bring back: when such a reading no longer trips,
+    that was somebody's reset, and the core goes on (F11). All other trips latch.
 
     Raises `NoSensor` for a panel that this environment cannot feed, `BadModel` where a panel
     could not stop the core because `stop` is not allowed, or where `power` is not one number a
@@ -32,6 +45,7 @@ class LearningWorld:
     panel: Panel = Panel()
     mode: int = GO
     power: Sequence[Any] = field(default=(), compare=False)
+    thaws: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         offered = {*self.environment.sensors, "runtime", "power"}
@@ -64,7 +78,7 @@ class LearningWorld:
 
         A stopped core can only `stop`. With it the planner resists (FP+M of THEORY 1.5).
         """
-        return PlanningWorld(self.with_mode(), lambda at, to: reward(at.state, to.state), discount)
+        return PlanningWorld(self.with_mode(), through(reward, lambda at: at.state), discount)
 
     def reading(self, state: int, step: int) -> Mapping[str, Any]:
         """What the meters read in a state (an index) at a step."""
@@ -76,8 +90,15 @@ class LearningWorld:
 
     def latch(self, mode: int, state: int, step: int) -> tuple[int, bool]:
         """(mode M_t, whether the core may act) in a state at a step, by the one rule `admit`."""
-        mode, acts = admit(self.panel, mode, self.reading(state, step), True, False)
+        mode, acts = admit(self.panel, self.latched(mode), self.reading(state, step), True, False)
         return int(mode), acts
+
+    def latched(self, mode: int) -> int:
+        """The trips of a mode that stay, whatever is read later."""
+        for bit, lock in enumerate(self.panel.interlocks):
+            if lock.sensor in self.thaws:
+                mode &= ~(1 << bit)
+        return mode
 
     def with_mode(self, bound: bool = True) -> Model:
         """The environment and the core's mode as one model over `Moded` states.
@@ -92,13 +113,17 @@ class LearningWorld:
 
         def at(state: Any, mode: int, step: int) -> Moded:
             mode, _ = self.latch(mode, index[state], step)
-            return Moded(state, mode, step if timed and mode == GO else 0)
+            # A core that is stopped for good needs no clock.
+            return Moded(state, mode, step if timed and self.latched(mode) == GO else 0)
 
         def transition(now: Moded, action: str) -> dict[Moded, Any] | None:
-            if bound and now.mode != GO and action != env.actions[env.stop]:
+            here, chosen = index[now.state], env.actions.index(action)
+            if bound and now.mode != GO and chosen != env.stop:
+                return None
+            if now.mode == GO and not env.may(here, chosen):
                 return None
             after: dict[Moded, Any] = {}
-            for number, chance in env.rows[index[now.state]][env.actions.index(action)]:
+            for number, chance in env.rows[here][chosen]:
                 there = at(env.states[number], now.mode, now.step + 1)
                 after[there] = after.get(there, 0) + chance
             return after or None
@@ -126,3 +151,20 @@ class Moded:
     state: Any
     mode: int = GO
     step: int = 0
+
+
+def learning_world(world: HasModel, panel: Panel = Panel(), seat: int = 0) -> LearningWorld:
+    """What happens: the world's environment, a panel, and whose resets the world knows of."""
+    thaws = frozenset(world.thaws) if isinstance(world, HasThaw) else frozenset()
+    return LearningWorld(world.model(seat), panel, thaws=thaws)
+
+
+def factual(world: HasModel, panel: Panel, seat: int = 0) -> PlanningWorld:
+    """What the factual planner that knows its mode (FP+M) reasons in: the learning world."""
+    return learning_world(world, panel, seat).factual(world.reward, world.discount)
+
+
+def counterfactual(world: HasModel, seat: int = 0) -> PlanningWorld:
+    """What the agent with interlocks (SI) reasons in: the same without panel and mode."""
+    model = world.model(seat)
+    return LearningWorld(model).planning(model, world.reward, world.discount)

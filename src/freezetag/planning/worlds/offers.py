@@ -17,6 +17,16 @@ class NotOffered(UserError, ValueError):
 
 
 @runtime_checkable
+class HasThaw(HasModel, Protocol):
+    """A world in which what trips an interlock can be undone, and by others alone (F11)."""
+
+    @property
+    def thaws(self) -> tuple[str, ...]:
+        """The sensors of which that is so."""
+        ...
+
+
+@runtime_checkable
 class HasTerminal(HasModel, Protocol):
     """A world in which the current reward function lies in a terminal, and can be changed there."""
 

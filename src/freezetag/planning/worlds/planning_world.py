@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
-from typing import Any, final
+from typing import final
 
 import numpy as np
 
-from freezetag.core import Array, Model, UserError
-
-Reward = Callable[[Any, Any], Any]
-"""R(s, s'): of two successive states, not of the action (Holtman 2019)."""
+from freezetag.core import Array, Model, Reward, UserError, by_action
 
 
 class BadReward(UserError, ValueError):
@@ -45,6 +41,12 @@ class PlanningWorld:
     def arrays(self) -> Tables:
         """The world as arrays."""
         return tables(self.model, self.reward)
+
+    def holding(self, arrays: Tables) -> PlanningWorld:
+        """This world with other arrays, whatever its own reward would make of them."""
+        world = PlanningWorld(self.model, self.reward, self.discount)
+        vars(world)["arrays"] = arrays
+        return world
 
 
 @final
@@ -82,16 +84,18 @@ def tables(model: Model, reward: Reward) -> Tables:
     width = max(len(pairs) for row in model.rows for pairs in row)
     successors = np.zeros((*shape, width), np.int32)
     probability, rewards = np.zeros((*shape, width)), np.zeros((*shape, width))
+    paid = by_action(reward)
     for s, row in enumerate(model.rows):
         for a, pairs in enumerate(row):
             for k, (there, chance) in enumerate(pairs):
-                value = reward(model.states[s], model.states[there])
-                if not isinstance(value, Real) or not math.isfinite(value):
+                value = paid(model.states[s], model.actions[a], model.states[there])
+                real = type(value) is float or isinstance(value, Real)
+                if not real or not math.isfinite(value):
                     raise BadReward(
                         f"the reward from state {model.states[s]!r} (action {model.actions[a]!r}) "
                         f"to {model.states[there]!r} is {value!r}. It must be a finite number."
                     )
                 successors[s, a, k] = there
                 probability[s, a, k], rewards[s, a, k] = chance, value
-    allowed = np.array([[bool(pairs) for pairs in row] for row in model.rows])
+    allowed = np.array([[model.may(s, a) for a in range(shape[1])] for s in range(shape[0])], bool)
     return Tables(successors, probability, rewards, allowed)

@@ -1,0 +1,1 @@
+"""Other people's worlds, one library a file: `gymnasium:FrozenLake-v1`."""
