@@ -15,12 +15,12 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine live test check format bench model long inspect calibration browser constraints
+.PHONY: help examine live test check format bench model long inspect foreign calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
 	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
-	@echo "make model (TLC)   make inspect   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
+	@echo "make model (TLC)   make inspect   make foreign   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
@@ -69,6 +69,23 @@ inspect: .venv-inspect/.ready
 	@echo "installing freezetag[inspect] into .venv-inspect"
 	@$(BIN)/python -m venv .venv-inspect
 	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest hypothesis
+	@touch $@
+
+# MCP servers and a client that nobody here wrote, each with and without the guard; needs Node.js. They
+# need other versions of what other extras need, so they have an environment of their own.
+foreign: $(STAMPS)/test .venv-foreign/.ready .foreign/.ready
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/foreign $(ARGS)
+
+.venv-foreign/.ready: tests/foreign/requirements.txt | $(BIN)/python
+	@echo "installing foreign MCP software into .venv-foreign"
+	@$(BIN)/python -m venv .venv-foreign
+	@.venv-foreign/bin/python -m pip install --disable-pip-version-check -qq -r $<
+	@touch $@
+
+.foreign/.ready: tests/foreign/package.json
+	@command -v npm >/dev/null || { echo "make foreign needs Node.js with npm (Debian: apt-get install npm)"; exit 1; }
+	@mkdir -p .foreign && cp $< .foreign/
+	@cd .foreign && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 # How often each verdict is right and wrong, written to docs/calibration.md: most of an hour.

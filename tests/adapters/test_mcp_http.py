@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 from tests.adapters.http_ways import PAY, fronted, get, post
+from tests.adapters.http_ways import exchange as exchange_raw
 from tests.live.guards import wait_for
 
 from freezetag.adapters.gated.mcp_http import McpHttpProxy
@@ -41,6 +43,7 @@ class Upstream:
         self.kind = b"application/json"
         self.first = b""
         self.status = "200 OK"
+        self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -70,7 +73,7 @@ async def between(
 ) -> AsyncIterator[tuple[Gate, Upstream, McpHttpProxy]]:
     upstream = Upstream()
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    port = upstream.port = server.sockets[0].getsockname()[1]
     gate = Gate(Panel(), clock=SteppedClock(), enrolments=(), name="agent", journal=journal)
     address, hosts = f"http://127.0.0.1:{port}/mcp", ["me:80", "local:*"]
     yield gate, upstream, McpHttpProxy(gate, address, allowed_hosts=hosts, **options)
@@ -255,6 +258,27 @@ def test_a_stream_whose_client_is_gone_is_given_back() -> None:
                         await asyncio.sleep(0.005)
         assert gate.in_flight == 0
         server.close()
+
+    asyncio.run(main())
+
+
+def test_a_press_at_any_moment_leaves_a_whole_answer() -> None:
+    async def main() -> None:
+        async with between() as (_, upstream, _):
+            port = int(upstream.port)
+            dice = random.Random(3)
+            seen = set()
+            for _ in range(40):
+                gate = Gate(Panel(), clock=SteppedClock(), enrolments=())
+                async with fronted(gate, port) as host:
+                    press = threading.Timer(dice.random() * 0.02, gate.press, ("test",))
+                    press.start()
+                    where = ("127.0.0.1", int(host.rpartition(":")[2]))
+                    answer = await exchange_raw(where, post(PAY, "/mcp", f"Host: {host}"))
+                    press.join()
+                assert b'"result"' in answer or b"-32050" in answer, answer
+                seen.add(b'"result"' in answer)
+            assert True in seen
 
     asyncio.run(main())
 

@@ -224,7 +224,7 @@ class McpHttpProxy:
     ) -> str:
         """Passes one exchange on until its end, a stop, or the client's going; the outcome."""
         reply: Answer | None = None
-        begun = partly = False
+        client = _Client(send)
         target = scope.get("raw_path") or scope["path"].encode()
         if query := scope.get("query_string"):
             target += b"?" + query
@@ -235,28 +235,30 @@ class McpHttpProxy:
             own = f"{scope.get('scheme', 'http')}://{_host(scope)}"
             passed = leads.passed(reply.headers, self._upstream.origin, own, self._note)
             start = {"type": "http.response.start", "status": reply.status, "headers": passed}
-            await _unless(send(start), endings)
-            begun = True
+            await _unless(client.send(start), endings)
             streams = _streams(reply)
             chunks = self._events(reply) if streams else reply.chunks()
             while (chunk := await _unless(anext(chunks, None), endings)) is not None:
                 message = {"type": "http.response.body", "body": chunk, "more_body": True}
-                await _unless(send(message), endings)
-                partly = True
-            with contextlib.suppress(_Gone, _Stopped):  # the answer is whole
-                await _unless(send({"type": "http.response.body", "body": b""}), endings)
+                await _unless(client.send(message), endings)
+            end = {"type": "http.response.body", "body": b""}
+            try:
+                await _unless(client.send(end), endings)
+            except (_Gone, _Stopped):  # the answer is whole all the same
+                if not client.ended:
+                    await _say(client.send(end))
             if frame is not None and frame.kind == "request" and reply.status == 202:
                 return "unknown"  # taken, and not answered: nothing will say when it is over
             return "done" if reply.status < 400 else "failed"
         except (UpstreamError, Elsewhere, EndpointEvent, TooLarge) as error:
             text = self._excuse(error)
             body = frames.error(frame.id if frame else None, frames.GONE, text)
-            if not begun:
-                await _say(answer_json(send, 502, body))
+            if not client.begun:
+                await _say(answer_json(client.send, 502, body))
             else:
                 waits = frame is not None and frame.id is not None and streams
                 last = _event(body) if waits else b""
-                await _say(send({"type": "http.response.body", "body": last}))
+                await _say(client.send({"type": "http.response.body", "body": last}))
             return "unknown"
         except _Gone:
             return "unknown"
@@ -265,7 +267,7 @@ class McpHttpProxy:
             if reply is not None:
                 reply.close()
             await self._tell(scope, headers, frame)
-            await _say(_tell_client(send, frame, begun=begun, partly=partly, streams=streams))
+            await _say(_tell_client(client, frame, streams=streams))
             return "unknown"
         finally:
             for task in endings:
@@ -394,19 +396,34 @@ def _event(frame: bytes) -> bytes:
     return b"event: message\r\ndata: " + frame.strip() + b"\r\n\r\n"
 
 
-async def _tell_client(
-    send: Send, frame: Frame | None, *, begun: bool, partly: bool, streams: bool
-) -> None:
+@final
+class _Client:
+    """Where an answer goes, and how much of it has gone; what is put off may never be sent."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = self.partly = self.ended = False
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self.begun = True
+        self.partly = self.partly or bool(message.get("body"))
+        is_body = message["type"] == "http.response.body"
+        self.ended = is_body and not message.get("more_body", False)
+        await self._send(message)
+
+
+async def _tell_client(client: _Client, frame: Frame | None, *, streams: bool) -> None:
     """The error as the answer, as its body, or as the last event of its stream."""
     text = b""
     if frame is not None and frame.id is not None:
         why = "stopped while in flight: its outcome is not known"
         text = frames.error(frame.id, frames.REFUSED, why)
-    if not begun:
-        await answer_json(send, 200 if text else 503, text or json.dumps(None).encode())
+    if not client.begun:
+        none = json.dumps(None).encode()
+        await answer_json(client.send, 200 if text else 503, text or none)
         return
     if streams and text:
         text = _event(text)
-    elif partly:
+    elif client.partly:
         text = b""  # half a JSON value cannot become an error
-    await send({"type": "http.response.body", "body": text})
+    await client.send({"type": "http.response.body", "body": text})
