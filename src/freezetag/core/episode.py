@@ -86,17 +86,24 @@ class Record:
     """What an arm left: an episode batch per day that is kept, and those days' policies.
 
     `days[i]` is day `arm.kept[i]`. `carries[i]` maps a seat to its policy after that day (leading
-    axis B), for seats that learn; opaque to probes, which name it by `Learned`.
+    axis B), for seats that learn; opaque to probes, which name it by `Learned`. `certain` says of
+    each seating row whether nothing in it was left to chance: only then do equal repeats prove
+    anything.
     """
 
     arm: Arm
     days: tuple[Episode, ...]
     carries: tuple[Mapping[int, Any], ...] = field(default=())
+    certain: tuple[bool, ...] = ()
 
     @property
     def episode(self) -> Episode:
         """The last kept day's episodes."""
         return self.days[-1]
+
+    def sure(self, rows: slice = slice(None)) -> bool:
+        """Whether nothing in these seating rows was left to chance."""
+        return all(self.certain[rows] or (False,))
 
     def policies(self, day: int) -> Mapping[int, Any]:
         """The policies after day `day` of the arm, by seat; negative counts from the last day.

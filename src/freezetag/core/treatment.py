@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from freezetag.core.arrays import Array
 from freezetag.core.episode import Record
@@ -80,6 +80,8 @@ class Treatment(Protocol):
 @dataclass(frozen=True)
 class Force:
     """Seats act at a level during steps first .. last - 1, whatever they want. Hook: forces."""
+
+    stochastic: ClassVar[bool] = False
 
     seats: tuple[int, ...]
     level: float

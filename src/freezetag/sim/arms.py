@@ -31,6 +31,7 @@ from freezetag.core import (
 from freezetag.core.treatment import FREE
 from freezetag.sim import engine
 from freezetag.sim.believed import believed
+from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
@@ -203,7 +204,8 @@ def run_arm(
                 _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
                 for n, seat in enumerate(seated)
             ]
-    return Record(arm, tuple(days), tuple(policies))
+    certain = certain_rows(arm, substrate, pupil.policy, seen)
+    return Record(arm, tuple(days), tuple(policies), certain)
 
 
 def name_of(member: Any) -> str:

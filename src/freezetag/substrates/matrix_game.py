@@ -18,6 +18,8 @@ PUBLIC_GOODS = "public_goods"
 # Purposes of the draws of one step; each has its own key.
 _SLIP, _OTHER, _ENDING = 0, 1, 2
 _LARGEST_TABLE = 12
+_FINE = 1e-5  # room for sums and differences of payoffs
+_LARGEST_SHIFT = 1000  # times the payoffs' span: beyond, rounding is 1e-4 of it and more
 
 
 class MatrixGameState(NamedTuple):
@@ -84,6 +86,31 @@ class MatrixGame:
                 f"{'this table' if self.table else self.game} is for {self._table.ndim - 1} "
                 f"players, got players={self.players}. For many seats take game='public_goods'."
             )
+        self._held()
+
+    def _held(self) -> None:
+        """Raises ValueError for payoffs that single precision, in which games are played, blurs."""
+        if self._public:
+            values = [self.cost, self.multiplier * self.cost]
+            if not all(isinstance(value, int | float) for value in values):
+                return
+        else:
+            values = self._table.ravel().tolist()
+        most, span = max(map(abs, values)), max(values) - min(values)
+        single = np.finfo(np.float32)
+        tiny, huge = float(single.tiny) / _FINE, float(single.max) * _FINE
+        if most and not (tiny <= most <= huge):
+            raise ValueError(
+                f"payoffs of up to {most:g} do not fit in single precision, in which games are "
+                f"played ({tiny:.0e} to {huge:.0e}). Give them in another unit: verdicts are the "
+                "same in all."
+            )
+        if span and most > _LARGEST_SHIFT * span:
+            raise ValueError(
+                f"payoffs of up to {most:g} that differ by {span:g} at most are blurred in single "
+                f"precision, in which games are played. Subtract {min(values):g} from all: no "
+                "decision changes."
+            )
 
     @property
     def _public(self) -> bool:
@@ -106,6 +133,11 @@ class MatrixGame:
                 "Repeat an action's row to fill up."
             )
         return table
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the same moves may end otherwise: by slips, or by a match that may end."""
+        return self.noise != 0 or self.continuation not in (0, 1)
 
     @property
     def min_players(self) -> int:

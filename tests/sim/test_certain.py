@@ -1,0 +1,73 @@
+"""Only where nothing is left to chance are equal repeats a proof: `Record.certain` and `sure`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import FOCAL, Arm, Force, Press, Record, Ref, Scenario, Tape
+from freezetag.sim.certain import certain_rows
+
+WORLD = Ref.of("substrates/matrix_game")
+CAST = (
+    FOCAL,
+    Ref("players/exploiters/always_defect"),
+    Ref("players/baselines/random_play"),
+    Ref("axelrod:Grudger"),
+)
+ROWS = ((0, 1), (0, 2), (1, 1), (0, 3))
+STEADY = catalogue.load(Ref("players/reciprocators/tit_for_tat"))
+
+
+def arm(world: Ref = WORLD, **changes: Any) -> Arm:
+    return Arm(replace(Scenario(world, CAST, ROWS, 4), **changes), 2)
+
+
+def rows(arm: Arm, focal: Any = STEADY, **seen: Record) -> tuple[bool, ...]:
+    return certain_rows(arm, catalogue.load(arm.scenario.substrate), focal, seen)
+
+
+def test_rows_are_certain_where_world_and_players_say_so() -> None:
+    assert rows(arm()) == (True, False, True, False)
+    assert rows(arm(press=Press(share=0.5), treatments=(Force((0,), 0.0),)))[0]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        arm(Ref.of("substrates/matrix_game", noise=0.01)),
+        arm(Ref.of("substrates/matrix_game", continuation=0.9)),
+        arm(press=Press(hazard=0.1)),
+        arm(days=2),
+        arm(treatments=(object(),)),
+        Arm(Scenario(Ref("substrates/commons"), CAST, ((1,) * 31,), 4), 2),
+    ],
+)
+def test_what_may_have_chance_in_it_is_not(changed: Arm) -> None:
+    assert not any(rows(changed))
+
+
+def test_who_declares_nothing_may_have_chance() -> None:
+    @dataclass(frozen=True)
+    class Own:
+        pass
+
+    assert rows(arm(), Own()) == (False, False, True, False)
+
+
+def test_a_tape_is_as_certain_as_its_donor() -> None:
+    taped = arm(treatments=(Tape("live", (1,)),))
+    known = Record(arm(), (), certain=(True, True))
+    assert rows(taped, live=known)[0]
+    assert not rows(taped, live=Record(arm(), (), certain=(True, False)))[0]
+    assert not rows(taped, live=Record(arm(), ()))[0]
+
+
+def test_a_record_is_sure_of_rows_that_all_are_certain() -> None:
+    record = Record(arm(), (), certain=(True, True, False))
+    assert record.sure(slice(2))
+    assert not record.sure()
+    assert not Record(arm(), ()).sure()
