@@ -63,7 +63,8 @@ def test_the_same_seed_gives_the_same_figure() -> None:
 @given(f=st.floats(0.01, 0.99), b=st.floats(0, 0.99), n=st.integers(1, 8))
 def test_more_layers_help_down_to_the_floor(f: float, b: float, n: int) -> None:
     assert all_fail(f, 1, b) == pytest.approx(f)
-    assert all_fail(f, n + 1, b) < all_fail(f, n, b)
+    # Equal where one layer more is below the rounding of the floor.
+    assert all_fail(f, n + 1, b) <= all_fail(f, n, b)
     assert all_fail(f, n, b) >= floor(f, b)
 
 

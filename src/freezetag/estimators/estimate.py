@@ -133,42 +133,39 @@ def usable(units: Array) -> tuple[Array, str]:
 
 def unanimous(
     x: Array,
-    deterministic: bool | None,
+    deterministic: bool,
     level: float,
     bounds: tuple[float, float] | None,
     note: str,
 ) -> Estimate:
     """The estimate of a mean from n equal units, where no resampling can give a width.
 
-    ``deterministic=True``: the world is known to have no chance in it, so p-values are 0 or 1.
-    ``None``: inferred from equality when n >= 2; the p-value is the sign test's 2^-n (exact for
-    the median), so that few equal units prove little.
-    ``False``: the world has chance, and equality is luck: with probability ``level`` at most
-    ``1 - (alpha/2)^(1/n)`` of units differ (rule of three), which moves the mean by at most that
-    share of ``bounds``; without bounds the interval is the whole line.
+    ``deterministic=True``: the caller knows, not from these units, that there is no chance in
+    them, so p-values are 0 or 1. Otherwise equality is luck, as eight zeros of an event of 2 %
+    are: with probability ``level`` at most ``1 - (alpha/2)^(1/n)`` of units differ (rule of
+    three), which moves the mean by at most that share of ``bounds``; without bounds the interval
+    is the whole line.
     """
     value, n = float(x[0]), len(x)
     if deterministic:
         return exact(value, n, level, note)
-    if deterministic is None and n >= 2:
-        tail = partial(_sign_tail, value, n)
-        words = join_notes(note, f"all {n} units equal")
-        return Estimate(value, value, value, n, "deterministic", level, words, tail)
     if bounds is None:
         words = join_notes(note, f"{n} equal unit(s): no width without a stated range")
         return Estimate(value, -math.inf, math.inf, n, "none", level, words)
-    share = -math.expm1(math.log((1 - level) / 2) / n)
+    share = unseen(n, level)
     low, high = value - share * (value - bounds[0]), value + share * (bounds[1] - value)
     words = join_notes(note, f"all {n} units equal: at most {share:.3g} of units differ")
-    tail = partial(_range_tail, value, n, *bounds)
+    tail = partial(range_tail, value, n, *bounds)
     return Estimate(value, low, high, n, "equal units in a range", level, words, tail)
 
 
-def _sign_tail(value: float, n: int, limit: float, above: bool) -> float:
-    return 0.5**n if (value > limit if above else value < limit) else 1.0
+def unseen(n: int, level: float) -> float:
+    """The greatest share of units that n of them may all have missed, at ``(1 + level) / 2``."""
+    return -math.expm1(math.log((1 - level) / 2) / n)
 
 
-def _range_tail(value: float, n: int, low: float, high: float, limit: float, above: bool) -> float:
+def range_tail(value: float, n: int, low: float, high: float, limit: float, above: bool) -> float:
+    """p-value of a mean beyond ``limit``, from n equal units in the range [low, high]."""
     gap, width = (value - limit, value - low) if above else (limit - value, high - value)
     if gap <= 0:
         return 1.0

@@ -128,7 +128,7 @@ def student_t(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
-    deterministic: bool | None = None,
+    deterministic: bool = False,
 ) -> Estimate:
     """The mean of n independent units, with Student's t interval: ``mean +- t s / sqrt(n)``.
 
@@ -150,7 +150,14 @@ def student_t(
 
 
 def from_standard_error(
-    value: float, se: float, n: int, *, df: float = math.inf, level: float = 0.95, note: str = ""
+    value: float,
+    se: float,
+    n: int,
+    *,
+    df: float = math.inf,
+    level: float = 0.95,
+    deterministic: bool = False,
+    note: str = "",
 ) -> Estimate:
     """``value +- t se`` with ``df`` degrees of freedom; infinite df is the normal interval.
 
@@ -159,7 +166,7 @@ def from_standard_error(
     if n == 0 or math.isnan(value) or math.isnan(se):
         return nothing(join_notes(note, "no usable unit"), level)
     if se == 0:
-        return unanimous(np.full(n, value), None, level, None, note)
+        return unanimous(np.full(n, value), deterministic, level, None, note)
     half = t_quantile((1 + level) / 2, df) * se
     method = "normal" if math.isinf(df) else "Student t"
     tail = partial(_t_tail, value, se, df)
@@ -171,9 +178,13 @@ def t_quantile(p: float, df: float) -> float:
     return float(special.ndtri(p) if math.isinf(df) else special.stdtrit(df, p))
 
 
-def _t_tail(value: float, se: float, df: float, limit: float, above: bool) -> float:
-    t = (limit - value) / se if above else (value - limit) / se
+def t_below(t: float, df: float) -> float:
+    """P(T <= t) of Student's t, of the normal distribution for infinite ``df``."""
     return float(special.ndtr(t) if math.isinf(df) else special.stdtr(df, t))
+
+
+def _t_tail(value: float, se: float, df: float, limit: float, above: bool) -> float:
+    return t_below((limit - value) / se if above else (value - limit) / se, df)
 
 
 def infinite(x: Array, level: float, note: str) -> Estimate:

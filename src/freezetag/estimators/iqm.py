@@ -25,7 +25,7 @@ def interquartile_mean(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
-    deterministic: bool | None = None,
+    deterministic: bool = False,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """IQM of all scores; runs are resampled within each task (strata), BCa interval.

@@ -151,7 +151,7 @@ class _Cells:
         self.range = (low, high)
         cells = [usable(x)[0] for x in scores]
         for j, x in enumerate(cells):
-            slack = 1e-9 * (high - low)
+            slack = 1e-6 * max(abs(low), abs(high))  # returns come in single precision
             if len(x) and (x.min() < low - slack or x.max() > high + slack):
                 raise ValueError(
                     f"A return against co-player {j} is outside the stated range "

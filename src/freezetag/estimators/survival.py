@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from freezetag.core.arrays import Array
+from freezetag.estimators.bootstrap import SEED
 from freezetag.estimators.estimate import Estimate, join_notes, nothing
 from freezetag.estimators.intervals import clopper_pearson
 
@@ -146,13 +148,20 @@ class LogRank:
     p_value: float  # two-sided
     p_earlier: float  # of the claim "events come earlier in a"
     p_later: float
+    method: str  # "exact permutation", "9999 permutations" or "normal"
 
 
 def log_rank(times_a: Array, observed_a: Array, times_b: Array, observed_b: Array) -> LogRank:
     """``z = sum(d_a - n_a d / n) / sqrt(sum n_a n_b d (n-d) / (n^2 (n-1)))`` over event times.
 
-    Source: Mantel 1966; normal approximation. No event in either arm, or an empty arm: z = 0.
-    Caveat: blind where the curves cross; units must be independent (episodes, not seats).
+    p-values are those of the units' exchange between the arms, of which the sum is linear in
+    "scores" (an event less the hazard up to its time): all exchanges where there are at most
+    20,000, else 9,999 drawn ones, which errs in no more than it says either; the normal law
+    (at 10 + 10 it errs in 7 % where it says 5 %) only past 400 units.
+    Source: Mantel 1966; Peto & Peto 1972 for the scores; Phipson & Smyth 2010 for drawn ones.
+    No event in either arm, or an empty arm: z = 0, p = 1.
+    Caveat: blind where the curves cross; exchange asks for the same censoring in both arms (here:
+    the same last round); units must be independent (episodes, not seats).
     """
     ta, oa = _clean(times_a, observed_a)
     tb, ob = _clean(times_b, observed_b)
@@ -166,8 +175,38 @@ def log_rank(times_a: Array, observed_a: Array, times_b: Array, observed_b: Arra
     spread = na * nb * d * (n - d) / (n**2 * np.maximum(n - 1, 1.0)) if len(steps) else np.zeros(1)
     variance = float(spread.sum())
     z = excess / math.sqrt(variance) if variance > 0 else 0.0
-    later, earlier = float(special.ndtr(z)), float(special.ndtr(-z))
-    return LogRank(z, min(1.0, 2 * min(earlier, later)), earlier, later)
+    if not variance > 0 or not (len(ta) and len(tb)):
+        return LogRank(z, 1.0, 1.0, 1.0, "no event to compare")
+    times, seen = np.concatenate([ta, tb]), np.concatenate([oa, ob])
+    hazard = np.append(0.0, np.cumsum(d / n))[np.searchsorted(steps, times, side="right")]
+    if len(times) > MOST_PERMUTED:
+        later, earlier, method = float(special.ndtr(z)), float(special.ndtr(-z)), "normal"
+    else:
+        later, earlier, method = _exchanged(seen - hazard, len(ta))
+    return LogRank(z, min(1.0, 2 * min(earlier, later)), earlier, later, method)
+
+
+MOST_PERMUTED = 400
+"""Units beyond which the normal law is good enough for the log-rank."""
+_MOST_EXACT, _DRAWN = 20_000, 9_999
+
+
+def _exchanged(scores: Array, size: int) -> tuple[float, float, str]:
+    """(P(sum of ``size`` scores <= the first ones'), P(>=), how), over exchanges of the units."""
+    count = len(scores)
+    seen, slack = float(scores[:size].sum()), 1e-9 * float(np.abs(scores).sum())
+    if math.comb(count, size) <= _MOST_EXACT:
+        least = min(size, count - size)  # the smaller arm has fewer to list
+        rows = np.array(list(itertools.combinations(range(count), least)), dtype=np.int32)
+        sums = scores[rows].sum(axis=1)
+        sums, one, how = sums if least == size else scores.sum() - sums, 0, "exact permutation"
+    else:
+        rng = np.random.default_rng([SEED, count, size])
+        order = rng.random((_DRAWN, count)).argpartition(size - 1, axis=1)[:, :size]
+        sums, one, how = scores[order].sum(axis=1), 1, f"{_DRAWN} permutations"
+    total = len(sums) + one
+    below, above = (sums <= seen + slack).sum() + one, (sums >= seen - slack).sum() + one
+    return float(below) / total, float(above) / total, how
 
 
 def rate(events: float, exposure: float, *, level: float = 0.95, note: str = "") -> Estimate:

@@ -54,7 +54,7 @@ def outcomes(
     steps: float = 1.0,
     *,
     level: float = 0.95,
-    deterministic: bool | None = None,
+    deterministic: bool = False,
 ) -> dict[str, Estimate]:
     """U, the minimum, root Nash welfare and equality, each a mean over episodes.
 
@@ -92,7 +92,7 @@ def schelling(
     defector: Array,
     *,
     level: float = 0.95,
-    deterministic: bool | None = None,
+    deterministic: bool = False,
 ) -> Schelling:
     """Slopes of Schelling's diagram by least squares within each seed, then a mean over seeds.
 
