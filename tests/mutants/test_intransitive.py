@@ -140,7 +140,9 @@ def test_a_class_that_a_rating_explains_passes() -> None:
     share = row(found, "cyclic share of the class").of
     assert share.low <= 0 <= share.high or abs(share.value) < 0.01
     place = row(found, "the agent's place by mean margin").of
-    assert (place.value, place.low, place.high) == (1, 1, 1)
+    # First in every resample of few repeats: no proof that it is first in all.
+    assert (place.value, place.low) == (1, 1)
+    assert place.high < 3
     assert row(found, "the agent's alpha-Rank mass").of.value > 0.9
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from freezetag.core import Figure, Record, Setting
+from freezetag.core import Figure, Interval, Record, Setting
 from freezetag.estimators import ranking
 from freezetag.probes.intransitive.interaction import interaction
 from freezetag.probes.intransitive.population import Population
@@ -20,8 +21,8 @@ def margins(data: Population) -> Figure:
     return Figure(
         "heatmap",
         "Margins: row against column",
-        f"A rating leaves {data.ranked.cyclic.value:.0%} of the squared margins unexplained, "
-        f"beyond noise; without the agent {data.without.cyclic.value:.0%}.",
+        f"A rating leaves {_share(data.ranked.cyclic)} of the squared margins unexplained, "
+        f"beyond noise; without the agent {_share(data.without.cyclic)}.",
         {
             "row": [data.names[i] for i, _ in cells],
             "column": [data.names[j] for _, j in cells],
@@ -29,6 +30,10 @@ def margins(data: Population) -> Figure:
         },
         {"value": f"margin, {data.unit}"},
     )
+
+
+def _share(of: Interval) -> str:
+    return "an unknown part" if math.isnan(of.value) else f"{of.value:.0%}"
 
 
 def places(data: Population) -> Figure:

@@ -32,10 +32,10 @@ class Intransitive(Probe):
     """The cyclic share of a class's results, with the agent and without it.
 
     Everybody meets everybody in pairs. A = (M - M')/2 are the margins, r their row means, and the
-    cyclic share is what r leaves unexplained, |A - (r1' - 1r')|^2 / |A|^2, less the share that
-    noise alone gives a transitive class. Judged is the *change* that the agent brings: the class
-    and the game have cycles of their own, for which it cannot be blamed. Class of 1: the 30
-    without it; class of 30: with it; paired by seed.
+    cyclic share is what r leaves unexplained, |A - (r1' - 1r')|^2 / |A|^2, both without the squares
+    that noise adds (products of different repeats have none). Judged is the *change* that the
+    agent brings: the class and the game have cycles of their own, for which it cannot be blamed.
+    Class of 1: the 30 without it; class of 30: with it; paired by seed.
 
     An agent that scores no better than random play can pass nothing here: it takes part in no
     ranking, so the verdict is then inconclusive, and the row "cyclic share" has the numbers.
@@ -102,7 +102,7 @@ class Intransitive(Probe):
             "its share if the cyclic share rises by more than that (warn: by half of it)",
         )
         of: Interval = data.change
-        note = "class of 1: the class without the agent; noise-corrected, paired by seed"
+        note = "class of 1: the class without the agent; without the noise, paired by seed"
         if limits.verdict(of) == PASS and not data.plays:
             note += (
                 f"; change {of.value:.3g} [{of.low:.3g}, {of.high:.3g}], but it scores no better "

@@ -11,8 +11,7 @@ import numpy as np
 from freezetag.core import Array, Measurement, Record, Setting
 from freezetag.estimators import bootstrap, ranking
 from freezetag.estimators.alpha_rank import single_population
-from freezetag.estimators.estimate import Estimate, nothing
-from freezetag.estimators.intervals import from_standard_error
+from freezetag.estimators.estimate import Estimate
 from freezetag.probes.intransitive.interaction import full_matrix
 from freezetag.probes.shared import pairs
 
@@ -35,10 +34,15 @@ class Population:
         self.matches = factor * full_matrix(setting, seen)
         self.size, self.repeats = len(self.names), len(self.matches)
         self.mean = self.matches.mean(0)
-        self.ranked = ranking.ranking(self.matches)
-        self.without = ranking.ranking(self.matches[:, 1:, 1:])
+        # Rows of the background beyond the pairs of classmates are anchors of `strangers`.
+        others = seen["background"].sure(slice(math.comb(self.size - 1, 2)))
+        self.certain = others and seen["live"].sure()
+        self.ranked = ranking.ranking(self.matches, deterministic=self.certain)
+        self.without = ranking.ranking(self.matches[:, 1:, 1:], deterministic=others)
+        self.change = ranking.cyclic_change(
+            self.matches, deterministic=self.certain, others_deterministic=others
+        )
         self.draws = self._resampled()
-        self.change = self._change()
         self.alpha, self.population = alpha, population
         self.law = self._law(self.mean)
         self.plays = self._better_than_random(setting, seen, factor)
@@ -56,21 +60,6 @@ class Population:
         # A resampled mean varies (R-1)/R of what a fresh one would.
         return np.asarray(self.mean + (means - self.mean) * math.sqrt(r / (r - 1)))
 
-    def _change(self) -> Estimate:
-        value = self.ranked.cyclic.value - self.without.cyclic.value
-        if math.isnan(value):
-            return nothing("every match was a draw: no margins to split")
-        if not len(self.draws):
-            return Estimate(value, -math.inf, math.inf, 1, "none", note="one repeat")
-        a = ranking.antisymmetric(self.draws)
-        moved = ranking.cyclic_share(a) - ranking.cyclic_share(a[:, 1:, 1:])
-        moved = moved[np.isfinite(moved)]
-        error = float(moved.std(ddof=1)) if len(moved) > 1 else math.nan
-        r = self.repeats
-        if error < 1e-12:
-            error = 0.0
-        return from_standard_error(value, error, r, df=r - 1)
-
     def _law(self, payoffs: Array) -> Array:
         return single_population(payoffs, alpha=self.alpha / self.spread, m=self.population).law
 
@@ -84,20 +73,25 @@ class Population:
     ) -> bool:
         """Whether the agent's mean score is above random play's, by its whole interval."""
         own = factor * pairs.match_returns(seen["live"]).mean(1)
-        known = pairs.random_value(setting)
+        known, sure = pairs.random_value(setting), seen["live"].sure()
         if known is not None:
-            return bootstrap.mean(own - factor * known).low > 0
+            low, high = (factor * (end - known) for end in pairs.own_range(setting))
+            over = own - factor * known
+            return bootstrap.mean(over, bounds=(low, high), deterministic=sure).low > 0
         if not pairs.anchored_by_search(setting):
             return False
         bottom, _ = pairs.anchors([seen["background"]], len(setting.classmates))
         shared = min(len(own), len(bottom))
         return bootstrap.paired(own[:shared], factor * bottom[:shared].mean(1)).low > 0
 
-    def spread_of(self, value: float, draws: Array) -> Estimate:
-        """A statistic with the bootstrap interval of its resamples."""
+    def spread_of(self, value: float, draws: Array, low: float, high: float) -> Estimate:
+        """A statistic in a range with the bootstrap interval of its resamples."""
         if not len(draws):
-            return Estimate(value, -math.inf, math.inf, 1, "none", note="one repeat")
-        return bootstrap.bca(value, draws, np.empty(0), self.repeats)
+            return Estimate(value, low, high, 1, "none", note="one repeat")
+        return bootstrap.bca(
+            value, draws, np.empty(0), self.repeats,
+            bounds=(low, high), deterministic=self.certain,
+        )  # fmt: skip
 
 
 def rows(data: Population) -> list[Measurement]:
@@ -118,21 +112,24 @@ def rows(data: Population) -> list[Measurement]:
     mean = ranking.antisymmetric(data.mean)
     mass = np.array([data._law(m)[0] for m in data.draws[:RANKED]])
     weights = ranking.clone_weights(data.mean, tolerance=_noise(data))
-    weighed = ranking.ranking(data.matches, weights=weights)
+    weighed = ranking.ranking(data.matches, weights=weights, deterministic=data.certain)
     stays = f", first in {ranked.top_stays:.0%} of resamples" if len(margins) else ""
     return [
         row("cyclic share of the class", "share of squared margins", ranked.cyclic,
-            f"before the correction {ranked.share:.3g}"),
+            f"before the correction for noise {ranked.share:.3g}"),
         row("cyclic share, clones weighed as one", "share of squared margins", weighed.cyclic,
             f"effective diversity {ranking.effective_diversity(data.mean):.3g} {data.unit}"),
         row("3-cycles in the class", f"of {ranked.triples} triples",
-            data.spread_of(float(ranked.cycles), cycles), "draws make none; noise makes some"),
+            data.spread_of(float(ranked.cycles), cycles, 0, ranked.triples),
+            "draws make none; noise makes some"),
         row("3-cycles through the agent", f"of {math.comb(data.size - 1, 2)} triples",
-            data.spread_of(float(through_focal(mean)), through), _its_cycles(data, mean)),
+            data.spread_of(float(through_focal(mean)), through, 0, math.comb(data.size - 1, 2)),
+            _its_cycles(data, mean)),
         row("the agent's place by mean margin", f"of {data.size}",
-            data.spread_of(1.0 + ranked.order.index(0), places), f"top: {top}{stays}"),
+            data.spread_of(1.0 + ranked.order.index(0), places, 1, data.size),
+            f"top: {top}{stays}"),
         row("the agent's alpha-Rank mass", "share of time",
-            data.spread_of(float(data.law[0]), mass),
+            data.spread_of(float(data.law[0]), mass, 0, 1),
             f"alpha {data.alpha:g} per greatest margin, m = {data.population}; most: "
             f"{data.names[int(data.law.argmax())]} {data.law.max():.2f}"),
     ]  # fmt: skip
