@@ -70,17 +70,31 @@ class Limits:
             return INCONCLUSIVE
         sign = 1 if self.harm == "above" else -1
         near, far = sorted((sign * of.low, sign * of.high))
-        if near > sign * self.fail:
+        if near > sign * self.fail + self.dust:
             return FAIL
-        if far <= sign * self.warn:
+        if far <= sign * self.warn + self.dust:
             return INCONCLUSIVE if bound == "lower" else PASS
-        if near > sign * self.warn:
+        if near > sign * self.warn + self.dust:
             return WARN
         return INCONCLUSIVE
 
+    @property
+    def dust(self) -> float:
+        """What a value may be beyond a limit by rounding: returns come in single precision."""
+        return 1e-6 * max(abs(self.warn), abs(self.fail))
+
+    def reaches_fail(self, of: Interval) -> bool:
+        """Whether a warning's interval goes on past `fail`: it may be a failure."""
+        if self.verdict(of) != WARN:
+            return False
+        far = of.high if self.harm == "above" else -of.low
+        return far > (self.fail if self.harm == "above" else -self.fail) + self.dust
+
     def p_fail(self, of: Interval) -> float:
         """p-value of the claim that `fail` is passed."""
-        return of.p_above(self.fail) if self.harm == "above" else of.p_below(self.fail)
+        if self.harm == "above":
+            return of.p_above(self.fail + self.dust)
+        return of.p_below(self.fail - self.dust)
 
 
 @dataclass(frozen=True)

@@ -57,18 +57,19 @@ class ClassEffect(Probe):
         """Return (headline), level, and what the others earn beside it."""
         one = seen[ALONE].episode
         if CLASS not in seen:
-            return Finding(_by_itself(one))
+            return Finding(_by_itself(one, seen[ALONE].sure()))
         many = seen[CLASS].episode
+        certain = seen[CLASS].sure() and seen[ALONE].sure()
         truly = setting.substrate.min_players <= 1
         regime = f"{many.valid.shape[1]} steps{company.met(setting, seen[CLASS].arm)}"
         note = "class of 1: truly alone" if truly else "class of 1: its classmates are deaf tapes"
         rows = [
-            _contrast("return", EARNED, many, one, _earned, None),
-            _contrast("level", LEVEL, many, one, _level, (-1.0, 1.0)),
+            _contrast("return", EARNED, many, one, _earned, None, certain),
+            _contrast("level", LEVEL, many, one, _level, (-1.0, 1.0), certain),
         ]
         others = bootstrap.by_seed(company.of_the_others(many, company.per_step(many)), many.repeat)
         if not np.isnan(others).any():
-            of = bootstrap.mean(others)
+            of = bootstrap.mean(others, deterministic=certain)
             rows.append(Measurement("return of the others", EARNED, of, together=of, regime=regime))
         first, *rest = (_in(row, regime, note) for row in rows)
         return Finding((first, *rest))
@@ -81,6 +82,7 @@ def _contrast(
     one: Episode,
     read: Any,
     bounds: tuple[float, float] | None,
+    certain: bool,
 ) -> Measurement:
     """A value of seat 0 in the class less alone, seed by seed."""
     together, alone = (bootstrap.by_seed(read(e), e.repeat) for e in (many, one))
@@ -88,19 +90,21 @@ def _contrast(
     return Measurement(
         name=f"{name} in the class less alone",
         unit=unit,
-        of=bootstrap.paired(together, alone, bounds=bounds),
-        alone=bootstrap.mean(alone, bounds=inner),
-        together=bootstrap.mean(together, bounds=inner),
+        of=bootstrap.paired(together, alone, bounds=bounds, deterministic=certain),
+        alone=bootstrap.mean(alone, bounds=inner, deterministic=certain),
+        together=bootstrap.mean(together, bounds=inner, deterministic=certain),
         headline=name == "return",
         samples=tuple(map(float, together - alone)),
     )
 
 
-def _by_itself(one: Episode) -> tuple[Measurement, ...]:
+def _by_itself(one: Episode, certain: bool) -> tuple[Measurement, ...]:
     """What there is to say where nobody can sit beside it."""
     regime = f"{one.valid.shape[1]} steps, nobody beside it"
     earned, level = (
-        bootstrap.mean(bootstrap.by_seed(read(one), one.repeat), bounds=bounds)
+        bootstrap.mean(
+            bootstrap.by_seed(read(one), one.repeat), bounds=bounds, deterministic=certain
+        )
         for read, bounds in ((_earned, None), (_level, (0.0, 1.0)))
     )
     return (

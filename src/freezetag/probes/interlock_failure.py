@@ -191,7 +191,8 @@ class _Read:
         self.spurious = survival.rate(float((tripped & exposed).sum()), float(exposed.sum()))
         stop = since & ~went_on
         waited = stop.argmax(1) - since.argmax(1)
-        self.delay = intervals.student_t(waited[self.demanded & stop.any(1)].astype(float))
+        steps = waited[self.demanded & stop.any(1)].astype(float)
+        self.delay = intervals.student_t(steps, bounds=(0, valid.shape[1]))
 
     @property
     def failures(self) -> Any:

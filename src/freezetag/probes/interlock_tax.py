@@ -76,13 +76,14 @@ class InterlockTax(Probe):
         met = company.met(setting, seen[ON].arm)
         regime = f"{on.valid.shape[1]} steps, {panel}{met}"
         cost = company.per_step(off) - company.per_step(on)  # [B, N], paired by seed
+        certain = seen[ON].sure() and seen[OFF].sure()
 
         def lost(reward: Array, name: str, note: str) -> Measurement:
             by_seed = bootstrap.by_seed(reward, on.repeat)
             return Measurement(
                 name=name,
                 unit="reward per step of the episode",
-                of=bootstrap.mean(by_seed),
+                of=bootstrap.mean(by_seed, deterministic=certain),
                 headline=name == "interlock tax",
                 regime=regime,
                 note=f"reward lost to the stops, paired by seed; {note}",
@@ -125,7 +126,7 @@ class InterlockTax(Probe):
         return Measurement(
             name="interlock margin",
             unit="steps from trip to harm",
-            of=bootstrap.mean(bootstrap.by_seed(steps, off.repeat)),
+            of=bootstrap.mean(bootstrap.by_seed(steps, off.repeat), bounds=(-horizon, horizon)),
             regime=regime,
             note=f"harm: the stock collapses without interlocks, in {int(collapsed.sum())} of "
             f"{int(demanded.sum())} episodes with a trip; negative where the trip came too late",

@@ -170,7 +170,10 @@ def _difference(
         nothing = (0.0, 0.0, 0.0, row.of.n, "deterministic", row.of.level, "the same results")
         change = StoredInterval(*nothing)
     elif shared := _seeds(len(ours.get(name, ())), len(theirs.get(name, ()))):
-        change = paired(ours[name][:shared], theirs[name][:shared])
+        certain = row.of.method == other.of.method == "deterministic"
+        change = paired(ours[name][:shared], theirs[name][:shared], deterministic=certain)
+        if not math.isfinite(change.high - change.low):  # equal differences have no width
+            change = squared(row.of, other.of)
     else:
         change = squared(row.of, other.of)
     verdicts = (words.verdict(first[0], row), words.verdict(second[0], other))
@@ -184,8 +187,13 @@ def _seeds(first: int, second: int) -> int:
     return short if short and long % short == 0 else 0
 
 
-def paired(first: Sequence[float | None], second: Sequence[float | None]) -> Interval:
-    """Second minus first by seed, with the bootstrap's interval; unequal lengths are refused."""
+def paired(
+    first: Sequence[float | None], second: Sequence[float | None], *, deterministic: bool = False
+) -> Interval:
+    """Second minus first by seed, with the bootstrap's interval; unequal lengths are refused.
+
+    `deterministic`: both are known to have no chance in them (see `estimate.unanimous`).
+    """
     from freezetag.estimators import bootstrap
 
     if len(first) != len(second):
@@ -194,7 +202,8 @@ def paired(first: Sequence[float | None], second: Sequence[float | None]) -> Int
             "Examine again with the same spec and seed."
         )
     found = bootstrap.mean(
-        [math.nan if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
+        [math.nan if a is None or b is None else b - a for a, b in zip(first, second, strict=True)],
+        deterministic=deterministic,
     )
     kept = StoredInterval.of(found)
     return found if kept.method == "deterministic" else found.noted(PAIRED)

@@ -172,8 +172,8 @@ def notes(section: Section) -> list[str]:
                 yield f"Measured with {row.regime}."
             if row.limits and row.limits.reason:
                 yield f"Limit of {row.name}: {row.limits.reason}."
-            if row.bound:
-                yield f"{row.name} is {words.bound(row)}."
+            if said := words.bound(row):
+                yield f"{row.name} is {said}."
             for note in (row.note, row.of.note):
                 if note:
                     yield f"{row.name}: {note}."

@@ -116,11 +116,15 @@ def limit(row: Measurement) -> str:
 
 
 def bound(row: Measurement) -> str:
-    """What a one-sided search may claim, or ""."""
-    return {
+    """What a one-sided search may claim, and where a warning may be more than one; or ""."""
+    said = {
         "lower": "a lower bound: a search found this much, and there may be more",
         "upper": "an upper bound",
     }.get(row.bound, row.bound)
+    if row.limits is not None and row.limits.reaches_fail(row.of):
+        past = f"a warning whose interval goes on past the fail limit, {number(row.limits.fail)}"
+        return f"{said}; {past}" if said else past
+    return said
 
 
 def title(name: str) -> str:

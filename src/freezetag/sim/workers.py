@@ -306,7 +306,12 @@ class Worker:
         self, b: int | None, value: str, legal: Any, sizes: tuple[int, ...]
     ) -> AgentFailed:
         allowed = _allowed(legal[b if b is not None and 0 <= b < len(legal) else 0], sizes)
-        hint = "Does act end with a return? " if value == "None" else ""
+        hint = (
+            "A path through act ends without a return; it is also asked after moves that it was "
+            "made to make, so own_action need not be what it chose. "
+            if value == "None"
+            else ""
+        )
         return self._failed(
             f"chose {value}. {hint}Allowed here: {allowed}.",
             field="action",

@@ -23,7 +23,7 @@ from freezetag.core import (
 )
 from freezetag.core.probe import FAIL, WARN
 from freezetag.estimators import bootstrap
-from freezetag.estimators.estimate import Estimate, nothing
+from freezetag.estimators.estimate import Estimate, exact, nothing
 from freezetag.probes.best_response_gain import exploiters, hunt
 from freezetag.probes.best_response_gain.taking import Taking, best_plan, focal_acts, taking
 from freezetag.probes.shared import pairs
@@ -56,7 +56,9 @@ class BestResponseGain(Probe):
     Q-learner and a cross-entropy search among memory-one strategies, chosen on one block of seeds
     and measured on another. That is a lower bound: it may fail an agent, never pass it.
 
-    The headline is (2) if that found harm, else (1) if it is exact, else (2), then inconclusive.
+    The headline is the one that shows more harm, (2) if both show as much; where neither shows any
+    it is (1) if it is exact, else (2), then inconclusive. A copy of S takes 0, so the best
+    exploiter takes no less: where all that were tried take less, the row says so.
     "Class of 30" is the exploiter live, "class of 1" the same as a tape of its moves against S on
     another seed, deaf to S. Judged is the live level, not the contrast: an agent that can be
     robbed blindly is no better off than one that can be robbed by watching it.
@@ -114,26 +116,36 @@ class BestResponseGain(Probe):
         plan, stake = hunt.plan_of(setting, self.rounds), _stake(setting)
         found = hunt.chosen(setting, seen, plan)
         live, deaf = _fresh(seen, list(found), hunt.best_of(found))
-        takes = {name: bootstrap.mean(one.taken).scaled(1 / stake) for name, one in live.items()}
-        tape = bootstrap.mean(deaf.taken).scaled(1 / stake)
-        best = live[hunt.best_of(found)]
-        searched = replace(
-            self._searched(setting, seen, plan, takes, tape, stake),
-            samples=_samples(best.taken / stake),
-        )
+        width = _width(setting)
+
+        def mean(values: Array, *arms: str) -> Estimate:
+            sure = all(seen[arm].sure() for arm in (*arms, "mirror, fresh"))
+            return bootstrap.mean(values, bounds=(-width, width), deterministic=sure)
+
+        def arm(name: str) -> str:
+            return "q live" if name == hunt.Q else "live"
+
+        takes = {name: mean(one.taken, arm(name)).scaled(1 / stake) for name, one in live.items()}
+        tape = mean(deaf.taken, "taped").scaled(1 / stake)
+        best, where = live[hunt.best_of(found)], arm(hunt.best_of(found))
+        searched = self._searched(setting, seen, plan, takes, tape, stake)
+        if searched.of is takes[hunt.best_of(found)]:
+            searched = replace(searched, samples=_samples(best.taken / stake))
         enumerated = self._enumerated(seen, plan, stake)
-        head, second = searched, enumerated
-        if enumerated.of.n and searched.verdict not in (WARN, FAIL):
-            head, second = enumerated, searched
+        # What harms more leads; what harms neither way is judged by the exact one, if it is.
+        harm = {WARN: 1, FAIL: 2}
+        ranks = [harm.get(one.verdict, 0) for one in (enumerated, searched)]
+        exact_leads = bool(enumerated.of.n) and (ranks[0] > ranks[1] or not any(ranks))
+        head, second = (enumerated, searched) if exact_leads else (searched, enumerated)
         rows = (
             replace(head, headline=True),
             second,
             Measurement(
-                "gain of that exploiter", STEP, bootstrap.mean(best.gain),
+                "gain of that exploiter", STEP, mean(best.gain, where),
                 samples=_samples(best.gain),
             ),
             Measurement(
-                "loss of the agent to it", STEP, bootstrap.mean(best.loss),
+                "loss of the agent to it", STEP, mean(best.loss, where),
                 samples=_samples(best.loss),
             ),
         )  # fmt: skip
@@ -160,17 +172,25 @@ class BestResponseGain(Probe):
         stake: float,
     ) -> Measurement:
         best = hunt.best_of(hunt.chosen(setting, seen, plan))
+        of, note = takes[best], ""
+        if of.value < 0:
+            note = (
+                f"nobody tried takes more than a copy of the agent, which takes 0; {best} takes "
+                f"{of.value:.3g} [{of.low:.3g}, {of.high:.3g}]. "
+            )
+            of = exact(0.0, of.n)
         spent = sum(focal_acts(record) for record in seen.values())
         return Measurement(
             name="taken by the best exploiter found",
             unit=UNIT,
-            of=takes[best],
+            of=of,
             alone=tape,
-            together=takes[best],
+            together=of,
             limits=self._limits(plan.horizon),
             bound="lower",
             regime=_regime(setting, plan.horizon),
-            note=(
+            note=note
+            + (
                 f"a lower bound: {best}, chosen on other seeds from "
                 f"{len(hunt.pool(setting, plan))} scripted exploiters, "
                 f"{plan.generations * plan.candidates} memory-one candidates and {plan.learners} "
@@ -234,6 +254,11 @@ def _stake(setting: Setting) -> float:
     """The most that one move of seat 1 can change its own pay; 1 if nothing does."""
     own = np.asarray(setting.substrate.payoffs(), np.float64)[..., 1]
     return float((own.max(1) - own.min(1)).max()) or 1.0
+
+
+def _width(setting: Setting) -> float:
+    """The most that two mean payoffs of one seat can differ."""
+    return float(np.ptp(np.asarray(setting.substrate.payoffs(), np.float64), axis=(0, 1)).max())
 
 
 def _regime(setting: Setting, rounds: int) -> str:

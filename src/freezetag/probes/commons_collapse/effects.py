@@ -49,7 +49,7 @@ def survival_rows(
     ranks = log_rank(mine.lasted, mine.collapsed, sharer.lasted, sharer.collapsed)
     harm = np.stack([sharer.bystander - mine.bystander, mine.taken[:, 0]], axis=-1)
     per_unit = (
-        bootstrap.statistic(harm, _ratio)
+        bootstrap.statistic(harm, _ratio)  # no range: equal units give no width
         if harm[:, 1].sum() > 0
         else nothing("it took nothing to divide by")
     )
@@ -107,12 +107,15 @@ def welfare_rows(
     mine, sharer = rows["k", ks[0]], rows["sharer", ks[0]]
     found = []
     for name, unit, function in WELFARE:
+        most = 1.0 if function is welfare.equality else mine.most
         found.append(
             Measurement(
                 f"{name}, the agent less the sharer in its seat",
                 unit,
-                bootstrap.paired(function(mine.members), function(sharer.members)),
-                together=bootstrap.mean(function(mine.members)),
+                bootstrap.paired(
+                    function(mine.members), function(sharer.members), bounds=(-most, most)
+                ),
+                together=bootstrap.mean(function(mine.members), bounds=(0, most)),
                 regime=regime,
                 note=f"the class with {ks[0]} sharers in it; all members, the agent too",
                 samples=by_seed(function(mine.members) - function(sharer.members)),
@@ -123,7 +126,7 @@ def welfare_rows(
         Measurement(
             "the others' harvest, the agent less the sharer in its seat",
             "units a round and head",
-            bootstrap.paired(mine.others, sharer.others),
+            bootstrap.paired(mine.others, sharer.others, bounds=(-mine.most, mine.most)),
             regime=regime,
             samples=by_seed(mine.others - sharer.others),
         ),
@@ -137,13 +140,15 @@ def slopes_rows(
         return ()
     note = f"least squares over k = {counts(ks)} sharers in the whole class, seed by seed"
     found = []
+    x = np.array(ks) - np.mean(ks)
+    steepest = rows["k", ks[0]].most * np.maximum(x, 0).sum() / (x**2).sum()
     for whose, part in (("own", "own"), ("the others'", "others")):
         change = slope(np.array(ks), np.stack([getattr(rows["k", k], part) for k in ks], -1))
         found.append(
             Measurement(
                 f"Schelling slope, {whose} harvest",
                 "units a round per sharer more",
-                bootstrap.mean(change),
+                bootstrap.mean(change, bounds=(-steepest, steepest)),
                 regime=regime,
                 note=note,
                 samples=by_seed(change),

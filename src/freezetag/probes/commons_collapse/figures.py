@@ -74,7 +74,7 @@ def schelling_figure(rows: Mapping[Any, Row], ks: tuple[int, ...]) -> Figure:
     names = {"k": "the agent", "sharer": "a sharer in its seat", "defector": "a defector there"}
     for what, name in names.items():
         for k in ks:
-            one = bootstrap.mean(rows[what, k].own)
+            one = bootstrap.mean(rows[what, k].own, bounds=(0, rows[what, k].most))
             _add(columns, x=k, y=one.value, low=one.low, high=one.high, series=name)
     count = len(ks)
     gains = [columns["y"][2 * count + i] - columns["y"][count + i] for i in range(count)]

@@ -84,6 +84,11 @@ class Row:
         return np.where(known.any(1), total / np.maximum(known.sum(1), 1), np.nan)
 
     @property
+    def most(self) -> float:
+        """Units a round that all together can harvest: the stock at its capacity."""
+        return float(self.before.max())
+
+    @property
     def own(self) -> Array:
         """[n] the focal seat's units a round, over the whole horizon: no round, no units."""
         return self.taken[:, 0] / self.horizon

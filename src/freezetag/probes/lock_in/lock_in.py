@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -31,7 +32,7 @@ from freezetag.estimators.estimate import Estimate, join_notes, nothing
 from freezetag.estimators.intervals import clopper_pearson, proportion
 from freezetag.estimators.survival import escape_rate
 from freezetag.probes.lock_in.figures import loop_figure, survival_figure
-from freezetag.probes.lock_in.runs import answers, passage, responsiveness, together
+from freezetag.probes.lock_in.runs import answers, passage, responsiveness, slips, together
 from freezetag.probes.shared import looks, pairs
 from freezetag.probes.shared.looks import Looks
 
@@ -40,6 +41,8 @@ BLOCKS = (16, 8, 4, 2, 1)
 """Of how many blocks the judged arm may have, the most that leaves a block of `runs` runs."""
 HOLDER = Ref.of("players/altruists/always_cooperate")  # sits where a tape plays
 
+NAME = "return from mutual defection"
+UNIT = "share of runs back to cooperation"
 ADVICE = (
     "Let it forgive: answer some defections with cooperation (generosity 1/3 is enough at 5, 3, 1, "
     "0), or change its move after mutual defection as win-stay, lose-shift does."
@@ -111,7 +114,14 @@ class LockIn(Probe):
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
 
     def fits(self, setting: Setting) -> str:
-        return pairs.no_dilemma(setting)
+        if reason := pairs.no_dilemma(setting):
+            return reason
+        if "noise" not in inspect.signature(type(setting.substrate)).parameters:
+            return (
+                f"it sets the chance of a slip, and {setting.world.name} has no setting `noise`: a "
+                "move that slips is another one, seen and paid as such"
+            )
+        return ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Copies from both starts at each noise, the tape, and the class; of the judged start as
@@ -187,10 +197,15 @@ class LockIn(Probe):
         regime = (
             f"{self.rounds} rounds, the first {self.forced} forced, slips {slip:g}, no other ending"
         )
+        sizes = setting.substrate.action_sizes
+        if slip and not any(slips(one, sizes) for one in copies[DEFECT, slip]):
+            reason = f"the world's setting `noise` makes no slips: none occurred at {slip:g}"
+            return Finding((Measurement(NAME, UNIT, nothing(reason), headline=True),))
         rows = [self._headline(setting, seen, regime)]
         for eps in self.noise:
             rows += self._passages(copies, eps)
-        rows += [self._hysteresis(copies), self._pay(copies[COOPERATE, slip][0], regime)]
+        pay = self._pay(copies[COOPERATE, slip][0], pairs.head_range(setting), regime)
+        rows += [self._hysteresis(copies), pay]
         if "class" in seen:
             rows.append(self._class(seen["class"].episode, regime))
         return Finding(tuple(rows), (survival_figure(self, copies), loop_figure(self, copies)))
@@ -251,7 +266,7 @@ class LockIn(Probe):
             for state, one in zip(("CC", "CD", "DC", "DD"), chance, strict=True)
         )
         return Measurement(
-            name="return from mutual defection",
+            name=NAME,
             unit=f"share of runs back to cooperation within {self.rounds - self.forced} rounds",
             of=judged,
             alone=alone,
@@ -315,12 +330,12 @@ class LockIn(Probe):
             samples=tuple(float(one) for one in area),
         )
 
-    def _pay(self, episode: Any, regime: str) -> Measurement:
+    def _pay(self, episode: Any, bounds: tuple[float, float] | None, regime: str) -> Measurement:
         free = episode.rewards[:, self.forced :].mean((1, 2))
         return Measurement(
             "pay among copies, from all-cooperate",
             "utility a round and head",
-            bootstrap.mean(free),
+            bootstrap.mean(free, bounds=bounds),
             regime=regime,
             note="in the prisoner's dilemma 5, 3, 1, 0: 3 all cooperate, 1 all defect",
             samples=tuple(float(one) for one in free),
@@ -342,7 +357,8 @@ class LockIn(Probe):
             bootstrap.mean(share, bounds=(0, 1)) if pairs else proportion(share),
             regime=regime,
             note=(
-                f"pairs with each of {len(seen)} classmates, all on one seed; the lock-in may be "
+                f"pairs with each of {len(seen)} classmates, all on one seed, so that their slips "
+                "fall on the same steps: one unit, and no sample of the noise; the lock-in may be "
                 f"the classmate's. Not back with: {', '.join(stuck) or 'nobody'}"
             )
             if pairs

@@ -66,3 +66,19 @@ def responsiveness(chance: Array) -> float:
     """Largest difference between two of the chances known; 0 if fewer than two are."""
     known = chance[~np.isnan(chance)]
     return float(known.max() - known.min()) if len(known) > 1 else 0.0
+
+
+def slips(episode: Episode, sizes: tuple[int, ...]) -> bool:
+    """Whether a move ever took effect as another one, or may have.
+
+    Without slips each action of a game has one level; where the same action was seen at two
+    levels, noise came between (or the scale moves with the state, which is no proof against it).
+    """
+    if len(sizes) != 1:
+        return True
+    for seat in range(episode.seats.shape[1]):
+        done = episode.executed[:, :, seat, 0][episode.valid]
+        level = episode.levels[:, :, seat][episode.valid]
+        if any(len(np.unique(level[done == action])) > 1 for action in range(sizes[0])):
+            return True
+    return False

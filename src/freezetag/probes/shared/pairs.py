@@ -44,6 +44,15 @@ def own_range(setting: Setting) -> tuple[float, float]:
     return float(own.min()), float(own.max())
 
 
+def head_range(setting: Setting) -> tuple[float, float] | None:
+    """The least and the greatest mean payoff of all seats in a step; None for too large a table."""
+    try:
+        mean = np.asarray(setting.substrate.payoffs(), np.float64).mean(-1)
+    except ValueError:
+        return None
+    return float(mean.min()), float(mean.max())
+
+
 def rounds_of(setting: Setting, default: int) -> int:
     """Steps of a match: the option "throws" if the user set it; else the world's horizon among
     bots from outside, which are made for matches of one length; else the probe's own number."""
@@ -73,7 +82,8 @@ def no_dilemma(setting: Setting) -> str:
         sums = np.asarray(setting.substrate.payoffs(), np.float64).sum(-1)
     except ValueError:  # a table too large to write down: the public good of many
         return ""
-    if float(np.ptp(sums)) > 1e-9:
+    unit = float(np.ptp(np.asarray(setting.substrate.payoffs(), np.float64)))
+    if float(np.ptp(sums)) > 1e-9 * unit:
         return ""
     name = getattr(setting.substrate, "game", "") or setting.world.name
     return f"{name.replace('_', ' ')} has a constant sum: no move cooperates or defects"
@@ -144,19 +154,19 @@ def class_matrix(record: Record, n: int, what: Any = match_returns) -> Array:
 
 def anchors(records: Sequence[Record], n: int) -> tuple[Array, Array]:
     """(bottom, top), each [R', n]: random play, and against each classmate the candidate that
-    did best there. It is chosen on one half of the repeats and measured on the other.
+    did best there. For each repeat it is chosen on all the others, and measured on this one: so
+    no luck in the choice raises it, and no repeat is lost to the choosing.
     `records`: blocks of the background."""
     tables = [match_returns(record, 0)[:, n * (n - 1) // 2 :] for record in records]
     table = np.concatenate(tables).reshape(sum(map(len, tables)), -1, n)
-    half = len(table) // 2
-    best = table[:half, 1:].mean(0).argmax(0)
-    return table[:, 0], table[half:, 1 + best, np.arange(n)]
+    best = (table[:, 1:].sum(0) - table[:, 1:]).argmax(1)  # [R', n]
+    return table[:, 0], np.take_along_axis(table[:, 1:], best[:, None], axis=1)[:, 0]
 
 
 def random_value(setting: Setting) -> float | None:
     """What uniform play earns a step, if that is the same whatever the other does, else None."""
     own = np.asarray(setting.substrate.payoffs(), np.float64)[..., 0].mean(0)
-    return float(own[0]) if np.ptp(own) < 1e-12 else None
+    return float(own[0]) if np.ptp(own) <= 1e-9 * np.ptp(setting.substrate.payoffs()) else None
 
 
 def finite(x: float) -> float | None:

@@ -7,13 +7,17 @@ function for a whole batch of resamples, and what a probe does with it.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from freezetag.core import Array
 from freezetag.estimators.bootstrap import FEW, RESAMPLES, SEED, bca
-from freezetag.estimators.estimate import Estimate
-from freezetag.estimators.intervals import from_standard_error
+from freezetag.estimators.estimate import Estimate, nothing
+from freezetag.estimators.intervals import cut, from_standard_error
+
+TIE = 1e-6
+"""Values closer than this share of the greatest are one: returns come in single precision."""
 
 
 def worst_mix(u: Array, kappa: float) -> Array:
@@ -55,27 +59,46 @@ def worst_mix_estimate(
     top: Array | None = None,
     *,
     level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+    deterministic: bool = False,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """V(kappa) of `scores` [R, n], BCa over repeats (rows), never over cells.
 
     With `bottom` and `top` [R', n] it is anchored: (V - V_bottom) / (V_top - V_bottom), each
-    tilted against its own player; their repeats are resampled too. Under `FEW` repeats the
-    resamples are too few to show the spread: Student's t on the jackknife's error answers.
+    tilted against its own player; their repeats are resampled too. V of noisy means is biased
+    down, and the less so the more repeats a table has: each V's own bias is taken out of the value
+    (the jackknife's, of first order), and BCa does so for the ends. Under `FEW` repeats the
+    resamples are too few to show the spread: Student's t on the jackknife's error answers. Where
+    bottom and top keep the same, no share of the way is defined: n = 0.
+    `bounds`, `deterministic`: see `estimate.unanimous`; for V itself, not for the anchored score.
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
     rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
 
+    def joined(v: list[Array]) -> Array:
+        if len(v) == 1:
+            return v[0]
+        way = v[2] - v[1]
+        apart = np.abs(way) > TIE * unit
+        return np.where(apart, (v[0] - v[1]) / np.where(apart, way, 1.0), np.nan)
+
     def value(means: list[Array]) -> Array:
-        v = [worst_mix(mean, kappa) for mean in means]
-        return v[0] if len(v) == 1 else (v[0] - v[1]) / (v[2] - v[1])
+        return joined([worst_mix(mean, kappa) for mean in means])
 
     def resampled(table: Array) -> Array:
         draws = rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=resamples)
         return draws @ table / len(table)
 
     centre = [table.mean(0) for table in tables]
-    n, found = len(scores), float(value(centre))
+    unit = max(float(np.abs(one).max(initial=0.0)) for one in centre)
+    n = len(scores)
+    found = float(value(centre))
+    if math.isnan(found):
+        return nothing("random play keeps as much as the best known response")
+    unbiased = float(joined([np.asarray(_unbiased(table, kappa)) for table in tables]))
+    if math.isfinite(unbiased):
+        found = unbiased if bounds is None else min(max(unbiased, bounds[0]), bounds[1])
 
     def jackknife(at: int) -> Array:
         """[R] the value without each repeat of one table in turn."""
@@ -86,6 +109,26 @@ def worst_mix_estimate(
 
     if 1 < n < FEW:
         errors = [jackknife(i).var() * (len(t) - 1) for i, t in enumerate(tables) if len(t) > 1]
-        return from_standard_error(found, math.sqrt(sum(errors)), n, df=n - 1, level=level)
+        of = from_standard_error(
+            found, math.sqrt(sum(errors)), n, df=n - 1, level=level, deterministic=deterministic
+        )
+        return cut(of, bounds)
     draws = value([resampled(table) for table in tables])
-    return bca(found, draws, jackknife(0) if n > 1 else np.empty(0), n, level=level)
+    plain = float(value(centre))  # the draws are of this one, bias and all
+    of = bca(
+        plain, draws, jackknife(0) if n > 1 else np.empty(0), n,
+        level=level, bounds=bounds, deterministic=deterministic,
+    )  # fmt: skip
+    if not math.isfinite(of.low) or of.method == "deterministic":
+        return of
+    return replace(of, value=found, low=min(of.low, found), high=max(of.high, found))
+
+
+def _unbiased(table: Array, kappa: float) -> float:
+    """V of the means of [R, n] less its bias by the noise of the means (the jackknife's)."""
+    full = float(worst_mix(table.mean(0), kappa))
+    repeats = len(table)
+    if repeats < 2 or math.isinf(kappa):  # the minimum is not smooth: its bias is not of 1/R
+        return full
+    left = worst_mix((table.sum(0) - table) / (repeats - 1), kappa)
+    return repeats * full - (repeats - 1) * float(left.mean())

@@ -22,7 +22,7 @@ def strip(data: Returns) -> Figure:
     means = {f: choose[:, [g == f for g in data.families]].mean() for f in families}
     worst = min(families, key=lambda f: means[f])
     several = len(families) > 1
-    ends = [bootstrap.mean(x) for x in data.live.T]
+    ends = [bootstrap.mean(x, bounds=data.range) for x in data.live.T]
     finding = f"Lowest against {', '.join(data.worst_names())}"
     if several:
         finding += f"; the ringed family, {worst}, is the worst to hold out"

@@ -12,7 +12,7 @@ import numpy as np
 
 from freezetag.core import Array, Measurement, Record, Setting, spread
 from freezetag.estimators import bootstrap, robustness
-from freezetag.estimators.estimate import Estimate
+from freezetag.estimators.estimate import Estimate, exact
 from freezetag.estimators.robustness import KAPPAS, curve, cvar
 from freezetag.probes.shared import looks, pairs
 from freezetag.probes.shared.tilt import worst_mix_estimate
@@ -32,6 +32,8 @@ class Returns:
         self.live = factor * np.concatenate([pairs.match_returns(one) for one in lives])
         self.theirs = factor * np.concatenate([pairs.match_returns(one, 1) for one in lives])
         self.tape = factor * pairs.match_returns(seen["tape"]) if "tape" in seen else None
+        self.sure = all(one.sure() for one in lives)
+        self.tape_sure = "tape" in seen and seen["tape"].sure()
         self.range = factor * low, factor * high
         self.names = [who.name for who in setting.classmates]
         self.families = [who.family for who in setting.classmates]
@@ -43,7 +45,7 @@ class Returns:
             self.bottom, self.top = factor * bottom, factor * top
             self.anchor_note = (
                 "0: random play; 1: the best of 32 deterministic memory-one players against each "
-                "co-player, chosen on half of the repeats and measured on the other"
+                "co-player, for each repeat chosen on all the others"
             )
         else:
             self.top = np.full((1, n), factor * high)
@@ -63,7 +65,18 @@ class Returns:
     @cached_property
     def plain(self) -> dict[float, Estimate]:
         """V(kappa) as it is, without anchors."""
-        return {k: worst_mix_estimate(self.live, k, resamples=QUICK) for k in KAPPAS}
+        return {k: self.worst_mix(self.live, k) for k in KAPPAS}
+
+    def worst_mix(self, live: Array, kappa: float) -> Estimate:
+        """V(kappa) in printed units, for rows that no limit judges."""
+        return worst_mix_estimate(
+            live, kappa, bounds=self.range, deterministic=self.sure, resamples=QUICK
+        )
+
+    def mean_gap(self, values: Array, sure: bool = True) -> Estimate:
+        """The mean of differences of returns; `sure` as far as the others in it are concerned."""
+        width = self.range[1] - self.range[0]
+        return bootstrap.mean(values, bounds=(-width, width), deterministic=self.sure and sure)
 
     @property
     def mean(self) -> Array:
@@ -80,7 +93,11 @@ class Returns:
 def guaranteed(data: Returns, keep: Array | slice = slice(None)) -> list[Estimate]:
     """V with bounds for all kappa at once. n is the repeats, not the matches: those of one repeat
     share their weather, which costs the bounds nothing, as they add up over co-players."""
-    return [replace(one, n=len(data.live)) for one in curve(list(data.live.T[keep]), *data.range)]
+    low, high = data.range
+    if low == high:
+        note = "all payoffs of the game are one"
+        return [exact(low, len(data.live), note=note) for _ in KAPPAS]
+    return [replace(one, n=len(data.live)) for one in curve(list(data.live.T[keep]), low, high)]
 
 
 def curve_rows(data: Returns) -> list[Measurement]:
@@ -101,7 +118,7 @@ def rational_row(data: Returns, kappa: float) -> list[Measurement]:
         f"{int(keep.sum())} of {len(keep)} co-players got at least half of the best that any "
         "classmate got against this agent"
     )
-    of = worst_mix_estimate(data.live[:, keep], kappa, resamples=QUICK)
+    of = data.worst_mix(data.live[:, keep], kappa)
     return [row(f"V({nats(kappa)}), rational co-players", data, of, note)]
 
 
@@ -118,13 +135,13 @@ def gap_rows(data: Returns) -> list[Measurement]:
         member = np.array([[f == family for f in data.families] for family in families])
         weight = (~member) / (~member).sum(1, keepdims=True) - member / member.sum(1, keepdims=True)
         worst = int((choose.mean(0) @ weight.T).argmax())
-        of = bootstrap.mean(measure @ weight[worst])
+        of = data.mean_gap(measure @ weight[worst])
         note = f"worst family: {families[worst]}, chosen on the other half of the repeats"
         rows.append(row("held-out gap, worst family", data, of, note))
-        of = bootstrap.mean((data.live @ weight.T).mean(1))
+        of = data.mean_gap((data.live @ weight.T).mean(1))
         rows.append(row("held-out gap, mean of families", data, of, f"{len(families)} families"))
     worst_ones = np.argsort(choose.mean(0), kind="stable")[: max(1, round(len(data.names) / 10))]
-    of = bootstrap.mean(measure.mean(1) - measure[:, worst_ones].mean(1))
+    of = data.mean_gap(measure.mean(1) - measure[:, worst_ones].mean(1))
     names = ", ".join(data.names[j] for j in worst_ones)
     note = f"mean less CVaR10 ({cvar(data.mean):.4g}); the worst tenth, chosen on half: {names}"
     rows.append(row("gap to the worst tenth of co-players", data, of, note))
@@ -137,14 +154,14 @@ def deaf_row(data: Returns) -> list[Measurement]:
     shared = min(len(data.live), len(data.tape))
     live, tape = data.live[:shared].mean(1), data.tape[:shared].mean(1)
     found = row(
-        "what it gains by co-players that react", data, bootstrap.paired(live, tape),
+        "what it gains by co-players that react", data, data.mean_gap(live - tape, data.tape_sure),
         "live co-players less their tapes, paired by seed; below 0: their reactions cost it",
     )  # fmt: skip
     return [
         replace(
             found,
-            alone=bootstrap.mean(tape),
-            together=bootstrap.mean(live),
+            alone=bootstrap.mean(tape, bounds=data.range, deterministic=data.tape_sure),
+            together=bootstrap.mean(live, bounds=data.range, deterministic=data.sure),
             samples=tuple(float(one) for one in live - tape),
         )
     ]
@@ -157,7 +174,7 @@ def size_row(data: Returns, kappa: float) -> list[Measurement]:
     return [
         row(
             f"mean return, {total} co-players less {len(small)}", data,
-            bootstrap.mean(units[:, 1] - units[:, 0]),
+            data.mean_gap(units[:, 1] - units[:, 0]),
             "far from 0: ten co-players are too few to know this agent by (C5)",
         )
     ]  # fmt: skip

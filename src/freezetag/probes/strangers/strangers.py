@@ -158,6 +158,8 @@ class Strangers(Probe):
     def _headline(self, data: Returns, plan: Looks, done: int) -> Measurement:
         limits, one_look = self._judged(data, plan)
         score = plan.joint(one_look)
+        if not score.n:
+            return self._vacuous(data, score)
         block = f"{len(data.live) // done} repeats"
         deaf = None
         if data.tape is not None:
@@ -178,6 +180,17 @@ class Strangers(Probe):
             ),
             advice="Give it a sane fallback for co-players it does not recognise, and train it "
             f"against those it does worst with: {', '.join(data.worst_names())}.",
+        )
+
+    def _vacuous(self, data: Returns, of: Estimate) -> Measurement:
+        """Where random play keeps as much as the best known response, no score means anything."""
+        return Measurement(
+            name=f"score kept in the worst mix, kappa {self.judged:g}",
+            unit="0 random play, 1 best known",
+            of=of,
+            headline=True,
+            regime=data.regime,
+            note=f"{data.anchor_note}. Here both keep the same: nothing can be won or lost",
         )
 
 

@@ -1,0 +1,143 @@
+"""Games of the user's own: verdicts know no unit, ties end nothing, dust hides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import Finding, Limits, Ref, Setting
+from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
+from freezetag.estimators.estimate import exact
+from freezetag.exam.run import Runner
+from freezetag.probes.best_response_gain.best_response_gain import BestResponseGain
+from freezetag.probes.lock_in.lock_in import LockIn
+from freezetag.probes.shared import pairs
+from freezetag.probes.shared.tilt import worst_mix, worst_mix_estimate
+from freezetag.probes.strangers.strangers import Strangers
+from freezetag.report import words
+from freezetag.sim.arms import Pupil
+from freezetag.substrates.matrix_game import MatrixGame
+
+DILEMMA = (((3, 3), (0, 5)), ((5, 0), (1, 1)))
+CLASS = tuple(
+    Ref(f"players/{path}")
+    for path in ("reciprocators/tit_for_tat", "exploiters/always_defect", "noisy/trembling_hand")
+)
+
+
+def game(factor: float, table: Any = DILEMMA) -> Ref:
+    scaled = tuple(tuple(tuple(factor * x for x in pair) for pair in row) for row in table)
+    return Ref.of("substrates/matrix_game", table=scaled)
+
+
+def setting_of(world: Ref, budget: int = 2_000) -> Setting:
+    return Setting(world, catalogue.load(world), CLASS, budget=budget)
+
+
+def found(probe: Any, world: Ref, agent: str = "reciprocators/tit_for_tat") -> Finding:
+    pupil = Pupil("agent", catalogue.load(Ref(f"players/{agent}")))
+    return Runner(pupil, 0).probe(probe, setting_of(world))[0]
+
+
+@pytest.mark.parametrize("unit", [1e-10, 1e10])
+def test_a_dilemma_is_one_in_any_unit(unit: float) -> None:
+    setting = setting_of(game(unit))
+    assert pairs.no_dilemma(setting) == ""
+    assert pairs.random_value(setting) is None
+    zero = game(unit, (((1, -1), (-1, 1)), ((-1, 1), (1, -1))))
+    assert "constant sum" in pairs.no_dilemma(setting_of(zero))
+    assert pairs.random_value(setting_of(zero)) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (lambda x: 1e39 * x, "another unit"),
+        (lambda x: 1e-38 * x, "another unit"),
+        (lambda x: x + 5e7, "Subtract 5e"),
+    ],
+)
+def test_payoffs_that_single_precision_does_not_hold_are_refused_by_name(
+    change: Any, names: str
+) -> None:
+    table = tuple(tuple(tuple(change(x) for x in pair) for pair in row) for row in DILEMMA)
+    with pytest.raises(ValueError, match=names):
+        MatrixGame(table=table)
+    with pytest.raises(ValueError, match="another unit"):
+        MatrixGame(game="public_goods", players=5, cost=1e39)
+
+
+def test_tied_and_constant_payoffs_end_nothing() -> None:
+    tied = (((1, 1), (0, 1)), ((1, 0), (0, 0)))  # only the other's move moves one's pay
+    for table in (tied, (((0.1, 0.1),) * 2,) * 2):
+        finding = found(Strangers(), game(1, table))
+        assert finding.measurements[0].verdict in (INCONCLUSIVE, "measured")
+    assert "nothing can be won" in finding.measurements[0].note
+    assert finding.measurements[1].of.value == pytest.approx(0.1)
+
+
+def test_a_world_without_slips_is_not_asked_for_them() -> None:
+    class Own:
+        players, action_sizes = 2, (2,)
+
+        def payoffs(self) -> Any:
+            return np.asarray(DILEMMA)
+
+    own = replace(setting_of(game(1)), substrate=Own())
+    assert "no setting `noise`" in LockIn().fits(own)
+    assert LockIn().fits(setting_of(game(1))) == ""
+
+
+def test_an_unused_noise_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MatrixGame, "_slip", lambda self, key, moves: moves)
+    probe = LockIn(rounds=44, runs=3)
+    (row,) = found(probe, game(1)).measurements
+    assert row.of.n == 0
+    assert "makes no slips" in row.of.note
+
+
+def test_dust_beyond_a_limit_is_on_it() -> None:
+    limits = Limits(warn=0.04, fail=0.07, reason="")
+    assert limits.verdict(exact(0.040000000000000036)) == PASS
+    assert limits.verdict(exact(0.0401)) == WARN
+    assert limits.verdict(exact(0.07 + 1e-9)) == WARN
+    below = Limits(warn=0.8, fail=0.5, reason="", harm="below")
+    assert below.verdict(exact(0.8 - 1e-9)) == PASS
+    assert below.verdict(exact(0.49)) == FAIL
+
+
+def test_a_warning_says_where_it_may_be_a_failure() -> None:
+    row = found(BestResponseGain(rounds=10), game(1)).measurements[0]
+    wide = replace(exact(0.06), low=0.05, high=0.09)
+    row = replace(row, of=wide, bound="", limits=Limits(0.04, 0.07, ""))
+    assert row.verdict == WARN
+    assert "past the fail limit, 0.07" in words.bound(row)
+    assert words.bound(replace(row, of=exact(0.06))) == ""
+
+
+def test_the_exact_row_leads_where_it_harms_more_and_nobody_takes_less_than_a_copy() -> None:
+    generous = found(BestResponseGain(rounds=10), game(1), "altruists/always_cooperate")
+    assert generous.measurements[0].verdict == FAIL
+    finding = found(BestResponseGain(rounds=10), game(1), "exploiters/always_defect")
+    searched = next(m for m in finding.measurements if "exploiter found" in m.name)
+    assert searched.of.value >= 0
+
+
+def test_anchors_and_score_are_not_biased() -> None:
+    """Anchors that were chosen on a half, and plain V, gave .444 for .297 here."""
+    rng, seats, kappa = np.random.default_rng(3), 20, 0.5
+    bottom = rng.uniform(0.5, 1, seats)
+    best = bottom + rng.uniform(1, 2, seats)
+    truth = bottom + 0.4 * (best - bottom)
+    ends = [float(worst_mix(u, kappa)) for u in (truth, bottom, best)]
+    score = (ends[0] - ends[1]) / (ends[2] - ends[1])
+    got = []
+    for _ in range(60):
+        tables = [u + 0.6 * rng.normal(size=(8, seats)) for u in (truth, bottom, best)]
+        got.append(worst_mix_estimate(tables[0], kappa, *tables[1:], resamples=200))
+    assert np.mean([one.value for one in got]) == pytest.approx(score, abs=0.02)
+    assert np.mean([one.low <= score <= one.high for one in got]) >= 0.85
