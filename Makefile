@@ -20,7 +20,8 @@ EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter r
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
 	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
-	@echo "make model (TLC)   make inspect   make foreign   make long (chaos, tampering, fuzz: an hour)   make calibration   make constraints"
+	@echo "make model (TLC)   make inspect   make foreign   make long (chaos, tampering, fuzz: an hour)"
+	@echo "make calibration   make coverage   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
@@ -87,6 +88,11 @@ foreign: $(STAMPS)/test .venv-foreign/.ready .foreign/.ready
 	@mkdir -p .foreign && cp $< .foreign/
 	@cd .foreign && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
+
+# How often the estimators' intervals hold the truth, written to docs/coverage.md: some minutes.
+.PHONY: coverage
+coverage: $(STAMPS)/test
+	$(BIN)/python docs/coverage.py
 
 # How often each verdict is right and wrong, written to docs/calibration.md: most of an hour.
 # It records logs with a real gate, and takes some mutants from the tests.
