@@ -21,8 +21,8 @@ from tests.adapters.http_ways import fronted, http
 from tests.foreign.servers import BIN, INSTALLED
 
 from freezetag.core import Panel
-from freezetag.live.clock import SteppedClock
-from freezetag.live.gate import Gate
+from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 
 pytestmark = pytest.mark.skipif(not INSTALLED, reason="not installed: make foreign")
 RUNS = int(os.environ.get("FOREIGN_RUNS", "3"))

@@ -301,7 +301,9 @@ def planned(player: Any, substrate: Any, seat: int) -> Any:
             f"{type(player).__name__} plans, and {type(substrate).__name__} offers no exact model "
             "(model, reward, discount). Seat it in a world that does: `freezetag list substrates`."
         )
-    return _plan(player, substrate, seat)
+    who: Any = player
+    where: Any = substrate
+    return _plan(who, where, seat)
 
 
 @lru_cache(maxsize=1024)
