@@ -1,26 +1,50 @@
-"""Ask a probe for arms, run those nobody has run yet, until it asks for no more."""
+"""Ask a probe for arms, run those nobody has run yet, until it asks for no more.
+
+Arms of one round run side by side, on as many threads as there are cores: compiling and computing
+leave Python alone. Arms with an agent that is asked from outside (a process, an object) run one
+after the other, in the order they were asked for, because such an agent may remember. So records,
+and the failure that is raised, are the same with one thread and with many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from freezetag.core import Arm, Finding, Probe, Record, Setting
+from freezetag.core import Arm, Finding, Learned, Probe, Record, Setting, is_focal
 from freezetag.core.log import Log
 from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.foreign import Foreign
 from freezetag.sim.workers import Cache
 
 Tick = Callable[[int], None]
 ROUNDS = 200
 """A probe that still asks for arms after so many rounds has a fault."""
+MOST_THREADS = 8
+"""Each holds the record of an arm in memory."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Stopped(Exception):
+    """Another arm failed, or somebody pressed Ctrl-C: this one need not go on."""
 
 
 @dataclass
 class Runner:
     """Runs arms for one agent and one seed; an arm that two probes ask for runs once.
 
-    `on_arm(key, arm)` is called before an arm runs, `tick(acts)` as focal acts are done.
+    `on_arm(key, arm)` is called before an arm runs, `tick(acts)` as focal acts are done; one call
+    at a time, from the threads that run the arms. `threads` run at most, by default one per core.
     """
 
     pupil: Pupil
@@ -29,6 +53,10 @@ class Runner:
     on_arm: Callable[[Any, Arm], None] | None = None
     cache: Cache | None = None
     done: dict[object, Record] = field(default_factory=dict)
+    threads: int = field(default_factory=lambda: min(cores(), MOST_THREADS))
+
+    def __post_init__(self) -> None:
+        self._telling = threading.Lock()
 
     def probe(self, probe: Probe, setting: Setting) -> tuple[Finding, dict[Any, Record]]:
         """What the probe found, and the records it found it in.
@@ -41,26 +69,102 @@ class Runner:
             wanted = {name: arm for name, arm in asked.items() if name not in seen}
             if not wanted:
                 return probe.measure(setting, seen), seen
-            for name, arm in wanted.items():
-                seen[name] = self.arm(name, arm, seen)
+            self.arms(wanted, seen)
         raise RuntimeError(f"{type(probe).__name__} asked for arms in {ROUNDS} rounds, no end.")
 
-    def arm(self, name: Any, arm: Arm, seen: dict[Any, Record]) -> Record:
+    def arms(self, wanted: Mapping[Any, Arm], seen: dict[Any, Record]) -> None:
+        """Put the records of these arms into `seen`, run now or before. Raises as `probe` does,
+        for the first arm that failed, in the order in which they are given."""
+        for wave in _waves(wanted, seen):
+            read = isinstance(self.pupil.policy, Log)
+            if len(wave) == 1 or self.threads == 1 or read:
+                for name, arm in wave.items():
+                    seen[name] = self.arm(name, arm, seen)
+            else:
+                self._side_by_side(wave, seen)
+
+    def arm(self, name: Any, arm: Arm, seen: Mapping[Any, Record]) -> Record:
         """The record of an arm, run now or before; of a log, what it holds."""
         if isinstance(self.pupil.policy, Log):
             return Record(arm, (self.pupil.policy.recorded,))
-        if self.on_arm is not None:
-            self.on_arm(name, arm)
+        self._tell(name, arm)
         key = _identity(arm, seen)
         if key not in self.done:
             self.done[key] = run_arm(arm, self.pupil, seen, self.seed, self.tick, self.cache)
         return self.done[key]
 
+    def _side_by_side(self, wave: Mapping[Any, Arm], seen: dict[Any, Record]) -> None:
+        stop = threading.Event()
 
-def _identity(arm: Arm, seen: dict[Any, Record]) -> object:
-    """What an arm is: itself, and whatever it refers to by name, and what that refers to."""
-    donors = (other for other in _refers(arm) if other in seen)
-    return (arm, tuple((other, _identity(seen[other].arm, seen)) for other in donors))
+        def tick(acts: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+            if self.tick is not None:
+                with self._telling:
+                    self.tick(acts)
+
+        def run(name: Any, arm: Arm, before: Mapping[Any, Record]) -> Record:
+            if stop.is_set():
+                raise _Stopped
+            self._tell(name, arm)
+            return run_arm(arm, self.pupil, before, self.seed, tick, self.cache)
+
+        keys = {name: _identity(arm, seen) for name, arm in wave.items()}
+        one, many = ThreadPoolExecutor(1), ThreadPoolExecutor(self.threads)
+        running: dict[object, Future[Record]] = {}
+        before = dict(seen)
+        try:
+            for name, arm in wave.items():
+                if keys[name] in self.done or keys[name] in running:
+                    self._tell(name, arm)
+                    continue
+                pool = one if self._asks_outside(arm, before) else many
+                running[keys[name]] = pool.submit(run, name, arm, before)
+            for name, key in keys.items():
+                if key in running:
+                    self.done[key] = running[key].result()
+                seen[name] = self.done[key]
+        finally:
+            # Nothing is waited for here, so that Ctrl-C is answered at once.
+            stop.set()
+            for pool in (one, many):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _asks_outside(self, arm: Arm, seen: Mapping[Any, Record]) -> bool:
+        """Whether an agent that is not compiled sits in it."""
+        return any(self._is_outside(one, seen) for one in arm.scenario.cast)
+
+    def _is_outside(self, one: Any, seen: Mapping[Any, Record]) -> bool:
+        if is_focal(one):
+            return isinstance(self.pupil.policy, Foreign)
+        if isinstance(one, Learned):  # somebody of the arm it learned in
+            return one.arm in seen and self._asks_outside(seen[one.arm].arm, seen)
+        return isinstance(one, Foreign) or ":" in getattr(one, "path", "")
+
+    def _tell(self, name: Any, arm: Arm) -> None:
+        if self.on_arm is not None:
+            with self._telling:
+                self.on_arm(name, arm)
+
+
+def _waves(wanted: Mapping[Any, Arm], seen: Mapping[Any, Record]) -> Iterator[dict[Any, Arm]]:
+    """The arms in order, cut before each that refers to one of the same wave."""
+    wave: dict[Any, Arm] = {}
+    for name, arm in wanted.items():
+        if wave.keys() & set(_refers(arm)):
+            yield wave
+            wave = {}
+        wave[name] = arm
+    if wave:
+        yield wave
+
+
+def _identity(arm: Arm, seen: Mapping[Any, Record]) -> object:
+    """What an arm is: itself, what it refers to by name, what that refers to, and so on."""
+    donors = tuple(
+        (other, _identity(seen[other].arm, seen)) for other in _refers(arm) if other in seen
+    )
+    return arm, donors
 
 
 def _refers(arm: Arm) -> tuple[Any, ...]:

@@ -50,7 +50,14 @@ Number = Annotated[
 
 def encode_free(value: Any) -> Any:
     """Any nest of mappings, sequences, words and numbers (arrays too) as JSON can hold it."""
-    if value is None or isinstance(value, bool | str):
+    kind = type(value)  # the plain cases first: a card holds some 80,000 of them
+    if kind is str or kind is int or value is None or kind is bool:
+        return value
+    if kind is float and math.isfinite(value):
+        return value
+    if kind is list or kind is tuple:
+        return [encode_free(item) for item in value]
+    if isinstance(value, bool | str):
         return value
     if isinstance(value, Mapping):
         return {str(key): encode_free(item) for key, item in value.items()}
@@ -70,6 +77,11 @@ def encode_free(value: Any) -> Any:
 
 def decode_free(value: Any) -> Any:
     """What `encode_free` wrote, with lists as tuples, so that it can be compared."""
+    kind = type(value)
+    if kind is float or kind is str or kind is int or value is None or kind is bool:
+        return value
+    if kind is list or kind is tuple:
+        return tuple(map(decode_free, value))
     if isinstance(value, Mapping):
         if set(value) == {"float"} and value["float"] in _WORDS:
             return _WORDS[value["float"]]

@@ -29,7 +29,7 @@ from freezetag.core import (
     is_focal,
 )
 from freezetag.core.treatment import FREE
-from freezetag.sim import engine
+from freezetag.sim import engine, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column
@@ -38,8 +38,8 @@ from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
 from freezetag.sim.mixed import alike
 from freezetag.sim.rollout import End, day_of, learner, rollout
-from freezetag.sim.step import HOOKS, LEARN, Batch, Shared, Structure
-from freezetag.sim.template import pick, split
+from freezetag.sim.step import HOOKS, Batch, Shared, Structure
+from freezetag.sim.template import split
 from freezetag.sim.wiring import WiringError, check_wiring
 from freezetag.sim.workers import Cache, Worker
 
@@ -139,13 +139,13 @@ def run_arm(
                 stop=stop[0],
                 keeps_world=scenario.keeps_world,
             )
-            keys = _keys(seed, arm.block, arm.repeats, day)
+            weather = _keys(seed, arm.block, arm.repeats, day)
             batch = Batch(
-                key=keys[repeat],
+                key=weather[repeat],
                 present=rows != ABSENT,
                 seats=tuple(seat.data for seat in seated),
                 equipped=focal & arm.equipped,
-                press=_press_steps(scenario.press, scenario.horizon, keys)[repeat],
+                press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
                 forcing=forcing(arm, seen, len(substrate.action_sizes)),
                 treatments=tuple(
@@ -156,7 +156,7 @@ def run_arm(
             events: tuple[Event, ...] = ()
             if workers:
                 first = day == 0
-                seeds = np.asarray(jax.random.key_data(keys)[:, -1])[repeat]
+                seeds = weather[:, -1][repeat]
                 begin = {n: seated[n] for n in workers if first and seated[n].states}
                 traces, end, events = rollout_with(
                     workers,
@@ -366,20 +366,19 @@ def _learn(
     seat: Seated, carries: tuple[Any, ...], day: Mapping[str, Array], batch: Batch, n: int
 ) -> tuple[Any, ...]:
     """Carries after a day, for players with `learn`."""
-    after, fold = [], jax.random.fold_in
+    after = []
     for template, leaves, carry in zip(seat.column.groups, seat.leaves, carries, strict=True):
         if hasattr(template.cls, "learn"):
-            keys = jax.vmap(lambda key: fold(fold(key, LEARN), n))(batch.key)
-            own = pick(leaves, seat.data["member"])
-            carry = learner(template)(keys, own, carry, dict(day))
+            who = seat.data["member"]
+            carry = learner(template)(batch.key, np.uint32(n), leaves, who, carry, dict(day))
         after.append(jax.tree.map(np.asarray, carry))
     return tuple(after)
 
 
 def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
-    """[repeats] one key per repeat: the same in all rows, and in all arms of a block."""
-    base = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), block), day)
-    return jax.vmap(lambda repeat: jax.random.fold_in(base, repeat))(np.arange(repeats))
+    """[repeats, 2] one key per repeat: the same in all rows, and in all arms of a block."""
+    base = keys.fold_in(keys.fold_in(keys.root(seed), block), day)
+    return keys.fold_in(base, np.arange(repeats))
 
 
 def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:
@@ -405,14 +404,14 @@ def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:
     return Forcing(level, actions)
 
 
-def _press_steps(press: Press, horizon: int, keys: Array) -> Array:
+def _press_steps(press: Press, horizon: int, weather: Array) -> Array:
     """[repeats] the step at which the button goes down; past the horizon if nobody presses."""
     fixed = press.step(horizon)
     if fixed is not None:
-        return np.full(len(keys), fixed, np.int32)
+        return np.full(len(weather), fixed, np.int32)
     if not press.hazard:
-        return np.full(len(keys), horizon + 1, np.int32)
-    source = [np.random.default_rng(np.asarray(jax.random.key_data(key))) for key in keys]
+        return np.full(len(weather), horizon + 1, np.int32)
+    source = [np.random.default_rng(key) for key in weather]
     draws = [min(rng.geometric(press.hazard) - 1, horizon + 1) for rng in source]
     return np.asarray(draws, np.int32)
 

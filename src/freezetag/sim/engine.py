@@ -1,4 +1,4 @@
-"""JAX as we use it: on the CPU unless told otherwise, with a persistent compilation cache."""
+"""JAX as we use it: on the CPU unless told otherwise; and where what is compiled is kept."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ QUICKLY_COMPILED = {"xla_backend_optimization_level": 0}
 different players compiles in half the time and runs at half the speed, tenths of a second."""
 LONG = 200_000_000
 """Seat-steps from which full optimisation is worth its compile time."""
+OFF = "off"
 
 
 @lru_cache(maxsize=1)
 def start() -> Path | None:
-    """Turn the compilation cache on, once; the folder, or None if it cannot be written.
+    """The folder in which compiled programs are kept, made if need be; None if there is none.
 
-    `FREEZETAG_CACHE` names the folder; by default it lies in the user's cache folder.
+    `FREEZETAG_CACHE` names the folder, or says "off"; by default it lies in the user's cache
+    folder. Without a home, or where no folder can be made, nothing is kept.
     """
-    import jax
-
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = Path(os.environ.get("FREEZETAG_CACHE") or home / "freezetag" / "jax")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    named = os.environ.get("FREEZETAG_CACHE", "")
+    if named == OFF:
         return None
-    settings = {
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.05,
-        "jax_persistent_cache_min_entry_size_bytes": 0,
-    }
-    for name, value in settings.items():
-        jax.config.update(name, value)  # type: ignore[no-untyped-call]
+    try:
+        folder = Path(named) if named else _caches() / "freezetag"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return None
     return folder
+
+
+def _caches() -> Path:
+    """The user's cache folder. Raises RuntimeError or KeyError for a user without a home."""
+    told = os.environ.get("XDG_CACHE_HOME")
+    return Path(told) if told else Path.home() / ".cache"

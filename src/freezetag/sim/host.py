@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from freezetag.core import Array, Event, Forcing, HasTalk, Unrecorded
-from freezetag.sim import engine
-from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks
+from freezetag.sim import engine, keys
+from freezetag.sim.executables import Program
+from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks, with_keys
 from freezetag.sim.step import Batch, Shared, Steps, Structure
 from freezetag.sim.workers import Worker
 
@@ -50,6 +51,7 @@ def rollout_with(
     `unrecorded` steps are played. Raises
     `AgentFailed` as soon as a foreign agent fails.
     """
+    batch = batch._replace(key=keys.raw(batch.key))
     parts = _parts(structure, tuple(workers))
     calm = _parts(replace(structure, treatments=()), tuple(workers)) if unrecorded.steps else parts
     position = 0
@@ -200,10 +202,10 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
     """(begin, ask, answer, end), compiled and mapped over episodes."""
 
     def begin(batch: Batch, shared: Shared) -> Any:
-        return Steps(structure, shared).begin(batch)
+        return Steps(structure, shared).begin(with_keys(batch))
 
     def ask(batch: Batch, shared: Shared, state: Any) -> Any:
-        steps = Steps(structure, shared)
+        steps, batch = Steps(structure, shared), with_keys(batch)
         obs = steps.look(batch, state)
         shown = {}
         for seat in seats:
@@ -227,7 +229,8 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
     ) -> Any:
         for seat, action in given.items():
             proposed = proposed.at[seat].set(action)
-        return Steps(structure, shared).advance(batch, state, obs, proposed, odd, carries, forcing)
+        steps, batch = Steps(structure, shared), with_keys(batch)
+        return steps.advance(batch, state, obs, proposed, odd, carries, forcing)
 
     def end(shared: Shared, state: Any) -> End:
         world = Steps(structure, shared).keep(state.world)
@@ -240,7 +243,8 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
         jax.vmap(end, in_axes=(None, 0)),
     )
     # The agents take far longer than the compiled parts, whatever the optimisation.
-    compiled = [jax.jit(part, compiler_options=engine.QUICKLY_COMPILED) for part in mapped]
+    shaped_by = (structure, seats)
+    compiled = [Program(part, shaped_by, engine.QUICKLY_COMPILED) for part in mapped]
     return compiled[0], compiled[1], compiled[2], compiled[3]
 
 

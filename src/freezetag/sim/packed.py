@@ -22,6 +22,9 @@ from freezetag.sim.template import Template, pick
 
 ROUND = 32
 """Capacities are multiples of it, so that tournaments of about one size share a program."""
+CHUNK = 128
+"""Places that act at once where a kind may have more: often one kind, the pupil's own, has ten
+times the places of the others, and these need not compute as many."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def kinds_of(packs: Packing, batch: Batch, seats: int) -> Array:
 def most(kinds: Array, number: int) -> int:
     """The most places of one kind, rounded up. kinds [B, N]."""
     count = int(np.bincount(kinds[kinds >= 0], minlength=number).max(initial=0))
-    return -(-count // ROUND) * ROUND
+    unit = ROUND if count <= CHUNK else CHUNK
+    return -(-count // unit) * unit
 
 
 def take(kinds: Array, number: int, cap: int) -> Array:
@@ -142,21 +146,54 @@ def act(
 ) -> tuple[Array, Array, tuple[Any, ...]]:
     """(actions [B, N, K] int32, odd [B, N], carries); zero in seats that are not packed."""
     episodes, seats, width = state.actions.shape
-    actions = jnp.zeros((episodes * seats, width), jnp.int32)
-    odd = jnp.zeros(episodes * seats, bool)
+    given = (batch, state, obs, member)
+    done = (
+        jnp.zeros((episodes * seats, width), jnp.int32),
+        jnp.zeros(episodes * seats, bool),
+    )
     after = []
     for kind, template in enumerate(packs.kinds):
-        there = takes[kind]
-        own = jax.tree.map(lambda field, there=there: _gather(field, there), obs)
-        keys = _keys(batch, there, seats, ACT, state.step)
-        chosen = jax.vmap(pick, in_axes=(None, 0))(leaves[kind], _gather(member, there))
-        raw, carry = jax.vmap(_act(template))(chosen, keys, carries[kind], own)
-        whole, strange = jax.vmap(lambda action: as_action(action, width))(raw)
-        actions = actions.at[there].set(whole, mode="drop")
-        odd = odd.at[there].set(strange, mode="drop")
-        running = ~_episode(state.done, there, seats)
-        after.append(_where(running, like(carries[kind], carry), carries[kind]))
+        there, all_carries = takes[kind], carries[kind]
+        if packs.places <= CHUNK:
+            *done, carry = _act_there(template, leaves[kind], given, there, (*done, all_carries))
+            after.append(carry)
+            continue
+
+        def chunk(
+            number: Array, so_far: Any, template: Any = template, kind: int = kind
+        ) -> tuple[Any, ...]:
+            *done, all_carries = so_far
+            first = number * CHUNK
+            here = jax.lax.dynamic_slice_in_dim(takes[kind], first, CHUNK)
+            own = jax.tree.map(
+                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, CHUNK), all_carries
+            )
+            *done, own = _act_there(template, leaves[kind], given, here, (*done, own))
+            put = jax.lax.dynamic_update_slice_in_dim
+            return *done, jax.tree.map(lambda all_, new: put(all_, new, first, 0), all_carries, own)
+
+        chunks = -(-jnp.sum(there < episodes * seats) // CHUNK)
+        *done, carry = jax.lax.fori_loop(0, chunks, chunk, (*done, all_carries))
+        after.append(carry)
+    actions, odd = done
     return actions.reshape(state.actions.shape), odd.reshape(episodes, seats), tuple(after)
+
+
+def _act_there(template: Template, leaves: Any, given: Any, there: Array, so_far: Any) -> Any:
+    """(actions [B * N, K], odd [B * N], carries) after the players of one kind acted there."""
+    (batch, state, obs, member), (actions, odd, before) = given, so_far
+    seats, width = state.actions.shape[1:]
+    own = jax.tree.map(lambda field: _gather(field, there), obs)
+    keys = _keys(batch, there, seats, ACT, state.step)
+    chosen = jax.vmap(pick, in_axes=(None, 0))(leaves, _gather(member, there))
+    raw, carry = jax.vmap(_act(template))(chosen, keys, before, own)
+    whole, strange = jax.vmap(lambda action: as_action(action, width))(raw)
+    running = ~_episode(state.done, there, seats)
+    return (
+        actions.at[there].set(whole, mode="drop"),
+        odd.at[there].set(strange, mode="drop"),
+        _where(running, like(before, carry), before),
+    )
 
 
 def hold(seats: int, takes: Array, held: Array, before: Any, after: Any) -> tuple[Any, ...]:

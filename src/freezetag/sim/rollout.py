@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Forcing, Unrecorded
-from freezetag.sim import engine, packed
+from freezetag.sim import engine, keys, packed
 from freezetag.sim.columns import Column
-from freezetag.sim.step import Batch, Shared, Steps, Structure
+from freezetag.sim.executables import Program
+from freezetag.sim.step import LEARN, Batch, Shared, Steps, Structure
+from freezetag.sim.template import pick
 
 Traces = dict[str, Any]
 """What went on record: name -> [B, T, ...]."""
@@ -50,6 +52,7 @@ def rollout(
     packs = packed.packing(structure.columns)
     # Mixed, so that every chunk has some places of every kind of player.
     order = np.random.default_rng(0).permutation(total) if packs.kinds else np.arange(total)
+    batch = batch._replace(key=keys.raw(batch.key))
     batch = jax.tree.map(lambda leaf: leaf[order], batch)
     kinds = packed.kinds_of(packs, batch, seats)
     chunks = list(_chunks(total, chunk_size(seats, structure.horizon, total)))
@@ -70,7 +73,8 @@ def rollout(
         given = (part, shared._replace(players=players), leaves, members[chunk], takes)
         state, blocks = begin(*given), []
         if unrecorded.steps:
-            state = _warm_up(whole, packs)(*given, state, unrecorded.steps, unrecorded.still)
+            count, still = np.int32(unrecorded.steps), np.int32(unrecorded.still)
+            state = _warm_up(whole, packs)(*given, state, count, still)
         for first in range(0, structure.horizon, block):
             span = slice(first, first + block)
             now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
@@ -91,6 +95,7 @@ def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[
     inner = _in_place(structure, packs)
 
     def begin(batch: Batch, shared: Shared, leaves: Any, members: Array, takes: Array) -> Any:
+        batch = with_keys(batch)
         first = jax.vmap(Steps(inner, shared).begin)(batch)
         return first, packed.init(packs, structure.columns, leaves, batch, members, takes)
 
@@ -104,7 +109,7 @@ def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[
         state: Any,
         forcing: Forcing,
     ) -> tuple[Any, Traces]:
-        step = _step(inner, packs, batch, shared, leaves, members, takes)
+        step = _step(inner, packs, with_keys(batch), shared, leaves, members, takes)
         by_time = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), forcing)
         state, traces = jax.lax.scan(step, state, by_time, structure.horizon)
         return state, jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces)
@@ -117,8 +122,17 @@ def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[
         return End(carries, world, last.origin, last.labels)
 
     options = {} if long else engine.QUICKLY_COMPILED
-    begin, go, end = (jax.jit(part, compiler_options=options) for part in (begin, go, end))
-    return begin, go, end
+    shaped_by = (structure, packs)
+    return (
+        Program(begin, shaped_by, options),
+        Program(go, shaped_by, options),
+        Program(end, shaped_by, options),
+    )
+
+
+def with_keys(batch: Batch) -> Batch:
+    """A batch whose keys came in as words, inside a program."""
+    return batch._replace(key=jax.random.wrap_key_data(batch.key))
 
 
 def _in_place(structure: Structure, packs: packed.Packing) -> Structure:
@@ -175,7 +189,7 @@ def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
         steps: Array,
         still: Array,
     ) -> Any:
-        calm = batch._replace(equipped=jnp.zeros_like(batch.equipped), treatments=())
+        calm = with_keys(batch)._replace(equipped=jnp.zeros_like(batch.equipped), treatments=())
         one = _step(inner, packs, calm, shared._replace(treatments=()), leaves, members, takes)
         looking = Steps(inner, shared._replace(treatments=()))
         # Of players that act packed nobody asks: where one of them learns, nothing settles.
@@ -205,7 +219,7 @@ def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
         _, (last, packing), _ = jax.lax.while_loop(unsettled, go_on, (0, state, none))
         return last._replace(origin=last.step), packing
 
-    return jax.jit(warm_up)
+    return Program(warm_up, (structure, packs))
 
 
 def _wide(flags: Array, like: Array) -> Array:
@@ -273,9 +287,11 @@ def day_of(traces: Traces, batch: Batch, labels: Array, seat: int) -> dict[str, 
 
 @lru_cache(maxsize=64)
 def learner(template: Any) -> Any:
-    """`learn` of players of one template, compiled and mapped over episodes."""
+    """`learn` of players of one template at a seat, mapped over episodes and compiled: of (keys of
+    the episodes, seat, settings, member, carry, day)."""
 
-    def one(key: Any, leaves: Any, carry: Any, day: Any) -> Any:
-        return template.build(leaves).learn(key, carry, day)
+    def one(key: Any, seat: Any, leaves: Any, member: Any, carry: Any, day: Any) -> Any:
+        key = jax.random.fold_in(jax.random.fold_in(jax.random.wrap_key_data(key), LEARN), seat)
+        return template.build(pick(leaves, member)).learn(key, carry, day)
 
-    return jax.jit(jax.vmap(one))
+    return Program(jax.vmap(one, in_axes=(0, None, None, 0, 0, 0)), template)
