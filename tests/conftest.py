@@ -1,4 +1,4 @@
-"""What every test shares: the environment JAX starts in, the browser and the shared data.
+"""What every test shares: the environment JAX starts in, the browser and the published tables.
 
 The environment is set while this file is imported, before any test imports JAX.
 """
@@ -21,7 +21,7 @@ _browser_tests: Counter[str] = Counter()
 
 os.environ["JAX_PLATFORMS"] = "cpu"  # figures are compared on one device
 # One compilation cache for all xdist workers and later runs.
-os.environ.setdefault("FREEZETAG_CACHE", str(ROOT / ".cache" / "jax"))
+os.environ.setdefault("FREEZETAG_CACHE", str(ROOT / ".cache" / "freezetag"))
 
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.register_profile("dev", deadline=None)
@@ -48,15 +48,9 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The published tables beside the clone; without them CI fails and others skip."""
-    folder = ROOT.parent / "shared" / "data"
-    if folder.is_dir() and any(folder.iterdir()):
-        return folder
-    message = "the published tables are not at ../shared/data beside this clone"
-    if IN_CI:
-        pytest.fail(message)
-    pytest.skip(message)
+def tables() -> Path:
+    """The folder of published tables; its README says where each is from."""
+    return ROOT / "tests" / "data"
 
 
 @pytest.hookimpl(tryfirst=True)

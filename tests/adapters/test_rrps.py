@@ -22,19 +22,19 @@ SOME = ("rockbot", "rotatebot", "copybot", "granite", "inocencio", "addshiftbot3
 RPS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], np.float32)
 
 
-def published(shared_data: Path) -> dict[tuple[str, str], float]:
-    lines = (shared_data / "rrps_43.txt").read_text().splitlines()
+def published(tables: Path) -> dict[tuple[str, str], float]:
+    lines = (tables / "rrps_43.txt").read_text().splitlines()
     return {(row, column): value for row, column, value in map(ast.literal_eval, lines)}
 
 
-def test_there_are_43_bots_those_of_the_published_table(shared_data: Path) -> None:
+def test_there_are_43_bots_those_of_the_published_table(tables: Path) -> None:
     assert len(rrps.names()) == 43
-    assert {row for row, _ in published(shared_data)} == set(rrps.names())
+    assert {row for row, _ in published(tables)} == set(rrps.names())
 
 
-def test_the_bots_score_as_published(shared_data: Path) -> None:
+def test_the_bots_score_as_published(tables: Path) -> None:
     """Each cell of some bots, within five standard errors of 20 matches (and 1,000 published)."""
-    table = published(shared_data)
+    table = published(tables)
     matches = 20
     found = rrps.play_population(matches, bots=SOME)
     assert found.shape == (len(SOME), len(SOME), matches)
@@ -97,9 +97,9 @@ def test_lockstep_matches_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_agents_score_as_in_the_published_table(shared_data: Path, sign: int) -> None:
+def test_agents_score_as_in_the_published_table(tables: Path, sign: int) -> None:
     """Deterministic predators of a fixed pattern, also where the world's order is reversed."""
-    table = published(shared_data)
+    table = published(tables)
     payoffs = sign * RPS
     for pair in (("rotatebot", "inocencio"), ("granite", "copybot"), ("copybot", "rockbot")):
         mean = won(play(pair, 200, [1, 2, 3], payoffs), payoffs).mean()

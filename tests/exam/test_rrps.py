@@ -27,8 +27,8 @@ BOTS = ("rockbot", "rotatebot", "inocencio", "pibot", "debruijn81", "copybot")
 THROWS = 150
 
 
-def published(shared_data: Path) -> dict[tuple[str, str], float]:
-    lines = (shared_data / "rrps_43.txt").read_text().splitlines()
+def published(tables: Path) -> dict[tuple[str, str], float]:
+    lines = (tables / "rrps_43.txt").read_text().splitlines()
     return {(row, column): value for row, column, value in map(ast.literal_eval, lines)}
 
 
@@ -72,12 +72,12 @@ def test_every_match_is_played_with_the_named_bot(found: tuple[Finding, dict[str
 
 
 def test_live_matches_score_as_published(
-    found: tuple[Finding, dict[str, Any]], shared_data: Path
+    found: tuple[Finding, dict[str, Any]], tables: Path
 ) -> None:
     """Per throw; the first throws, before a pattern is seen, weigh more here than in 1,000: a
     bot may need 20 throws to learn, each worth at most 2 more or less. That, and five standard
     errors of four matches, is the band."""
-    table = published(shared_data)
+    table = published(tables)
     live = found[1]["live"].episode
     scores = live.returns(0).reshape(len(BOTS), 4)
     for bot, mine in zip(BOTS, scores, strict=True):
@@ -89,9 +89,9 @@ def test_live_matches_score_as_published(
 
 
 def test_the_curve_and_its_intervals(
-    found: tuple[Finding, dict[str, Any]], shared_data: Path
+    found: tuple[Finding, dict[str, Any]], tables: Path
 ) -> None:
-    table = published(shared_data)
+    table = published(tables)
     rows = {row.name: row for row in found[0].measurements}
     mean = np.mean([table["copybot", bot] for bot in BOTS])
     of = rows["V(0)"].of
