@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.metadata import version as distribution
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,14 @@ class Program:
         # Without its unused arguments two programs that differ could have one text.
         self._jitted = jax.jit(function, compiler_options=self.options or None, keep_unused=True)
         self._made: dict[Any, Any] = {}
+        self._last: Any = None
         self._making: dict[Any, threading.Lock] = {}
 
     def __call__(self, *args: Any) -> Any:
+        if self._last is not None:
+            # Drivers call it step by step, and it compares shapes faster than we do.
+            with contextlib.suppress(TypeError):  # they are others
+                return self._last(*args)
         leaves, tree = jax.tree.flatten(args)
         shapes = tuple(map(_shape, leaves))
         if any(wide for *_, wide in shapes):  # 64 bits from NumPy are 32 in JAX, as in `jax.jit`
@@ -102,6 +108,7 @@ class Program:
                 made = self._made.get((tree, shapes))
                 if made is None:
                     made = self._made[tree, shapes] = self._make(args, tree, shapes)
+        self._last = made
         return made(*args)
 
     def _make(self, args: tuple[Any, ...], tree: Any, shapes: tuple[Any, ...]) -> Any:
@@ -310,7 +317,7 @@ def _narrow(leaf: Any) -> Any:
 
 def _settings() -> str:
     """JAX's settings, which decide what is traced and how it is compiled."""
-    names = sorted(name for name in jax.config.values if "cache" not in name)  # type: ignore[attr-defined]
+    names = sorted(name for name in jax.config.values if "cache" not in name)
     values = [(name, getattr(jax.config, name, None)) for name in names]
     return f"{values}\0{os.environ.get('XLA_FLAGS')}"
 
@@ -318,12 +325,10 @@ def _settings() -> str:
 @lru_cache(maxsize=1)
 def _machine() -> str:
     """Versions, device and processor: machine code of another one may crash, or differ."""
-    import jaxlib
-
     device = jax.devices()[0]
     return "\0".join(
         (
-            *(sys.version, jax.__version__, jaxlib.__version__),
+            *(sys.version, jax.__version__, distribution("jaxlib")),
             *(device.platform, device.device_kind, device.client.platform_version),
             *(platform.system(), platform.machine(), _processor()),
         )

@@ -6,6 +6,7 @@ A key is two words of 32 bits, [..., 2] uint32; `jax.random.wrap_key_data` makes
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array
@@ -40,6 +41,6 @@ def fold_in(key: Array, number: Array | int) -> Array:
 
 def raw(keys: Array) -> Array:
     """[..., 2] the words of JAX keys; words stay as they are."""
-    if jax.dtypes.issubdtype(keys.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):
         return np.asarray(jax.random.key_data(keys))
     return np.asarray(keys)
