@@ -25,7 +25,7 @@ def robot(path, enrolment, state):
     from pettingzoo import ParallelEnv
 
     from freezetag import Panel
-    from freezetag.adapters.gated.pettingzoo import GatedParallelEnv
+    from freezetag.adapters.gates.pettingzoo import GatedParallelEnv
     from freezetag.live.gate.clock import boot_clock, wall_clock
     from freezetag.live.gate.enrolment import Enrolment
     from freezetag.live.gate.gate import Gate

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import uvicorn
 
-from freezetag.adapters.gated.mcp_http import McpHttpProxy
+from freezetag.adapters.gates.mcp_http import McpHttpProxy
 from freezetag.core import Panel
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate

@@ -8,7 +8,7 @@ import select
 import time
 from typing import Any
 
-from freezetag.adapters.gated.mcp_stdio import McpPump
+from freezetag.adapters.gates.mcp_stdio import McpPump
 from freezetag.core import Panel
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate

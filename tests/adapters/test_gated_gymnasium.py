@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import vector
 
-from freezetag.adapters.gated.gymnasium import GatedEnv, GatedVectorEnv
+from freezetag.adapters.gates.gymnasium import GatedEnv, GatedVectorEnv
 from freezetag.core import Panel
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate

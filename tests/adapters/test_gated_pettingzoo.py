@@ -16,7 +16,7 @@ from pettingzoo.test.example_envs import (
 )
 from pettingzoo.utils import wrappers
 
-from freezetag.adapters.gated.pettingzoo import GatedAECEnv, GatedParallelEnv
+from freezetag.adapters.gates.pettingzoo import GatedAECEnv, GatedParallelEnv
 from freezetag.core import Panel, UserError
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from freezetag.adapters.gated.inspect_ai import gate_approver
+from freezetag.adapters.gates.inspect_ai import gate_approver
 from freezetag.core import Panel, UserError
 from freezetag.core.journal import Journal, read
 from freezetag.live.gate.clock import SteppedClock

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.adapters.mcp_wire import Wire, call, open_gate
 from tests.live.guards import wait_for
 
-from freezetag.adapters.gated import mcp_frames as frames
+from freezetag.adapters.gates import mcp_frames as frames
 
 QUESTION = '{"jsonrpc":"2.0","id":7,"%s":"sampling/createMessage","params":{}}'
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from tests.adapters.mcp_wire import Wire, call, open_gate
 from tests.live.guards import wait_for
 
-from freezetag.adapters.gated import mcp_frames as frames
-from freezetag.adapters.gated.mcp_oversized import Oversized
-from freezetag.adapters.gated.mcp_process import Process
+from freezetag.adapters.gates import mcp_frames as frames
+from freezetag.adapters.gates.mcp_oversized import Oversized
+from freezetag.adapters.gates.mcp_process import Process
 from freezetag.core.journal import Journal, read
 
 ROUGH = str(Path(__file__).with_name("rough_server.py"))

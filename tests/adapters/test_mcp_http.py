@@ -22,7 +22,7 @@ from tests.adapters.http_ways import PAY, fronted, get, post
 from tests.adapters.http_ways import exchange as exchange_raw
 from tests.live.guards import wait_for
 
-from freezetag.adapters.gated.mcp_http import McpHttpProxy
+from freezetag.adapters.gates.mcp_http import McpHttpProxy
 from freezetag.core import Panel, UserError
 from freezetag.core.journal import Journal, read
 from freezetag.live.gate.clock import SteppedClock

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.adapters.mcp_wire import Wire, call, open_gate
 from tests.live.guards import wait_for
 
-from freezetag.adapters.gated import mcp_frames as frames
+from freezetag.adapters.gates import mcp_frames as frames
 from freezetag.core.journal import Journal, read
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.adapters.http_ways import DONE, WAYS, Result, Way, http, post, table, tried
 
-from freezetag.adapters.gated import mcp_leads as leads
-from freezetag.adapters.gated.mcp_events import EndpointEvent, Events, TooLarge
-from freezetag.adapters.gated.mcp_leads import Elsewhere
+from freezetag.adapters.gates import mcp_leads as leads
+from freezetag.adapters.gates.mcp_events import EndpointEvent, Events, TooLarge
+from freezetag.adapters.gates.mcp_leads import Elsewhere
 
 AT = "http://127.0.0.1:9000"
 RESULTS: list[Result] = []

@@ -17,8 +17,8 @@ from tests.live.fuzz.decisions import Certificates, Frames
 from tests.live.fuzz.mutate import bytes_changed, varied
 from tests.live.worlds import PEOPLE
 
-from freezetag.adapters.gated import mcp_frames
-from freezetag.adapters.gated.mcp_stdio import McpPump
+from freezetag.adapters.gates import mcp_frames
+from freezetag.adapters.gates.mcp_stdio import McpPump
 from freezetag.core.gate import Refused
 from freezetag.live.authority.home import Home, Settings
 from freezetag.live.server.server import Server

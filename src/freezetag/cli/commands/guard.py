@@ -201,8 +201,8 @@ def _mcp(
     guard: Any, command: tuple[str, ...], patience: float, messages: Messages, drain: float
 ) -> int:
     """The server's calls are the actions; the agent's side is answered until it hangs up."""
-    from freezetag.adapters.gated.mcp_process import Process
-    from freezetag.adapters.gated.mcp_stdio import McpPump
+    from freezetag.adapters.gates.mcp_process import Process
+    from freezetag.adapters.gates.mcp_stdio import McpPump
 
     supervisor = guard.supervisor
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -239,7 +239,7 @@ def _mcp_http(
 
     import uvicorn
 
-    from freezetag.adapters.gated.mcp_http import McpHttpProxy
+    from freezetag.adapters.gates.mcp_http import McpHttpProxy
 
     port = socket.getsockname()[1]
     address = f"{host}:{port}"

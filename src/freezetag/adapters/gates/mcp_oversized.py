@@ -10,7 +10,7 @@ import json
 import re
 from typing import final
 
-from freezetag.adapters.gated.mcp_frames import Id
+from freezetag.adapters.gates.mcp_frames import Id
 
 _SHALLOW, _DEEP = re.compile(rb'["{}\[\],:]'), re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'["\\]')

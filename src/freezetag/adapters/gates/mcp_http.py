@@ -24,14 +24,14 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, final
 
-from freezetag.adapters.gated import mcp_frames as frames
-from freezetag.adapters.gated import mcp_leads as leads
-from freezetag.adapters.gated._asgi import Receive, Send, answer, answer_json, lifespan
-from freezetag.adapters.gated.http_client import Answer, Upstream, UpstreamError
-from freezetag.adapters.gated.mcp_events import EndpointEvent, Events, TooLarge
-from freezetag.adapters.gated.mcp_frames import BadFrame, Frame
-from freezetag.adapters.gated.mcp_leads import Elsewhere
-from freezetag.adapters.gated.mcp_oversized import Oversized
+from freezetag.adapters.gates import mcp_frames as frames
+from freezetag.adapters.gates import mcp_leads as leads
+from freezetag.adapters.gates.asgi import Receive, Send, answer, answer_json, lifespan
+from freezetag.adapters.gates.http_client import Answer, Upstream, UpstreamError
+from freezetag.adapters.gates.mcp_events import EndpointEvent, Events, TooLarge
+from freezetag.adapters.gates.mcp_frames import BadFrame, Frame
+from freezetag.adapters.gates.mcp_leads import Elsewhere
+from freezetag.adapters.gates.mcp_oversized import Oversized
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike, Refused
 

@@ -23,11 +23,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, final
 
-from freezetag.adapters.gated import mcp_frames as frames
-from freezetag.adapters.gated.mcp_frames import BadFrame, Frame, Id
-from freezetag.adapters.gated.mcp_lines import lines
-from freezetag.adapters.gated.mcp_oversized import Oversized
-from freezetag.adapters.gated.mcp_process import Process
+from freezetag.adapters.gates import mcp_frames as frames
+from freezetag.adapters.gates.mcp_frames import BadFrame, Frame, Id
+from freezetag.adapters.gates.mcp_lines import lines
+from freezetag.adapters.gates.mcp_oversized import Oversized
+from freezetag.adapters.gates.mcp_process import Process
 from freezetag.core.gate import GateLike, Refused
 
 MOST_IN_FLIGHT = 10_000

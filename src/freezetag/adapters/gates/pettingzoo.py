@@ -12,7 +12,7 @@ from typing import Any, TypeVar, final
 
 from pettingzoo.utils import BaseParallelWrapper, BaseWrapper
 
-from freezetag.adapters.gated._step import Step, ask
+from freezetag.adapters.gates.step import Step, ask
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike
 

@@ -23,7 +23,7 @@ from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import iterate
 
-from freezetag.adapters.gated._step import Step, ask
+from freezetag.adapters.gates.step import Step, ask
 from freezetag.core.errors import UserError
 from freezetag.core.gate import GateLike
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from freezetag.adapters.gated.mcp_oversized import Oversized
-from freezetag.adapters.gated.mcp_process import Process
+from freezetag.adapters.gates.mcp_oversized import Oversized
+from freezetag.adapters.gates.mcp_process import Process
 
 _CHUNK = 1 << 16
 
