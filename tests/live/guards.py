@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 # The oracle: knows nothing of freezetag, and says when it last acted.
 EFFECTS = """
@@ -30,6 +30,15 @@ os.wait()
 exec({EFFECTS!r})
 """
 
+# The command line where the kernel lets nobody make a control group.
+BARE = """
+import sys
+from freezetag.live.guard.cgroup import Cgroup
+Cgroup.create = classmethod(lambda cls, name: None)
+from freezetag.cli import main
+main(sys.argv[1:])
+"""
+
 
 class Guarded:
     """A `freezetag guard` under way, with what its command did. `end_all` after each test."""
@@ -42,19 +51,22 @@ class Guarded:
         *options: str,
         command: Sequence[str] = (),
         stop_file: Path | None = None,
+        bare: bool = False,
+        **streams: Any,
     ) -> None:
+        """`bare`: where no control group may be made; `streams` in place of pipes."""
         self.folder, self.effects = folder, folder / "effects"
         self.state, self.stop_file = folder / "state", stop_file or folder / "STOP"
         given = command or (sys.executable, "-c", EFFECTS, str(self.effects))
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "freezetag", "guard", "--state", str(self.state)),
+                *(sys.executable, *(("-c", BARE) if bare else ("-m", "freezetag"))),
+                *("guard", "--state", str(self.state)),
                 *("--stop-file", str(self.stop_file), *options, "--", *given),
             ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             cwd=folder,
             env=os.environ | {"HOME": str(folder)},
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
         )
 
         self.running.append(self.process)
@@ -67,6 +79,9 @@ class Guarded:
             if process.poll() is None:
                 process.terminate()
                 process.communicate(timeout=10)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
     def until_it_acts(self) -> None:
         wait_for(lambda: len(self.acted()) > 3, self)

@@ -428,3 +428,15 @@ def test_a_press_while_a_command_starts_holds_it(
     assert effects(out) == before
     supervisor.close()
     host.close()
+
+
+def test_a_stop_command_has_what_the_drain_has_left(tmp_path: Path) -> None:
+    """An order that comes late does not begin the drain anew."""
+    _, supervisor, _, host, _ = make(stop_command=("sh", "-c", "sleep 5"), drain=4.0)
+    begun = time.monotonic()
+    (said,) = supervisor._run_stop_command(deadline=0.3)  # of a clock that stands at 0
+    assert said == "stop command killed after 0.3 s"
+    assert time.monotonic() - begun < 3
+    (said,) = supervisor._run_stop_command(deadline=-1.0)
+    assert "no time was left" in said
+    host.close()

@@ -11,6 +11,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -98,9 +99,12 @@ def guard(
     """
     from freezetag.live.guard.guard import Guard, Wish, agent_of, enrolled_as
     from freezetag.live.guard.guard import reset as clear
-    from freezetag.live.guard.process_group import startable
+    from freezetag.live.guard.process_group import JOB_CONTROL, elsewhere, startable
     from freezetag.live.guard.stop_file_and_meter import Watched
+    from freezetag.live.guard.voice import Voice, hold_standard_streams
 
+    hears = sys.stderr is not None
+    hold_standard_streams()
     if command and command[0].startswith("-"):
         raise UserError(_no_option(command[0]))
     agent = agent or enrolled_as(enrolment)
@@ -139,16 +143,31 @@ def guard(
     with contextlib.ExitStack() as held:
         # What is wrong with the request is said before a folder is made.
         socket = held.enter_context(contextlib.closing(_bound(listen))) if listen else None
-        made = Guard(wish, _say)
+        voice = held.enter_context(contextlib.closing(Voice(2 if hears else None)))
+        made = Guard(wish, voice.say)
         held.callback(made.close)
-        made.supervisor.stop_on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        made.supervisor.stop_on(*_ending())
+        for number in JOB_CONTROL:
+            signal.signal(number, signal.SIG_IGN)  # a guard that pauses guards nothing
         made.open()
+        if where := elsewhere(command):
+            voice.say(where)
         if socket is not None:
             host = listen.rpartition(":")[0]
-            return _mcp_http(made, command, patience, messages, upstream, host, socket)
+            say = voice.say
+            return _mcp_http(made, command, patience, messages, upstream, host, socket, say)
         if mcp:
-            return _mcp(made, command, patience, messages, wish.drain)
+            return _mcp(made, command, patience, messages, wish.drain, voice.say)
         return int(made.supervisor.run(command, patience=patience))
+
+
+def _ending() -> list[signal.Signals]:
+    """The signals that would end a process which does not handle them."""
+    left_alone = {"SIGKILL", "SIGSTOP", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU"}  # stop, go on
+    left_alone |= {"SIGCHLD", "SIGURG", "SIGWINCH", "SIGPIPE", "SIGXFSZ"}  # ignored
+    faults = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS"}
+    valid = signal.valid_signals()
+    return [n for n in signal.Signals if n in valid and n.name not in left_alone | faults]
 
 
 def _no_option(word: str) -> str:
@@ -198,7 +217,12 @@ def _aside(line: bytes) -> None:
 
 
 def _mcp(
-    guard: Any, command: tuple[str, ...], patience: float, messages: Messages, drain: float
+    guard: Any,
+    command: tuple[str, ...],
+    patience: float,
+    messages: Messages,
+    drain: float,
+    say: Callable[[str], None],
 ) -> int:
     """The server's calls are the actions; the agent's side is answered until it hangs up."""
     from freezetag.adapters.gates.mcp_process import Process
@@ -215,7 +239,7 @@ def _mcp(
         key=guard.journal_key(),
         largest=messages.largest,
         aside=_aside if messages.strict else None,
-        say=_say,
+        say=say,
         on_client_gone=lambda: supervisor.end_within(drain),
     ).start()
     code: int = supervisor.wait()
@@ -232,6 +256,7 @@ def _mcp_http(
     upstream: str,
     host: str,
     socket: Any,
+    say: Callable[[str], None],
 ) -> int:
     """The same on HTTP: answered until the guard is told to end, refused once it has stopped."""
     import asyncio
@@ -251,7 +276,7 @@ def _mcp_http(
         allowed_origins=messages.origins,
         largest=messages.largest,
         key=guard.journal_key(),
-        say=_say,
+        say=say,
     )
     guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
     config = uvicorn.Config(proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
@@ -260,7 +285,7 @@ def _mcp_http(
         target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True
     )
     serving.start()
-    _say(f"answers at http://{address} for {upstream}")
+    say(f"answers at http://{address} for {upstream}")
     code: int = guard.supervisor.wait()
     if code == STOPPED_BY_GUARD:
         guard.supervisor.wait_for_signal()
@@ -283,7 +308,3 @@ def seconds(text: str, option: str) -> float:
 def _default_state() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "freezetag" / "guard"
-
-
-def _say(line: str) -> None:
-    print(f"guard: {line}", file=sys.stderr, flush=True)

@@ -268,6 +268,10 @@ class Gate:
             self._save()
             return press
 
+    def left(self, deadline: float) -> float:
+        """Seconds until an order's deadline, which is on the gate's clock."""
+        return deadline - self._time.now()
+
     def killed(self) -> None:
         """The order `kill` is done: nothing of the agent runs or reaches out any more."""
         with self._lock:

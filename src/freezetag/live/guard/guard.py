@@ -24,6 +24,7 @@ from freezetag.live.gate.latch import LatchError, LatchFile
 from freezetag.live.gate.local_host import OwnHost
 from freezetag.live.gate.remote_host import GateHost, Line
 from freezetag.live.guard.cgroup import Cgroup
+from freezetag.live.guard.descendants import LINUX, proc_is_ours
 from freezetag.live.guard.gate_watchdog import TICK
 from freezetag.live.guard.own_authority import OwnAuthority
 from freezetag.live.guard.process_group import startable
@@ -126,18 +127,19 @@ class Guard:
             if wish.cgroup
             else None
         )
+        length = max(item.length for item in enrolments)
         self.supervisor = Supervisor(
             self.gate,
             category=wish.category,
             stop_command=wish.stop_command,
             drain=wish.drain,
+            lease=min(item.length for item in enrolments),
             alone=True,
             cgroup=self._group,
             user=wish.user,
             missing=wish.watched.missing,
             say=say,
         )
-        length = max(item.length for item in enrolments)
         self.host: Host = (
             OwnHost(self.gate, self._own.answer, on_order=self.supervisor.obey, length=length)
             if self._own is not None
@@ -197,7 +199,15 @@ class Guard:
         if not other:
             lacks += ["the command runs as the guard's own user, who may kill the guard"]
         if not cgroup:
-            lacks += ["no control group: a child that leaves its session outlives a killed guard"]
+            lacks.append(
+                "no control group: what starts outside the command's session just before the guard "
+                "is killed outlives it, and what multiplies faster than it is killed keeps a stop "
+                "from its end"
+            )
+        if not LINUX:
+            lacks += ["not Linux: a child that leaves its group is not seen"]
+        elif not proc_is_ours():
+            lacks += ["/proc is not of this process namespace: what left its group is not killed"]
         lacks += [
             "what the command asks others to start is not stopped",
             "egress is not cut",

@@ -21,8 +21,9 @@ from freezetag.core.gate import Refused
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, STOPPING, Gate
 from freezetag.live.guard.cgroup import Cgroup
+from freezetag.live.guard.descendants import LINUX
 from freezetag.live.guard.gate_watchdog import TICK, Pulse
-from freezetag.live.guard.process_group import LINUX, ProcessGroup
+from freezetag.live.guard.process_group import ProcessGroup
 from freezetag.live.guard.second_killer import LastResort
 from freezetag.live.guard.stop_command import run_stop_command
 from freezetag.live.guard.systemd import notify, without
@@ -51,8 +52,9 @@ class Supervisor:
 
     `category` is what a stop without a demand of its own does: 0 kills, 1 runs `stop_command` for
     at most `drain` seconds while the command is frozen and then kills, 2 freezes. `alone` says that
-    this process has no other children (see `ProcessGroup`). `missing` names the readings
-    that nobody can take now, for a gate that does not open. `say` gets one line per event.
+    this process has no other children (see `ProcessGroup`). `lease` is how long the command may run
+    while this process stands still. `missing` names the readings that nobody can take now, for a
+    gate that does not open. `say` gets one line per event; it neither raises nor waits.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Supervisor:
         category: int = 0,
         stop_command: Sequence[str] = (),
         drain: float = 5.0,
+        lease: float = 5.0,
         alone: bool = False,
         cgroup: Cgroup | None = None,
         user: str = "",
@@ -72,7 +75,9 @@ class Supervisor:
         self.group: ProcessGroup | None = None
         self._category, self._stop_command, self._drain = category, tuple(stop_command), drain
         self._alone, self._cgroup, self._user, self._say = alone, cgroup, user, say
-        self._last_resort = LastResort(cgroup) if alone and LINUX else None
+        self._lease = lease
+        self._last_resort = LastResort(cgroup, lease) if alone and LINUX else None
+        self._spare = set() if self._last_resort is None else {self._last_resort.pid}
         self._missing = missing
         self._changed = threading.Event()
         self._lock = threading.RLock()  # no start while a kill looks for what to kill
@@ -129,7 +134,7 @@ class Supervisor:
                     cgroup=self._cgroup,
                     alone=self._alone,
                     user=self._user,
-                    spare=() if self._last_resort is None else (self._last_resort.pid,),
+                    spare=self._spare,
                     stdin=stdin,
                     stdout=stdout,
                 )
@@ -148,9 +153,13 @@ class Supervisor:
             return self._wait()
 
     def stop_on(self, *signals: signal.Signals) -> None:
-        """From now on these signals to this process kill the command and end `wait`."""
+        """From now on these signals to this process kill the command and end `wait`.
+
+        One that whoever started us had ignored (`nohup`, a job in the background) stays so.
+        """
         for number in signals:
-            signal.signal(number, self._signalled)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._signalled)
 
     def wait_for_signal(self) -> None:
         """After a stop: until somebody tells the guard to end."""
@@ -186,8 +195,7 @@ class Supervisor:
     def close(self) -> None:
         """Kills what is left, and gives the control group back."""
         self._kill()
-        if self._last_resort is not None:
-            self._last_resort.disarm()
+        self._disarm()
         if self.group is not None:
             self.group.close()
         elif self._cgroup is not None:
@@ -202,6 +210,10 @@ class Supervisor:
             phase = self.gate.phase
             if self._pulse.is_lost(phase):
                 return self._end_without_the_gate()
+            if self._last_resort is not None:
+                self._last_resort.beat()
+                if self._last_resort.is_lost:
+                    return self._end_without_the_second()
             notify("WATCHDOG=1")
             if self._killed and phase != STOPPING:
                 # Perhaps in its next incarnation already; the command is dead all the same.
@@ -209,19 +221,21 @@ class Supervisor:
                 return STOPPED_BY_GUARD
             if self._held and self.gate.is_open:
                 self._resume()
+            elif self._held and not self._barred and self.group.running():
+                self._end_a_hold_that_does_not_hold()
+                continue
             elif phase == STOPPED and not (self._held or idle):
                 self._say(f"STOPPED   {self.why()}; nothing is in flight, the command is kept")
             idle = phase == STOPPED
             code = self.group.exit_code()
             if code is not None and phase != STOPPING:
-                left = self.group.members()
-                if not left:
+                if self._is_over() and not self._barred:  # else a kill has just done that
                     self.gate.end(self._number, "done" if code == 0 else "failed")
                     return code
                 if not told:
                     told = True
-                    self._say(f"the command ended with {code}, but left {_pids(left)} running")
-                self._changed.wait(4 * TICK)
+                    left = _pids(self.group.members())
+                    self._say(f"the command ended with {code}, but left {left} running")
             self._changed.wait(TICK)
             self._changed.clear()
 
@@ -250,10 +264,38 @@ class Supervisor:
             group = self.group
         if group is None:
             return
-        started = time.monotonic()
-        while not group.kill(seconds=1.0):
+        started, told = time.monotonic(), 0.0
+        while not (group.kill(seconds=min(1.0, self._lease / 4)) and self._is_over()):
+            if self._last_resort is not None:
+                self._last_resort.beat()
             waited = time.monotonic() - started
-            self._say(f"STOPPING  {_pids(group.members())} not dead after {waited:.0f} s")
+            if waited - told >= 1.0:
+                told = waited
+                self._say(f"STOPPING  {_pids(group.members())} not dead after {waited:.0f} s")
+
+    def _is_over(self) -> bool:
+        """Whether nothing of the command is left, as the kernel says and not a look at /proc.
+
+        The second process is a child of ours too: it goes first, and comes back if there is more.
+        """
+        assert self.group is not None
+        if not self.group.is_empty():
+            return False
+        if not self._spare:
+            return True
+        with self._lock:
+            self._disarm()
+            if self.group.is_empty():
+                return True
+            self._last_resort = LastResort(self._cgroup, self._lease)
+            self._spare.add(self._last_resort.pid)
+            self._last_resort.watch(self.group.pid)
+        return False
+
+    def _disarm(self) -> None:
+        if self._last_resort is not None:
+            self._last_resort.disarm()
+        self._spare.clear()
 
     def _hold(self, number: int) -> None:
         with self._moving:
@@ -294,6 +336,23 @@ class Supervisor:
         self._say("STOPPED   the gate itself hangs; no process of the command is left")
         return STOPPED_BY_GUARD
 
+    def _end_without_the_second(self) -> int:
+        """Without it nobody would kill the command if we went; who ended it can end us as well."""
+        self._kill()
+        self.gate.end(self._number, "failed")
+        self._say(
+            "STOPPED   the guard's second process was killed or frozen; "
+            "no process of the command is left"
+        )
+        return STOPPED_BY_GUARD
+
+    def _end_a_hold_that_does_not_hold(self) -> None:
+        """Somebody let a frozen command run (SIGCONT): what cannot be held is killed."""
+        self._say("STOPPING  somebody let the held command run: it is killed")
+        why = self.why()
+        self._kill()
+        self._killed = f"{why}, and let run by somebody while it was held"
+
     def _signalled(self, number: int, frame: object) -> None:
         self._signal = number
         self._changed.set()
@@ -303,11 +362,12 @@ class Supervisor:
         with self._moving:
             if self.group is not None:
                 self.group.freeze()
-        seconds = self._drain
-        self._say(f"STOPPING  {self.why()}; prepared stop command, at most {seconds:g} s")
+        seconds = min(self._drain, self.gate.left(deadline))
+        self._say(f"STOPPING  {self.why()}; prepared stop command, at most {max(seconds, 0):.3g} s")
         pid = self.group.pid if self.group is not None else 0
         env = without(os.environ) | {"FREEZETAG_PID": str(pid), "FREEZETAG_WHY": self.why()}
-        return run_stop_command(self._stop_command, seconds, env)
+        waited_for = self.group.waited_for if self.group is not None else None
+        return run_stop_command(self._stop_command, seconds, env, waited_for)
 
 
 def without_reading(missing: str) -> str:
