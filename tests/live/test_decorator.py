@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -168,3 +170,96 @@ def test_a_generator_cannot_be_one_action() -> None:
 
     with pytest.raises(UserError, match="generator"):
         gated(gate)(steps)
+
+
+async def _later(gate: Any, seen: list[int]) -> str:
+    await asyncio.sleep(0)
+    seen.append(gate.in_flight)
+    return "done"
+
+
+def _wrapped(gate: Any, seen: list[int]) -> list[Any]:
+    """Ways to write a function whose work goes on after the call."""
+
+    class Tool:
+        async def __call__(self) -> str:
+            return await _later(gate, seen)
+
+    @functools.wraps(_later)
+    def wrapper() -> Any:
+        return _later(gate, seen)
+
+    return [
+        wrapper,
+        lambda: _later(gate, seen),
+        Tool(),
+        functools.partial(_later, gate, seen),
+        lambda: asyncio.ensure_future(_later(gate, seen)),
+        lambda: asyncio.get_running_loop().create_task(_later(gate, seen)),
+    ]
+
+
+@pytest.mark.parametrize("way", range(6))
+def test_what_goes_on_after_the_call_is_in_flight(way: int) -> None:
+    _, _, gate, _ = pair()
+    seen: list[int] = []
+
+    async def main() -> None:
+        work = gated(gate, name="work")(_wrapped(gate, seen)[way])
+        assert await work() == "done"
+        assert (seen, gate.in_flight) == ([1], 0)
+        pending = work() if way < 4 else None
+        gate.press("enough")
+        with pytest.raises(Refused):
+            await (pending if pending is not None else work())
+        assert seen == [1]
+        assert gate.phase == "stopped"
+
+    asyncio.run(main())
+
+
+def test_a_stop_cancels_a_task_that_a_call_left_and_calls_it_unknown() -> None:
+    _, _, gate, _ = pair()
+
+    async def main() -> None:
+        @gated(gate)
+        def begin() -> asyncio.Task[None]:
+            return asyncio.get_running_loop().create_task(asyncio.sleep(60))
+
+        task = begin()
+        assert gate.in_flight == 1
+        gate.press("enough")
+        assert gate.phase == "stopping", "it still runs"
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert gate.phase == "stopped"
+    assert gate._drain.unknown == [f"1:{'begin'}"] or "begin" in gate._drain.unknown[0]
+
+
+def test_work_in_a_pool_is_in_flight_until_it_ends() -> None:
+    _, _, gate, _ = pair()
+    release = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        work = gated(gate, name="pool")(lambda: pool.submit(release.wait, 5))
+        future = work()
+        gate.press("enough")
+        assert gate.phase == "stopping"
+        release.set()
+        assert future.result()
+    assert gate.phase == "stopped"
+
+
+def test_a_generator_that_a_call_gives_is_refused_before_its_body_runs() -> None:
+    _, _, gate, _ = pair()
+    ran: list[int] = []
+
+    def steps() -> Iterator[int]:
+        ran.append(1)
+        yield 1
+
+    with pytest.raises(UserError, match="gives a generator"):
+        gated(gate)(lambda: steps())()
+    assert (ran, gate.in_flight) == ([], 0)

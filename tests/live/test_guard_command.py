@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from freezetag.live.gate.gate import Gate
 from freezetag.live.guard.cgroup import Cgroup
 from freezetag.live.guard.guard import COMMAND, HOLD, KILL, Guard, Wish, agent_of, panel_of, reset
 from freezetag.live.guard.own_authority import OwnAuthority
+from freezetag.live.guard.stop_file_and_meter import Watched
 from freezetag.live.remote.operator import Remote
 from freezetag.live.signed.verify import verify_file
 
@@ -166,6 +168,71 @@ def test_what_the_gate_reads(tmp_path: Path) -> None:
     meter.mkdir()
     stop.symlink_to("nowhere")
     assert trips() == ["stop_file exceeded", "power unknown"]
+
+
+def test_a_meter_that_is_being_written_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`echo 5 > meter` empties the file first; a file that stays empty is missing all the same."""
+    meter = tmp_path / "spent"
+    meter.write_text("")
+    read = Watched(meter=meter, power=9.0).meters()["power"]
+    monkeypatch.setattr(time, "sleep", lambda _: meter.write_text("5\n"))
+    assert read() == 5.0
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    meter.write_text("")
+    with pytest.raises(ValueError, match="no number"):
+        read()
+    assert 0 < sum(slept) < 0.01
+
+
+@pytest.mark.parametrize("what", ["ahead", "minus infinity"])
+def test_a_reading_that_cannot_be_is_missing(tmp_path: Path, what: str) -> None:
+    meter = tmp_path / "spent"
+    meter.write_text("1" if what == "ahead" else "-inf")
+    if what == "ahead":
+        os.utime(meter, (time.time() + 3600,) * 2)
+    with pytest.raises(ValueError, match=what):
+        Watched(meter=meter, power=9.0).meters()["power"]()
+
+
+def test_the_command_does_not_get_the_tokens_of_whoever_started_the_guard(tmp_path: Path) -> None:
+    os.environ["FREEZETAG_TOKEN"] = "secret"
+    try:
+        guard = Guarded(tmp_path, command=("sh", "-c", "echo got:$FREEZETAG_TOKEN"))
+    finally:
+        del os.environ["FREEZETAG_TOKEN"]
+    output, _ = guard.process.communicate(timeout=20)
+    assert output == b"got:\n"
+
+
+HOMELESS = """
+import pwd, sys
+def nobody(*_):
+    raise KeyError("getpwuid(): uid not found")
+pwd.getpwuid = nobody
+from freezetag.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_host_that_is_not_a_home(tmp_path: Path) -> None:
+    """No passwd entry, no HOME, no locale, an odd folder: an answer and no traceback."""
+    folder = tmp_path / "ö dd\n"
+    folder.mkdir()
+    bare = {name: os.environ.get(name, "") for name in ("PATH", "PYTHONPATH")} | {"LC_ALL": "C"}
+    base = [sys.executable, "-c", HOMELESS, "guard"]
+    for options, code, told in [
+        (["--state", str(folder / "state")], 0, b"RUNNING"),
+        ([], 2, b"--state FOLDER"),
+    ]:
+        command = [*base, *options, "--", "true"]
+        done = subprocess.run(command, capture_output=True, check=False, env=bare, cwd=folder)
+        assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+        assert b"Traceback" not in done.stderr
+    ledger = (folder / "state" / "ledger.db").read_bytes()
+    assert f"uid {os.getuid()}".encode() in ledger
 
 
 def test_its_own_signal_ends_the_command_and_is_no_press(tmp_path: Path) -> None:

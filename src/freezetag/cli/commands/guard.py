@@ -306,5 +306,11 @@ def seconds(text: str, option: str) -> float:
 
 
 def _default_state() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    base = os.environ.get("XDG_STATE_HOME")
+    try:
+        base = base or str(Path.home() / ".local" / "state")
+    except RuntimeError:
+        raise UserError(
+            "this user has no home folder, so say where the guard keeps its state: --state FOLDER"
+        ) from None
     return Path(base) / "freezetag" / "guard"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, final
@@ -27,7 +28,7 @@ class Signing:
         self, name: str, facts: Facts, clock: Callable[[], float], fresh: Callable[[int], str]
     ) -> None:
         self._name, self._facts, self._clock, self._fresh = name, facts, clock, fresh
-        self._drafts: dict[str, float] = {}
+        self._drafts: dict[str, tuple[float, bytes]] = {}  # when, and the hash of the text
         self._signed: dict[str, Clearance] = {}
 
     def draft(self, ids: Iterable[str] | None, head: Mapping[str, Any]) -> Clearance:
@@ -41,25 +42,29 @@ class Signing:
             raise ResetError("no press of those stands, so there is nothing to clear.")
         nonce = self._fresh(16)
         now = self._clock()
-        self._drafts = {n: at for n, at in self._drafts.items() if now - at < SIGN_WITHIN}
-        self._drafts[nonce] = now
+        self._drafts = {n: old for n, old in self._drafts.items() if now - old[0] < SIGN_WITHIN}
         seen = {
             press: self._facts.presses.repeats.get(press, {}) for press in chosen[:MOST_CLEARED]
         }
-        return draft(self._name, seen, head, nonce)
+        drafted = draft(self._name, seen, head, nonce)
+        self._drafts[nonce] = now, _hash(drafted.text)
+        return drafted
 
     def clear(self, clearance: Clearance) -> list[Record]:
         """Adds signatures; the record once enough people have signed, else nothing yet.
 
-        Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
-        signature of nobody in the roster.
+        Raises `ResetError` for a text that is not, to the letter, one that was drafted here in the
+        last 15 minutes, and for a signature of nobody in the roster. So whatever is entered names
+        presses that stood when people looked, and nothing else.
         """
         try:
             fields = json.loads(clearance.text)
             nonce, presses = fields["nonce"], fields["presses"]
-            drafted = self._drafts[nonce]
+            drafted, text = self._drafts[nonce]
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ResetError("this clearance was not drafted here, or is used up.") from None
+        if text != _hash(clearance.text):
+            raise ResetError("this text was not drafted here: sign, to the letter, the one that was.")
         if not self._clock() - drafted < SIGN_WITHIN:
             raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
         roster = self._facts.roster
@@ -69,8 +74,6 @@ class Signing:
             if pair[0] not in known or not approvers(alone, roster):
                 raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
         earlier = self._signed.get(nonce, Clearance(clearance.text))
-        if earlier.text != clearance.text:
-            raise ResetError("this clearance was not drafted here, or is used up.")
         merged = Clearance(
             clearance.text,
             tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),
@@ -82,3 +85,7 @@ class Signing:
             return []
         del self._drafts[nonce], self._signed[nonce]
         return [("clear", merged.to_json())]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

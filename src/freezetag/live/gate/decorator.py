@@ -72,7 +72,9 @@ def gated(
 ) -> Callable[[F], F]:
     """Every call of the function is an action of `gate`; a refused call raises `Refused`.
 
-    Raises `UserError` for a generator, whose body would run after the action has ended.
+    A call that gives a future (a task, work in a pool) lasts until that is done. One that gives
+    another awaitable is admitted again when that is awaited, and lasts until its end. Raises
+    `UserError` for a generator, whose body would run after the action has ended.
     """
 
     def wrap(function: F) -> F:
@@ -82,7 +84,7 @@ def gated(
                 f"{called} is a generator: its body runs after the call. "
                 "Use `with gate.action(...)` around each step instead."
             )
-        if inspect.iscoroutinefunction(function):
+        if _is_async(function):
 
             @functools.wraps(function)
             async def gated_async(*args: Any, **kwargs: Any) -> Any:
@@ -93,9 +95,85 @@ def gated(
 
         @functools.wraps(function)
         def gated_sync(*args: Any, **kwargs: Any) -> Any:
-            with Action(gate, called, max_seconds):
-                return function(*args, **kwargs)
+            return _run(gate, called, max_seconds, function, args, kwargs)
 
         return cast("F", gated_sync)
 
     return wrap
+
+
+def _is_async(function: Any) -> bool:
+    if inspect.isroutine(function) or isinstance(function, (type, functools.partial)):
+        return inspect.iscoroutinefunction(function)
+    return inspect.iscoroutinefunction(function.__call__)  # an object that is called
+
+
+def _run(
+    gate: GateLike,
+    name: str,
+    max_seconds: float | None,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Any:
+    """The call as an action, which lasts as long as what it gave back goes on working."""
+    later = _Later()
+    number = gate.begin(name, max_seconds, later.cancel)
+    try:
+        value = function(*args, **kwargs)
+    except BaseException:
+        gate.end(number, "failed")
+        raise
+    if hasattr(value, "add_done_callback"):  # of asyncio or of a pool: it works already
+        later.has(value)
+        value.add_done_callback(lambda future: gate.end(number, _outcome(future)))
+        return value
+    gate.end(number, "done")
+    if inspect.isgenerator(value) or inspect.isasyncgen(value):
+        raise UserError(
+            f"{name} gives a generator: its body runs after the call. "
+            "Use `with gate.action(...)` around each step instead."
+        )
+    if inspect.isawaitable(value):  # nothing of it has run yet
+        return _awaited(gate, name, max_seconds, value)
+    return value
+
+
+async def _awaited(gate: GateLike, name: str, max_seconds: float | None, value: Any) -> Any:
+    try:
+        async with Action(gate, name, max_seconds):
+            return await value
+    finally:
+        if inspect.iscoroutine(value):
+            value.close()  # a refused one is never awaited
+
+
+class _Later:
+    """What a call left working, for a stop to cancel."""
+
+    def __init__(self) -> None:
+        self.future: Any = None
+        self._wanted = False
+
+    def has(self, future: Any) -> None:
+        self.future = future
+        if self._wanted:  # stopped while the call was on
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Raises where there is nothing to cancel, so that the host is asked."""
+        self._wanted = True
+        if self.future is None:
+            raise LookupError
+        loop = getattr(self.future, "get_loop", None)
+        if loop is None:
+            self.future.cancel()
+        else:
+            loop().call_soon_threadsafe(self.future.cancel)
+
+
+def _outcome(future: Any) -> str:
+    """Cancelling is not stopping: what a cancelled one had begun may still take effect."""
+    if future.cancelled():
+        return "unknown"
+    return "done" if future.exception() is None else "failed"

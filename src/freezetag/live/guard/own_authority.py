@@ -93,7 +93,7 @@ class OwnAuthority:
         end = time.monotonic() + patience
         while True:
             try:
-                self._store_all(self._authority.start(self.agent, getpass.getuser()))
+                self._store_all(self._authority.start(self.agent, _user()))
                 return
             except ResetError:
                 if self.presses or time.monotonic() > end:
@@ -230,7 +230,7 @@ def _home(folder: Path, length: float) -> Home:
     if (folder / "authority.json").exists():
         return Home.open(folder)
     private, public = generate()
-    person = Person(getpass.getuser(), public)
+    person = Person(_user(), public)
     home = Home.create(folder, Settings(name=NAME, length=length), [person], solo=True)
     pair = {"private": private, "key": public}
     spelled = {name: base64.b64encode(key).decode() for name, key in pair.items()}
@@ -238,6 +238,14 @@ def _home(folder: Path, length: float) -> Home:
     file.touch(mode=0o600)
     file.write_text(json.dumps({"name": person.name, **spelled}) + "\n", encoding="utf-8")
     return home
+
+
+def _user() -> str:
+    """Who runs this; a number where the host knows no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}"
 
 
 def _milliseconds() -> int:

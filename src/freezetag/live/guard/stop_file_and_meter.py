@@ -16,6 +16,10 @@ from typing import Any, final
 from freezetag.core.errors import RunError
 
 FILE = "watched.json"
+AGAIN = (0.0005, 0.001, 0.002, 0.004)
+"""Seconds between looks at a meter that cannot be read."""
+AHEAD = 2.0
+"""Seconds by which a meter's time may be ahead of the clock: file systems round."""
 
 
 @final
@@ -112,15 +116,34 @@ def _stop_file(path: Path) -> Callable[[], float]:
 
 
 def _meter(path: Path, age: float) -> Callable[[], float]:
-    """The number in the file, which somebody else than the agent keeps fresh; else it raises."""
+    """The number in the file, which somebody else than the agent keeps fresh; else it raises.
+
+    Whoever writes it with `echo 5 > FILE` empties it first, so what cannot be read is read again
+    for a few milliseconds, far less than a lease, before it counts as missing.
+    """
 
     def read() -> float:
-        if not time.time() - path.stat().st_mtime <= age:
-            raise ValueError(f"nobody has written it for {age:g} s")
-        text = path.read_text()
-        try:
-            return float(text)
-        except ValueError:
-            raise ValueError(f"it holds {text[:40]!r}, and no number") from None
+        for pause in AGAIN:
+            try:
+                return _number(path, age)
+            except (FileNotFoundError, ValueError):
+                time.sleep(pause)
+        return _number(path, age)
 
     return read
+
+
+def _number(path: Path, age: float) -> float:
+    old = time.time() - path.stat().st_mtime
+    if not old <= age:
+        raise ValueError(f"nobody has written it for {age:g} s")
+    if old < -AHEAD:
+        raise ValueError(f"its time is {-old:.0f} s ahead, so nobody knows how old it is")
+    text = path.read_text()
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"it holds {text[:40]!r}, and no number") from None
+    if value == -float("inf"):
+        raise ValueError("it holds minus infinity, which nobody measures")
+    return value

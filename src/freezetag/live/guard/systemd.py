@@ -28,5 +28,10 @@ def notify(text: str) -> None:
 
 
 def without(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a command: all but what speaks to the service manager."""
-    return {name: value for name, value in environment.items() if name not in OURS}
+    """The environment for a command: all but what speaks to the service manager, and the tokens of
+    whoever started the guard."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in OURS and not name.startswith("FREEZETAG_TOKEN")
+    }

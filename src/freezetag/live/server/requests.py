@@ -63,18 +63,37 @@ async def body_of(request: Request) -> bytes:
 
 
 async def fields_of(request: Request) -> dict[str, Any]:
-    """A JSON object or a form, by its content type. Raises `Rejected`."""
+    """A JSON object or a form, by its content type, each field once. Raises `Rejected`."""
+    pairs = await pairs_of(request)
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise Rejected(400, f"a field is given twice: {', '.join(twice):.200}.")
+    return fields
+
+
+async def pairs_of(request: Request) -> list[tuple[str, Any]]:
+    """What `fields_of` gives, with what is given twice. Raises `Rejected`."""
     body = await body_of(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/x-www-form-urlencoded":
-            return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50))
-        fields = json.loads(body or b"{}")
+            return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50)
+        fields = json.loads(body or b"{}", object_pairs_hook=_Pairs)
     except (ValueError, RecursionError):
         raise Rejected(400, "the body is neither JSON nor a form.") from None
-    if not isinstance(fields, dict):
+    if not isinstance(fields, _Pairs):
         raise Rejected(400, "the body is JSON, but no object.")
-    return fields
+    return fields.pairs
+
+
+class _Pairs(dict[str, Any]):
+    """A JSON object that remembers what was written twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
 
 
 def holder(
@@ -117,6 +136,11 @@ def require_own_origin(request: Request) -> None:
 def cookie(right: str) -> str:
     """Under which name a browser keeps the token for a right."""
     return f"freezetag_{right}"
+
+
+def flag(value: Any) -> bool:
+    """Whether a field says yes; forms say it in words, and whatever is neither says no."""
+    return value is True or str(value).strip().lower() in ("true", "1", "yes", "on")
 
 
 def from_form(request: Request) -> bool:

@@ -124,7 +124,8 @@ class Clearance:
             )
         except (KeyError, TypeError, AttributeError):
             readable = False
-        if not readable or not _encodable(text) or _named(text) is None:
+        # Not through the cache: anybody may send this, and nothing of it is kept.
+        if not readable or not _encodable(text) or _named.__wrapped__(text) is None:
             raise StateError(f"this is no clearance: {data!r:.100}")
         return cls(text, pairs)
 

@@ -83,7 +83,7 @@ def verify_file(
     try:
         batches, notes = _open(Path(path))
         _check(report, batches, notes, authority, public, checkpoint, people, quorum)
-    except (OSError, sqlite3.Error, ValueError, UnicodeError) as error:
+    except (OSError, sqlite3.Error, ValueError, UnicodeError, ArithmeticError) as error:
         report.problems.append(f"{path} cannot be read as a ledger: {error}")
     return report
 
@@ -196,7 +196,10 @@ def _wrong(
             end = leaf[leaf.rfind(b'"kind":') :]
             before = rb'\{"at":' + _COUNT + rb',"body":\{' + keys + rb'\},"i":(' + _COUNT + rb"),"
             layouts.setdefault(end, re.compile(before + re.escape(end)))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        *(ValueError, TypeError, KeyError, AttributeError),
+        *(RecursionError, ArithmeticError),
+    ) as error:
         found.append(f"it cannot be read: {type(error).__name__}")
     return found
 

@@ -6,44 +6,60 @@ from typing import TYPE_CHECKING, Any
 
 from freezetag.live.remote.operator import UNKNOWN
 from freezetag.live.server.handlers import console
-from freezetag.live.server.requests import Rejected, as_json, fields_of, from_form, holder
-from freezetag.live.server.service import Service
+from freezetag.live.server.requests import Rejected, as_json, flag, from_form, holder, pairs_of
+from freezetag.live.server.service import DURABLE, Service
 from freezetag.live.signed.names import missing, missing_group
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from freezetag.live.authority.tokens import Token
+
 
 async def press(service: Service, request: Request) -> Response:
-    """One gesture: whoever holds the token stops its scope.
+    """One gesture: whoever holds the token stops its scope; several scopes, if several are named.
 
     Only a presser who says `known` is told of a name that stops nobody, since no agent or group has
     it, instead of pressing it; and not while anything is in doubt, such as which agents there are.
     """
-    fields = await fields_of(request)
-    scope = str(fields.get("scope") or "fleet")
+    pairs = await pairs_of(request)
+    fields = dict(pairs)
+    if sum(name == "category" for name, _ in pairs) > 1:
+        fields["category"] = 0  # whoever says two things gets the harder stop
+    scopes = [str(value or "fleet") for name, value in pairs if name == "scope"] or ["fleet"]
+    tokens = {scope: _allowed(service, request, fields, scope) for scope in scopes}
+    if flag(fields.get("dry_run")):
+        names = list(dict.fromkeys(name for each in tokens for name in service.covered(each)))
+        return as_json({"id": "", "state": "dry run", "agents": len(names), "names": names})
+    presses = [
+        service.press(
+            scope,
+            token.holder,
+            fields.get("reason", ""),
+            _category(fields.get("category")),
+            fields.get("id") if len(tokens) == 1 else None,
+        )
+        for scope, token in tokens.items()
+    ]
+    answers = [await service.answer(each) for each in presses]
+    told = max(answers, key=lambda each: each["state"] != DURABLE)
+    told["agents"] = len({name for each in tokens for name in service.covered(each)})
+    if not from_form(request):
+        return as_json(told)
+    return console.pressed(service, ", ".join(tokens), told)
+
+
+def _allowed(service: Service, request: Request, fields: dict[str, Any], scope: str) -> Token:
+    """The token that presses `scope`. Raises `Rejected`."""
     kind, _, name = scope.partition(":")
     known = service.authority.facts.agents.get(name)
     groups = known.groups if known and kind == "agent" else frozenset()
     token = holder(service, request, fields, "press", scope, groups)
     named = kind in ("agent", "closure", "group") and name
-    if fields.get("known") and named and not service.doubts and not service.covered(scope):
+    if flag(fields.get("known")) and named and not service.doubts and not service.covered(scope):
         raise Rejected(UNKNOWN, _missing(service, kind, name, token.scope))
-    if fields.get("dry_run"):
-        names = service.covered(scope)
-        return as_json({"id": "", "state": "dry run", "agents": len(names), "names": names})
-    pressed = service.press(
-        scope,
-        token.holder,
-        fields.get("reason", ""),
-        _category(fields.get("category")),
-        fields.get("id"),
-    )
-    told = await service.answer(pressed)
-    if not from_form(request):
-        return as_json(told)
-    return console.pressed(service, scope, told)
+    return token
 
 
 def _missing(service: Service, kind: str, name: str, reach: str) -> str:
