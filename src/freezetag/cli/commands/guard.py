@@ -47,6 +47,7 @@ def guard(
     drain: str = "5s",
     wait: str = "10s",
     reset: Annotated[bool, Parameter(show_default=False)] = False,
+    leave: Annotated[str, Parameter(show_default=False)] = "",
 ) -> int:
     """Run a command for as long as it may run, and kill it with all it started when it may not.
 
@@ -96,8 +97,11 @@ def guard(
         how long to wait for the authority to let it start
     reset
         clear the presses of a guard's own folder, and start nothing
+    leave
+        forget an authority that is not enrolled at any more, and start nothing: what was pressed
+        there stops until then
     """
-    from freezetag.live.guard.guard import Guard, Wish, agent_of, enrolled_as
+    from freezetag.live.guard.guard import Guard, Wish, agent_of, enrolled_as, left
     from freezetag.live.guard.guard import reset as clear
     from freezetag.live.guard.process_group import JOB_CONTROL, elsewhere, startable
     from freezetag.live.guard.stop_file_and_meter import Watched
@@ -110,6 +114,11 @@ def guard(
     agent = agent or enrolled_as(enrolment)
     folder = state or _default_state() / (agent or agent_of(Path(), "", command))
     name = agent_of(folder, agent, command)
+    if leave:
+        for line in (stood := left(folder, leave)):
+            print(f"left      {line}")
+        print(f"{leave} is left, by one person; {len(stood)} presses stood there.")
+        return 0
     if reset:
         cleared = clear(folder, name)
         for line in cleared:

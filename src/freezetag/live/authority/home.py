@@ -14,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any, final
@@ -116,15 +116,24 @@ class Home:
 
     @classmethod
     def create(
-        cls, path: str | Path, settings: Settings, people: Sequence[Person], solo: bool
+        cls,
+        path: str | Path,
+        settings: Settings,
+        people: Sequence[Person],
+        solo: bool,
+        beside: Collection[str] = (),
     ) -> Home:
         """A new folder with fresh keys and one token for each right. Nothing is overwritten.
+
+        `beside`: files that may be there already.
 
         Raises `HomeError` for a folder that holds something, `RunError` if it cannot be written.
         """
         path = Path(path)
         roster = Roster(settings.name, tuple(people), solo)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and (
+            not path.is_dir() or any(each.name not in beside for each in path.iterdir())
+        ):
             raise HomeError(
                 f"{path} holds something else than an authority, and nothing is overwritten. "
                 "Name another folder, or take away what is there."

@@ -64,7 +64,9 @@ class Signing:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ResetError("this clearance was not drafted here, or is used up.") from None
         if text != _hash(clearance.text):
-            raise ResetError("this text was not drafted here: sign, to the letter, the one that was.")
+            raise ResetError(
+                "this text was not drafted here: sign the one that was, to the letter."
+            )
         if not self._clock() - drafted < SIGN_WITHIN:
             raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
         roster = self._facts.roster

@@ -194,6 +194,7 @@ class Link:
         return {
             "barred": self.barred,
             "seen": [self.seen_size, self.seen_root],
+            "standing": sorted(press.id for press in self.standing()),
             "state": self.presses.to_json(),
         }
 

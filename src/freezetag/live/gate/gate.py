@@ -144,7 +144,8 @@ class Gate:
     def presses(self) -> tuple[Press, ...]:
         """The presses that stop this gate, of all authorities."""
         with self._lock:
-            return tuple(p for link in self._remembered.values() for p in link.standing())
+            heard = tuple(p for link in self._remembered.values() for p in link.standing())
+            return heard + self._memory.left_out
 
     def check(self) -> None:
         """Raises `Refused` unless an action would be admitted now."""

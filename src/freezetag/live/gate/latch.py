@@ -7,17 +7,21 @@ there and cannot be read is a reason to stay stopped, so `load` raises instead o
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, final
 
 from freezetag.core.errors import RunError
 from freezetag.core.journal import Journal
 from freezetag.live.gate.enrolment import Link
-from freezetag.live.signed.presses import StateError
+from freezetag.live.signed.presses import Press, StateError
 
+RESERVE = 64 * 1024
+"""Bytes that a latch may have on a disk that is full."""
 EACH = 100
 """Refusals of an incarnation that are journalled one by one; then the 128th, 256th, 512th …"""
 
@@ -50,35 +54,84 @@ class MemoryLatch:
 
 
 class LatchFile:
-    """A latch in one file, which belongs where the agent cannot write."""
+    """A latch in one file, which belongs where the agent cannot write.
+
+    Beside it lies a reserve of the same use, whose room on the disk is taken from the first save
+    on: with the disk full, what has to be remembered is written over that. A folder that somebody
+    took away is made again.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.reserve = self.path.with_suffix(".reserve")
+        self._saves = 0
 
     def load(self) -> dict[str, Any] | None:
-        try:
-            data = json.loads(self.path.read_bytes())
-        except FileNotFoundError:
+        newest, data = _read(self.path), _read(self.reserve)
+        if data and (newest is None or data.get("saves", 0) > newest.get("saves", 0)):
+            newest = data
+        if newest is None:
             return None
-        except (OSError, ValueError, RecursionError) as error:
-            raise LatchError(f"the latch {self.path} cannot be read: {error}") from None
-        if not isinstance(data, dict):
-            raise LatchError(f"the latch {self.path} holds no object")
-        return data
+        self._saves = max(self._saves, int(newest.pop("saves", 0)))
+        return newest
 
     def save(self, data: dict[str, Any]) -> None:
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        self._saves += 1
+        text = json.dumps({**data, "saves": self._saves}).encode()
         try:
-            with beside.open("wb") as file:
-                file.write(json.dumps(data).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.path)
-            _sync_folder(self.path.parent)
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _replace(self.path, text)
         except OSError as error:
+            try:
+                _write_over(self.reserve, text)
+            except OSError:
+                raise LatchError(f"the latch {self.path} cannot be written: {error}") from None
+            return
+        if not self.reserve.exists():
             with contextlib.suppress(OSError):
-                beside.unlink()
-            raise LatchError(f"the latch {self.path} cannot be written: {error}") from None
+                _replace(self.reserve, b"{}".ljust(RESERVE))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise LatchError(f"the latch {path} cannot be read: {error}") from None
+    if not isinstance(data, dict):
+        raise LatchError(f"the latch {path} holds no object")
+    if type(data.get("saves", 0)) is not int:
+        raise LatchError(f"the latch {path} does not say how new it is")
+    return data
+
+
+def _replace(path: Path, text: bytes) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_folder(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def _write_over(path: Path, text: bytes) -> None:
+    """In place, where the room is already ours. Cut short by a crash it is unreadable, and so a
+    reason to stay stopped."""
+    if len(text) > RESERVE:
+        raise OSError(errno.ENOSPC, "more than the reserve holds")
+    handle = os.open(path, os.O_WRONLY)
+    try:
+        os.pwrite(handle, text.ljust(RESERVE), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -99,6 +152,8 @@ class Memory:
         self._latch, self._journal = latch, journal
         self.alarms: list[str] = []
         self._saved: dict[str, Any] | None = None
+        self._left: dict[str, Any] = {}  # what was heard of authorities that are not named now
+        self.left_out: tuple[Press, ...] = ()
 
     @property
     def head(self) -> str:
@@ -135,7 +190,7 @@ class Memory:
 
     def save(self, gate: str, dirty: str | None, links: Mapping[str, Link]) -> bool:
         """The latch: what was heard of each authority; `dirty` is the incarnation that runs."""
-        memory = {name: link.memory() for name, link in links.items()}
+        memory = self._left | {name: link.memory() for name, link in links.items()}
         data = {"dirty": dirty, "gate": gate, "links": memory, "v": 1}
         if data == self._saved:  # each write waits for the disk
             return True
@@ -150,7 +205,9 @@ class Memory:
     def recall(self, links: Mapping[str, Link]) -> str | None:
         """Restores `links`; gives the incarnation that ended without closing, or None.
 
-        Raises `LatchError` for a latch that is there and cannot be read.
+        What stood at an authority that is not among them stands on (`left_out`): nobody leaves an
+        authority, and its presses, by leaving it out. Raises `LatchError` for a latch that is there
+        and cannot be read.
         """
         memory = self._latch.load()
         if memory is None:
@@ -159,7 +216,31 @@ class Memory:
             for name, link in links.items():
                 if name in memory["links"]:
                     link.recall(memory["links"][name])
+            self._left = {n: data for n, data in memory["links"].items() if n not in links}
+            self.left_out = tuple(p for n, data in self._left.items() for p in _standing(n, data))
             dirty = memory["dirty"]
         except (StateError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise LatchError(f"the latch is no memory of a gate: {error!r:.200}") from None
         return None if dirty is None else str(dirty)
+
+
+def _standing(authority: str, data: Any) -> list[Press]:
+    """The presses that stood at an authority when it was heard last; all, if that is not known."""
+    presses = [Press.from_json(each) for each in data["state"]["presses"]]
+    stood = data.get("standing", [press.id for press in presses])
+    mend = f"name its enrolment again, or `freezetag guard --leave {authority}`"
+    where = f"{authority}, which is left out ({mend})"
+    return [replace(each, who=f"{each.who} at {where}") for each in presses if each.id in stood]
+
+
+def leave(latch: LatchFile, authority: str) -> list[Press]:
+    """Forgets what was heard of an authority; what stood there. Raises `LatchError`."""
+    memory = latch.load()
+    if memory is None or authority not in memory.get("links", {}):
+        raise LatchError(f"the latch {latch.path} knows no authority {authority!r}")
+    try:
+        stood = _standing(authority, memory["links"].pop(authority))
+    except (StateError, KeyError, TypeError) as error:
+        raise LatchError(f"the latch {latch.path} cannot be read: {error!r:.200}") from None
+    latch.save(memory)
+    return stood

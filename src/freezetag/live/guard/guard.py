@@ -20,7 +20,7 @@ from freezetag.live.gate.clock import boot_clock, wall_clock
 from freezetag.live.gate.enrolment import Enrolment
 from freezetag.live.gate.gate import STOPPED, Gate
 from freezetag.live.gate.journal_file import open_journal
-from freezetag.live.gate.latch import LatchError, LatchFile
+from freezetag.live.gate.latch import LatchError, LatchFile, leave
 from freezetag.live.gate.local_host import OwnHost
 from freezetag.live.gate.remote_host import GateHost, Line
 from freezetag.live.guard.cgroup import Cgroup
@@ -263,13 +263,25 @@ def _count(people: int) -> str:
 
 def reset(folder: Path, agent: str = "agent") -> list[str]:
     """Clears the presses that stand in a guard's own folder; what they were, in words."""
-    if not (folder / "authority.json").exists():
+    if not ((folder / "authority.json").exists() or (folder / "latch.json").exists()):
         raise UserError(f"there is no guard's folder at {folder}, so there is nothing to reset.")
     own = OwnAuthority(folder, agent)
     try:
         return [f"{press.who}: {press.reason}" for press in own.reset()]
     finally:
         own.close()
+
+
+def left(folder: Path, authority: str) -> list[str]:
+    """Leaves an authority that this folder's gate was under: an act of its own, in the journal.
+    What stood there, in words."""
+    if not (folder / "latch.json").exists():
+        raise UserError(f"there is no guard's folder at {folder}, so there is nothing to leave.")
+    presses = leave(LatchFile(folder / "latch.json"), authority)
+    ids = sorted(press.id for press in presses)
+    journal = open_journal(folder / "journal.jsonl")
+    journal.append("left", authority=authority, presses=ids, t=wall_clock()())
+    return [press.told for press in presses]
 
 
 def panel_of(wish: Wish) -> tuple[Panel, dict[str, Callable[[], float] | None]]:

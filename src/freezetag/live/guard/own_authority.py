@@ -35,6 +35,7 @@ from freezetag.live.signed.merkle import Checkpoint, Tree, open_note, read_recor
 from freezetag.live.signed.presses import Press
 
 NAME = "own"
+LATCH = "latch.json"
 KEY = "person.key"
 """Of the same form as `freezetag enrol --person` writes."""
 
@@ -66,7 +67,7 @@ class OwnAuthority:
 
     @property
     def latch(self) -> LatchFile:
-        return LatchFile(self.folder / "latch.json")
+        return LatchFile(self.folder / LATCH)
 
     @property
     def presses(self) -> tuple[Press, ...]:
@@ -231,7 +232,10 @@ def _home(folder: Path, length: float) -> Home:
         return Home.open(folder)
     private, public = generate()
     person = Person(_user(), public)
-    home = Home.create(folder, Settings(name=NAME, length=length), [person], solo=True)
+    # A gate that had to write down a stop after somebody took its folder away has left a latch.
+    beside = (LATCH, LATCH.replace(".json", ".reserve"))
+    settings = Settings(name=NAME, length=length)
+    home = Home.create(folder, settings, [person], solo=True, beside=beside)
     pair = {"private": private, "key": public}
     spelled = {name: base64.b64encode(key).decode() for name, key in pair.items()}
     file = folder / KEY
