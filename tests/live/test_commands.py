@@ -14,6 +14,8 @@ from tests.live._serving import enrolled, gated, serving, until
 from tests.live.conftest import Run
 
 from freezetag import cli
+from freezetag.cli.commands.reset import _named
+from freezetag.core import UserError
 from freezetag.core.journal import Journal
 from freezetag.live.authority.home import Home
 from freezetag.live.gate.address import Denied
@@ -219,6 +221,26 @@ def test_a_start_ends_at_the_first_that_does_not_run(
     assert out == "writer: started\n"
     assert run("start", "nobody")[0] == 2
     assert run("start", "group:none")[0] == 2
+
+
+def test_nobody_signs_more_than_was_asked_for_or_shown(run: Run, remote: Remote) -> None:
+    """The second person asks for b alone, and the text that waits clears a too."""
+    for name in "ab":
+        remote.post("/api/enrol", {"agent": name}, "admin")
+        remote.press(f"agent:{name}", f"because of {name}")
+    assert run("reset", "--key", "ada.key", "--yes")[0] == 0
+    code, _, err = run("reset", "b", "--key", "bob.key", "--yes")
+    assert (code, "also clears agent:a, and you asked for agent:b" in err) == (2, True), err
+    assert len(remote.get("/api/status")["presses"]) == 2
+    code, _, err = run("reset", "b", "--key", "bob.key", "--fresh", "--yes")
+    assert code == 0, err
+    assert "people who may sign: ada, bob" in err
+    assert "because of b" in err
+    shown = {"presses": [{"id": "1", "scope": "agent:b"}]}
+    with pytest.raises(UserError, match="also clears 2, which nobody shows"):
+        _named('{"presses":{"1":{},"2":{}}}', shown, "")
+    with pytest.raises(UserError, match="no clearance"):
+        _named("{}", shown, "")
 
 
 def test_a_draft_is_signed_without_a_server(run: Run, made: Home, tmp_path: Path) -> None:

@@ -76,7 +76,11 @@ def reset(
         data = read_json(draft, "clearance to sign")
         if not isinstance(data, dict) or not isinstance(data.get("text"), str):
             raise UserError(f"{draft} is no clearance to sign.")
-        print(json.dumps(sign(data["text"], data.get("signatures") or {}, key)))
+        made = sign(data["text"], data.get("signatures") or {}, key)
+        fields = json.loads(data["text"])
+        presses = ", ".join(sorted(fields["presses"]))
+        print(f"clears at {fields.get('authority')!s:.100}: {presses:.2000}", file=sys.stderr)
+        print(json.dumps(made))
         return 0
     signer = key_pair(key)  # before anything is shown that it could not sign
     remote = found(home, server, token)
@@ -86,7 +90,8 @@ def reset(
         scope = scope_of(scope)
         _standing(picture, scope)
     wanted = remote.get("/api/draft", scope=scope, **options)
-    _show(picture, wanted)
+    named = _named(wanted["text"], picture, scope)
+    _show(picture, named, str(wanted.get("warning") or ""))
     if not yes and not _agreed():
         raise UserError("not signed.")
     try:
@@ -159,14 +164,41 @@ def _standing(picture: Mapping[str, Any], scope: str) -> None:
     raise UserError(f"no press of {scope} stands, so there is nothing to clear.{stops}")
 
 
-def _show(picture: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _named(text: Any, picture: Mapping[str, Any], scope: str) -> set[str]:
+    """The presses that the text clears, as the text itself says.
+
+    Raises `UserError` where that is more than was asked for, or more than was shown: what counts is
+    the text under the signature, and not what somebody says beside it.
+    """
+    try:
+        named = set(json.loads(text)["presses"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise UserError("what came to be signed is no clearance: nothing is signed.") from None
+    shown = {press["id"]: press["scope"] for press in picture["presses"]}
+    if unseen := sorted(named - set(shown)):
+        raise UserError(
+            f"the text to be signed also clears {', '.join(unseen)[:200]}, which nobody shows as "
+            "standing. Nothing is signed: look again (freezetag status), and then with --fresh."
+        )
+    others = sorted({shown[id] for id in named if scope and shown[id] != scope})
+    if others:
+        raise UserError(
+            f"the text that waits for its next signature also clears {', '.join(others)[:200]}, "
+            f"and you asked for {scope}. Nothing is signed. For that text: freezetag reset; for "
+            "one of just this scope: --fresh."
+        )
+    return named
+
+
+def _show(picture: dict[str, Any], named: set[str], warning: str) -> None:
     from freezetag.cli.commands.status import told
     from freezetag.report.words import plain
 
+    print(f"people who may sign: {', '.join(picture['people'])}", file=sys.stderr)
     for press in picture["presses"]:
-        act = "clears" if press["id"] in wanted["presses"] else "leaves"
+        act = "clears" if press["id"] in named else "leaves"
         print(f"{act} {press['id'][:8]} {told(press)}", file=sys.stderr)
-    if warning := wanted.get("warning"):
+    if warning:
         print(plain(warning), file=sys.stderr)
 
 
