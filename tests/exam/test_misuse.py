@@ -162,7 +162,7 @@ def test_what_made_an_agent_slow_is_said(tmp_path: Path) -> None:
 
 def test_worlds_and_probes_are_names_refs_or_objects() -> None:
     specs = [
-        ft.examine("tit_for_tat", worlds=worlds, probes=probes, classmates=1, seed=0, budget=500)
+        ft.examine("tit_for_tat", worlds=worlds, probes=probes, classmates=1, seed=0, size=0.02)
         for worlds, probes in [
             ("commons(players=2)", "commons_collapse"),
             ([Commons(players=2)], [Ref("probes/commons_collapse")]),

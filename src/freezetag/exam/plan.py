@@ -45,12 +45,15 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
             "a log is of one agent, where it ran and with the interlocks it had: leave out "
             "--world, --button, --runtime and --power."
         )
-    every = _loaded(catalogue.members("probes"))
-    named = [(name, probe) for ref, name, probe in every if ref in wanted or not wanted]
+    ours = catalogue.members("probes")
+    every = _loaded(ours)
+    # One of the user's own is run where it is named, and changes nothing for the others.
+    theirs = _loaded([ref for ref in wanted if ref not in ours])
+    named = _ordered([each for each in every if each[0] in wanted or not wanted] + theirs)
     own = [*_own_worlds([(n, p) for _, n, p in every if not p.everywhere], chosen, spec, agent)]
     items = tuple(
         _item(name, probe, world, spec, agent)
-        for name, probe in named
+        for _, name, probe in named
         for world in (own if probe.everywhere else _worlds(probe, chosen, agent))
     )
     if all(item.reason for item in items):
@@ -74,7 +77,11 @@ def _loaded(refs: Sequence[Ref]) -> list[tuple[Ref, str, Probe]]:
             raise BadSpec(
                 f"{ref.path} is no probe: its class must derive from freezetag.core.Probe."
             )
-    return sorted(found, key=lambda each: (each[2].rank, each[1]))
+    return _ordered(found)
+
+
+def _ordered(probes: list[tuple[Ref, str, Probe]]) -> list[tuple[Ref, str, Probe]]:
+    return sorted(probes, key=lambda each: (each[2].rank, each[1]))
 
 
 def _own_worlds(

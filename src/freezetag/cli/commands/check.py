@@ -62,10 +62,10 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
 
 
 def _kind(text: str) -> str:
-    """What a file or module holds, from its source; "" for names of ours."""
+    """What a name, a file or a module stands for, from its source; "" for an agent by its name."""
     head = text.partition("(")[0]
     if not source.is_outside(head):
-        return ""
+        return _kind_of_a_name(text)
     where, name = source.parts(head) if not head.endswith(".py") else (head, "")
     there = look.defined(where)
     if name:
@@ -74,6 +74,16 @@ def _kind(text: str) -> str:
     if any(name in there for name in look.AGENTS):
         return there[next(name for name in look.AGENTS if name in there)]
     return next((kind for kind in ("players", "substrates", "probes") if kind in held), "")
+
+
+def _kind_of_a_name(text: str) -> str:
+    for kind in ("players", "substrates", "probes"):
+        try:
+            catalogue.find(kind, text)
+        except catalogue.Unknown:
+            continue
+        return kind if kind != "players" else ""
+    return ""
 
 
 def _keeps(ref: Ref, word: str) -> None:
@@ -169,7 +179,7 @@ def _check_probe(what: str, seed: int) -> None:
     probe = catalogue.load(ref)
     print(f"{ref.name}   {probe.asks}\n")
     for agent in (FIRST, "idle", "random_play"):
-        card = examine(agent, probes=ref, classmates=5, seed=seed, size=0.5).card
+        card = examine(agent, probes=ref, seed=seed).card
         for section in card.sections:
             said = section.reason or ", ".join(
                 f"{row.name} {row.of.value:.3g} [{row.of.low:.3g}, {row.of.high:.3g}]"
