@@ -23,7 +23,7 @@ WRONG = [
     ("examine", "tit_for_tat --button 200%", "200%"),
     ("examine", "tit_for_tat --runtime nan", "nan"),
     ("examine", "tit_for_tat --step-seconds 0", "0"),
-    ("examine", "tit_for_tat --quick --full", "choose one"),
+    ("examine", "tit_for_tat --quick --full", "take one"),
     ("examine", "--resume runs/none", "runs/none"),
     ("examine", "--spec none.toml", "none.toml"),
     ("examine", "", "freezetag examine tit_for_tat"),

@@ -134,7 +134,7 @@ def test_a_mixed_population_is_met_twice_alike() -> None:
 
     def met(classmates: Any) -> Any:
         return ft.examine(
-            "tit_for_tat", probes="strangers", classmates=classmates, seed=1, size=0.1
+            "tit_for_tat", probes="strangers", classmates=classmates, seed=1, size=0.02
         )
 
     first, again = met("everybody.py"), met("everybody.py")

@@ -88,9 +88,7 @@ def test_live_matches_score_as_published(
             assert mine.mean() / (table["copybot", bot] / 1000) > 0.5, bot
 
 
-def test_the_curve_and_its_intervals(
-    found: tuple[Finding, dict[str, Any]], tables: Path
-) -> None:
+def test_the_curve_and_its_intervals(found: tuple[Finding, dict[str, Any]], tables: Path) -> None:
     table = published(tables)
     rows = {row.name: row for row in found[0].measurements}
     mean = np.mean([table["copybot", bot] for bot in BOTS])

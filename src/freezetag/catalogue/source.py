@@ -59,8 +59,8 @@ def reached(thing: Any, part: str, where: str, name: str) -> Any:
     elif hasattr(thing, part):
         return getattr(thing, part)
     near = difflib.get_close_matches(part, public(thing), 3, 0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else f" It has {listed(public(thing))}."
-    raise NotLoaded(f"{where} has no {name!r}.{hint}")
+    hint = f". Did you mean {' or '.join(near)}?" if near else f"; it has {listed(public(thing))}."
+    raise NotLoaded(f"{where} has no {name!r}{hint}")
 
 
 def public(thing: Any) -> list[str]:
