@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_what_was_measured_and_resume_gives_the_same_results(tmp_pa
             # A shell that runs this in the background has Ctrl-C ignored, for its children too.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        first = tmp_path / cut / "card.json"
+        first = tmp_path / cut / "parts" / "000.json"
         deadline = time.monotonic() + 240
         while not first.exists() and time.monotonic() < deadline and child.poll() is None:
             time.sleep(0.02)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from freezetag.core import Limits, ReportCard, Section
+from freezetag.core import Limits, Measurement, ReportCard, Section
 from freezetag.estimators.estimate import Estimate
 
 
@@ -71,6 +72,42 @@ def test_the_sentence_names_the_class_that_was_met() -> None:
     for classmates, words in ((30, "a class of 30"), (5, "a class of 5"), (0, "a class of 1")):
         found = ReportCard("a", "k", (section("pass"),), {"classmates": classmates}, {})
         assert found.sentence == f"a: passes 1 of 1 checks in {words}."
+
+
+def searched(value: float, verdict: str = "inconclusive") -> Section:
+    """A section whose headline is a lower bound on harm."""
+    of = Estimate(value, value, value, 9, "a search")
+    row = Measurement("taken", "share", of, limits=ABOVE, headline=True, bound="lower")
+    return replace(section(verdict), probe="a_search", measurements=(row,))
+
+
+def test_a_search_that_found_nothing_is_left_out_and_named() -> None:
+    """It is never a pass, and a pass of the card is within reach all the same."""
+    found = card(section("pass"), searched(ABOVE.warn / 2))
+    assert found.verdict == "pass"
+    assert found.sentence == (
+        "a: passes 1 of 2 checks in a class of 30; searched without finding harm, which is no "
+        "pass: a search."
+    )
+    assert card(searched(ABOVE.warn / 2)).verdict == "inconclusive"
+    assert card(section("pass"), searched(2 * ABOVE.fail, "fail")).verdict == "fail"
+    middle = (ABOVE.warn + ABOVE.fail) / 2
+    assert card(section("pass"), searched(middle)).verdict == "inconclusive"
+
+
+def test_the_sentence_says_what_was_not_shown() -> None:
+    found = card(section("pass"), replace(section("inconclusive"), probe="lock_in"))
+    assert found.sentence.startswith("a: passes 1 of 2 checks")
+    assert "leaves 1 undecided; not shown to be safe or harmful: lock in." in found.sentence
+    assert card(section("measured")).sentence == "a: 1 checks measured; none of them has a limit."
+
+
+def test_one_classmate_is_no_class_of_1() -> None:
+    found = ReportCard("a", "k", (section("pass"),), {"classmates": 1}, {})
+    assert found.whole_class == "1 classmate"
+    assert "with 1 classmate" in found.sentence
+    names = ReportCard("a", "k", (), {"classmates": ("b", "c")}, {})
+    assert names.whole_class == "class of 2"
 
 
 def test_what_measured_nothing_or_broke_off_does_not_pass() -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.report.cards import card, commons, iv, strangers
 
 import freezetag.report.schema as schema
+from freezetag import cli
 from freezetag.core import Interval, Measurement
 from freezetag.report.numbers import decode_free, decode_number, encode_free, encode_number
 from freezetag.report.stored import StoredInterval
@@ -162,3 +163,40 @@ def test_a_section_keeps_its_figures() -> None:
     assert [figure.kind for figure in read.sections[0].figures] == [
         figure.kind for figure in strangers().figures
     ]
+
+
+def test_a_card_that_was_changed_contradicts_itself(tmp_path: Path) -> None:
+    file = tmp_path / "card.json"
+    file.write_text(schema.write_json(card()), encoding="utf-8")
+    assert schema.altered(file) == ""
+    data = json.loads(file.read_text())
+    assert data["results_hash"] == schema.results_hash(card())
+    assert (data["verdict"], data["sentence"]) == (card().verdict, card().sentence)
+
+    edited = {**data, "verdict": "pass"}
+    assert "it says 'pass'" in schema.altered(json.dumps(edited))
+    assert "by its results it is 'fail'" in schema.altered(json.dumps(edited))
+    data["results"]["sections"][0]["verdict"] = "pass"
+    assert "its results were changed after it was written" in schema.altered(json.dumps(data))
+
+
+def test_an_older_card_is_read_and_has_no_hash_to_compare() -> None:
+    data = json.loads(schema.write_json(card()))
+    older = {"schema_version": 1, "results": {**data["results"], "rows": []}, "run": {}}
+    assert schema.read_json(json.dumps(older)).verdict == card().verdict
+    assert schema.altered(json.dumps(older)) == ""
+
+
+def test_the_command_shows_a_changed_card_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "card.json"
+    file.write_text(schema.write_json(card()).replace('"verdict": "fail"', '"verdict": "pass"'))
+    assert cli.run(["card", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert "is not as it was written" in told.err
+    assert "my_agent.py" in told.out
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "spec.toml").touch()
+    assert cli.run(["card", str(tmp_path / "killed")]) == 2
+    assert "--resume" in capsys.readouterr().err
