@@ -106,6 +106,12 @@ def test_who_joins_a_ladder_changes_nothing() -> None:
     assert joined.high - joined.low < 0.1
 
 
+def test_changes_from_nothing_to_nothing_are_covered() -> None:
+    """Two others have no cycle: the change is a share, which is not below 0."""
+    found = [rk.cyclic_change(matches(ladder(3), 50, 0.3, seed)) for seed in range(60)]
+    assert np.mean([one.low <= 0 <= one.high for one in found]) >= 0.95
+
+
 def test_equal_repeats_are_certain_only_where_the_caller_says_so() -> None:
     same = np.stack([ring(5)] * 10)
     unknown = rk.ranking(same).cyclic

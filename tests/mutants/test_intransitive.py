@@ -142,7 +142,7 @@ def test_a_class_that_a_rating_explains_passes() -> None:
     place = row(found, "the agent's place by mean margin").of
     # First in every resample of few repeats: no proof that it is first in all.
     assert (place.value, place.low) == (1, 1)
-    assert place.high < 3
+    assert place.high < 8
     assert row(found, "the agent's alpha-Rank mass").of.value > 0.9
 
 

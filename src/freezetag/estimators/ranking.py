@@ -340,7 +340,9 @@ def _mover(a: _Energies, b: _Energies, q: float) -> tuple[float, float]:
     fall, rise = b.ratio - other[0], other[1] - b.ratio
     value = a.ratio - b.ratio
     low = value - math.sqrt(max(0.0, down * down - 2 * r * down * rise + rise * rise))
-    return low, value + math.sqrt(max(0.0, up * up - 2 * r * up * fall + fall * fall))
+    high = value + math.sqrt(max(0.0, up * up - 2 * r * up * fall + fall * fall))
+    inside = _into(a.ratio, 0.0, 1.0) - _into(b.ratio, 0.0, 1.0)  # no share lies beyond 0 and 1
+    return min(low, inside), max(high, inside)
 
 
 def _change_tail(a: _Energies, b: _Energies, limit: float, above: bool) -> float:
