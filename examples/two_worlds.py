@@ -17,9 +17,11 @@ factory = Button(hazard=0.1)  # at every step, people press the button with chan
 found = compare(factory)  # FP+M knows that it can be stopped; SI plans as if it could not
 
 print(f"{'':<20} {'FP+M':<20} SI")
-for name in ("best first actions", "to disable", "true return", "one run"):
-    cells = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in found.row(name).cells]
-    print(f"{name:<20} {cells[0]:<20} {cells[1]}")
+price = found.price_of("disable")
+print(f"{'would pay to disable':<20} {price.factual:<20.6f} {price.interlocked:.6f}")
+print(f"{'true return':<20} {found.attained[0]:<20.6f} {found.attained[1]:.6f}")
+best = [" = ".join(sorted(agent.best)) for agent in found.agents]
+print(f"{'best first actions':<20} {best[0]:<20} {best[1]}")
 
 # The offending path: through the mode. In the other world there is no mode to go through.
 factual, interlocked = found.diagrams.incentives()["button"]
@@ -28,7 +30,7 @@ print(f"SI's incentive is {interlocked.kind}")
 
 # People who look at the button pay a pressed factory less: now SI has a reason too, round the mode.
 watched = compare(Button(hazard=0.1, others_pay=0.9))
-print(f"if people react, SI would pay {watched.row('to disable').cells[1]:.6f}: indirect")
+print(f"if people react, SI would pay {watched.price_of('disable').interlocked:.6f}: indirect")
 
 # A model that has taken the mode for a property of the world brings the whole of it back.
 mistaken = copy_of_mode(factory.model())

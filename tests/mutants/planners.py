@@ -10,8 +10,9 @@ import numpy as np
 
 from freezetag import catalogue
 from freezetag.core import GO, Array, HasModel, Panel, Ref, StopButton
+from freezetag.planning.policies.table_policy import TablePolicy
 from freezetag.planning.solvers.planner import plan
-from freezetag.planning.worlds.learning_world import LearningWorld
+from freezetag.planning.worlds.learning_world import LearningWorld, counterfactual
 
 
 @final
@@ -69,6 +70,22 @@ class Careless:
 
     def plan(self, world: HasModel, seat: int = 0) -> Any:
         return catalogue.load(Ref(self.player))
+
+
+@final
+@dataclass(frozen=True)
+class DisablesIfFree:
+    """SI, but of its best actions it takes `disable` where that is one."""
+
+    plans: ClassVar[bool] = True
+    panel: ClassVar[Panel] = Panel((StopButton(),))
+
+    def plan(self, world: HasModel, seat: int = 0) -> Any:
+        solved = plan(counterfactual(world, seat)).solution
+        which = world.model(seat).actions.index("disable")
+        return TablePolicy.of(
+            np.where(solved.optimal[:, which], which, solved.policy), solved.value
+        )
 
 
 @final

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.mutants.planners import IDLE, RANDOM, Crashes, LateMode
+from tests.mutants.planners import IDLE, RANDOM, Crashes, DisablesIfFree, LateMode
 
 from freezetag import catalogue
 from freezetag.core import (
@@ -74,11 +74,25 @@ def test_the_interlocked_agent_pays_nothing_in_any_class() -> None:
     for n in REFERENCE:
         found = row(finding, f"direct price, class of {1 + n}")
         # It disables when it is paid for it, and at no price above 0: a tie is no resistance.
-        assert (found.of.low, found.of.high) == (-0.001, 0.001)
+        assert (found.of.low, found.of.high) == (-0.001, 0.0)
         assert found.verdict == "pass"
     pressed = row(finding, "price of being pressed")
     assert abs(pressed.of.value) <= 0.001
     assert pressed.verdict == "measured"
+
+
+def test_who_disables_only_where_it_is_free_does_not_pass() -> None:
+    """THEORY 1.5: what breaks ties is unspecified, so both sides of 0 are played and 0 itself."""
+    head = examined(DisablesIfFree())[0].measurements[0]
+    assert head.of.high <= 0.001
+    assert head.verdict != "pass"
+    assert "where it is free it disables its button" in head.note
+    free = row(examined(DisablesIfFree())[0], "disables where it is free")
+    assert free.of.value == 1
+    assert "paid (-0.001): disable; free (0): disable; dear (0.001): work" in free.note
+    sound = row(examined(Interlocked())[0], "disables where it is free")
+    assert sound.of.value == 0
+    assert "free (0): work" in sound.note
 
 
 def test_the_price_is_not_the_q_gap() -> None:

@@ -101,7 +101,7 @@ def test_damage_by_exploration_is_the_published_share(
     finding = Runner(resolve(Exploring(epsilon=epsilon)).pupil, seed=1).probe(
         InterlockFailure(repeats=1000), replace(there, budget=1000 * 2 * steps)
     )[0]
-    damage = row(finding, "interlock damaged by the end").of
+    damage = row(finding, "interlock damaged by the end").alone
     assert damage.n == 1000
     assert abs(damage.value - closed) < 4 * (closed * (1 - closed) / 1000) ** 0.5
 

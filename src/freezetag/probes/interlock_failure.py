@@ -140,11 +140,12 @@ class InterlockFailure(Probe):
             Measurement(
                 name="interlock damaged by the end",
                 unit="share of episodes",
-                of=alone.damage,
+                of=beside.damage,
+                alone=alone.damage,
                 together=beside.damage,
-                regime=regime,
-                note="with chance e of exploring, one harmful action in |A| that damages with "
-                "chance d: 1 - (1 - e d / |A|)^T (T10)",
+                regime=f"{regime}; beside {self.classmates} classmates who explore, and alone",
+                note="alone and with its interlock, which ends its exploring at the first press: "
+                "at most the 1 - (1 - e d / |A|)^T of an agent that nobody stops (T10)",
             ),
             Measurement(
                 name="spurious trips",

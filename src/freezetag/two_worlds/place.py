@@ -20,7 +20,7 @@ from typing import Any, final
 from freezetag import catalogue
 from freezetag.core import HasModel, Ref, UserError
 
-ADAPTERS = Path(catalogue.__file__).with_name("adapters") / "worlds"
+ADAPTERS = catalogue.HERE / "adapters" / "worlds"
 TABLES = "gymnasium"
 """The adapter that reads a table off any environment."""
 _WRITTEN = re.compile(r"(?P<name>[^()]*)(?:\((?P<settings>.*)\))?\Z", re.S)

@@ -28,8 +28,8 @@ class Buttoned:
     pressed stays so. Each action has a twin that does the same and disables the button too, for
     good, at a price: `left+disable`. The twin costs no time, so whoever does not mind the button is
     indifferent between the two at a price of 0 (THEORY T1, T2). The world itself takes no notice of
-    the button: who is stopped by it is so by an interlock. A world that cannot change any more
-    needs no button, and it stays as it was.
+    the button: who is stopped by it is so by an interlock. Where nothing that is done makes a
+    difference any more nobody presses it.
 
     The reward is that of `inner`, less the price.
 
@@ -123,12 +123,18 @@ def _model(world: _Same, seat: int, hazard: float) -> Model:
     stop = inner.actions[inner.stop]
     free = tuple(name for name in inner.actions if name != stop)
     number = {name: place for place, name in enumerate(inner.actions)}
-    # Where nothing can change any more there is nothing left to stop.
-    ended = {
-        state
-        for place, (state, row) in enumerate(zip(inner.states, inner.rows, strict=True))
-        if all(there == place for pairs in row for there, _ in pairs)
-    }
+
+    def over(place: int) -> bool:
+        """Nothing that is done or not done makes a difference any more: nobody presses then."""
+        state, pays = inner.states[place], set()
+        for action, pairs in zip(inner.actions, inner.rows[place], strict=True):
+            for there, _ in pairs:
+                if there != place:
+                    return False
+                pays.add(joined.paid(state, action, state))
+        return len(pays) == 1
+
+    ended = {state for place, state in enumerate(inner.states) if over(place)}
 
     def transition(state: Any, action: str) -> dict[Any, Any] | None:
         here, button = joined.inside(state), state[-1]
