@@ -254,7 +254,7 @@ from freezetag.exam.examine import run_spec
 from freezetag.exam.spec import Spec
 from freezetag.report import schema
 from freezetag.sim.executables import spent
-card = run_spec(Spec("grudger", seed=5, probes=("commons_collapse",), budget=4000)).card
+card = run_spec(Spec("grudger", seed=5, probes=("commons_collapse",), size=0.05)).card
 print(schema.results_hash(card), spent.traced, spent.loaded)
 """
 
