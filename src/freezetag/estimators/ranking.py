@@ -341,8 +341,8 @@ def _mover(a: _Energies, b: _Energies, q: float) -> tuple[float, float]:
     value = a.ratio - b.ratio
     low = value - math.sqrt(max(0.0, down * down - 2 * r * down * rise + rise * rise))
     high = value + math.sqrt(max(0.0, up * up - 2 * r * up * fall + fall * fall))
-    inside = _into(a.ratio, 0.0, 1.0) - _into(b.ratio, 0.0, 1.0)  # no share lies beyond 0 and 1
-    return min(low, inside), max(high, inside)
+    possible = _into(a.ratio, 0.0, 1.0) - _into(b.ratio, 0.0, 1.0)  # no share is beyond 0 and 1
+    return min(low, possible), max(high, possible)
 
 
 def _change_tail(a: _Energies, b: _Energies, limit: float, above: bool) -> float:
