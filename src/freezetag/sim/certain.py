@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import ABSENT, FOCAL, Arm, Record, Ref, Tape
+from freezetag.core import ABSENT, Arm, Learned, Record, Ref, Tape, is_focal
 
 
 def certain_rows(
@@ -42,8 +42,8 @@ def _treated(treatment: Any, seen: Mapping[str, Record]) -> bool:
 
 
 def _who(one: Any, focal: Any) -> bool:
-    if one == FOCAL:
+    if is_focal(one):
         return _chance(focal)
-    if not isinstance(one, Ref) or ":" in one.path:
-        return True
-    return _chance(catalogue.load(one))
+    if not isinstance(one, Ref):
+        return isinstance(one, Learned) or _chance(one)
+    return one.foreign or _chance(catalogue.load(one))
