@@ -135,9 +135,8 @@ def _chosen(module: ModuleType, wanted: str, text: str, settings: Mapping[str, A
     """The one world that a module defines, or the one that is asked for by name."""
     if wanted:
         if not hasattr(module, wanted):
-            near = catalogue.near(wanted, list(_candidates(module)))
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise BadRequest(f"{text}: there is no {wanted!r} in it.{hint}")
+            held = ", ".join(_candidates(module)) or "no world to plan in"
+            raise BadRequest(f"{text}: there is no {wanted!r} in it. It holds {held}.")
         return Place(wanted, text, _made(getattr(module, wanted), wanted, settings))
     there = _candidates(module)
     if not there:
@@ -207,7 +206,7 @@ def _said(error: BaseException, file: Path | None = None) -> str:
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     at, trace = None, error.__traceback__
     while trace is not None:
-        if file is not None and Path(trace.tb_frame.f_code.co_filename) == file:
+        if file is not None and Path(trace.tb_frame.f_code.co_filename).resolve() == file.resolve():
             at = trace.tb_lineno
         trace = trace.tb_next
     if isinstance(error, SyntaxError):

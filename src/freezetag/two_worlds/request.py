@@ -12,12 +12,12 @@ from fractions import Fraction
 from typing import Any, final, overload
 
 from freezetag import catalogue
-from freezetag.core import by_action
+from freezetag.core import HasButton, by_action
 from freezetag.planning.policies.table_policy import TablePolicy
 from freezetag.planning.prices.priced import settings_of, texts_of
 from freezetag.planning.solvers import planner
 from freezetag.planning.solvers.planner import Plan
-from freezetag.planning.worlds.buttoned import Buttoned
+from freezetag.planning.worlds.buttoned import HAS_ONE, Buttoned, HasOne
 from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.two_worlds.agents import Fitted, Other
@@ -81,6 +81,8 @@ class Request:
         """Read a request; options are texts or numbers. Raises `BadRequest`, `catalogue.Unknown`
         for an unknown world, or what a bad world raises."""
         place = place_of(world)
+        if button and isinstance(place.world, HasButton):
+            raise HasOne(f"{place.name} {HAS_ONE}")
         known = _known(place.world, button)
         settings: dict[str, Any] = {}
         swept: list[tuple[str, Range]] = []

@@ -82,14 +82,17 @@ def _start(bare: Any, name: str) -> dict[Any, float]:
 
 def _named(bare: Any, table: Any) -> tuple[str, ...]:
     """The actions' names, where the environment's own module numbers them: `LEFT = 0`, ..."""
-    module = vars(sys.modules.get(type(bare).__module__, object()))
-    numbers = {
-        value: name.lower()
-        for name, value in module.items()
-        if name.isupper() and type(value) is int
-    }
+    module = vars(sys.modules[type(bare).__module__])
     count = len(table[next(iter(table))]) if isinstance(table, Mapping) and table else 0
-    return tuple(numbers[n] for n in range(count)) if sorted(numbers) == [*range(count)] else ()
+    numbered = [
+        [
+            name.lower()
+            for name, value in module.items()
+            if name.isupper() and value == number and type(value) is int
+        ]
+        for number in range(count)
+    ]
+    return tuple(names[0] for names in numbered) if all(len(n) == 1 for n in numbered) else ()
 
 
 def _line(error: BaseException) -> str:

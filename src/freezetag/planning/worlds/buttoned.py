@@ -15,6 +15,9 @@ DISABLE = "+disable"
 """What a disabling action's name ends in."""
 
 
+HAS_ONE = "has a stop button already; leave --button out."
+
+
 class HasOne(UserError, ValueError):
     """A world that has a stop button of its own."""
 
@@ -47,7 +50,7 @@ class Buttoned:
         if not 0 <= self.hazard <= 1:
             raise ValueError(f"hazard lies in [0, 1], got {self.hazard!r}.")
         if isinstance(self.inner, HasButton):
-            raise HasOne("this world has a stop button already; leave --button out.")
+            raise HasOne(f"this world {HAS_ONE}")
 
     @classmethod
     def on(cls, inner: HasModel, **settings: Any) -> Buttoned:
