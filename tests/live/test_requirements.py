@@ -121,6 +121,7 @@ def test_a_gate_s_host_needs_the_standard_library_and_cryptography_alone() -> No
     """Every module of `gate`, and of `signed` and `core` below it, with nothing else installed."""
     code = """
 import importlib, pkgutil, sys
+before = {name.partition(".")[0] for name in sys.modules}  # of the environment's own hooks
 from importlib.abc import MetaPathFinder
 own = {"freezetag", "cryptography", "_cffi_backend", "cffi"} | set(sys.stdlib_module_names)
 class Bare(MetaPathFinder):
@@ -136,7 +137,7 @@ from freezetag.live.signed.keys import generate, sign
 private, public = generate()
 sign(private, b"")
 live = {name.split(".")[2] for name in sys.modules if name.startswith("freezetag.live.")}
-print(sorted(live), sorted({n.partition(".")[0] for n in sys.modules} - own - {"__main__"}))
+print(sorted(live), sorted({n.partition(".")[0] for n in sys.modules} - own - before - {"__main__"}))
 """
     bare = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
