@@ -33,7 +33,7 @@ live: $(STAMPS)/live $(STAMPS)/mcp
 
 test: $(STAMPS)/test browser
 	@rm -f .cache/browser-tests
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
 	grep -qs '^ran' .cache/browser-tests || \
 	  echo "The browser tests $$(cat .cache/browser-tests 2>/dev/null || echo 'did not run')"; \
 	exit $$status
