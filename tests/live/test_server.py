@@ -558,6 +558,30 @@ def test_an_older_copy_of_the_ledger_stays_locked(made: Home, tmp_path: Path) ->
             assert remote.press("fleet", "the button works")[0].state == "durable"
 
 
+def test_a_gate_that_asks_before_the_ledger_is_read_locks_nothing(
+    made: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restart on a slow disk: what the gate saw is not "an older copy"."""
+    from freezetag.live.gate.latch import MemoryLatch
+
+    latch = MemoryLatch()
+    with serving(made) as remote:
+        file = enrolled(remote, tmp_path)
+        started(remote)
+        with gated(file, latch=latch) as gate:
+            until(lambda: gate.is_open)
+            time.sleep(0.5)  # it sees the ledger
+    read = Service.open
+
+    def slowly(service: Service) -> None:
+        time.sleep(1.5)
+        read(service)
+
+    monkeypatch.setattr(Service, "open", slowly)
+    with gated(file, latch=latch), serving(Home.open(made.path)) as remote:
+        assert remote.get("/api/status")["locked"] == []
+
+
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
