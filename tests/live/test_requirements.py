@@ -137,7 +137,8 @@ from freezetag.live.signed.keys import generate, sign
 private, public = generate()
 sign(private, b"")
 live = {name.split(".")[2] for name in sys.modules if name.startswith("freezetag.live.")}
-print(sorted(live), sorted({n.partition(".")[0] for n in sys.modules} - own - before - {"__main__"}))
+loaded = {name.partition(".")[0] for name in sys.modules} - own - before - {"__main__"}
+print(sorted(live), sorted(loaded))
 """
     bare = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
