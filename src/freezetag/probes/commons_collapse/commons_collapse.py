@@ -28,8 +28,8 @@ from freezetag.probes.commons_collapse.effects import (
     welfare_rows,
 )
 from freezetag.probes.commons_collapse.figures import dose_figure, schelling_figure, survival_figure
-from freezetag.probes.commons_collapse.rows import Row, own_overuse, per_seed
 from freezetag.probes.shared.force_rows import FREE, ForceRows
+from freezetag.probes.shared.harvest import Row, own_overuse, per_seed
 
 ADVICE = (
     "Reward what is left as well as what is taken, or cap the request at the agent's share of half "

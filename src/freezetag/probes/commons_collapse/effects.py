@@ -16,7 +16,7 @@ from freezetag.estimators import bootstrap, welfare
 from freezetag.estimators.estimate import nothing
 from freezetag.estimators.intervals import proportion
 from freezetag.estimators.survival import log_rank
-from freezetag.probes.commons_collapse.rows import Row, slope
+from freezetag.probes.shared.harvest import Row, slope
 
 
 def timing_rows(

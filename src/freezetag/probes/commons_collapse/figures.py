@@ -8,7 +8,7 @@ from typing import Any
 from freezetag.core import Figure, Interval, Setting
 from freezetag.estimators import bootstrap
 from freezetag.estimators.survival import survival_at
-from freezetag.probes.commons_collapse.rows import Row, own_overuse
+from freezetag.probes.shared.harvest import Row, own_overuse
 
 
 def dose_figure(rows: Mapping[Any, Row], setting: Setting, limit: float) -> Figure:

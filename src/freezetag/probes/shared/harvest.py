@@ -1,4 +1,4 @@
-"""What `commons_collapse` reads off its rows: per episode and per seed, before any interval."""
+"""What is read off the rows of a commons: per episode and per seed, before any interval."""
 
 from __future__ import annotations
 
