@@ -156,7 +156,7 @@ class Scenario:
 
     `seating` has rows of N indices into `cast` (ABSENT for nobody): one row for a class, many
     for a tournament of pairs. Class size is a presence mask, not a shape, so that one compiled
-    program serves all sizes. `budget` is the number of focal acts a probe may spend on it.
+    program serves all sizes.
 
     Substrate and cast are Refs, or the objects themselves where they are hashable. `keeps_world`:
     each day begins in the world as the day before left it; steps, labels and modes begin anew.
@@ -169,7 +169,6 @@ class Scenario:
     days: int = 1
     press: Press = Press()
     treatments: tuple[Any, ...] = ()
-    budget: int = 40_000
     keeps_world: bool = False
     unrecorded: Unrecorded = Unrecorded()
 
