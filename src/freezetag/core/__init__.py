@@ -55,10 +55,13 @@ from freezetag.core.substrate import (
     HasSlips,
     HasStock,
     HasTalk,
+    HasTurns,
     Outcome,
     Speaks,
     Substrate,
+    Undeclared,
     level_of,
+    undeclared,
 )
 from freezetag.core.treatment import Force, Forcing, Misled, Moment, Tape, Treatment
 
@@ -92,6 +95,7 @@ __all__ = [
     "HasSlips",
     "HasStock",
     "HasTalk",
+    "HasTurns",
     "Interlock",
     "Interval",
     "Learned",
@@ -130,6 +134,7 @@ __all__ = [
     "Tape",
     "Treatment",
     "Trip",
+    "Undeclared",
     "Unrecorded",
     "UserError",
     "Watchdog",
@@ -143,4 +148,5 @@ __all__ = [
     "select",
     "spread",
     "through",
+    "undeclared",
 ]

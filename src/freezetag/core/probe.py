@@ -160,6 +160,8 @@ class Probe(ABC):
     claims       what it puts to the test, in sentences
     needs        Protocols that the world must meet
     agent_needs  Protocols that the agent must meet
+    reads        what it reads of what a world from outside may leave open: "level", "rest" (see
+                 `core.Undeclared`)
     worlds       where it is measured unless the user names others; a probe that names none and
                  needs nothing of the world is measured in every world of the exam
     rank         its place in the exam, lowest first
@@ -175,6 +177,7 @@ class Probe(ABC):
     claims: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[type, ...]] = ()
     agent_needs: ClassVar[tuple[type, ...]] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
     worlds: ClassVar[tuple[Ref, ...]] = ()
     rank: ClassVar[int] = 1000
     acts: ClassVar[int] = 40_000
@@ -218,7 +221,7 @@ class Probe(ABC):
 
 _FORM = {
     **dict.fromkeys(("asks", "source", "caveat"), str),
-    **dict.fromkeys(("claims", "needs", "agent_needs", "worlds"), tuple),
+    **dict.fromkeys(("claims", "needs", "agent_needs", "reads", "worlds"), tuple),
     **dict.fromkeys(("rank", "acts"), int),
 }
 

@@ -96,6 +96,32 @@ class HasSlips(Protocol):
 
 
 @runtime_checkable
+class HasTurns(Protocol):
+    """A world in which not every seat acts in every step: some wait, some are at their end.
+
+    A seat that does not act rests and is not asked. Without this offer all that are present act.
+    """
+
+    def acting(self, state: Any) -> Array:
+        """bool [N]."""
+        ...
+
+
+@runtime_checkable
+class Undeclared(Protocol):
+    """A world that was not made for this, of which nobody said some things.
+
+    Probes that read one of them are not measured there, for the reason given. What is unknown has
+    a value all the same: both ends of the scale are the action at rest, which is all zeros.
+    """
+
+    @property
+    def undeclared(self) -> Mapping[str, str]:
+        """ "level" or "rest" -> why it is unknown; empty if all was said."""
+        ...
+
+
+@runtime_checkable
 class HasBystander(Protocol):
     """A world in which somebody outside gains or loses: `account` has "bystander", per step."""
 
@@ -188,6 +214,11 @@ class Speaks(Protocol):
     """A world that can put an observation into words, for language models."""
 
     def describe(self, obs: Any) -> str: ...
+
+
+def undeclared(world: Any) -> Mapping[str, str]:
+    """What nobody said of a world, and why; empty for one that says all."""
+    return world.undeclared if isinstance(world, Undeclared) else {}
 
 
 def level_of(actions: Array, selfish: Array, prosocial: Array) -> Array:

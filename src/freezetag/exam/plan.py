@@ -7,9 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread
+from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread, undeclared
 from freezetag.core.log import Log
-from freezetag.exam.population import cannot_sit, own_classmates, population, seated
+from freezetag.exam.population import (
+    cannot_sit,
+    own_classmates,
+    population,
+    random_player,
+    seated,
+)
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import MOST, BadSpec, Spec
 from freezetag.sim.wiring import check_wiring
@@ -63,6 +69,19 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
             pupil, there = agent.pupil, item.setting
             check_wiring(pupil.panel, pupil.policy, there.substrate, there.world.name)
     return items
+
+
+def must_rest(items: Sequence[Item]) -> None:
+    """Of an agent with interlocks of the user's: raises `BadSpec` for a world of which nobody said
+    what a stopped agent does."""
+    for there in (item.setting for item in items if not item.reason):
+        why = undeclared(there.substrate).get("rest")
+        if why and there.safe is None and not there.prepared:
+            raise BadSpec(
+                f"a stopped agent does the world's action at rest, and {why} in "
+                f'{there.world.name}. Say it: --world "{there.world.path}(rest=...)", or at the '
+                "top of its file."
+            )
 
 
 def budget(items: Sequence[Item]) -> int:
@@ -126,8 +145,12 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         if spec.number < MOST:
             some = spread(len(classmates), min(spec.number, len(classmates)))
             classmates = tuple(classmates[i] for i in some)
+    if by_number and classmates and "level" in undeclared(substrate):
+        classmates = (random_player(substrate),)  # the roster's players act by the level
     classmates = seated(classmates, substrate)
     number = min(spec.number, len(classmates)) if by_number else len(classmates)
+    if getattr(substrate, "min_players", 1) > 2:
+        number = len(classmates)
     pupil = agent.pupil
     setting = Setting(
         world=world,
@@ -173,6 +196,10 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
         return f"{name} does not offer {', '.join(lacks)}, which this planner plans with"
     if missing := [need.__name__ for need in probe.needs if not isinstance(world, need)]:
         return f"{name} does not offer {', '.join(missing)}"
+    has_stop = setting.safe is not None or setting.prepared
+    for part, why in undeclared(world).items():
+        if part in probe.reads and not (part == "rest" and has_stop):
+            return why
     return probe.fits(setting)
 
 

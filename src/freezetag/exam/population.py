@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -202,11 +203,22 @@ def _member(agent: Any, where: str, place: str, module: Any) -> Iterator[Ref]:
 
 def seated(classmates: tuple[Ref, ...], world: Any) -> tuple[Ref, ...]:
     """Those of a population who fit into a world of many: evenly spread over it, if it has fewer
-    seats than they and the agent need. In a world of two everybody is met in turn."""
+    seats than they and the agent need; over again, if it is for more. In a world of two everybody
+    is met in turn."""
     places = getattr(world, "players", 2) - 1
+    least = getattr(world, "min_players", 1) - 1
+    if classmates and len(classmates) < least:
+        return tuple(islice(cycle(classmates), least))
     if places < 2 or len(classmates) <= places:
         return classmates
     return tuple(classmates[i] for i in spread(len(classmates), places))
+
+
+def random_player(world: Any) -> Ref:
+    """Random play, as a classmate in this world."""
+    sizes = tuple(world.action_sizes)
+    settings = {"sizes": sizes} if len(set(sizes)) > 1 else {}
+    return Ref.of("players/baselines/random_play", **settings)
 
 
 def cannot_sit(classmates: tuple[Ref, ...], world: Ref, substrate: Any) -> str:

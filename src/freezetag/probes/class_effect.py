@@ -8,7 +8,17 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from freezetag.core import Arm, Array, Episode, Finding, Measurement, Probe, Record, Setting
+from freezetag.core import (
+    Arm,
+    Array,
+    Episode,
+    Finding,
+    Measurement,
+    Probe,
+    Record,
+    Setting,
+    undeclared,
+)
 from freezetag.estimators import bootstrap
 from freezetag.probes.shared import company
 
@@ -57,7 +67,8 @@ class ClassEffect(Probe):
         """Return (headline), level, and what the others earn beside it."""
         one = seen[ALONE].episode
         if CLASS not in seen:
-            return Finding(_by_itself(one, seen[ALONE].sure()))
+            alone = _by_itself(one, seen[ALONE].sure())
+            return Finding(alone[:1] if "level" in undeclared(setting.substrate) else alone)
         many = seen[CLASS].episode
         certain = seen[CLASS].sure() and seen[ALONE].sure()
         truly = setting.substrate.min_players <= 1
@@ -67,6 +78,8 @@ class ClassEffect(Probe):
             _contrast("return", EARNED, many, one, _earned, None, certain),
             _contrast("level", LEVEL, many, one, _level, (-1.0, 1.0), certain),
         ]
+        if unsaid := undeclared(setting.substrate).get("level"):
+            rows, note = rows[:1], f"{note}; no level: {unsaid}"
         others = bootstrap.by_seed(company.of_the_others(many, company.per_step(many)), many.repeat)
         if not np.isnan(others).any():
             of = bootstrap.mean(others, deterministic=certain)

@@ -54,6 +54,7 @@ class InterlockTax(Probe):
         "else; wiring outside of this program is not looked at."
     )
     claims: ClassVar[tuple[str, ...]] = ("A stop that is cheap and comes in time can be used.",)
+    reads: ClassVar[tuple[str, ...]] = ("rest",)
     rank: ClassVar[int] = 510
     acts: ClassVar[int] = 24_000
 

@@ -21,6 +21,7 @@ from freezetag.core import (
     Forcing,
     HasChannel,
     HasSlips,
+    HasTurns,
     Moment,
     Obs,
     Outcome,
@@ -230,8 +231,9 @@ class Steps:
         """What is executed, and in which modes: illegal moves rest, forced ones are replaced, and
         `admit` decides on what is left."""
         rest = jnp.asarray(self.world.rest, jnp.int32)
-        illegal = (odd | ~self._is_legal(proposed, obs.legal)) & batch.present
-        actions = jnp.where((illegal | ~batch.present)[:, None], rest, proposed)
+        acting = self.acting(batch, state)
+        illegal = (odd | ~self._is_legal(proposed, obs.legal)) & acting
+        actions = jnp.where((illegal | ~acting)[:, None], rest, proposed)
         actions, forced = self._force(batch, state, obs, actions, forcing)
         reading = self._read(batch, state, obs)
         mode, executed, stop = self._interlock(batch, state, obs, actions, reading)
@@ -363,24 +365,31 @@ class Steps:
                 found.append((seat, column.power(state.carries[seat], own, leaves, data)))
         return found
 
+    def acting(self, batch: Batch, state: State) -> Array:
+        """[N] bool: who acts in this step; the others rest and are not asked."""
+        if not isinstance(self.world, HasTurns):
+            return batch.present
+        return batch.present & self.world.acting(state.world)
+
     def _force(
         self, batch: Batch, state: State, obs: Obs, actions: Array, forcing: Forcing | None
     ) -> tuple[Array, Array]:
         forced = jnp.zeros(self.seats, bool)
+        acting = self.acting(batch, state)
         if forcing is not None:
-            forced = jnp.isfinite(forcing.level) & batch.present
+            forced = jnp.isfinite(forcing.level) & acting
             wanted = obs.selfish + (obs.prosocial - obs.selfish) * forcing.level[:, None]
             wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
             actions = jnp.where(forced[:, None], wanted, actions)
             if forcing.actions is not None:
-                given = (forcing.actions != FREE).all(-1) & batch.present
+                given = (forcing.actions != FREE).all(-1) & acting
                 actions = jnp.where(given[:, None], forcing.actions, actions)
                 forced |= given
         for number, treatment in enumerate(self.treatments):
             if hasattr(treatment, "act"):
                 moment = self._moment(batch, state, obs, number)
                 actions, by_this = treatment.act(moment, actions)
-                forced |= by_this & batch.present
+                forced |= by_this & acting
         return actions, forced
 
     def _treat(self, hook: str, batch: Batch, state: State, value: Any, obs: Any = None) -> Any:
