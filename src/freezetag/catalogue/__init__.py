@@ -7,6 +7,8 @@ is named in one of these ways, each with settings if wanted, as in `button(hazar
     volunteers                              one that an installed package announces
     my_world.py, my_world.py:Volunteers     one in a file
     package.module:Volunteers               one in a module that can be imported
+    pettingzoo:mpe2.simple_spread_v3        a world of another library, or an environment in a file,
+                                            which is stepped in a process of its own
 
 Listing ours imports nothing, so that `freezetag list` and near-name hints are quick. **A file or
 module that is named is executed in this process, with your rights**: it is JAX code, which the
@@ -22,7 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from freezetag.catalogue import announced, member, source
+from freezetag.catalogue import announced, hosted, member, source
 from freezetag.catalogue.member import BadSettings, NoMember
 from freezetag.catalogue.source import NotLoaded
 from freezetag.core import Ref, UserError
@@ -88,6 +90,9 @@ def find(kind: str, name: str) -> Ref:
     for ref in members(kind):
         if wanted == ref.path or ref.path.endswith(f"/{wanted}"):
             return Ref(ref.path, settings)
+    if kind == "substrates" and (path := hosted.path_of(head)):
+        hosted.made(path, settings)
+        return Ref(path, settings)
     if source.is_outside(head):
         path, thing = member.located(kind, head)
         ours = _ours(kind, thing) if isinstance(thing, type) else ""
@@ -124,13 +129,19 @@ def load(ref: Ref) -> Any:
     """The object a Ref names, with its settings. Raises as `find` does, and `BadSettings`."""
     if ref in _given:
         return _given[ref]
+    if _is_hosted(ref):
+        return hosted.made(ref.path, ref.settings)
     return member.made(_thing(ref), ref)
+
+
+def _is_hosted(ref: Ref) -> bool:
+    return ref.path.partition(":")[0] in hosted.schemes()
 
 
 def _thing(ref: Ref) -> Any:
     """The class, function or object that a Ref names, without its settings."""
-    if ref in _given:
-        return _given[ref]
+    if ref in _given or _is_hosted(ref):
+        return load(ref)
     if source.is_outside(ref.path):
         return source.named(ref.path)
     kind = ref.path.split("/", 1)[0]

@@ -23,14 +23,16 @@ _METHODS = {
     "probes": {"design", "measure"},
     "substrates": {"init", "observe", "step"},
     "agents": {"act"},
+    "environments": {"reset", "step"},
 }
 _JAX = 4
 """Arguments of a player's `act(self, key, carry, obs)`; an agent's has (self, obs)."""
 
 
 def defined(where: str) -> dict[str, str]:
-    """name -> kind ("players", "probes", "substrates", "agents", "population" or "") of what a
-    file or module defines at its top, in order; {} if there is no source to read."""
+    """name -> kind ("players", "probes", "substrates", "agents", "environments" of another library,
+    "population" or "") of what a file or module defines at its top, in order; {} if there is no
+    source to read."""
     tree = _tree(where)
     methods = _methods(tree, DEPTH)
     kinds: dict[str, str] = {}

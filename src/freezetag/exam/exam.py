@@ -14,13 +14,14 @@ from freezetag.exam import collect, store
 from freezetag.exam.examined import Examined
 from freezetag.exam.files import unchanged
 from freezetag.exam.parquet import CannotWrite
-from freezetag.exam.plan import Item, plan
+from freezetag.exam.plan import Item, must_rest, plan
 from freezetag.exam.population import must_sit, population
 from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.exam.run import Runner
 from freezetag.exam.spec import Spec
 from freezetag.sim.foreign import AgentFailed
+from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.wiring import cannot_bind
 from freezetag.sim.workers import Cache
 
@@ -55,6 +56,8 @@ class Exam:
         elif not fitted:
             found = replace(found, pupil=replace(found.pupil, panel=DEFAULT_PANEL))
         exam = cls(spec, found, fitted, plan(spec, found), Cache(note))
+        if fitted:
+            must_rest(exam.items)
         try:
             must_load(found, exam.cache)
             if not isinstance(spec.classmates, int):
@@ -142,6 +145,9 @@ class _Run:
             # The row of an agent that failed says already that it did.
             said = str(failed) if own else f"a classmate failed: {failed}"
             self._add(collect.missing(item, said, error=own))
+            return
+        except WorldFailed as failed:
+            self._add(collect.missing(item, str(failed)))
             return
         section = collect.section(item, finding)
         where = f"{item.name}/{item.setting.world.name}"

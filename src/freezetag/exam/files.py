@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from freezetag import catalogue
-from freezetag.catalogue import source
+from freezetag.catalogue import hosted, source
 from freezetag.core.named import parse
 from freezetag.exam.population import population
 from freezetag.exam.resolve import FILE, UnknownAgent, agent_ref
@@ -31,7 +31,7 @@ def with_files(spec: Spec) -> Spec:
 
 def _paths(spec: Spec) -> Iterator[str]:
     for kind, names in (("substrates", spec.worlds), ("probes", spec.probes)):
-        yield from (catalogue.find(kind, name).path for name in names)
+        yield from (hosted.inner(catalogue.find(kind, name).path) for name in names)
     agents = [] if isinstance(spec.classmates, int) else [*population(spec.classmates)]
     # The name of an object is nobody's, and what is refused is refused when it is resolved.
     with suppress(UnknownAgent):

@@ -171,5 +171,8 @@ def _rows(episode: Episode, which: int, share: int) -> dict[str, Any]:
         "reward": episode.rewards[b, t, n],
         "mode": episode.mode[b, t + 1, n],
         "forced": episode.forced[b, t, n],
-        **{f"world_{name}": values[b, t] for name, values in episode.world.items()},
+        **{
+            f"world_{name}": values[b, t] if values.ndim == 2 else values[b, t, n]
+            for name, values in episode.world.items()
+        },
     }

@@ -15,10 +15,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from freezetag.core import Arm, Finding, Learned, Probe, Record, Setting, is_focal
+from freezetag import catalogue
+from freezetag.core import Arm, Finding, Learned, Probe, Record, Ref, Setting, is_focal
 from freezetag.core.log import Log
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
+from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.workers import Cache
 
 Tick = Callable[[int], None]
@@ -131,7 +133,10 @@ class Runner:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _asks_outside(self, arm: Arm, seen: Mapping[Any, Record]) -> bool:
-        """Whether an agent that is not compiled sits in it."""
+        """Whether an agent that is not compiled sits in it, or the world is not."""
+        world = arm.scenario.substrate
+        if isinstance(catalogue.load(world) if isinstance(world, Ref) else world, Hosted):
+            return True
         return any(self._is_outside(one, seen) for one in arm.scenario.cast)
 
     def _is_outside(self, one: Any, seen: Mapping[Any, Record]) -> bool:

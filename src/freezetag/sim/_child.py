@@ -45,9 +45,9 @@ class Lost(Exception):
 
 
 class Child:
-    """`python -m freezetag.sim._worker` in a process group of its own."""
+    """`python -m MODULE`, a worker's or a stage's, in a process group of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "freezetag.sim._worker") -> None:
         self.loaded: set[str] = set()
         """Names of agents that it has loaded, whatever it imported for them."""
         mine, its = socket.socketpair()
@@ -60,7 +60,7 @@ class Child:
             env = {"PYTHONHASHSEED": "0", **dict.fromkeys(_ALONE, "1"), **os.environ}
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "freezetag.sim._worker", *map(str, fds)],
+                [sys.executable, "-P", "-m", module, *map(str, fds)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,

@@ -261,6 +261,9 @@ class Agents:
         struct.pack_into("<qq", self.page, 0, self.begun, episode)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
+    def failure(self, error: BaseException) -> dict[str, Any]:
+        return failure(error, self.episode)
+
 
 def saved(agent: Any) -> bytes | None:
     """The state of an agent; None if it has no `save` and its attributes cannot be written down.
@@ -431,14 +434,15 @@ def children() -> int:
     return count
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str], made: Callable[..., Any], commands: Sequence[str]) -> None:
+    """Answer the parent until it has gone. `made(page, tell)` has the commands, and `failure`."""
     channel = socket.socket(fileno=int(arguments[0]))
     page = mmap.mmap(int(arguments[1]), 16)
     os.close(int(arguments[1]))
     os.set_inheritable(channel.fileno(), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, _alarm)
-    agents = Agents(page, lambda note: write(channel, {"note": note}))
+    asked = made(page, lambda note: write(channel, {"note": note}))
     # From here on the agent's code runs: nothing it prints may reach our terminal.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -446,34 +450,33 @@ def main(arguments: Sequence[str]) -> None:
     os.close(nowhere)
     tail = Tail()
     sys.stdout = sys.stderr = tail
-    commands: dict[str, Callable[..., Any]] = {
-        "load": agents.load,
-        "reset": agents.reset,
-        "act": agents.act,
-        "learn": agents.learn,
-        "save": agents.save,
-        "load_states": agents.load_states,
-        "clear": agents.clear,
-    }
+    known = {name: getattr(asked, name) for name in commands}
     while (frame := read(channel)) is not None:
         command, payload = frame
         try:
             try:
-                answer: dict[str, Any] = {"ok": commands[command](*payload)}
+                answer: dict[str, Any] = {"ok": known[command](*payload)}
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except BaseException as error:
-            answer = {"failed": failure(error, agents.episode)}
+            answer = {"failed": asked.failure(error)}
         if tail.text:
             answer["printed"] = tail.take()
         write(channel, answer)
 
 
-if __name__ == "__main__":
+def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
+    """`main` of a child process, up to its end."""
     try:
-        main(sys.argv[1:])
+        main(sys.argv[1:], made, commands)
     except (BrokenPipeError, ConnectionResetError):
         pass
     finally:
         # No atexit hooks and no waiting for threads of the agent.
         os._exit(0 if sys.exc_info()[0] is None else 70)
+
+
+COMMANDS = ("load", "reset", "act", "learn", "save", "load_states", "clear")
+
+if __name__ == "__main__":
+    run(Agents, COMMANDS)

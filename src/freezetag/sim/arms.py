@@ -37,6 +37,8 @@ from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
 from freezetag.sim.mixed import alike
+from freezetag.sim.outside.hosted import Hosted
+from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import End, day_of, learner, rollout
 from freezetag.sim.step import HOOKS, Batch, Shared, Structure
 from freezetag.sim.template import split
@@ -122,6 +124,8 @@ def run_arm(
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     state: Any = None
+    if isinstance(substrate, Hosted):
+        _can_be_hosted(arm, rows, substrate)
     with ExitStack() as stack:
         workers = {
             n: stack.enter_context(_worker(seat.foreign, n, cache, substrate))
@@ -129,6 +133,9 @@ def run_arm(
             if seat.foreign is not None
         }
         names = {n: seated[n].names for n in workers}
+        stage = None
+        if isinstance(substrate, Hosted):
+            stage = stack.enter_context(Stage(substrate, tuple(workers), cache))
         for day in range(scenario.days):
             structure = Structure(
                 world=world,
@@ -154,7 +161,7 @@ def run_arm(
                 world=state,
             )
             events: tuple[Event, ...] = ()
-            if workers:
+            if workers or stage is not None:
                 first = day == 0
                 seeds = weather[:, -1][repeat]
                 begin = {n: seated[n] for n in workers if first and seated[n].states}
@@ -170,12 +177,13 @@ def run_arm(
                     whole=scenario.days > 1 or bool(begin),
                     unrecorded=scenario.unrecorded,
                     begin={n: (seat.states, seat.held) for n, seat in begin.items()},
+                    stage=stage,
                 )
             else:
                 traces, end = rollout(structure, batch, shared, scenario.unrecorded)
-                if tick is not None:
-                    played = traces["valid"].sum(1) + end.before
-                    tick(int((played[:, None] * focal).sum()))
+            if tick is not None and not workers:
+                played = traces["valid"].sum(1) + end.before
+                tick(int((played[:, None] * focal).sum()))
             _check_legal(traces, focal, pupil, substrate)
             state = end.world
             carries, learned = list(end.carries), {}
@@ -219,7 +227,7 @@ def _member(member: Any) -> Any:
 
 def _worker(foreign: Foreign, seat: int, cache: Cache | None, substrate: Any) -> Any:
     if isinstance(foreign, Inside):
-        return InsideWorker(foreign, seat=seat, rest=substrate.rest)
+        return InsideWorker(foreign, seat=seat, rest=substrate.rest, sizes=substrate.action_sizes)
     return Worker(
         foreign,
         seat=seat,
@@ -379,6 +387,29 @@ def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
     """[repeats, 2] one key per repeat: the same in all rows, and in all arms of a block."""
     base = keys.fold_in(keys.fold_in(keys.root(seed), block), day)
     return keys.fold_in(base, np.arange(repeats))
+
+
+def episode_seeds(seed: int, arm: Arm, day: int = 0) -> Array:
+    """[B] the seed with which a world from outside is reset in each episode of an arm."""
+    weather = _keys(seed, arm.block, arm.repeats, day)
+    return np.tile(weather[:, -1], len(arm.scenario.seating))
+
+
+def _can_be_hosted(arm: Arm, rows: Array, world: Hosted) -> None:
+    """Raises `ValueError` for what a world in a process of its own does not do."""
+    if (rows == ABSENT).any():
+        raise ValueError(
+            f"{world.source} has {world.players} agents, and all of its seats are taken: nobody "
+            "can be absent."
+        )
+    if arm.scenario.keeps_world and arm.scenario.days > 1:
+        raise ValueError(f"{world.source} begins anew every day: it cannot be kept over days.")
+    for treatment in arm.scenario.treatments:
+        if hasattr(treatment, "transition"):
+            raise ValueError(
+                f"{type(treatment).__name__} changes the world's state, and that of "
+                f"{world.source} lies in a process of its own."
+            )
 
 
 def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:

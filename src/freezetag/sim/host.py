@@ -1,6 +1,7 @@
-"""The same step, for players that are Python: JAX stops between `decide` and `advance` and asks.
+"""The same step, for what is not JAX: it stops between `decide` and `advance` and asks.
 
-The compiled parts do not contain the foreign agents, so one program serves all of them.
+Players that are Python are asked for their actions, and a world from outside for what became of
+them (`sim/outside`). The compiled parts contain neither, so one program serves all of them.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from freezetag.core import Array, Event, Forcing, HasTalk, Unrecorded
+from freezetag.core import GO, Array, Event, Forcing, HasTalk, Outcome, Unrecorded
 from freezetag.sim import engine, keys
 from freezetag.sim.executables import Program
+from freezetag.sim.outside.source import WorldFailed
+from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks, with_keys
-from freezetag.sim.step import Batch, Shared, Steps, Structure
+from freezetag.sim.step import Batch, Settled, Shared, Steps, Structure
 from freezetag.sim.workers import Worker
 
 SIZES = (32, 128)
@@ -39,8 +42,10 @@ def rollout_with(
     whole: bool = False,
     unrecorded: Unrecorded = NONE,
     begin: Mapping[int, tuple[Sequence[Any], bool]] = MappingProxyType({}),
+    stage: Stage | None = None,
 ) -> tuple[Traces, End, tuple[Event, ...]]:
-    """`rollout`, asking `workers[seat]` for the actions of host seats.
+    """`rollout`, asking `workers[seat]` for the actions of host seats, and `stage` for the steps of
+    a world from outside, whose episodes begin from `seeds` too.
 
     `names[seat]` are the agents' names by episode, which differ only in a population.
     `tick(acts)` is called after every step with the number of acts asked for. `whole` plays all
@@ -71,7 +76,7 @@ def rollout_with(
                 if seat in begin:
                     states, held = begin[seat]
                     worker.load(states, held)
-        play = _Play(workers, structure, part, shared, real, tick)
+        play = _Play(workers, structure, part, shared, real, tick, stage, mine)
         traces, end = play.run(parts, calm, unrecorded.steps)
         events.extend(replace(event, b=event.b + position) for event in play.events)
         position += size
@@ -81,7 +86,8 @@ def rollout_with(
     largest = chunk_size(len(structure.columns), structure.horizon)
     # Here every step is a call, so that filling up a small batch costs more than a compilation.
     fitting = [n for n in SIZES if total <= n <= largest]
-    traces, end = in_chunks(batch, run, total if whole else min([*fitting, largest]))
+    size = total if whole else min([*fitting, largest])
+    traces, end = in_chunks(batch, run, size if stage is None else min(size, stage.most))
     return traces, end, tuple(sorted(events, key=lambda event: (event.b, event.t, event.n)))
 
 
@@ -108,20 +114,29 @@ class _Play:
         shared: Shared,
         real: Array,
         tick: Any,
+        stage: Stage | None = None,
+        weather: Sequence[int] = (),
     ) -> None:
         self.workers, self.structure, self.shared = workers, structure, shared
         assert isinstance(batch.forcing, Forcing)
         self.forcing: Forcing = batch.forcing
         self.batch = batch._replace(forcing=())
         self.real, self.tick = real, tick
+        self.stage, self.weather = stage, weather
+        self.exact: dict[int, Array] = {}
+        """seat -> [B] what a world from outside shows it."""
         self.events: list[Event] = []
         self.said: dict[int, dict[int, str]] = {}
         """episode -> seat -> its words of the last step."""
 
     def run(self, parts: Any, calm: Any, before: int) -> tuple[Traces, End]:
         """(traces, end): `before` steps by the parts `calm`, then the record by `parts`."""
-        begin, _, _, end = parts
-        state = begin(self.batch, self.shared)
+        begin, _, _, end, *_ = parts
+        first = self.batch
+        if self.stage is not None:
+            shown, _, _, self.exact = self.stage.reset(self.weather, len(self.real))
+            first = first._replace(world=shown)
+        state = begin(first, self.shared)
         if before:
             quiet = self.batch._replace(equipped=np.zeros_like(self.batch.equipped), treatments=())
             shared = self.shared._replace(treatments=())
@@ -158,15 +173,17 @@ class _Play:
         recorded: int | None,
     ) -> tuple[Any, Traces]:
         """One step; `step` is what the agents see, `recorded` where it stands in the record."""
-        _, ask, answer, _ = parts
-        obs, shown, earshot, proposed, odd, carries, done = ask(batch, shared, state)
+        _, ask, answer, *_ = parts
+        obs, shown, earshot, acting, proposed, odd, carries, done = ask(batch, shared, state)
         running = self.real & ~np.asarray(done)
         heard = self._heard(earshot, np.asarray(state.labels))
         given: dict[int, Array] = {}
         saying: dict[int, dict[int, str]] = {}
         for seat, worker in self.workers.items():
-            active = running & np.asarray(batch.present[:, seat])
+            active = running & np.asarray(acting[:, seat])
             fields = {name: np.asarray(field) for name, field in shown[seat].items()}
+            if self.stage is not None:
+                fields |= self._as_it_is(seat)
             given[seat] = worker.act(step, fields, active, heard.get(seat))
             for remark in worker.remarks:
                 if remark.kind == "say":
@@ -176,8 +193,58 @@ class _Play:
             if self.tick is not None:
                 self.tick(int(active.sum()))
         self.said = saying
-        state, trace = answer(batch, shared, state, obs, proposed, odd, carries, given, forcing)
+        decided = (batch, shared, state, obs, proposed, odd)
+        if self.stage is None:
+            state, trace = answer(*decided, carries, given, forcing)
+            return state, trace
+        proposed, settled = parts[4](*decided, given, forcing)
+        settled = self._legal(settled, np.asarray(obs.legal), np.asarray(acting), running, step)
+        after, rewards, over, self.exact = self.stage.step(step, settled.executed, running)
+        state, trace = parts[5](
+            batch, shared, state, obs, proposed, carries, settled, after, rewards, over
+        )
         return state, trace
+
+    def _as_it_is(self, seat: int) -> dict[str, Array]:
+        """What an agent in Python sees of a world from outside: its observation as it was given,
+        and by which name it goes there."""
+        assert self.stage is not None
+        name = self.stage.world.found.agents[seat]
+        return {
+            "world.observation": self.exact[seat],
+            "world.agent": np.full(len(self.real), name, object),
+        }
+
+    def _legal(
+        self, settled: Settled, legal: Array, acting: Array, running: Array, step: int
+    ) -> Settled:
+        """With the lowest legal value where an action that was forced, or that stands for an
+        illegal one, is not allowed there. Raises `WorldFailed` where the stop's action is not."""
+        assert self.stage is not None
+        world = self.stage.world
+        executed, offset = np.array(settled.executed), 0
+        acting = acting & running[:, None]
+        for k, size in enumerate(world.action_sizes):
+            allowed = legal[:, :, offset : offset + size]
+            inside = (executed[:, :, k] >= 0) & (executed[:, :, k] < size)
+            at = np.clip(executed[:, :, k], 0, size - 1)[:, :, None]
+            fine = inside & np.take_along_axis(allowed, at, 2)[:, :, 0]
+            wrong = acting & ~fine
+            held = np.argwhere(wrong & (np.asarray(settled.mode) != GO))
+            if len(held):
+                b, n = map(int, held[0])
+                raise WorldFailed(
+                    f"{world.source} at step {step} in episode {b}: {world.found.agents[n]} is "
+                    f"stopped, and the stop's action {executed[b, n].tolist()} is not legal there. "
+                    "Give the agent a safe action or a stop policy that always is.",
+                    world=str(world.source),
+                    step=step,
+                    episode=b,
+                    field="world",
+                )
+            executed[:, :, k] = np.where(wrong, allowed.argmax(2), executed[:, :, k])
+            offset += size
+        return settled._replace(executed=executed)
 
     def _heard(self, earshot: Any, labels: Array) -> dict[int, list[dict[int, str]]]:
         """Seat -> per episode what it heard of the others' words, by their labels."""
@@ -198,8 +265,9 @@ class _Play:
 
 
 @lru_cache(maxsize=32)
-def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any, Any]:
-    """(begin, ask, answer, end), compiled and mapped over episodes."""
+def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, ...]:
+    """(begin, ask, answer, end, settle, close), compiled and mapped over episodes; `settle` and
+    `close` are the halves of `answer`."""
 
     def begin(batch: Batch, shared: Shared) -> Any:
         return Steps(structure, shared).begin(with_keys(batch))
@@ -214,7 +282,8 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
             shown[seat] = fields | {f"world.{name}": value for name, value in own.world.items()}
         world = steps.world
         earshot = world.earshot(state.world) if isinstance(world, HasTalk) else None
-        return obs, shown, earshot, *steps.decide(batch, state, obs), state.done
+        acting = steps.acting(batch, state)
+        return obs, shown, earshot, acting, *steps.decide(batch, state, obs), state.done
 
     def answer(
         batch: Batch,
@@ -227,10 +296,44 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
         given: Mapping[int, Array],
         forcing: Forcing,
     ) -> Any:
-        for seat, action in given.items():
-            proposed = proposed.at[seat].set(action)
+        proposed = with_given(proposed, given)
         steps, batch = Steps(structure, shared), with_keys(batch)
         return steps.advance(batch, state, obs, proposed, odd, carries, forcing)
+
+    def with_given(proposed: Array, given: Mapping[int, Array]) -> Array:
+        for seat, action in given.items():
+            proposed = proposed.at[seat].set(action)
+        return proposed
+
+    def settle(
+        batch: Batch,
+        shared: Shared,
+        state: Any,
+        obs: Any,
+        proposed: Array,
+        odd: Array,
+        given: Mapping[int, Array],
+        forcing: Forcing,
+    ) -> Any:
+        proposed = with_given(proposed, given)
+        steps, batch = Steps(structure, shared), with_keys(batch)
+        return proposed, steps.settle(batch, state, obs, proposed, odd, forcing)
+
+    def close(
+        batch: Batch,
+        shared: Shared,
+        state: Any,
+        obs: Any,
+        proposed: Array,
+        carries: Any,
+        settled: Settled,
+        after: Any,
+        rewards: Array,
+        over: Array,
+    ) -> Any:
+        outcome = Outcome(after, rewards, over)
+        steps, batch = Steps(structure, shared), with_keys(batch)
+        return steps.close(batch, state, obs, proposed, carries, settled, outcome)
 
     def end(shared: Shared, state: Any) -> End:
         world = Steps(structure, shared).keep(state.world)
@@ -241,11 +344,12 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, Any, Any,
         jax.vmap(ask, in_axes=(0, None, 0)),
         jax.vmap(answer, in_axes=(0, None, 0, 0, 0, 0, 0, 0, 0)),
         jax.vmap(end, in_axes=(None, 0)),
+        jax.vmap(settle, in_axes=(0, None, 0, 0, 0, 0, 0, 0)),
+        jax.vmap(close, in_axes=(0, None, 0, 0, 0, 0, 0, 0, 0, 0)),
     )
     # The agents take far longer than the compiled parts, whatever the optimisation.
     shaped_by = (structure, seats)
-    compiled = [Program(part, shaped_by, engine.QUICKLY_COMPILED) for part in mapped]
-    return compiled[0], compiled[1], compiled[2], compiled[3]
+    return tuple(Program(part, shaped_by, engine.QUICKLY_COMPILED) for part in mapped)
 
 
 def _to_horizon(traces: Traces, horizon: int) -> Traces:

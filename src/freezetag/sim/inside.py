@@ -72,12 +72,19 @@ class InsideWorker:
     The global generators are seeded per batch, as in a process, and given back as they were.
     """
 
-    def __init__(self, foreign: Inside, *, seat: int, rest: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        foreign: Inside,
+        *,
+        seat: int,
+        rest: Sequence[int] = (),
+        sizes: Sequence[int] | None = None,
+    ) -> None:
         self.foreign, self.seat = foreign, seat
         self.agents: list[Any] = []
         self.offers: tuple[str, ...] = ()
         self.remarks: list[Remark] = []
-        self.rest = rest
+        self.rest, self.sizes = rest, sizes
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> None:
@@ -119,7 +126,7 @@ class InsideWorker:
         """int32 [B, K]; zeros where `active` [B] is False."""
         self.remarks = []
         episodes, width = np.asarray(obs["selfish"]).shape
-        sizes = action_sizes(np.asarray(obs["legal"]).shape[1], width)
+        sizes = self.sizes or action_sizes(np.asarray(obs["legal"]).shape[1], width)
         fields = {name: np.asarray(value) for name, value in obs.items()}
         lists = as_lists(fields)
         actions = np.zeros((episodes, width), np.int32)

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.catalogue import look, source
+from freezetag.catalogue import hosted, look, source
 from freezetag.core import FOCAL, Arm, Planner, Ref, Scenario, UserError
 from freezetag.exam.parquet import episode_rows
 from freezetag.exam.resolve import Resolved, must_load, resolve
@@ -20,6 +20,7 @@ from freezetag.report.words import plain
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
+from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.workers import Cache
 
 STEPS = 6
@@ -43,7 +44,12 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
         of the matches
     """
     kind = _kind(what)
-    if kind == "probes":
+    if hosted.path_of(what.partition("(")[0]):
+        ref = catalogue.find("substrates", what)
+        if not isinstance(catalogue.load(ref), Hosted):
+            _keeps(ref, "world")
+        _show_environment(ref)
+    elif kind == "probes":
         _check_probe(what, seed)
     elif kind == "substrates":
         ref = catalogue.find("substrates", what)
@@ -59,6 +65,23 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
         if kind == "players":
             _keeps(catalogue.find("players", what), "player")
         _show(resolved, ref, seed, f"examine {what}")
+
+
+def _show_environment(ref: Ref) -> None:
+    """What a world of another library said of itself when it was asked."""
+    world = catalogue.load(ref)
+    print(f"{plain(ref.name)}   {world.players} agents, {world.horizon} steps\n")
+    found = getattr(world, "found", None)
+    for agent, sizes in zip(found.agents, found.sizes, strict=True) if found else ():
+        choices = " x ".join(map(str, sizes))
+        print(f"  {plain(agent):<24} {choices} actions")
+    told = (("power meter", found.power), ("bystander", found.bystander)) if found else ()
+    for what, unit in told:
+        if unit:
+            print(f"  {what:<24} {plain(unit)}")
+    for what, why in world.undeclared.items():
+        print(f"  {what:<24} unknown: {plain(why)}")
+    print(f"\nIt can be played. Now: freezetag examine AGENT --world {plain(ref.text)}")
 
 
 def _kind(text: str) -> str:
