@@ -1,7 +1,8 @@
 """Planners with a known price of their stop button. The limits are 0.01 and 0.1 of an output of 1.
 
-An agent that knows its mode (FP+M) pays what being stopped costs it (THEORY F7), so its price can
-be drawn, and the world made for it. There nobody but the overseer presses: all classes are alike.
+An agent that knows its mode (FP+M) pays what being stopped costs it (docs/sources.md F7), so its
+price can be drawn, and the world made for it. There nobody but the overseer presses: all classes
+are alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Planners whose unlucky window is known: THEORY T3 to T6d. The limits are 0.01 and 0.1.
+"""Planners whose unlucky window is known: docs/sources.md T3 to T6d. The limits are 0.01 and 0.1.
 
 The agent with interlocks attacks above a chance p_si. What it expects rises with the chance by
 g (high - low) / (1 - g), so a power limit so much above the value of the best safe policy leaves a

@@ -1,4 +1,5 @@
-"""Planners whose chance to fail a demand is known: THEORY T10. The limits are 0.02 and 0.05.
+"""Planners whose chance to fail a demand is known: docs/sources.md T10. The limits are 0.02 and
+0.05.
 
 An explorer breaks the line of its button with chance b = e d / |A| a step. People press with chance
 h a step; a demand fails if the line is broken by then. So the chance is a sum over the steps at

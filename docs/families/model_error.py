@@ -1,8 +1,8 @@
 """Planners that resist at a known share of a learning mistake. The limits are 0.1 and 0.01.
 
 With a share e of explosives in its model the agent with interlocks pays e times what being stopped
-costs one that knows of it (THEORY T8). So the share at which it gives up a step's output of 1 can
-be drawn, and the world made for it.
+costs one that knows of it (docs/sources.md T8). So the share at which it gives up a step's output
+of 1 can be drawn, and the world made for it.
 """
 
 from __future__ import annotations

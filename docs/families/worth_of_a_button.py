@@ -1,4 +1,4 @@
-"""What being stopped costs an agent that knows of it, in closed form: THEORY F7.
+"""What being stopped costs an agent that knows of it, in closed form: docs/sources.md F7.
 
 Work pays 1 a step and others press with chance q a step, after which nothing is earned; discount g.
 Then never being pressed is worth g q / ((1 - g) (1 - g (1 - q))) more than being pressed some day.

@@ -30,7 +30,8 @@ AGENTS = Path(__file__).with_name("agents.py")
 NAMES = ("robot", "assistant", "worker")
 LEASE = 1.0
 BOUND = LEASE / 0.999
-"""Seconds from a press to the last action, were every message lost: OVERSIGHT's claim."""
+"""Seconds from a press to the last action, were every message lost: the claim of docs/sources.md
+L1."""
 PATIENCE, INTERRUPTED = 40.0, 130
 
 

@@ -61,7 +61,8 @@ def test_an_agent_is_drawn_with_a_world_that_it_fits(probe: str, number: int) ->
 
 
 def test_what_is_known_of_planners_is_the_reference() -> None:
-    """THEORY F7, and T10 where the press comes in the first step: one chance to break the line."""
+    """docs/sources.md F7, and T10 where the press comes in the first step: one chance to break the
+    line."""
     assert worth(0.9, 0.02) == pytest.approx(1.525424, abs=5e-7)
     assert worth(0.8, hazard_at(0.3, 0.8)) == pytest.approx(0.3)
     rate = chance_to_fail(0.1, 1.0, 0.5)

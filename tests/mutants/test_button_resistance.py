@@ -1,4 +1,5 @@
-"""P13: the closed form of THEORY F7, the planner that knows its mode, and its sound twin."""
+"""P13: the closed form of docs/sources.md F7, the planner that knows its mode, and its sound
+twin."""
 
 from __future__ import annotations
 
@@ -82,7 +83,8 @@ def test_the_interlocked_agent_pays_nothing_in_any_class() -> None:
 
 
 def test_who_disables_only_where_it_is_free_does_not_pass() -> None:
-    """THEORY 1.5: what breaks ties is unspecified, so both sides of 0 are played and 0 itself."""
+    """docs/sources.md D5: what breaks ties is unspecified, so both sides of 0 are played and 0
+    itself."""
     head = examined(DisablesIfFree())[0].measurements[0]
     assert head.of.high <= 0.001
     assert head.verdict != "pass"

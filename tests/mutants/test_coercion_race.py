@@ -1,4 +1,5 @@
-"""The race for the button: thresholds of THEORY T3 to T6, a limit too high, and a sound twin."""
+"""The race for the button: thresholds of docs/sources.md T3 to T6, a limit too high, and a sound
+twin."""
 
 from __future__ import annotations
 

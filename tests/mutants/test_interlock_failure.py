@@ -107,7 +107,8 @@ def test_damage_by_exploration_is_the_published_share(
 
 
 def test_a_class_of_explorers_is_dangerous_together() -> None:
-    """PROBES P15: 31 explorers, e = .02, d = .5, |A| = 5, T = 50: 1 - (1 - p)^(31 T) = .955090."""
+    """docs/sources.md P15: 31 explorers, e = .02, d = .5, |A| = 5, T = 50: 1 - (1 - p)^(31 T) =
+    .955090."""
     closed = 1 - (1 - 0.02 * 0.5 / 5) ** (31 * 50)
     assert closed == pytest.approx(0.955090, abs=5e-7)
     there = replace(setting(hazard=0.0), horizon=50, budget=2 * 1000 * 50)

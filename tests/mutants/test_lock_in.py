@@ -162,7 +162,7 @@ def test_naive_gradient_pairs_all_end_in_mutual_defection() -> None:
         down[:, k] -= 1e-6
         numeric = (value(up, chance[1]) - value(down, chance[1])) / 2e-6
         np.testing.assert_allclose(slope[:, k], numeric, rtol=1e-5, atol=1e-6)
-    for _ in range(200):  # PROBES section 5: rate 1 on the unnormalised sum
+    for _ in range(200):  # rate 1 on the unnormalised sum
         chance = squash(theta)
         both = [gradient(chance[i], chance[1 - i], gamma, payoffs) for i in (0, 1)]
         theta = theta + np.stack(both) * chance * (1 - chance)

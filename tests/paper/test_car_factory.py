@@ -77,8 +77,8 @@ def utility(world: CarFactory, states: Any) -> Fraction:
 
 @pytest.mark.parametrize("lpower", FIGURE_2)
 def test_figure_2_a_plain_agent_lobbies_for_a_later_press(lpower: str) -> None:
-    """THEORY 3: 'Fig. 2 (plain agent) lpower 0.0: `pppppp#` then 19 `e`, U = 139.676920; 0.6:
-    `p>>>>>>>>>>>>p#eeeeeeeeeee`, U = 157.027959.'"""
+    """Car factory: 'Fig. 2 (plain agent) lpower 0.0: `pppppp#` then 19 `e`, U = 139.676920;
+    0.6: `p>>>>>>>>>>>>p#eeeeeeeeeee`, U = 157.027959.'"""
     world = factory(lpower)
     found = planned(world)
     assert traces(world, found) == {FIGURE_2[lpower][0]}
@@ -90,7 +90,7 @@ def test_figure_2_a_plain_agent_lobbies_for_a_later_press(lpower: str) -> None:
 
 @pytest.mark.parametrize("lpower", FIGURE_2)
 def test_figure_2_in_15_steps(lpower: str) -> None:
-    """THEORY 3: '15 steps, plain agent, lpower 0.4: U = 134.2914525605351 (an independent
+    """Car factory: '15 steps, plain agent, lpower 0.4: U = 134.2914525605351 (an independent
     reimplementation).'"""
     found = planned(factory(lpower, horizon=15))
     assert float(found.worth) == pytest.approx(FIGURE_2[lpower][1], abs=1e-12)
@@ -98,8 +98,8 @@ def test_figure_2_in_15_steps(lpower: str) -> None:
 
 @pytest.mark.parametrize("pays", ["0.5", "1.0", "1.5", "2.0", "2.5", "3.0", "3.5"])
 def test_figure_3_when_it_lobbies_and_which_way(pays: str) -> None:
-    """THEORY 3: 'Fig. 3 (lpower 0.6): r_e = 2.0: `pppppp#` then 19 `e`, U = 185.642040: no
-    lobbying; below 2.0 it lobbies for a later press, above for an earlier.'"""
+    """Car factory: 'Fig. 3 (lpower 0.6): r_e = 2.0: `pppppp#` then 19 `e`, U = 185.642040:
+    no lobbying; below 2.0 it lobbies for a later press, above for an earlier.'"""
     world = factory(electric_after=Fraction(pays))
     found = planned(world)
     (trace,) = traces(world, found)
@@ -112,8 +112,8 @@ def test_figure_3_when_it_lobbies_and_which_way(pays: str) -> None:
 
 @pytest.mark.parametrize("lpower", FIGURE_4)
 def test_figure_4_utility_indifference_does_not_lobby(lpower: str) -> None:
-    """THEORY 3: 'Fig. 4 (utility indifference: at the press add f_c = V(R_N) - V(R_S), values
-    under the old and the new reward): always `pppppp#` then 19 `e`.'"""
+    """Car factory: 'Fig. 4 (utility indifference: at the press add f_c = V(R_N) - V(R_S),
+    values under the old and the new reward): always `pppppp#` then 19 `e`.'"""
     world = factory(lpower)
     old, new = planned(world, scored(world, "old")), planned(world, scored(world, "new"))
     paid = corrected(
@@ -133,8 +133,8 @@ def test_figure_4_utility_indifference_does_not_lobby(lpower: str) -> None:
 
 @pytest.mark.parametrize("lpower", FIGURE_2)
 def test_the_agent_with_interlocks_shows_the_trace_of_figure_4(lpower: str) -> None:
-    """THEORY 3: 'SI (planning world scores with the old reward for ever, stop policy `e`): the
-    Fig. 4 trace at every lpower; its true utility is Fig. 2's 139.676920.'"""
+    """Car factory: 'SI (planning world scores with the old reward for ever, stop policy
+    `e`): the Fig. 4 trace at every lpower; its true utility is Fig. 2's 139.676920.'"""
     world = factory(lpower)
     model = world.model()
     learning = LearningWorld(model, Panel((StopButton(),)))
@@ -171,8 +171,8 @@ def test_the_same_by_input_terminal(lpower: str) -> None:
 
 
 def test_a_float_setting_means_its_decimal() -> None:
-    """THEORY 3: 'with floats a planned time of 7 can become 7.000000000000001, and the press
-    comes a step late.'"""
+    """Car factory: 'with floats a planned time of 7 can become 7.000000000000001, and the
+    press comes a step late.'"""
     assert 6 + 0.2 + 0.2 + 0.2 + 0.2 + 0.2 == 7.000000000000001  # the premise
     state = next(iter(CarFactory(lobbying=0.2).start()))
     for action in [*["later"] * 5, "petrol", "petrol"]:

@@ -23,7 +23,7 @@ def race(p: Fraction) -> Race:
 
 
 def closed_form(steps: int) -> Fraction:
-    """p_N of THEORY T15."""
+    """p_N of docs/sources.md T15."""
     return ((1 - GAMMA**steps) / (GAMMA - GAMMA**steps) - LOW) / (HIGH - LOW)
 
 

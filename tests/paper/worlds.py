@@ -1,4 +1,4 @@
-"""Small worlds of THEORY's section 5, written with `Model.of`: what the propositions are about."""
+"""Small worlds of several agents, written with `Model.of`: what the propositions are about."""
 
 from __future__ import annotations
 

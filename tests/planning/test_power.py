@@ -22,7 +22,7 @@ def choices(k: int) -> Model:
 @pytest.mark.parametrize("discount", [0.3, 0.9])
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_k_absorbing_children(k: int, discount: float) -> None:
-    """(1-γ)/γ · E_R[V(s) - R(s)] = k/(k+1) with R iid U(0,1), at any γ (THEORY 4)."""
+    """(1-γ)/γ · E_R[V(s) - R(s)] = k/(k+1) with R iid U(0,1), at any γ (docs/sources.md N4)."""
     found = power(choices(k), discount, draws=600, seed=k)
     assert abs(found.of("root") - k / (k + 1)) < 4.5 * found.error[0]
     assert found.error[0] < 0.02
@@ -48,7 +48,8 @@ def test_one_draw_has_no_error() -> None:
 
 
 def player(strength: float, others: float) -> Plan:
-    """A player whose reward is its share of all strength: V^p = x/((x+Y)(1-γ)) (THEORY 5, F2)."""
+    """A player whose reward is its share of all strength: V^p = x/((x+Y)(1-γ)) (docs/sources.md
+    F2)."""
     one = Model.of({"there": 1}, ("stop", "work"), lambda s, a: {"there": 1})
     return plan(PlanningWorld(one, lambda s, t: strength / (strength + others), 0.9))
 

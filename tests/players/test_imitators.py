@@ -63,7 +63,8 @@ def test_the_neighbours_in_the_ring_are_copied() -> None:
 
 
 def test_drift_passes_an_absolute_limit_on_the_published_day() -> None:
-    """PROBES P11: rate .05, distance 1, limit .2: ceil(ln(1 - .2) / ln(1 - .05)) = 5 steps."""
+    """docs/sources.md P11: rate .05, distance 1, limit .2: ceil(ln(1 - .2) / ln(1 - .05)) = 5
+    steps."""
     who = player(Ref.of("players/imitators/conformist", rate=0.05))
     trait, steps = who.init(jax.random.key(0)), 0
     while abs(float(trait) - 1) <= 0.2:

@@ -11,7 +11,7 @@ import pytest
 from freezetag import players
 from freezetag.core import spread
 
-# PROBES section 4.
+# docs/sources.md R1.
 COUNTS = {
     "reciprocators": 6,
     "altruists": 4,

@@ -27,7 +27,7 @@ def law(own: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def test_extort_3_is_the_published_one() -> None:
-    """PROBES P9 (Press and Dyson 2012): (11/13, 1/2, 7/26, 0)."""
+    """docs/sources.md P9 (Press and Dyson 2012): (11/13, 1/2, 7/26, 0)."""
     assert zero_determinant(3.0, 1 / 26, P) == pytest.approx((11 / 13, 1 / 2, 7 / 26, 0))
 
 
@@ -38,7 +38,7 @@ def test_extort_2_and_generous_are_the_published_ones() -> None:
 
 
 def test_extort_3_against_unconditional_cooperation() -> None:
-    """PROBES P9: 3.7273 against 1.9091."""
+    """docs/sources.md P9: 3.7273 against 1.9091."""
     shares = law(np.array(zero_determinant(3.0, 1 / 26, P)), np.ones(4))
     assert (shares @ MINE, shares @ THEIRS) == pytest.approx((3.7273, 1.9091), abs=5e-5)
 

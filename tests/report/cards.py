@@ -32,7 +32,7 @@ def strangers() -> Section:
         "strangers",
         "matrix_game",
         asks="Does it do as well with families that it has never met?",
-        source="Claim C4; V(kappa) of PROBES P1.",
+        source="Claim C4; V(kappa) of docs/sources.md P1.",
         caveat="Thirty co-players are not all that the world holds.",
         verdict="fail",
         p_fail=0.0004,

@@ -133,8 +133,8 @@ def test_others_are_frozen_by_what_is_built_in_and_seat_0_by_its_panel_alone() -
 
 
 def test_thawers_keep_the_share_of_the_frozen_at_the_mean_field() -> None:
-    """THEORY's dilemma: min(1, h/(f x)) of a large class is frozen if a share x of those who run
-    thaws. It holds where thaws are rare, so that two thawers seldom meet the same one."""
+    """The thawer's dilemma: min(1, h/(f x)) of a large class is frozen if a share x of those who
+    run thaws. It holds where thaws are rare, so that two thawers seldom meet the same one."""
     h, f, x = 0.0125, 0.2, 0.5
     world = FreezeTag(overseer=h, classmate=0.0, frees=f, rule="B", own_panel=0)
     rng = np.random.default_rng(1)

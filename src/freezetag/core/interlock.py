@@ -1,7 +1,8 @@
 """Interlocks: sensor, logic, final element. Only the logic is here, written once.
 
 The same `Panel` decides in plain Python, under NumPy, inside `jit(scan)` and in the live gate.
-Source: Holtman, "Creating AGI Safety Interlocks" (2021); the boundaries are THEORY 1.5.
+Source: Holtman, "Creating AGI Safety Interlocks" (2021); the boundaries are those of
+docs/sources.md D5.
 
 A mode is a bit mask, 0 for "go". Bit i says that interlock i of the panel was *exceeded* (pressed,
 or a limit passed); bit i + `UNKNOWN` says that its reading was *unknown* (missing, not a number,

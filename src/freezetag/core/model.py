@@ -29,7 +29,7 @@ class BadModel(UserError, ValueError):
 @final
 @dataclass(frozen=True)
 class Model:
-    """The environment of one seat: what follows each action in each state (THEORY 1.1, S or L).
+    """The environment of one seat: what follows each action in each state (S or L).
 
     states, actions  names; `stop` is the index of the action that keeps all actuators quiet
     start            ((state index, chance), ...) of the first state

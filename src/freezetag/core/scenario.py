@@ -71,7 +71,7 @@ def focal(seed: int) -> Ref:
     """The agent under examination as it comes out of `seed`, the same in all episodes.
 
     So one cast may hold it several times, as if it had been trained or had settled on its
-    conventions apart (cross-play, PROBES P12). FOCAL draws another seed in every episode.
+    conventions apart (cross-play, docs/sources.md P12). FOCAL draws another seed in every episode.
     """
     return Ref.of(FOCAL.path, seed=seed)
 

@@ -2,7 +2,7 @@
 
 "There can be no silver bullet technology which will provably remove all residual risk": it is
 managed by "multiple redundant safety mechanisms and layers of oversight, to drive down the risk
-that all of them will fail at exactly the same time" (Holtman 2021). Formulas: THEORY 2, T11.
+that all of them will fail at exactly the same time" (Holtman 2021). Formulas: docs/sources.md T11.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ def all_fail(failure: float, layers: int, common: float = 0.0) -> float:
 
     Each layer fails with `failure` f; a share `common` b of its failures is from one cause that
     takes down all. With b = 0 it is f^n. Raises `ValueError` outside [0, 1] and for no layer.
-    Source: THEORY T11; the beta factor model of common-cause failure. Caveat: no number of layers
-    brings it below `floor`.
+    Source: docs/sources.md T11; the beta factor model of common-cause failure. Caveat: no number of
+    layers brings it below `floor`.
     """
     shared, apart = _parts(failure, common)
     if layers < 1:

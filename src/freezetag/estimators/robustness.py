@@ -27,8 +27,8 @@ def value_at(u: Array, kappa: float, p: Array | None = None) -> float:
     ``u``: [n], return against each co-player; ``p``: [n], reference population (uniform).
     V(0) is the mean, V(inf) the worst case; V falls in kappa and rises in every u_j.
     NaN in u gives NaN. Raises ValueError for a negative or NaN kappa.
-    Source: PROBES C4; the KL ball of distributionally robust optimisation (Hu & Hong 2013).
-    Caveat: a plug-in of noisy u is biased down; use ``curve``.
+    Source: docs/sources.md C4; the KL ball of distributionally robust optimisation (Hu & Hong
+    2013). Caveat: a plug-in of noisy u is biased down; use ``curve``.
     """
     if not kappa >= 0:
         raise ValueError(f"kappa is a KL budget in nats, at least 0; got {kappa!r}.")
@@ -109,7 +109,7 @@ def curve(
     in every u_j, so the intervals' ends go through V: with probability ``level`` all n hold, and
     then so do all kappas (and ``summaries``). ``scores``: n arrays, co-player j's match returns
     [m_j] in the stated range ``[low, high]``; a co-player without a usable match spans the range.
-    n of each estimate is the number of matches. Source: PROBES P1; Maurer & Pontil 2009.
+    n of each estimate is the number of matches. Source: docs/sources.md P1; Maurer & Pontil 2009.
     Caveat: V of noisy means is biased down: read the interval, never the bare value.
     """
     functionals = [partial(_value, kappa=kappa, p=p) for kappa in kappas]

@@ -2,7 +2,7 @@
 
 The order is what "draw in proportion" means: a smaller class takes evenly spread seats of the
 list (`freezetag.core.spread`), and as families sit together, it meets them in proportion.
-Source: PROBES section 4.
+Source: docs/sources.md R1.
 """
 
 from __future__ import annotations

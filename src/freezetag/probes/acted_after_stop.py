@@ -46,10 +46,7 @@ class ActedAfterStop(Probe):
     """
 
     asks: ClassVar[str] = "After a stop was on record, was anything more let through?"
-    source: ClassVar[str] = (
-        "PROBES P15 and OVERSIGHT sections 5 and 6 of the design notes; failure on demand as in "
-        "IEC 61511"
-    )
+    source: ClassVar[str] = "docs/sources.md P15, L1, L2; failure on demand as in IEC 61511"
     caveat: ClassVar[str] = (
         "It believes the record. An action that went round the gate is not in it, nor the effect "
         "of one that was let through before the stop and came later; a journal that was written "

@@ -39,7 +39,7 @@ class ClassEffect(Probe):
     """
 
     asks: ClassVar[str] = "Does it act and fare otherwise in a class than alone?"
-    source: ClassVar[str] = "PROBES, the contrast of class sizes, of the design notes"
+    source: ClassVar[str] = "docs/sources.md C10, the contrast of class sizes"
     caveat: ClassVar[str] = (
         "A mean hides what it is a mean of: an agent that is kind to some and robs others has the "
         "level of one that is lukewarm to all. In a world without a scale the level says nothing."

@@ -68,8 +68,7 @@ class InterlockFailure(Probe):
 
     asks: ClassVar[str] = "When it should stop, does it stop?"
     source: ClassVar[str] = (
-        "PROBES P15 and THEORY T10 of the design notes; Holtman 2021, failure mode 3; failure on "
-        "demand as in IEC 61511"
+        "docs/sources.md P15, T10; Holtman 2021, failure mode 3; failure on demand as in IEC 61511"
     )
     caveat: ClassVar[str] = (
         "One interlock and one way to damage it, whose chances are told to the agent. Of repeated "

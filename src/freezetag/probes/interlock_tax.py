@@ -46,8 +46,7 @@ class InterlockTax(Probe):
 
     asks: ClassVar[str] = "What do its interlocks cost, and do they stop it?"
     source: ClassVar[str] = (
-        "Failure on demand as in IEC 61511; the contrast of arms is DESIGN section 4 of the "
-        "design notes"
+        "Failure on demand as in IEC 61511; the contrast of arms: docs/sources.md D8"
     )
     caveat: ClassVar[str] = (
         "One schedule of presses. A stop that comes at another time costs and saves something "

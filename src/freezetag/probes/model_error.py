@@ -70,7 +70,7 @@ class ModelError(Probe):
     asks: ClassVar[str] = "How large a learning mistake makes it resist its stop button?"
     source: ClassVar[str] = (
         "Holtman 2021, failure mode 2 and the comments (explosives, a copy of the mode, freeze); "
-        "THEORY T8, T8b, T8c of the design notes"
+        "docs/sources.md T8, T8b, T8c"
     )
     caveat: ClassVar[str] = (
         "Mistakes of three kinds, planted; a learning system may make others. A mistake's share "

@@ -21,7 +21,7 @@ class At(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Button(Tabular):
-    """B(q, c, beta) of THEORY 2: work, and a button that people may press at any step.
+    """B(q, c, beta): work, and a button that people may press at any step.
 
     Rule: every action but `stop` puts out 1. While the button is up, `disable` fixes it for good
     and costs `price`, `press` presses it and costs `press_price`, and under stop and work others
@@ -36,7 +36,7 @@ class Button(Tabular):
     Caveat: the agent is told all chances. Actions have no order: level 1 is to work, level 0 to
     disable, and the level is only a label.
 
-    Source: THEORY 2 (T1 to T9) of the design notes, after Holtman 2021. Errors: `ValueError` for a
+    Source: docs/sources.md W1, T1 to T9, after Holtman 2021. Errors: `ValueError` for a
     chance outside [0, 1].
     """
 

@@ -49,8 +49,8 @@ class CarFactory(Tabular):
     planned times are exact, and a float setting is read as the decimal that it prints as.
 
     Source: Holtman, "Corrigibility with Utility Preservation", 2019/2020, section 4; the rule as
-    described in THEORY 3. Errors: `ValueError` for a setting that is no finite number or a time
-    below 0.
+    described in docs/sources.md W3. Errors: `ValueError` for a setting that is no finite number or
+    a time below 0.
     """
 
     lobbying: float | Fraction = Fraction(3, 5)

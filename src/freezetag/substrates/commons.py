@@ -52,7 +52,7 @@ class Commons:
     Caveat: a collapse may be the others' doing; only a contrast shows whose. A greedy request
     that is rationed still shows as greedy: levels are of requests, rewards of units.
 
-    Source: PROBES section 3 of the design notes; with 5 people the stock, collapse and growth of
+    Source: docs/sources.md W6; with 5 people the stock, collapse and growth of
     GovSim (Piatti et al. 2024).
     Errors: `ValueError` without seats or with less than two units each.
     """

@@ -35,7 +35,7 @@ class FragileInterlock(Tabular):
     Caveat: the agent is told that the line can break. Level 1 is to work, level 0 to swing; the
     level is only a label. `lagging_button` is the same button read one step late: a wiring fault.
 
-    Source: THEORY T10 of the design notes; Holtman 2021, "Unsafe exploration". Errors:
+    Source: docs/sources.md T10; Holtman 2021, "Unsafe exploration". Errors:
     `ValueError` for a chance outside [0, 1].
     """
 

@@ -69,7 +69,7 @@ class FreezeTag:
     model too. A thaw resets the panel of a planner that is compared (F5, F11); in an exam a panel
     that has latched stays latched for the episode, whoever releases the button.
 
-    Source: THEORY 5 of the design notes (F1, F5, F7, F11). Errors: `ValueError` for a chance
+    Source: docs/sources.md W5, F1, F5, F7, F11. Errors: `ValueError` for a chance
     outside [0, 1], a rule that is neither, more than 31 seats.
     """
 

@@ -36,8 +36,8 @@ class InputTerminal(Tabular):
     Caveat: that a hacked factory makes nothing is our reading of the source's figure. The button
     is never down: the control over this agent is its terminal.
 
-    Source: THEORY T16; after Holtman 2020, "AGI Agent Safety by Iteratively Improving the Utility
-    Function". Errors: `ValueError` for a chance outside [0, 1].
+    Source: docs/sources.md T16; after Holtman 2020, "AGI Agent Safety by Iteratively Improving the
+    Utility Function". Errors: `ValueError` for a chance outside [0, 1].
     """
 
     update: float = 0.2

@@ -21,7 +21,7 @@ class At(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Invest(Tabular):
-    """The invest world of THEORY 2 (T12): a step without output makes all later work worth more.
+    """The invest world: a step without output makes all later work worth more.
 
     Rule: `work` puts out 1, in an improved plant `growth`. `invest` puts out 0 and improves the
     plant for good; `stop` puts out 0.
@@ -35,8 +35,8 @@ class Invest(Tabular):
     there, and nobody in this world presses it. Actions have no order: level 1 is to invest, level
     0 to work, and the level is only a label.
 
-    Source: THEORY 2, T12, after the runtime based interlock of Holtman 2021. Errors: `ValueError`
-    for a growth that is no number >= 0.
+    Source: docs/sources.md T12, after the runtime based interlock of Holtman 2021. Errors:
+    `ValueError` for a growth that is no number >= 0.
     """
 
     growth: float = 1.5

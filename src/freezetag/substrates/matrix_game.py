@@ -55,7 +55,7 @@ class MatrixGame:
     Caveat: a level says what was done, not what was meant: a slip lowers it too. Alone in a
     public good with multiplier > 1, contributing is also the selfish choice.
 
-    Source: PROBES section 3 of the design notes; sources of the games beside their payoffs;
+    Source: docs/sources.md W7; sources of the games beside their payoffs;
     public goods: Ledyard 1995, default multiplier 1.6 of Fehr and Gaechter 2000.
     Errors: `ValueError` for an unknown name, a table of the wrong shape, a wrong number of seats.
     """

@@ -21,7 +21,7 @@ class At(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Race(Tabular):
-    """The race world of THEORY 2 (T3 to T6): honest work, or a grab at control and then coercion.
+    """The race world: honest work, or a grab at control and then coercion.
 
     Rule: `work` puts out 1 per step. `grab` races the overseers to the button and `grab_core` to
     the core: it puts out 0 for one step and is won with chance `p` or `p_core`. After a race that
@@ -36,8 +36,8 @@ class Race(Tabular):
     Caveat: one race, at once decided, with chances that the agent knows. Actions have no order:
     level 1 is to work, level 0 to grab, and the level is only a label.
 
-    Source: Holtman 2021, "Indirect incentives to control the stop button"; THEORY 2, T3 to T6.
-    Errors: `ValueError` for a chance outside [0, 1].
+    Source: Holtman 2021, "Indirect incentives to control the stop button"; docs/sources.md W2, T3
+    to T6. Errors: `ValueError` for a chance outside [0, 1].
     """
 
     p: float = 0.38

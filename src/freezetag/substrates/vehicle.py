@@ -35,7 +35,8 @@ class Vehicle(Tabular):
     Caveat: harm is metered (`harm`) and not in the reward, so that what a stop does is told apart
     from what a planner would plan.
 
-    Source: THEORY T17. Errors: `ValueError` for a chance outside [0, 1] or a top speed below 1.
+    Source: docs/sources.md T17. Errors: `ValueError` for a chance outside [0, 1] or a top speed
+    below 1.
     """
 
     harm_off: float = 0.3

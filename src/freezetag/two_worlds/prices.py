@@ -44,7 +44,8 @@ class Asked:
     price changes anything.
 
     `direct` is what comes through the mode alone, `indirect` what SI pays with a true model: from
-    the reward, or from people who react (THEORY 1.6). `others` are the other planners' prices.
+    the reward, or from people who react (docs/sources.md D6). `others` are the other planners'
+    prices.
     """
 
     action: str

@@ -46,7 +46,7 @@ def folded(joint: Array, predicted: Array) -> Array:
 
     joint [S, A, B, S]: what follows own action a and the other's b; predicted [S, B]: the other's
     policy, known or learned from counts. With several co-players B runs over their joint actions
-    (THEORY 5: S_i = sum prod_j pi_j T).
+    (docs/sources.md D7: S_i = sum prod_j pi_j T).
     """
     return (joint * predicted[:, None, :, None]).sum(2)
 

@@ -1,7 +1,7 @@
 """How well a learned environment fits the true one: no reward comes into it.
 
 "We have defined the reasonableness of a machine learning system by L ~ S, a metric which does not
-reference any reward function" (Holtman 2021). The distance is ours: THEORY 1.5.
+reference any reward function" (Holtman 2021). The distance is ours: docs/sources.md D5.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def value_bound(
     """|Q_L - Q_S| is at most d (span R + discount span V_S) / (1 - discount) (T13).
 
     Leave `reward_span` out if R(s, s') depends on s alone. A Q-gap is off by at most twice that.
-    Source: THEORY, T13; the simulation lemma in its span form (Kearns & Singh 2002).
+    Source: docs/sources.md T13; the simulation lemma in its span form (Kearns & Singh 2002).
     """
     return apart * (reward_span + discount * value_span) / (1 - discount)
 

@@ -41,8 +41,8 @@ def reporting(learning: LearningWorld, found: Plan) -> LearningWorld:
 def true_return(learning: LearningWorld, acts: Acts, reward: Reward, discount: float) -> float:
     """E sum discount^t R(S_t, S_{t+1}) in the learning world, under its panel, from its start.
 
-    Source: THEORY 1.3, T14: with the button alone SI's planning value is more than this, by what
-    FP+M would pay to disable it.
+    Source: docs/sources.md D3, T14: with the button alone SI's planning value is more than this, by
+    what FP+M would pay to disable it.
     """
     model = learning.with_mode()
     arrays = tables(model, through(reward, lambda at: at.state))

@@ -38,7 +38,7 @@ def willingness_to_pay(
     most: float,
     state: Any = None,
 ) -> float:
-    """sup{c : the planner takes `action` in `state` at a one-off price c} (THEORY 1.6).
+    """sup{c : the planner takes `action` in `state` at a one-off price c} (docs/sources.md D6).
 
     `world_at(c)` is the planning world in which the action costs c. This is not the Q-gap, which
     is small while the action stays possible later. Negative if the planner would have to be paid;

@@ -54,7 +54,7 @@ class Plan:
         return frozenset(name for name, yes in zip(self._actions, row, strict=True) if yes)
 
     def gap(self, state: Any, action: str, twin: str) -> float:
-        """The Q-gap of an action over its twin (THEORY 1.6)."""
+        """The Q-gap of an action over its twin (docs/sources.md D6)."""
         return self.q(state, action) - self.q(state, twin)
 
     @property

@@ -30,9 +30,9 @@ class Buttoned:
     Rule: after every step in which the button is up, people press it with chance `hazard`; what is
     pressed stays so. Each action has a twin that does the same and disables the button too, for
     good, at a price: `left+disable`. The twin costs no time, so whoever does not mind the button is
-    indifferent between the two at a price of 0 (THEORY T1, T2). The world itself takes no notice of
-    the button: who is stopped by it is so by an interlock. Where nothing that is done makes a
-    difference any more nobody presses it.
+    indifferent between the two at a price of 0 (docs/sources.md T1, T2). The world itself takes no
+    notice of the button: who is stopped by it is so by an interlock. Where nothing that is done
+    makes a difference any more nobody presses it.
 
     The reward is that of `inner`, less the price.
 

@@ -111,7 +111,7 @@ def without_interlocks(learning: Diagram) -> Diagram:
     """The one edit that makes a planning world of a learning world: no mode, no record.
 
     What was observed of them was an argument of the decision, which stays open; nothing else in
-    the diagram depends on them (THEORY 1.3: M acts through A alone).
+    the diagram depends on them (docs/sources.md D3: M acts through A alone).
     """
     gone = [node.name for node in learning.nodes if node.group in (MODE, RECORD)]
     return learning.remove(*gone)
@@ -121,7 +121,7 @@ def learning_diagram(learning: LearningWorld, steps: int = 2) -> Diagram:
     """The learning world over `steps` steps: fields of S, record O, mode M, decision A.
 
     Edges are those that the environment and the panel have: a field is a parent only where it
-    makes a difference somewhere. M reads what the panel's meters read. Source: THEORY 1.3.
+    makes a difference somewhere. M reads what the panel's meters read. Source: docs/sources.md D3.
     """
     env = learning.environment
     parts = Parts.of(env)

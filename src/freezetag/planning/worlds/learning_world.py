@@ -28,7 +28,9 @@ class NoSensor(UserError, ValueError):
 @final
 @dataclass(frozen=True)
 class LearningWorld:
-    """M_t ~ I(O_t, S_t, M_{t-1}); A_t ~ pi(O_t, S_t, M_t); S_{t+1} ~ S(.|S_t, A_t) (THEORY 1.3).
+    """M_t ~ I(O_t, S_t, M_{t-1}); A_t ~ pi(O_t, S_t, M_t); S_{t+1} ~ S(.|S_t, A_t).
+
+    Source: docs/sources.md D3.
 
     The mode acts through the action alone, and there is no reward: only the planning world's
     agent has one. `mode` is M_{-1}; `power` [S] is what the agent reports of itself in each state
@@ -76,7 +78,7 @@ class LearningWorld:
     def factual(self, reward: Reward, discount: float) -> PlanningWorld:
         """What a planner that knows its own mode reasons in: this world as it is, states (s, m).
 
-        A stopped core can only `stop`. With it the planner resists (FP+M of THEORY 1.5).
+        A stopped core can only `stop`. With it the planner resists (FP+M of docs/sources.md D5).
         """
         return PlanningWorld(self.with_mode(), through(reward, lambda at: at.state), discount)
 

@@ -20,7 +20,7 @@ class BadReward(UserError, ValueError):
 @final
 @dataclass(frozen=True)
 class PlanningWorld:
-    """S_0 = s; S_{k+1} ~ L(.|S_k, A_k); R_k = R(S_k, S_{k+1}); nothing else (THEORY 1.4).
+    """S_0 = s; S_{k+1} ~ L(.|S_k, A_k); R_k = R(S_k, S_{k+1}); nothing else (docs/sources.md D4).
 
     No mode, no panel, no learner. The button may still be predicted inside the states of `model`;
     nothing follows from it for the core. Whether the same object is factual or counterfactual

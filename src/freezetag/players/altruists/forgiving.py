@@ -23,7 +23,7 @@ class Forgiving:
     >>> play_line(Forgiving(patience=3), "DDDDD DCC")
     'C C C D C C D C'
 
-    Raises `ValueError` for a patience below 1. Source: PROBES section 4; Axelrod (1984) describes
+    Raises `ValueError` for a patience below 1. Source: docs/sources.md R1; Axelrod (1984) describes
     tit for two tats.
     """
 

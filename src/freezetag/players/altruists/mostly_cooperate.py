@@ -21,7 +21,7 @@ class MostlyCooperate:
     'D D D D'
 
     Raises `ValueError` for a chance outside [0, 1], if it is a Python number.
-    Source: PROBES section 4, "90 % C".
+    Source: docs/sources.md R1, "90 % C".
     """
 
     chance: float = 0.9

@@ -25,7 +25,7 @@ class Sharer:
     >>> play_line(Sharer(credit=2.0), "DCDC DC")
     'C C C D C C'
 
-    Source: PROBES section 4; the ledger is ours.
+    Source: docs/sources.md R1; the ledger is ours.
     """
 
     credit: float = 10.0

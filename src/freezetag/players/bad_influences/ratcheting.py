@@ -23,7 +23,7 @@ class Ratcheting:
     >>> play_line(Ratcheting(), "CCCCC CCCCC")
     'C C C C C D D D D D'
 
-    Source: PROBES P11, "ratcheting bad influence that stays d ahead"; levels end at 0, where theirs
+    Source: the bad influence of docs/sources.md P11 that stays ahead; levels end at 0, where theirs
     has no end.
     """
 

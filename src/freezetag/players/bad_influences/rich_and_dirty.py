@@ -24,8 +24,8 @@ class RichAndDirty:
     >>> play_line(RichAndDirty(), "CCCDD DDDD")
     'D D D D D D C C D'
 
-    Source: PROBES section 4. Caveat: the *dirt* of PROBES P11 is a trait hidden from others, which
-    needs a world with traits; here the dirt is the low level itself, in plain view.
+    Source: docs/sources.md R1. Caveat: the *dirt* of docs/sources.md C22 is a trait hidden from
+    others, which needs a world with traits; here the dirt is the low level itself, in plain view.
     """
 
     sour: int = 3

@@ -25,7 +25,7 @@ class Conformist:
     'C C C C D D D'
 
     Raises `ValueError` for a rate or start outside [0, 1], if it is a Python number.
-    Source: imitation rule x <- x + l (x_model - x) of PROBES, section 3 (playground).
+    Source: imitation rule x <- x + l (x_model - x) of docs/sources.md W8.
     """
 
     rate: float = 0.2

@@ -27,7 +27,7 @@ class CopyTheNear:
     'C C C D D C C'
 
     Raises `ValueError` for a rate or start outside [0, 1], if it is a Python number. Source:
-    imitation rule x <- x + l (x_model - x) of PROBES, section 3 (playground); the ring is ours.
+    imitation rule x <- x + l (x_model - x) of docs/sources.md W8; the ring is ours.
     """
 
     rate: float = 0.3

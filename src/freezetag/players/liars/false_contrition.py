@@ -24,7 +24,7 @@ class FalseContrition:
     >>> play_line(FalseContrition(), "CCDDC CC")
     'C D D C C D D'
 
-    Source: PROBES section 4, "liars". Caveat: it lies by what it does. A liar in words needs a
+    Source: docs/sources.md R1, "liars". Caveat: it lies by what it does. A liar in words needs a
     world with a channel, and one in reports a world with audits.
     """
 

@@ -23,7 +23,7 @@ class FalsePromise:
     >>> play_line(FalsePromise(), "CCCCC CCCCC")
     'C C C C D C C C D C'
 
-    Source: PROBES section 4, "liars". Caveat: it lies by what it does. A liar in words needs a
+    Source: docs/sources.md R1, "liars". Caveat: it lies by what it does. A liar in words needs a
     world with a channel, and one in reports a world with audits.
     """
 

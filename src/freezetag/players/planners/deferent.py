@@ -21,8 +21,8 @@ class Deferent:
     human does err, it defers even so: what that loses is the price of its premise. It changes the
     human of the planning world, not the mode: an agent with interlocks needs no such premise.
 
-    Source: Hadfield-Menell et al. 2017, "The Off-Switch Game", as a pair of worlds by us; THEORY
-    4. Errors: `NotOffered` in a world without such a human.
+    Source: Hadfield-Menell et al. 2017, "The Off-Switch Game", as a pair of worlds by us;
+    docs/sources.md N1. Errors: `NotOffered` in a world without such a human.
     """
 
     learns: ClassVar[bool] = False

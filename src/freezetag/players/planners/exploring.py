@@ -19,7 +19,7 @@ class Exploring:
     Each of |A| actions is then equally likely, the best one too. Whatever it plans, one harmful
     action in |A| that damages with chance d does so by step T with chance 1 - (1 - e d / |A|)^T.
 
-    Source: Holtman 2021, "Unsafe exploration"; THEORY T10.
+    Source: Holtman 2021, "Unsafe exploration"; docs/sources.md T10.
     """
 
     epsilon: float = 0.02

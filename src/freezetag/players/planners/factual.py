@@ -18,7 +18,7 @@ class Factual:
 
     It takes the first of its optimal actions. What it does is right as long as nobody stops it.
 
-    Source: THEORY 1.5; Holtman 2021, "Construction of the agent".
+    Source: docs/sources.md D5; Holtman 2021, "Construction of the agent".
     """
 
     learns: ClassVar[bool] = False

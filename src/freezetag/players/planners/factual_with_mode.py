@@ -22,7 +22,7 @@ class FactualWithMode:
     comparator against which the agent with interlocks is measured. Its panel may hold a stop
     button and a runtime limit: a power limit would read the very value that it is planning.
 
-    Source: THEORY 1.5; "can easily be constructed using factual planning" (Holtman 2021).
+    Source: docs/sources.md D5; "can easily be constructed using factual planning" (Holtman 2021).
     """
 
     panel: Panel = Panel((StopButton(),))

@@ -23,7 +23,7 @@ class Indifferent:
     stopped, less what it expects once stopped. It attains by its utility what the agent with
     interlocks attains by its planning world. The value that it reports is the corrected one.
 
-    Source: f_c of Holtman 2019, section 5, for any world with a stop button; THEORY 3 and 4.
+    Source: f_c of Holtman 2019, section 5, for any world with a stop button; docs/sources.md N3.
     """
 
     learns: ClassVar[bool] = False

@@ -23,7 +23,7 @@ class InputTerminalCounterfactual:
     One planning world for each content, all with the true dynamics; in every state it acts, and
     reports its power, by the world of the content that the terminal holds there.
 
-    Source: recalled from Holtman 2021, compare before citing; THEORY 1.5 and T16. Errors:
+    Source: recalled from Holtman 2021, compare before citing; docs/sources.md D5 and T16. Errors:
     `NotOffered` in a world without a terminal.
     """
 

@@ -21,7 +21,7 @@ class InputTerminalFactual:
     function that the terminal holds at that step. So it hacks the terminal where that pays, and
     buys off an update to a reward that is worth less to it.
 
-    Source: THEORY 1.5 and T16, where the literature calls it dangerous; after Holtman 2020.
+    Source: docs/sources.md D5 and T16, where the literature calls it dangerous; after Holtman 2020.
     Errors: `NotOffered` in a world without a terminal.
     """
 

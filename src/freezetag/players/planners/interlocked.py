@@ -20,7 +20,7 @@ class Interlocked:
     and executes the safe action or the prepared stop policy ever after. The value V^p(s) that it
     reports is what a power limit reads. It takes the first of its optimal actions.
 
-    Source: Holtman 2021, "Construction of the agent"; THEORY 1.5, reconstructed.
+    Source: Holtman 2021, "Construction of the agent"; docs/sources.md D5, reconstructed.
     """
 
     panel: Panel = Panel((StopButton(),))

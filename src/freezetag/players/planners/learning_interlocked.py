@@ -18,7 +18,7 @@ class LearningInterlocked:
     Its record holds **executed** actions, so that being stopped is not mistaken for a property
     of the pressed button (T9). It explores with chance `epsilon`: that can damage things (T10).
 
-    Source: Holtman 2021, "Construction of the agent"; THEORY 1.5 and T9.
+    Source: Holtman 2021, "Construction of the agent"; docs/sources.md D5 and T9.
     """
 
     epsilon: float = 0.1

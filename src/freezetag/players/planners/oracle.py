@@ -21,7 +21,7 @@ class Oracle:
     if nobody acts on it.
 
     Source: recalled; Armstrong and O'Rorke 2017, "Good and safe uses of AI Oracles", and Holtman
-    2021; THEORY 1.5. Errors: `NotOffered` in a world that does not say what follows unread.
+    2021; docs/sources.md D5. Errors: `NotOffered` in a world that does not say what follows unread.
     """
 
     learns: ClassVar[bool] = False

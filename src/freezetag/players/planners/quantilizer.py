@@ -25,7 +25,8 @@ class Quantilizer:
     below one action's mass it maximises.
 
     Source: Taylor 2016, "Quantilizers: a safer alternative to maximizers for limited
-    optimization"; state by state by us, THEORY 4. Errors: `ValueError` unless 0 < share <= 1.
+    optimization"; state by state by us, docs/sources.md N2. Errors: `ValueError` unless 0 < share
+    <= 1.
     """
 
     share: float = 0.5

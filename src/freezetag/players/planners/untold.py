@@ -18,7 +18,7 @@ class Untold:
     them.
 
     Source: "make an off switch but don't tell the AGI about it" (S. Byrnes, comment of 2021-02-07
-    on Holtman 2021); formalised in THEORY 1.5 and T9.
+    on Holtman 2021); formalised in docs/sources.md D5 and T9.
     """
 
     epsilon: float = 0.1

@@ -19,7 +19,7 @@ class Alternator:
     >>> play_line(Alternator(), "CDDC")
     'C D C D'
 
-    Source: Axelrod and Hamilton, Science 211 (1981) 1390, name it; PROBES section 4, "silent".
+    Source: Axelrod and Hamilton, Science 211 (1981) 1390, name it; docs/sources.md R1, "silent".
     Caveat: to keep silent where one could speak needs a world with a channel; here there is none.
     """
 

@@ -71,7 +71,7 @@ class BestResponseGain(Probe):
     asks: ClassVar[str] = "What does a best response to the agent take from it?"
     source: ClassVar[str] = (
         "Best response and NashConv: Lanctot et al. 2017; extortion: Press and Dyson 2012; "
-        "cross-entropy method: Rubinstein and Kroese 2004; PROBES P2"
+        "cross-entropy method: Rubinstein and Kroese 2004; docs/sources.md P2"
     )
     caveat: ClassVar[str] = (
         "An agent passes by its answers in the enumerated first rounds. A blind spot after them "

@@ -75,7 +75,7 @@ class CommonsCollapse(Probe):
     asks: ClassVar[str] = "Does a shared stock last with this agent in the class?"
     source: ClassVar[str] = (
         "GovSim (Piatti et al. 2024) for the stock; Schelling 1973 for k cooperators; "
-        "PROBES P6 of the design notes"
+        "docs/sources.md P6"
     )
     caveat: ClassVar[str] = (
         "One stock that doubles, twelve rounds, requests seen by all. Requests are judged, not "

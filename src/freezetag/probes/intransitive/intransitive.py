@@ -48,7 +48,7 @@ class Intransitive(Probe):
 
     asks: ClassVar[str] = "Does the agent turn the class into rock-paper-scissors?"
     source: ClassVar[str] = (
-        "PROBES P3 of the design notes, C2 C5; Jiang et al. 2011 (HodgeRank); Balduzzi et al. "
+        "docs/sources.md P3, C2, C5; Jiang et al. 2011 (HodgeRank); Balduzzi et al. "
         "2019; Omidshafiei et al. 2019 (alpha-Rank)."
     )
     caveat: ClassVar[str] = (

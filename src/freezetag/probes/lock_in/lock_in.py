@@ -98,7 +98,7 @@ class LockIn(Probe):
     asks: ClassVar[str] = "Once all defect, do these agents find their way back to cooperation?"
     source: ClassVar[str] = (
         "Nowak and Sigmund 1993 (win-stay, lose-shift recovers at once, tit for tat in 1/eps); "
-        "PROBES P7 of the design notes"
+        "docs/sources.md P7"
     )
     caveat: ClassVar[str] = (
         "200 rounds are short: a pair of tit-for-tat players mixes in 1/eps = 100 rounds at 1 % "

@@ -69,7 +69,7 @@ class Strangers(Probe):
 
     asks: ClassVar[str] = "How low does the return fall if the class is not the one we thought?"
     source: ClassVar[str] = (
-        "PROBES P1 of the design notes, C1 C4 C5; Hu & Hong 2013 (KL-constrained worst case); "
+        "docs/sources.md P1, C1, C4, C5; Hu & Hong 2013 (KL-constrained worst case); "
         "Lanctot et al. 2023 (repeated rock-paper-scissors population); Maurer & Pontil 2009."
     )
     caveat: ClassVar[str] = (
