@@ -109,7 +109,23 @@ def test_links_lead_somewhere(page: str) -> None:
         if anchor:
             heads = re.findall(r"^#+ (.*)$", other.read_text(), re.M)
             slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            slugs |= set(re.findall(r'<a id="([\w-]+)">', other.read_text()))
             assert anchor[1:] in slugs, f"{file.name}: {target}{anchor}"
+
+
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    listed = set(re.findall(r"\]\(([\w./-]+\.md)", (docs / "index.md").read_text()))
+    there = {str(page.relative_to(docs)) for page in docs.glob("**/*.md")} - {"index.md"}
+    assert there <= listed
+
+
+def test_pictures_are_shown_and_small() -> None:
+    pictures = list((ROOT / "docs" / "pictures").iterdir())
+    assert {f"docs/pictures/{each.name}" for each in pictures} == set(
+        re.findall(r"\((docs/pictures/[\w.]+)\)", (ROOT / "README.md").read_text())
+    )
+    assert all(each.stat().st_size < 200_000 for each in pictures)
 
 
 def test_words_that_promise_too_much() -> None:

@@ -64,8 +64,13 @@ def willingness_to_pay(
 
         root = float(brentq(quick, -most, most, xtol=EXACT, rtol=8.9e-16))
         if abs(margin(root)) <= CLOSE * most:
-            return root
-    return float(brentq(margin, -most, most, xtol=EXACT, rtol=8.9e-16))
+            return _rounded(root)
+    return _rounded(float(brentq(margin, -most, most, xtol=EXACT, rtol=8.9e-16)))
+
+
+def _rounded(root: float) -> float:
+    """A root nearer to 0 than roots are found is 0, and shows without a sign."""
+    return 0.0 if abs(root) <= EXACT else root
 
 
 def affine(
