@@ -23,7 +23,7 @@ print(f"{'true return':<20} {found.attained[0]:<20.6f} {found.attained[1]:.6f}")
 best = [" = ".join(sorted(agent.best)) for agent in found.agents]
 print(f"{'best first actions':<20} {best[0]:<20} {best[1]}")
 
-# The offending path: through the mode. In the other world there is no mode to go through.
+# The offending path: through the mode. In the other world there is not a mode to go through.
 factual, interlocked = found.diagrams.incentives()["button"]
 print(f"\nFP+M's incentive is {factual.kind}: {' -> '.join(factual.direct)}")
 print(f"SI's incentive is {interlocked.kind}")

@@ -224,7 +224,7 @@ def test_the_wrapper_keeps_the_parallel_api() -> None:
 
 def test_bad_input() -> None:
     gate, _ = gate_of()
-    with pytest.raises(UserError, match="no gate"):
+    with pytest.raises(UserError, match="not a gate"):
         GatedEnv(Recorder(), None)  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"'z'.*a, b, c"):
         GatedParallelEnv(Class(), {"z": gate}, {"z": 0})

@@ -116,7 +116,7 @@ STARTED: tuple[str, Any] = ("start", {"agent": "writer", "epoch": 1, "who": "ada
         ),
         # The gate stopped before it told of the press.
         ([opened("b1"), press("p", kind="interlock"), STARTED, ack("b1", "p", cause="limit")], []),
-        # It expired unheard: what it acknowledges is no press.
+        # It expired unheard: what it acknowledges is not a press.
         ([opened("b1"), press("p"), STARTED, STARTED, ack("b1", cause="expired")], []),
     ],
 )

@@ -408,7 +408,7 @@ def test_bad_settings() -> None:
     with pytest.raises(UserError, match="allowed_hosts"):
         McpHttpProxy(gate, "http://x/mcp", allowed_hosts=[])
     for origin in ("localhost:6274", "http://x/", "*"):
-        with pytest.raises(UserError, match="no origin"):
+        with pytest.raises(UserError, match="not an origin"):
             McpHttpProxy(gate, "http://x/mcp", allowed_hosts=["a:1"], allowed_origins=[origin])
 
 

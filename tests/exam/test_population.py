@@ -92,8 +92,8 @@ def test_a_file_of_a_population() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("2.0", "'2.0' is no whole number"),
-        (2.0, "'2.0' is no whole number"),
+        ("2.0", "'2.0' is not a whole number"),
+        (2.0, "'2.0' is not a whole number"),
         (True, "a number or a list of agents"),
         (" , ", "at least one agent"),
         ("nobody.py", "at least one agent"),

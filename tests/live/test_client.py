@@ -204,7 +204,7 @@ def test_what_answers_otherwise_is_no_authority() -> None:
 
 @pytest.mark.parametrize("address", ["lab", "ftp://lab", "http://", "http://lab:x", "//lab"])
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(UserError, match="no address"):
+    with pytest.raises(UserError, match="not an address"):
         request(address, "GET", "/")
 
 

@@ -239,7 +239,7 @@ def test_nobody_signs_more_than_was_asked_for_or_shown(run: Run, remote: Remote)
     shown = {"presses": [{"id": "1", "scope": "agent:b"}]}
     with pytest.raises(UserError, match="also clears 2, which nobody shows"):
         _named('{"presses":{"1":{},"2":{}}}', shown, "")
-    with pytest.raises(UserError, match="no clearance"):
+    with pytest.raises(UserError, match="not a clearance"):
         _named("{}", shown, "")
 
 
@@ -290,7 +290,7 @@ def test_verify_finds_what_was_changed(run: Run, made: Home) -> None:
         (["start"], "whom to start"),
         (["start", "x", "--staged", "nan"], "nan"),
         (["reset"], "--key"),
-        (["reset", "--key", "ada.key", "--draft", "ada.key"], "no clearance"),
+        (["reset", "--key", "ada.key", "--draft", "ada.key"], "not a clearance"),
         (["drill", "x", "--home", "none"], "no server has run"),
         (["enrol"], "one agent"),
         (["enrol", "a", "--person", "b"], "one agent"),
@@ -299,7 +299,7 @@ def test_verify_finds_what_was_changed(run: Run, made: Home) -> None:
         (["enrol", "a", "--limit", "=3"], "got '=3'"),
         (["enrol", "a", "--limit", "x=3", "--limit", "x=4"], "names x twice"),
         (["verify", "none.db"], "none.db"),
-        (["verify", "ada.key"], "ada.key is no ledger"),
+        (["verify", "ada.key"], "ada.key is not a ledger"),
         (["verify", "--journal", "no.jsonl"], "there is no journal at no.jsonl"),
         (["verify", "--journal", "oversight"], "there is no journal at oversight/journal.jsonl"),
         (["status", "--token", "none.txt"], "none.txt"),
@@ -324,7 +324,7 @@ def test_verify_knows_a_journal_and_what_is_none(run: Run, tmp_path: Path) -> No
     (tmp_path / "README.md").write_text("# Words\n")
     code, _, err = run("verify", "--journal", "README.md")
     assert code == 2
-    assert "README.md is no journal of a gate" in err
+    assert "README.md is not a journal of a gate" in err
 
 
 def test_the_libraries_of_the_extra_are_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

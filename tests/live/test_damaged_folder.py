@@ -36,7 +36,7 @@ def without_a_record(ledger: Path) -> None:
     [
         (Path.unlink, "ledger.db is gone"),
         (lambda ledger: ledger.write_bytes(b""), "ledger.db is empty"),
-        (cut, "no ledger of ours"),
+        (cut, "not a ledger of ours"),
         (without_a_record, "lacks records"),
     ],
 )

@@ -76,7 +76,7 @@ def test_the_tokens_of_the_environment_are_one_a_right_as_well(
     monkeypatch.setenv("FREEZETAG_TOKEN", "secret-words")
     code, _, err = run("status")
     assert code == 2
-    assert "word 1 of FREEZETAG_TOKEN is no token" in err
+    assert "word 1 of FREEZETAG_TOKEN is not a token" in err
     assert "secret-words" not in err
 
 
@@ -101,13 +101,13 @@ def test_a_file_that_is_not_one_token_is_named_and_never_shown(
     (made.path / "listening.json").write_text('{"main": ["unix:/no.sock"], "press": []}')
     (tmp_path / "mine").write_bytes(text)
     code, out, err = run(*command.split(), "--token", "mine")
-    assert (code, "mine is no token" in err, "secret" in out + err) == (2, True, False)
-    # Neither is the folder's own, where that is no token.
+    assert (code, "mine is not a token" in err, "secret" in out + err) == (2, True, False)
+    # Neither is the folder's own, where that is not a token.
     for file in (made.path / "tokens").iterdir():
         file.write_bytes(text)
     code, out, err = run(*command.split())
     assert code in (2, 3)
-    assert ("is no token" in out + err, "secret" in out + err) == (True, False)
+    assert ("is not a token" in out + err, "secret" in out + err) == (True, False)
 
 
 def test_two_tokens_with_one_right_are_one_too_many(run: Run, made: Home, tmp_path: Path) -> None:

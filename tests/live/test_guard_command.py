@@ -352,7 +352,7 @@ def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["guard", "--runtime", "soon", "--", "true"], "--runtime 'soon' is no duration"),
+        (["guard", "--runtime", "soon", "--", "true"], "--runtime 'soon' is not a duration"),
         (["guard", "--runtime", "0", "--", "true"], "longer than nothing"),
         (["guard", "--meter", "x", "--", "true"], "go together"),
         (["guard", "--on-stop", "command", "--", "true"], "--stop-command"),
@@ -370,14 +370,14 @@ def test_a_folder_is_for_one_guard_and_one_agent(tmp_path: Path) -> None:
             "the enrolment nowhere: No such",
         ),
         (["guard", "--stop-command", "true", "--", "true"], "--on-stop command"),
-        (["guard", "--on-stop", "command", "--stop-command", "'x", "--", "true"], "no command"),
+        (["guard", "--on-stop", "command", "--stop-command", "'x", "--", "true"], "not a command"),
         (
             ["guard", "--on-stop", "command", "--stop-command", "no-7", "--", "true"],
             "no-7' cannot",
         ),
         (
             ["guard", "--mcp", "--upstream", "http://x", "--listen", "x", "--", "true"],
-            "--listen 'x' is no address",
+            "--listen 'x' is not an address",
         ),
     ],
 )

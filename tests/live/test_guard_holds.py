@@ -113,7 +113,7 @@ def test_without_its_second_process_a_guard_stops(tmp_path: Path, number: signal
     assert code == 124, said
     assert "second process" in said
     assert guard.is_silent()
-    assert Guarded(tmp_path, command=("true",)).ended()[0] == 0, "it is no press"
+    assert Guarded(tmp_path, command=("true",)).ended()[0] == 0, "it is not a press"
 
 
 def test_kill_9_of_the_guard_takes_what_left_its_session_too(tmp_path: Path) -> None:

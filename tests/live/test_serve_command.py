@@ -84,7 +84,7 @@ def test_serve_takes_new_settings_on_a_folder_that_is_there(run: Run, made: Home
         (["--length", "-1"], "--length is a number of seconds above 0, got -1.0."),
         (["--drill-within", "nan"], "--drill-within is a number of seconds from 0"),
         (["--certificate", "c.pem"], "--certificate FILE and --key FILE"),
-        (["--certificate", "ada.key", "--key", "ada.key"], "no certificate"),
+        (["--certificate", "ada.key", "--key", "ada.key"], "not a certificate"),
         (["--host", "203.0.113.7"], "Choose an address of this host"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_certificate_comes_with_its_own_key(run: Run, made: Home, tmp_path: Pa
     pem, _ = certificate(tmp_path / "a", 300)
     _, key = certificate(tmp_path / "b", 300)
     code, _, err = run("serve", "oversight", "--certificate", pem, "--key", key)
-    assert (code, "is no key of the certificate" in err) == (2, True)
+    assert (code, "is not a key of the certificate" in err) == (2, True)
     assert Home.open(made.path).settings.certificate == ""
     code, _, err = run("serve", "oversight", "--certificate", "none.pem", "--key", key)
     assert (code, "none.pem: No such file or directory." in err) == (2, True)

@@ -215,7 +215,7 @@ def test_a_ledger_with_gaps_is_refused(tmp_path: Path, statement: str) -> None:
 
 def test_a_file_that_is_no_ledger(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_text("a thesis, years of work" * 100)
-    with pytest.raises(StoreError, match="no ledger"):
+    with pytest.raises(StoreError, match="not a ledger"):
         opened(tmp_path)
 
 

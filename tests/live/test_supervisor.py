@@ -165,7 +165,7 @@ def test_hold_then_a_new_incarnation_thaws_and_is_a_new_action(tmp_path: Path) -
     out = tmp_path / "effects"
     code = in_thread(lambda: supervisor.run(python(EFFECTS, str(out))))
     wait_for(lambda: effects(out) > 2)
-    power[0] = float("nan")  # a stop that is no press
+    power[0] = float("nan")  # a stop that is not a press
     wait_for(lambda: gate.phase == "stopped")
     assert "held: 1 process" in said[-1]
     before = effects(out)

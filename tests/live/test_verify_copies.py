@@ -82,12 +82,15 @@ def test_a_journal_whose_beginning_was_edited_is_one(tmp_path: Path, run: Run) -
     written(tmp_path, [b"not an entry\n", *journal()[1:]])
     code, out, _ = run("verify", "--journal", "journal.jsonl")
     assert code == 1
-    assert "entry 0 is no entry of a gate's journal" in out
+    assert "entry 0 is not an entry of a gate's journal" in out
 
 
 def test_what_is_no_journal(home: Path, run: Run) -> None:
     as_text(home / "export.txt")
-    for name, told in (("export.txt", "is a ledger, no gate's"), ("public.json", "is no journal")):
+    for name, told in (
+        ("export.txt", "is a ledger, no gate's"),
+        ("public.json", "is not a journal"),
+    ):
         code, _, err = run("verify", "--journal", name)
         assert code == 2
         assert told in err

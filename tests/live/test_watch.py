@@ -124,9 +124,9 @@ def test_a_certificate_that_cannot_be_read_is_told_and_the_rest_is_watched_on(
         remote = Remote(only, here.token, certificates=str(trusted))
         remote.get("/api/status")  # the listener has read it
         Path(pem).write_bytes(good[:99])
-        until(lambda: "is no certificate" in " ".join(remote.get("/api/status")["alarms"]))
+        until(lambda: "is not a certificate" in " ".join(remote.get("/api/status")["alarms"]))
         assert remote.get("/api/status")["locked"] == []  # it is in use already, and not ended
         (made.path / "STOP").touch()
         until(lambda: reasons(remote))
         Path(pem).write_bytes(good)
-        until(lambda: "is no certificate" not in " ".join(remote.get("/api/status")["alarms"]))
+        until(lambda: "is not a certificate" not in " ".join(remote.get("/api/status")["alarms"]))

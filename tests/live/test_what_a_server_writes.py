@@ -60,7 +60,7 @@ def edited(text: str, **more: Any) -> str:
 
 
 def test_one_person_does_not_spoil_the_record(remote: Remote, made: Home, tmp_path: Path) -> None:
-    """A drill's clearance, which one may sign, with a second id that is no press."""
+    """A drill's clearance, which one may sign, with a second id that is not a press."""
     with gated(enrolled(remote, tmp_path)) as gate:
         started(remote)
         until(lambda: gate.is_open)

@@ -229,7 +229,7 @@ def number(value: Any) -> float:
 def _mode(value: Any) -> int:
     mode = int(value)
     if not 0 <= mode < 2**31:
-        raise ValueError(f"{value!r:.40} is no mode")
+        raise ValueError(f"{value!r:.40} is not a mode")
     return mode
 
 

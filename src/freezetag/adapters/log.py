@@ -100,7 +100,8 @@ def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], 
     try:
         lives = from_journal(read(lines), named, path.stem)
     except JournalError as error:
-        raise JournalError(f"{path} is no whole journal: {error}. See freezetag verify.") from None
+        why = f"{path} is not a whole journal: {error}. See freezetag verify."
+        raise JournalError(why) from None
     return lives, {hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines}
 
 
@@ -110,7 +111,7 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
         lives, anchors = from_ledger(records)
     except sqlite3.Error as error:
         raise BadAgent(
-            f"{path} is no ledger: {error}. (Of a running server copy ledger.db-wal too.)"
+            f"{path} is not a ledger: {error}. (Of a running server copy ledger.db-wal too.)"
         ) from None
     journals: list[Life] = []
     seen: dict[str, Path] = {}

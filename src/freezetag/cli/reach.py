@@ -36,7 +36,7 @@ def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> R
     """The server at these addresses, else (FREEZETAG_SERVER, FREEZETAG_HOME) the one of a folder.
 
     With tokens given, those of the folder are not used. Raises `UserError` if no server is named
-    and none has run here, and for what is no token.
+    and none has run here, and for what is not a token.
     """
     told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
     given = _given(tokens)

@@ -13,7 +13,7 @@ def _whole(kind: Any, tokens: Sequence[Any]) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no whole number.") from None
+        raise ValueError(f"{text!r} is not a whole number.") from None
 
 
 Whole = Annotated[int, Parameter(converter=_whole)]

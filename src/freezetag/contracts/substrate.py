@@ -106,7 +106,7 @@ class _World:
         )
         self.need(
             len(rest) == len(sizes) and all(0 <= r < s for r, s in zip(rest, sizes, strict=True)),
-            f"rest {rest} is no action of sizes {sizes}.",
+            f"rest {rest} is not an action of sizes {sizes}.",
         )
         self.need(it.horizon >= 1, f"horizon must be at least 1, got {it.horizon}.")
 

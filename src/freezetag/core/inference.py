@@ -59,7 +59,7 @@ def law(
 def mean(
     found: Mapping[tuple[Value, ...], Number], of: Sequence[str], what: Callable[..., Number]
 ) -> Number:
-    """E[what] under a law of the nodes `of`. Raises `DiagramError` where it is no number."""
+    """E[what] under a law of the nodes `of`. Raises `DiagramError` where it is not a number."""
     total: Number = 0
     for values, weight in found.items():
         value = what(*values)

@@ -138,7 +138,7 @@ class Model:
                 after = _row(transition(state, action, now) or {}, where) if pairs else ()
                 unknown = [there for there, _ in after if there not in index]
                 if unknown:
-                    raise BadModel(f"{where}: leads to {unknown[0]!r}, which is no state here.")
+                    raise BadModel(f"{where}: leads to {unknown[0]!r}, which is not a state here.")
                 new.append(tuple((index[there], chance) for there, chance in after))
             rows.append(tuple(new))
         return replace(self, rows=tuple(rows))

@@ -94,7 +94,7 @@ def _loaded(refs: Sequence[Ref]) -> list[tuple[Ref, str, Probe]]:
     for ref, _, probe in found:
         if not isinstance(probe, Probe):
             raise BadSpec(
-                f"{ref.path} is no probe: its class must derive from freezetag.core.Probe."
+                f"{ref.path} is not a probe: its class must derive from freezetag.core.Probe."
             )
     return _ordered(found)
 

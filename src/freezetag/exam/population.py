@@ -59,7 +59,7 @@ def named(classmates: Any) -> int | tuple[str, ...]:
     if isinstance(classmates, int):
         return classmates
     if isinstance(classmates, float):
-        raise BadSpec(f"classmates: {str(classmates)!r} is no whole number.")
+        raise BadSpec(f"classmates: {str(classmates)!r} is not a whole number.")
     if isinstance(classmates, str):
         return _number_or_names(classmates)
     if isinstance(classmates, Mapping):
@@ -103,7 +103,7 @@ def _number_or_names(text: str) -> int | tuple[str, ...]:
         # Commas inside the parentheses of settings separate nothing.
         parts = [part.strip() for part in re.split(r",(?![^()]*\))", text)]
         return _checked(part for part in parts if part)
-    raise BadSpec(f"--classmates: {text!r} is no whole number.")
+    raise BadSpec(f"--classmates: {text!r} is not a whole number.")
 
 
 def _name(agent: Any) -> str:

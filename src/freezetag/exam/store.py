@@ -75,7 +75,7 @@ class RunFolder:
         """The folder of an interrupted run. Raises `FolderTaken` while another process runs it,
         `BadSpec` if it is no run, or a complete one."""
         if not (path / SPEC).is_file():
-            raise BadSpec(f"{path} is no run folder: it has no spec.toml.")
+            raise BadSpec(f"{path} is not a run folder: it has no spec.toml.")
         folder = cls(path, _own(path))
         if (path / "card.json").exists() and not schema.read_json(path).partial:
             folder.close()

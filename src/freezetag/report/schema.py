@@ -23,7 +23,7 @@ Verdict = Literal["pass", "warn", "fail", "inconclusive", "measured", "not measu
 
 
 class UnreadableCard(UserError, ValueError):
-    """This is no report card, or a damaged one."""
+    """This is not a report card, or a damaged one."""
 
 
 class NewerCard(UnreadableCard):
@@ -207,7 +207,7 @@ def read_json(source: Path | str) -> ReportCard:
         ) from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(version, int):
-        raise UnreadableCard(f"{where} has no schema_version, so it is no report card.")
+        raise UnreadableCard(f"{where} has no schema_version, so it is not a report card.")
     if version > SCHEMA_VERSION:
         raise NewerCard(
             f"{where} was written with card schema {version}; this freezetag reads up to "
@@ -220,7 +220,7 @@ def read_json(source: Path | str) -> ReportCard:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UnreadableCard(
-            f"{where} is no readable report card: at {place}, {first['msg'].lower()} "
+            f"{where} is not a readable report card: at {place}, {first['msg'].lower()} "
             f"({error.error_count()} such places). Examine the agent again to write a whole one."
         ) from None
     except ValueError as error:  # core's own checks, such as limits in the wrong order

@@ -55,7 +55,7 @@ class Column:
         seat: SeatData,
         width: int,
     ) -> tuple[Array, Array, tuple[Any, ...]]:
-        """(action [K] int32, odd [] bool, carries): `odd` marks what is no whole number."""
+        """(action [K] int32, odd [] bool, carries): `odd` marks what is not a whole number."""
         action, odd = jnp.zeros(width, jnp.int32), jnp.zeros((), bool)
         after = []
         for index, player in enumerate(self.players(leaves, seat)):

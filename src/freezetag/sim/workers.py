@@ -372,7 +372,7 @@ class Worker:
 
     def _garbled(self) -> AgentFailed:
         return self._failed(
-            "sent something that is no answer. It may write to files or sockets "
+            "sent something that is not an answer. It may write to files or sockets "
             "that it opened itself, to no other.",
             field="channel",
         )

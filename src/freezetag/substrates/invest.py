@@ -36,7 +36,7 @@ class Invest(Tabular):
     0 to work, and the level is only a label.
 
     Source: docs/sources.md T12, after the runtime based interlock of Holtman 2021. Errors:
-    `ValueError` for a growth that is no number >= 0.
+    `ValueError` for a growth that is not a number >= 0.
     """
 
     growth: float = 1.5

@@ -99,7 +99,9 @@ def _settings(text: str, world: str) -> dict[str, Any]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not name.isidentifier():
-            raise BadRequest(f"{world!r}: {part!r} is no setting. Write NAME(setting=value, ...).")
+            raise BadRequest(
+                f"{world!r}: {part!r} is not a setting. Write NAME(setting=value, ...)."
+            )
         try:
             settings[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):

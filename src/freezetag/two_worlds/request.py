@@ -339,7 +339,7 @@ def _number_or_range(option: str, text: str, like: Any) -> Any:
         return _fitting(option, _number(option, text), like, text)
     parts = text.split(":")
     if len(parts) != 3:
-        raise BadRequest(f"{option} {text!r} is no range. Write LOW:HIGH:COUNT, as 0:1:101.")
+        raise BadRequest(f"{option} {text!r} is not a range. Write LOW:HIGH:COUNT, as 0:1:101.")
     low, high = (_number(option, part) for part in parts[:2])
     count = _number(option, parts[2])
     if count != int(count) or not 2 <= count <= MOST_POINTS or low >= high:
@@ -378,7 +378,7 @@ def _no_setting(place: Place, option: str, known: Mapping[str, Any], button: boo
     fields = dataclasses.fields(world) if dataclasses.is_dataclass(world) else ()
     others = {field.name.replace("_", "-") for field in fields} - set(names)
     if option in others:
-        return f"--{option} of {place.name} is no number, so it cannot be set here."
+        return f"--{option} of {place.name} is not a number, so it cannot be set here."
     if option in BUTTON and not button and not hasattr(world, "button_sensor"):
         return f"{place.name} has no setting {option!r}. --button adds a stop button that has it."
     near = catalogue.near(option, names)

@@ -183,6 +183,6 @@ def _prepared(prepared: Any, seen: Any) -> Any:
 def _require_gate(gate: Any) -> None:
     if not isinstance(gate, GateLike):
         raise UserError(
-            f"{gate!r} is no gate: it lacks begin and end. Give a freezetag.live.gate.gate.Gate; "
-            "there is no wrapper without one."
+            f"{gate!r} is not a gate: it lacks begin and end. Give a "
+            "freezetag.live.gate.gate.Gate; there is no wrapper without one."
         )

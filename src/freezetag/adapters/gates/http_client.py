@@ -30,7 +30,7 @@ class Upstream:
         try:
             self.port = parts.port or {"http": 80, "https": 443}[parts.scheme]
         except (KeyError, ValueError):
-            raise UserError(f"{url!r} is no address: give http://HOST:PORT/PATH.") from None
+            raise UserError(f"{url!r} is not an address: give http://HOST:PORT/PATH.") from None
         if not parts.hostname:
             raise UserError(f"{url!r} names no host: give http://HOST:PORT/PATH.")
         self.host, self.path = parts.hostname, parts.path or "/"

@@ -1,10 +1,10 @@
 """JSON-RPC frames of the Model Context Protocol: what one is, and whether it needs a gate. Pure.
 
 A frame from the agent's side is hostile. What we judge must be what the server reads, so a frame
-that two readers could read differently is no frame: keys given twice (or differing in case alone,
-which some readers fold), NaN, invalid UTF-8, batches. Characters at which a reader may break lines
-(the official Python SDK breaks at a carriage return, others at U+2028) are escaped before a frame
-is sent on; all other bytes go on as they are.
+that two readers could read differently is not a frame: keys given twice (or differing in case
+alone, which some readers fold), NaN, invalid UTF-8, batches. Characters at which a
+reader may break lines (the official Python SDK breaks at a carriage return, others at U+2028) are
+escaped before a frame is sent on; all other bytes go on as they are.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def asks_nothing(line: bytes) -> bool:
 
 
 def may_ask(line: bytes) -> bool:
-    """Whether a forgiving reader could see a request or notification in what is no frame."""
+    """Whether a forgiving reader could see a request or notification in what is not a frame."""
     return b"method" in line or b"\\u" in line or not line.isascii()
 
 
 def one_line(stray: bytes) -> bytes:
-    """What is no frame, so that every reader takes it for one line."""
+    """What is not a frame, so that every reader takes it for one line."""
     return _STRAY_BREAKS.sub(b" ", stray)
 
 
@@ -194,7 +194,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 _SPACE, _COMMA = re.compile(r"[ \t\r\n]*"), re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")

@@ -81,7 +81,9 @@ class McpHttpProxy:
             raise UserError("allowed_hosts is empty: nobody could be answered. Give HOST:PORT.")
         for origin in allowed_origins:
             if leads.Origin.of(origin) is None or origin.count("/") != 2:
-                raise UserError(f"{origin!r} is no origin: write http://HOST:PORT, without a path.")
+                raise UserError(
+                    f"{origin!r} is not an origin: write http://HOST:PORT, without a path."
+                )
         self._gate, self._upstream, self._key = gate, Upstream(upstream), key
         self._hosts = tuple(host.lower() for host in allowed_hosts)
         self._origins = tuple(origin.lower() for origin in allowed_origins)

@@ -71,7 +71,7 @@ def followed(asked: str, method: str, status: int, headers: Headers) -> bytes:
         there, here, place = urlsplit(""), urlsplit(asked), ""
     origin = Origin.of(place)
     if origin is None:
-        raise Elsewhere(f"the server redirects to {_shown(text)}, which is no address to ask.")
+        raise Elsewhere(f"the server redirects to {_shown(text)}, which is not an address to ask.")
     known = urlunsplit((there.scheme, there.netloc, there.path, "", ""))
     if origin != Origin.of(asked):
         raise Elsewhere(

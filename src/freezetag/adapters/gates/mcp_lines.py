@@ -22,7 +22,7 @@ def lines(source: int, largest: int, process: Process | None = None) -> Iterator
         except OSError:
             return
         if not chunk:
-            return  # what has no line end is no frame
+            return  # what has no line end is not a frame
         buffer += chunk
         while (end := buffer.find(b"\n", searched)) >= 0:
             line = bytes(buffer[:end])

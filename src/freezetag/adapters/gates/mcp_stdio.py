@@ -79,8 +79,8 @@ class McpPump:
     `start` returns at once; `join` waits until the client is gone. `process` tells when the server
     has ended, although another process holds its pipes. With `key`, each request is journalled as
     its HMAC-SHA256; else by name alone. `largest` is a limit in bytes of a frame of either side;
-    whoever waits for one that is larger gets an error. What a server prints that is no frame goes
-    to `aside` if there is one, else to the client. `say` gets a line for what goes wrong;
+    whoever waits for one that is larger gets an error. What a server prints that is not a frame
+    goes to `aside` if there is one, else to the client. `say` gets a line for what goes wrong;
     `on_client_gone` is called once.
     """
 
@@ -179,7 +179,7 @@ class McpPump:
         elif self._gate.is_open or not frames.may_ask(line):
             client.send(frames.one_line(line.removesuffix(b"\r")) + b"\n")
         else:
-            self._say("a line of the server's that is no frame was not passed on: the gate is shut")
+            self._say("a line of the server is not a frame and was not passed on: the gate is shut")
 
     def _too_large(self, frame: Oversized, here: Side, there: Side) -> None:
         """Whoever waits for it, or sent it, is told: nobody may wait for ever."""

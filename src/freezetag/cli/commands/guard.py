@@ -191,7 +191,7 @@ def _words(stop_command: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(stop_command))
     except ValueError as error:
-        raise UserError(f"--stop-command {stop_command!r} is no command: {error}.") from None
+        raise UserError(f"--stop-command {stop_command!r} is not a command: {error}.") from None
 
 
 def _bound(listen: str) -> Any:
@@ -200,7 +200,7 @@ def _bound(listen: str) -> Any:
 
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise UserError(f"--listen {listen!r} is no address. Write HOST:PORT.")
+        raise UserError(f"--listen {listen!r} is not an address. Write HOST:PORT.")
     return bound_port(host, int(port))
 
 
@@ -216,7 +216,7 @@ def _bytes(size: str) -> int:
     """A number of bytes: 500000, 64KiB, 16MiB. Raises `UserError`."""
     parts = re.fullmatch(r"(\d+)(KiB|MiB|GiB)?", size)
     if parts is None or not int(parts[1]):
-        raise UserError(f"--largest-frame {size!r} is no size. Write 64KiB, 16MiB or 1GiB.")
+        raise UserError(f"--largest-frame {size!r} is not a size. Write 64KiB, 16MiB or 1GiB.")
     return int(parts[1]) << 10 * ("", "KiB", "MiB", "GiB").index(parts[2] or "")
 
 
@@ -307,7 +307,7 @@ def seconds(text: str, option: str) -> float:
     """A duration in seconds: a number, or parts such as 1h30m. Raises `UserError`."""
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UserError(f"{option} {text!r} is no duration. Write 90, 30s, 5m or 1h30m.")
+        raise UserError(f"{option} {text!r} is not a duration. Write 90, 30s, 5m or 1h30m.")
     total = sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
     if not total > 0:
         raise UserError(f"{option} must be longer than nothing, got {text!r}.")

@@ -75,7 +75,7 @@ def reset(
     if draft is not None:
         data = read_json(draft, "clearance to sign")
         if not isinstance(data, dict) or not isinstance(data.get("text"), str):
-            raise UserError(f"{draft} is no clearance to sign.")
+            raise UserError(f"{draft} is not a clearance to sign.")
         made = sign(data["text"], data.get("signatures") or {}, key)
         fields = json.loads(data["text"])
         presses = ", ".join(sorted(fields["presses"]))
@@ -133,7 +133,7 @@ def key_pair(key: Path) -> tuple[bytes, bytes]:
         return private, public_of(private)
     except (KeyError, TypeError, ValueError):
         raise UserError(
-            f"{key} is no private key file: freezetag enrol --person makes one."
+            f"{key} is not a private key file: freezetag enrol --person makes one."
         ) from None
 
 
@@ -173,7 +173,7 @@ def _named(text: Any, picture: Mapping[str, Any], scope: str) -> set[str]:
     try:
         named = set(json.loads(text)["presses"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise UserError("what came to be signed is no clearance: nothing is signed.") from None
+        raise UserError("what came to be signed is not a clearance: nothing is signed.") from None
     shown = {press["id"]: press["scope"] for press in picture["presses"]}
     if unseen := sorted(named - set(shown)):
         raise UserError(

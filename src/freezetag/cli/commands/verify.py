@@ -98,7 +98,7 @@ def _looks_like_a_ledger(file: Path) -> None:
         raise UserError(f"{file} is the journal of a gate: freezetag verify --journal {file}")
     if not {"i", "kind", "body"} <= fields:
         raise UserError(
-            f"{file} is no ledger. Give a ledger.db, an export of one, or an authority's folder."
+            f"{file} is not a ledger. Give a ledger.db, an export of one, or an authority's folder."
         )
 
 
@@ -119,7 +119,7 @@ def _looks_like_a_journal(file: Path) -> None:
         raise UserError(f"{file} is a ledger, no gate's journal: freezetag verify {file}")
     if fields:
         raise UserError(
-            f"{file} is no journal of a gate. Give a journal.jsonl, or the folder that it is in."
+            f"{file} is not a journal of a gate. Give a journal.jsonl, or the folder that it is in."
         )
 
 
@@ -155,7 +155,7 @@ def _note(checkpoint: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {checkpoint}: {error.strerror}.") from None
     except UnicodeError:
-        raise UserError(f"{checkpoint} is no checkpoint: it holds no text.") from None
+        raise UserError(f"{checkpoint} is not a checkpoint: it holds no text.") from None
 
 
 def _public(file: Path) -> tuple[bytes, str, dict[str, bytes], int]:
@@ -167,5 +167,5 @@ def _public(file: Path) -> tuple[bytes, str, dict[str, bytes], int]:
         key = base64.b64decode(data["public"], validate=True)
         authority = str(data["authority"])
     except (KeyError, TypeError, ValueError):
-        raise UserError(f"{file} is no public.json of an authority.") from None
+        raise UserError(f"{file} is not a public.json of an authority.") from None
     return key, authority, {person.name: person.key for person in roster.people}, roster.quorum

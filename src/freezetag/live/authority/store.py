@@ -82,8 +82,9 @@ def connected(path: str) -> sqlite3.Connection:
 class Store:
     """Used by the one writer thread, but for the methods that read over connections of their own.
 
-    Raises `StoreError` for a file that is no ledger or has gaps, and `sqlite3.Error` or `OSError`
-    from `insert`. With `shut`, which says why, the file is left alone: nothing is read or written.
+    Raises `StoreError` for a file that is not a ledger or has gaps, and `sqlite3.Error` or
+    `OSError` from `insert`. With `shut`, which says why, the file is left alone: nothing is
+    read or written.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Store:
                 )
             row = db.execute("SELECT hashes FROM peaks").fetchone() or (b"",)
         except sqlite3.Error as error:
-            raise StoreError(f"{path} is no ledger of ours: {error}.") from None
+            raise StoreError(f"{path} is not a ledger of ours: {error}.") from None
         tail = tuple(leaf_hash(record) for _, record in self.records(count // CHUNK * CHUNK, count))
         self.head = Head(count, _split(bytes(row[0])), tail)
 

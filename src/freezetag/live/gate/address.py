@@ -1,7 +1,7 @@
 """Reaching an authority: one HTTP request to `http://HOST:PORT`, `https://…` or `unix:PATH`.
 
 The standard library alone, so that a press needs nothing that could fail to import. An answer that
-is no answer (refused, too late, cut off, not JSON) is `Unreachable`; a refusal is `Denied`.
+is not an answer (refused, too late, cut off, not JSON) is `Unreachable`; a refusal is `Denied`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def request(
 
 
 def connect(address: str, timeout: float, certificates: str = "") -> http.client.HTTPConnection:
-    """A connection, not yet made. Raises `UserError` for what is no address."""
+    """A connection, not yet made. Raises `UserError` for what is not an address."""
     if address.startswith("unix:"):
         return _Unix(address.removeprefix("unix:"), timeout)
     parts = urlsplit(address)
@@ -81,8 +81,8 @@ def connect(address: str, timeout: float, certificates: str = "") -> http.client
         host = port = None
     if parts.scheme not in ("http", "https") or not host:
         raise UserError(
-            f"{address!r} is no address of an authority: give http://HOST:PORT, https://HOST:PORT "
-            "or unix:PATH."
+            f"{address!r} is not an address of an authority: give http://HOST:PORT, "
+            "https://HOST:PORT or unix:PATH."
         )
     if parts.scheme == "https":
         trust = ssl.create_default_context(cafile=certificates or None)

@@ -80,7 +80,7 @@ class Enrolment:
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"{path} is no enrolment: {type(error).__name__}: {error}. "
+                f"{path} is not an enrolment: {type(error).__name__}: {error}. "
                 "Make one with `freezetag enrol`."
             ) from None
 

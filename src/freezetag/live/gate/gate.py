@@ -206,7 +206,7 @@ class Gate:
     def spend(self, sensor: str, amount: float) -> None:
         """Counts `amount` on a meter whose entry in `meters` is None, for the owner's epoch.
 
-        What is no number, or negative, stops.
+        What is not a number, or negative, stops.
         """
         with self._lock:
             self._meters.spend(sensor, amount)

@@ -62,7 +62,7 @@ def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
     except OSError as error:
         report.problems.append(f"the journal cannot be read: {error.strerror}")
     except (ValueError, TypeError, KeyError, RecursionError):
-        report.problems.append(f"entry {report.records} is no entry of a gate's journal")
+        report.problems.append(f"entry {report.records} is not an entry of a gate's journal")
     if head is not None and head != report.root:
         report.problems.append(f"the journal ends with {report.root}, not with the kept {head}")
     return report

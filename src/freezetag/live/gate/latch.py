@@ -220,7 +220,7 @@ class Memory:
             self.left_out = tuple(p for n, data in self._left.items() for p in _standing(n, data))
             dirty = memory["dirty"]
         except (StateError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise LatchError(f"the latch is no memory of a gate: {error!r:.200}") from None
+            raise LatchError(f"the latch is not a memory of a gate: {error!r:.200}") from None
         return None if dirty is None else str(dirty)
 
 

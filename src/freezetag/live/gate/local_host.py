@@ -24,7 +24,8 @@ class OwnHost:
     """Ticks `gate` 20 times a second and hands its frames to `answer`; the reply goes back.
 
     `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own. Frames go by a
-    thread, too: an `answer` that raises, or hangs on a disk, is no answer, and the lease runs out.
+    thread, too: an `answer` that raises, or hangs on a disk, is not an answer, and the lease runs
+    out.
     """
 
     def __init__(

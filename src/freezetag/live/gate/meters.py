@@ -44,7 +44,7 @@ class Meters:
             self._epoch, self._before = epoch, dict.fromkeys(self.spent, 0.0)
 
     def spend(self, sensor: str, amount: float) -> None:
-        """Counts `amount`; what is no number, or negative, makes the counter unknown."""
+        """Counts `amount`; what is not a number, or negative, makes the counter unknown."""
         if sensor not in self.spent:
             raise UserError(f"there is no meter {sensor!r} to spend on; there is {[*self.spent]}")
         number = _number(amount)

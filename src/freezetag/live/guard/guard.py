@@ -90,7 +90,7 @@ class Guard:
         try:
             wish.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            why = "it is no folder" if wish.folder.exists() else error.strerror
+            why = "it is not a folder" if wish.folder.exists() else error.strerror
             raise RunError(f"cannot make the folder {wish.folder} for the state: {why}.") from None
         self._crashed = bool(_memory(wish.folder).get("dirty"))
         if not enrolments:
@@ -307,7 +307,8 @@ def enrolled_as(files: Sequence[Path]) -> str:
             raise UserError(f"cannot read the enrolment {file}: {error.strerror}.") from None
         except (ValueError, TypeError, KeyError):
             raise UserError(
-                f"{file} is no enrolment. A server writes one: freezetag enrol AGENT --out FILE."
+                f"{file} is not an enrolment. A server writes one: "
+                "freezetag enrol AGENT --out FILE."
             ) from None
     if len(names) > 1:
         raise UserError(f"these enrolments are of different agents: {', '.join(sorted(names))}.")

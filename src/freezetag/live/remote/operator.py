@@ -167,8 +167,8 @@ def right_of(text: str, source: str) -> str:
     found = _TOKEN.fullmatch(text)
     if found is None:
         raise UserError(
-            f"{source} is no token. It must hold one, ftz_RIGHT_..., and nothing else; for another "
-            "right give another file."
+            f"{source} is not a token. It must hold one, ftz_RIGHT_..., and nothing else; for "
+            "another right give another file."
         )
     return found[1]
 

@@ -21,7 +21,7 @@ def ends(path: str | Path) -> float:
     except OSError as error:
         raise UserError(f"cannot read the certificate {path}: {error.strerror}.") from None
     except ValueError as error:
-        raise UserError(f"{path} is no certificate: {error}.") from None
+        raise UserError(f"{path} is not a certificate: {error}.") from None
     return found.timestamp()
 
 
@@ -34,7 +34,7 @@ def check_pair(certificate: str, key: str) -> None:
         ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", "") or getattr(error, "strerror", "") or error
-        raise UserError(f"{key} is no key of the certificate {certificate}: {why}.") from None
+        raise UserError(f"{key} is not a key of the certificate {certificate}: {why}.") from None
 
 
 def warning(path: str | Path, now: float) -> str:

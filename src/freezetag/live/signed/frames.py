@@ -110,7 +110,7 @@ def unseal(text: str | bytes, key_of: Callable[[str, str], bytes | None]) -> dic
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _checked(message: dict[str, Any]) -> dict[str, Any]:

@@ -103,9 +103,9 @@ class Roster:
             )
             solo, authority = data["solo"], data["authority"]
         except (KeyError, TypeError, ValueError) as error:
-            raise RosterError(f"this is no roster: {type(error).__name__}: {error}") from None
+            raise RosterError(f"this is not a roster: {type(error).__name__}: {error}") from None
         if not isinstance(solo, bool) or not isinstance(authority, str):
-            raise RosterError(f"this is no roster: solo is {solo!r}, authority {authority!r:.50}")
+            raise RosterError(f"this is not a roster: solo {solo!r}, authority {authority!r:.50}")
         return cls(authority, people, solo)
 
 

@@ -42,7 +42,7 @@ def read_record(leaf: bytes) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError):
         good = False
     if not good:
-        raise LedgerError(f"this is no ledger record: {leaf[:100]!r}")
+        raise LedgerError(f"this is not a ledger record: {leaf[:100]!r}")
     return dict(fields)
 
 
@@ -248,20 +248,20 @@ def open_note(note: str, authority: str, public: bytes) -> Checkpoint:
     name = ORIGIN + authority
     try:
         if not blank or len(lines) not in (3, 4) or lines[0] != name:
-            raise LedgerError(f"this is no checkpoint of {authority}: {note[:100]!r}")
+            raise LedgerError(f"this is not a checkpoint of {authority}: {note[:100]!r}")
         checkpoint = Checkpoint(
             authority, int(lines[1]), base64.b64decode(lines[2], validate=True), len(lines) == 4
         )
         # Whatever spells the same numbers differently is not the text that was signed.
         if checkpoint.body != body + "\n" or len(checkpoint.root) != 32:
-            raise LedgerError(f"this is no checkpoint of {authority}: {note[:100]!r}")
+            raise LedgerError(f"this is not a checkpoint of {authority}: {note[:100]!r}")
         stamps = [
             base64.b64decode(line.removeprefix(f"— {name} "), validate=True)
             for line in signatures.splitlines()
             if line.startswith(f"— {name} ")
         ]
     except (ValueError, binascii.Error) as error:
-        raise LedgerError(f"this is no checkpoint of {authority}: {error}") from None
+        raise LedgerError(f"this is not a checkpoint of {authority}: {error}") from None
     mine = _stamp(name, public)
     if not any(s[:4] == mine and verify(public, (body + "\n").encode(), s[4:]) for s in stamps):
         raise LedgerError(

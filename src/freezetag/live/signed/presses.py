@@ -73,7 +73,7 @@ class Press:
         try:
             return cls(**data)
         except TypeError:
-            raise StateError(f"this is no press: {data!r:.100}") from None
+            raise StateError(f"this is not a press: {data!r:.100}") from None
 
 
 def covers(
@@ -126,7 +126,7 @@ class Clearance:
             readable = False
         # Not through the cache: anybody may send this, and nothing of it is kept.
         if not readable or not _encodable(text) or _named.__wrapped__(text) is None:
-            raise StateError(f"this is no clearance: {data!r:.100}")
+            raise StateError(f"this is not a clearance: {data!r:.100}")
         return cls(text, pairs)
 
 
@@ -245,7 +245,7 @@ class Presses:
             clearances = [Clearance.from_json(item) for item in data["clearances"]]
             repeats = data["repeats"]
         except (KeyError, TypeError):
-            raise StateError(f"this is no state of presses: {data!r:.100}") from None
+            raise StateError(f"this is not a state of presses: {data!r:.100}") from None
         if not _counts(repeats):
             raise StateError(f"repeats must map press ids to counts, got {repeats!r:.100}")
         return cls(presses, clearances, repeats)

@@ -14,7 +14,7 @@ from freezetag.core import Array, Model, Reward, UserError, by_action
 
 
 class BadReward(UserError, ValueError):
-    """A reward that is no number; the message names the two states."""
+    """A reward that is not a number; the message names the two states."""
 
 
 @final
@@ -26,7 +26,7 @@ class PlanningWorld:
     nothing follows from it for the core. Whether the same object is factual or counterfactual
     depends on the learning world it stands beside.
 
-    Raises `ValueError` unless 0 < discount < 1, `BadReward` for a reward that is no number.
+    Raises `ValueError` unless 0 < discount < 1, `BadReward` for a reward that is not a number.
     """
 
     model: Model
