@@ -17,7 +17,7 @@ STEP = "rewards = {a: float(actions[a]) for a in there}"
 RESET = "self.rng = np.random.default_rng(seed)"
 
 PLAYING = {
-    "a reward that is no number": (
+    "a reward that is not a number": (
         STEP,
         "rewards = {'ann': 0.0, 'bob': float('nan') if self.t == 2 and self.late else 1.0}",
         "my_env.py at step 1 in episode 0: the reward of bob is nan.",

@@ -167,7 +167,7 @@ def asked(source: Source) -> Found:
 
 
 _GARBLED = (
-    "sent something that is no answer. It may write to files or sockets that it opened itself, to "
+    "sent something that is not an answer. It may write to files or sockets that it opened itself, to "
     "no other."
 )
 
