@@ -29,7 +29,7 @@ NAMES = {"trader": ["market"], "buyer": ["market"], "writer": [], "clerk": []}
 
 def card(browser: Browser, run: Path) -> None:
     """The top of a card."""
-    page = browser.new_page(viewport={"width": 1100, "height": 860})
+    page = browser.new_page(viewport={"width": 1100, "height": 935})
     page.goto((run / "card.html").resolve().as_uri())
     page.screenshot(path=PICTURES / "card.png")
 

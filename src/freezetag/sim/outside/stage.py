@@ -167,8 +167,8 @@ def asked(source: Source) -> Found:
 
 
 _GARBLED = (
-    "sent something that is not an answer. It may write to files or sockets that it opened itself, to "
-    "no other."
+    "sent something that is not an answer. It may write to files or sockets that it opened itself, "
+    "to no other."
 )
 
 
