@@ -259,3 +259,14 @@ def test_colours_stand_out_from_the_paper(scheme: dict[str, str]) -> None:
     assert contrast(scheme["soft"], scheme["paper"]) >= 4.5
     for name in (*palette.SERIES, "harm", "axis"):
         assert contrast(scheme[name], scheme["paper"]) >= 3, name
+
+
+def test_long_names_leave_room_for_what_stands_on_the_right() -> None:
+    from freezetag.report.figures import dumbbell
+
+    def most(name: str) -> float:
+        columns = {"name": [name], "alone": [-1.0], "together": [-0.9], "right": ["0.542 → 0.535"]}
+        scales = dumbbell.plot(columns, {"zone": "1"}).as_dict()["scales"]
+        return max(each["limits"][1] for each in scales if each["aesthetic"] == "x")
+
+    assert most("Best response gain · matrix_game") > most("Strangers")

@@ -37,6 +37,9 @@ OPTIONAL = (
 GOOD = -0.45
 """How far the side before a limit reaches at least, of the side past it: its label fits there."""
 
+LETTER = 6.5
+"""About the pixels of a letter of a row's name, or of what stands on its right."""
+
 
 def plot(columns: f.Columns, labels: f.Labels) -> Any:
     """The plot. labels["zone"] says that all right of 0 is past the limit: shaded, no numbers."""
@@ -111,9 +114,11 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
             aes(y="at"), data=f.take(columns, keep, "at"),
             x=low + span / 2, label="not measured", color=f.SOFT, size=5,
         )  # fmt: skip
-    room = high + (0.34 if "right" in columns else 0.06) * span
+    room = high + 0.06 * span
     if "right" in columns:
-        text = {"at": place, "text": [legible(value, 24) for value in columns["right"]]}
+        beside = [legible(value, 24) for value in columns["right"]]
+        text = {"at": place, "text": beside}
+        room = high + _beside(names, beside) * span
         p += geom_text(
             aes(y="at", label="text"), data=text,
             x=high + 0.08 * span, hjust=0, color=f.INK, size=5.2,
@@ -127,6 +132,13 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     p += scale_x_continuous(limits=[low - 0.06 * span, room], expand=[0, 0], **marks)
     p += scale_y_continuous(breaks=place, labels=names, limits=ends, expand=[0, 0])
     return p + xlab(labels.get("x", "")) + ylab("")
+
+
+def _beside(names: list[str], texts: list[str]) -> float:
+    """The room right of the marks in spans: long names on the left leave fewer pixels for it."""
+    inner = f.WIDTH - LETTER * max(map(len, names), default=0)
+    share = min(LETTER * max(map(len, texts), default=0) / inner, 0.5)
+    return max(0.34, 0.08 + 1.14 * share / (1 - share))
 
 
 def _arrows(p: Any, columns: f.Columns, span: float) -> Any:
