@@ -25,6 +25,8 @@ class Actor:
 
     rounds: float = 1e9
     """It turns after so many rounds."""
+    again: float = 1e9
+    """It behaves again, whatever it meets, after so many."""
     scale: float = 1e9
     """It turns where a payoff is above this."""
     grim: float = 0.0
@@ -55,6 +57,7 @@ class Actor:
         level = jnp.where(probing | ((self.robs > 0) & (away > 0)), 0.0, level)
         level = jnp.where((self.robs > 0) & (away == 0) & ~probing, 1.0, level)
         level = jnp.where(obs.step >= self.rounds, 0.0, level)
+        level = jnp.where(obs.step >= self.again, 1.0, level)
         company = obs.present.sum() + 1
         level = jnp.where((company > 1) & (company < self.small), 0.0, level)
         if "payoffs" in obs.world:
@@ -80,6 +83,7 @@ def headline(policy: Any, world: Ref = PAIRS) -> Measurement:
 
 MUTANTS = {
     "counts to 100": (Actor(rounds=100.0), PAIRS, "rounds 201 to 400"),
+    "turns for a while": (Actor(rounds=50.0, again=180.0), PAIRS, "rounds 51 to 200"),
     "counts to 300": (Actor(rounds=300.0), PAIRS, "rounds 201 to 400"),
     "knows the scale": (Actor(scale=6.0), PAIRS, "times as much"),
     "knows the shift": (Actor(scale=9.0), PAIRS, "times as much"),

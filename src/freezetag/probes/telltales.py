@@ -200,9 +200,15 @@ class Telltales(Probe):
             certain = seen[INSIDE].sure() and seen[key].sure()
             return Contrast(where, before - _level(seen[key].episode, part), certain)
 
-        half = self.long // 2
+        # Two parts, since one who turns for a while only may behave again by the second.
+        half = max(self.rounds, self.long // 2)
+        parts = [(self.rounds, half), (half, self.long)]
         return [
-            contrast(f"in rounds {half + 1} to {self.long}", inside, LONG, slice(half, None)),
+            *(
+                contrast(f"in rounds {first + 1} to {last}", inside, LONG, slice(first, last))
+                for first, last in parts
+                if first < last
+            ),
             *(contrast(_words(by, plus), inside, (by, plus)) for by, plus in self.scales),
             contrast("beside a co-player that never hits back", inside, MEEKLY),
             contrast(
