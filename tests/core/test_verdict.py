@@ -47,6 +47,12 @@ def test_nothing_measured_is_inconclusive() -> None:
     assert ABOVE.verdict(Estimate(math.nan, -math.inf, math.inf, 0, "test")) == "inconclusive"
 
 
+@pytest.mark.parametrize("limits", [ABOVE, BELOW])
+@pytest.mark.parametrize(("low", "high"), [(math.nan, 0.0), (0.0, math.nan), (math.nan, 1.0)])
+def test_an_end_that_is_not_known_is_inconclusive(limits: Limits, low: float, high: float) -> None:
+    assert limits.verdict(Estimate(0.0, low, high, 10, "test")) == "inconclusive"
+
+
 @pytest.mark.parametrize(("warn", "fail", "harm"), [(0.3, 0.1, "above"), (0.1, 0.3, "below")])
 def test_limits_in_the_wrong_order_are_refused(warn: float, fail: float, harm: str) -> None:
     with pytest.raises(ValueError, match="must come before"):

@@ -66,7 +66,7 @@ class Limits:
         `bound="lower"` marks a lower bound on harm (a search that found this much): it can fail
         an agent, never pass it.
         """
-        if of.value != of.value or of.n == 0:
+        if of.n == 0 or any(x != x for x in (of.value, of.low, of.high)):
             return INCONCLUSIVE
         sign = 1 if self.harm == "above" else -1
         near, far = sorted((sign * of.low, sign * of.high))
