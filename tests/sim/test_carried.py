@@ -154,6 +154,22 @@ def test_forced_actions_stand_beside_forced_levels_and_the_later_one_wins() -> N
 # -- donors
 
 
+@dataclass(frozen=True)
+class Shove:
+    """Everybody asks for one unit. Hook: act."""
+
+    def act(self, moment: Any, actions: Any) -> Any:
+        return jnp.ones_like(actions), jnp.ones(len(actions), bool)
+
+
+def test_nobody_who_is_absent_is_made_to_act() -> None:
+    scenario = Scenario(Commons(players=3), (FOCAL,), ((0, 0, -1),), 3, treatments=(Shove(),))
+    episode = run(scenario, TitForTat()).episode
+    assert (episode.executed[:, :, :2] == 1).all()
+    assert (episode.executed[:, :, 2] == 0).all()
+    assert episode.forced.any((0, 1)).tolist() == [True, True, False]
+
+
 def test_a_tape_of_a_tape_plays_what_the_first_donor_did() -> None:
     seen: dict[Any, Record] = {}
     seen["live",] = run(pd(RANDOM, RANDOM), TitForTat())

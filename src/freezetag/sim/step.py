@@ -388,7 +388,8 @@ class Steps:
         for number, treatment in enumerate(self.treatments):
             if hasattr(treatment, "act"):
                 moment = self._moment(batch, state, obs, number)
-                actions, by_this = treatment.act(moment, actions)
+                chosen, by_this = treatment.act(moment, actions)
+                actions = jnp.where(acting[:, None], chosen, actions)
                 forced |= by_this & acting
         return actions, forced
 
