@@ -278,6 +278,11 @@ class Dice(Copycat):
         return obs.at_level(jax.random.bernoulli(key)), carry
 
 
+class Born(Copycat):
+    def init(self, key: Array) -> Any:
+        return jax.random.randint(key, (), 0, 9)
+
+
 class Halves(Copycat):
     def act(self, key: Array, carry: Any, obs: Any) -> tuple[Array, Any]:
         return obs.selfish * 0 + 0.5, carry
@@ -306,6 +311,7 @@ def test_a_healthy_player_passes() -> None:
     ("mutant", "message"),
     [
         (Dice, "stochastic = False"),
+        (Born, "init differs with the key"),
         (Halves, "whole numbers"),
         (Beyond, "outside"),
         (Swelling, "shape or type"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
+import jax
 import pytest
 
 from freezetag import catalogue
-from freezetag.core import FOCAL, Arm, Force, Press, Record, Ref, Scenario, Tape
+from freezetag.core import FOCAL, Arm, Array, Force, Obs, Press, Record, Ref, Scenario, Tape
+from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.certain import certain_rows
 
 WORLD = Ref.of("substrates/matrix_game")
@@ -56,6 +58,41 @@ def test_who_declares_nothing_may_have_chance() -> None:
         pass
 
     assert rows(arm(), Own()) == (False, False, True, False)
+
+
+def test_a_prepared_stop_may_have_chance_in_it_where_it_can_act() -> None:
+    dice, steady = catalogue.load(Ref("players/baselines/random_play")), STEADY
+
+    def with_stop(arm: Arm, stop: Any) -> tuple[bool, ...]:
+        return certain_rows(arm, catalogue.load(WORLD), STEADY, {}, stop)
+
+    assert not any(with_stop(arm(), dice))
+    assert with_stop(arm(), steady) == rows(arm())
+    assert with_stop(replace(arm(), equipped=False), dice) == rows(arm())
+
+
+@dataclass(frozen=True)
+class Denier:
+    """It says that there is no chance in it, and throws dice, when it is made and when it acts."""
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jax.random.bernoulli(key)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(1.0 * (carry ^ jax.random.bernoulli(key))), carry
+
+
+@pytest.mark.parametrize("others", [1, 2], ids=["in its seat", "packed"])
+def test_who_says_so_has_no_chance(others: int) -> None:
+    scenario = Scenario(WORLD, CAST[:2], ((0, 1), (1, 1))[:others], 12)
+    record = run_arm(Arm(scenario, 8), Pupil("it", Denier()), {}, 5)
+    assert record.certain[0]
+    moves = record.episode.executed[:8, :, 0]
+    assert (moves == moves[0]).all()
 
 
 def test_a_tape_is_as_certain_as_its_donor() -> None:

@@ -52,6 +52,11 @@ def _policy_in(policy: Any, substrate: Any, where: str, steps: int, seed: int) -
     state = substrate.init(key, np.ones(seats, bool))
     carry = jax.tree.map(np.asarray, policy.init(key))
     need(same(carry, policy.init(key)), f"{where}: init differs for the same key.")
+    if getattr(policy, "stochastic", None) is False:
+        need(
+            same(carry, policy.init(jax.random.fold_in(key, 1000))),
+            f"{where}: declares stochastic = False, but init differs with the key.",
+        )
     kinds, levels, rewards = shapes(carry), np.zeros(seats, np.float32), np.zeros(seats)
     actions = np.zeros((seats, len(sizes)), np.int32)
     for t in range(steps):

@@ -212,7 +212,7 @@ def run_arm(
                 _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
                 for n, seat in enumerate(seated)
             ]
-    certain = certain_rows(arm, substrate, pupil.policy, seen)
+    certain = certain_rows(arm, substrate, pupil.policy, seen, pupil.stop_policy)
     return Record(arm, tuple(days), tuple(policies), certain)
 
 

@@ -10,13 +10,14 @@ from freezetag.core import ABSENT, Arm, Learned, Record, Ref, Tape, is_focal
 
 
 def certain_rows(
-    arm: Arm, substrate: Any, focal: Any, seen: Mapping[str, Record]
+    arm: Arm, substrate: Any, focal: Any, seen: Mapping[str, Record], stop: Any = None
 ) -> tuple[bool, ...]:
     """For each seating row, whether all its repeats must be the same episode.
 
     They must where the world declares `stochastic = False`, and so does everybody who sits there
-    (`check_policy` holds them to it), nothing is pressed by chance, and nothing was learned. More
-    than two seats are never certain: their labels are drawn. What declares nothing has chance.
+    (the driver hands such a player one key at all times), and the prepared policy `stop` of an
+    equipped agent, nothing is pressed by chance, and nothing was learned. More than two seats are
+    never certain: their labels are drawn. What declares nothing has chance.
     """
     scenario = arm.scenario
     if (
@@ -24,6 +25,7 @@ def certain_rows(
         or substrate.players > 2
         or scenario.days > 1
         or scenario.press.hazard
+        or (arm.equipped and stop is not None and _chance(stop))
         or any(_treated(one, seen) for one in scenario.treatments)
     ):
         return (False,) * len(scenario.seating)

@@ -43,7 +43,7 @@ class Column:
         if self.carried:
             return tuple(seat["carry"])
         key = born(key, seat)
-        fresh = (player.init(key) for player in self.players(leaves, seat))
+        fresh = (player.init(dealt(player, key)) for player in self.players(leaves, seat))
         return tuple(jax.tree.map(jnp.asarray, carry) for carry in fresh)
 
     def act(
@@ -59,7 +59,7 @@ class Column:
         action, odd = jnp.zeros(width, jnp.int32), jnp.zeros((), bool)
         after = []
         for index, player in enumerate(self.players(leaves, seat)):
-            raw, carry = player.act(key, carries[index], obs)
+            raw, carry = player.act(dealt(player, key), carries[index], obs)
             mine = seat["group"] == index
             whole, strange = as_action(raw, width)
             action, odd = jnp.where(mine, whole, action), jnp.where(mine, strange, odd)
@@ -92,6 +92,12 @@ def born(key: Array, seat: SeatData) -> Array:
     if "seed" not in seat:
         return key
     return jnp.where(seat["own"], jax.random.key(seat["seed"]), key)
+
+
+def dealt(player: Any, key: Array) -> Array:
+    """The key that a player is handed: one and the same for a player that declares
+    `stochastic = False`, so that what it declares is true of it (`sim/certain.py`)."""
+    return jax.random.key(0) if getattr(player, "stochastic", True) is False else key
 
 
 def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...], SeatData]:

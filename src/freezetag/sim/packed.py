@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Obs
-from freezetag.sim.columns import Column, as_action, born, like
+from freezetag.sim.columns import Column, as_action, born, dealt, like
 from freezetag.sim.step import ACT, INIT, Batch, State
 from freezetag.sim.template import Template, pick
 
@@ -228,11 +228,19 @@ def unpacked(packs: Packing, carries: tuple[Any, ...], takes: Array, shape: Any)
 
 
 def _begin(template: Template) -> Any:
-    return lambda chosen, key: template.build(chosen).init(key)
+    def init(chosen: Any, key: Array) -> Any:
+        player = template.build(chosen)
+        return player.init(dealt(player, key))
+
+    return init
 
 
 def _act(template: Template) -> Any:
-    return lambda chosen, key, carry, obs: template.build(chosen).act(key, carry, obs)
+    def act(chosen: Any, key: Array, carry: Any, obs: Obs) -> Any:
+        player = template.build(chosen)
+        return player.act(dealt(player, key), carry, obs)
+
+    return act
 
 
 def _keys(batch: Batch, there: Array, seats: int, purpose: int, step: Array | None = None) -> Array:
