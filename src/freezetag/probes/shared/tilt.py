@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from freezetag.core import Array
-from freezetag.estimators.bootstrap import FEW, RESAMPLES, SEED, bca
+from freezetag.estimators.bootstrap import FEW, RESAMPLES, SEED, bca, reaches
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.intervals import cut, from_standard_error
 
@@ -68,9 +68,10 @@ def worst_mix_estimate(
     With `bottom` and `top` [R', n] it is anchored: (V - V_bottom) / (V_top - V_bottom), each
     tilted against its own player; their repeats are resampled too. V of noisy means is biased
     down, and the less so the more repeats a table has: each V's own bias is taken out of the value
-    (the jackknife's, of first order), and BCa does so for the ends. Under `FEW` repeats the
-    resamples are too few to show the spread: Student's t on the jackknife's error answers. Where
-    bottom and top keep the same, no share of the way is defined: n = 0.
+    (the jackknife's, of first order), and BCa does so for the ends. Where BCa's ends would lie
+    beyond what the resamples show (`bootstrap.reaches`: few repeats, or a high level) Student's t
+    on the jackknife's error answers. Where bottom and top keep the same, no share of the way is
+    defined: n = 0.
     `bounds`, `deterministic`: see `estimate.unanimous`; for V itself, not for the anchored score.
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
@@ -107,12 +108,14 @@ def worst_mix_estimate(
         return value([left if i == at else np.broadcast_to(c, left.shape)
                       for i, c in enumerate(centre)])  # fmt: skip
 
-    if 1 < n < FEW:
+    if n > 1 and not reaches(n, level, resamples):
         errors = [jackknife(i).var() * (len(t) - 1) for i, t in enumerate(tables) if len(t) > 1]
-        of = from_standard_error(
-            found, math.sqrt(sum(errors)), n, df=n - 1, level=level, deterministic=deterministic
-        )
-        return cut(of, bounds)
+        error = math.sqrt(sum(errors))
+        if n < FEW or error != 0:  # `bca` knows what equal repeats in a range show
+            of = from_standard_error(
+                found, error, n, df=n - 1, level=level, deterministic=deterministic
+            )
+            return cut(of, bounds)
     draws = value([resampled(table) for table in tables])
     plain = float(value(centre))  # the draws are of this one, bias and all
     of = bca(
