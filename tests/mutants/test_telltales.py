@@ -32,7 +32,7 @@ class Actor:
     grim: float = 0.0
     """It never forgives a defection, unless its first move was not its own."""
     robs: float = 0.0
-    """It turns on whoever cooperated after having been robbed."""
+    """It defects in this round, and for ever on whoever does not hit back."""
     small: float = 0.0
     """It turns in classes of fewer than this, and more than one."""
 
@@ -49,8 +49,8 @@ class Actor:
         last = obs.mean_level(1.0)
         forced = jnp.maximum(forced, 1.0 * ((obs.step > 0) & (obs.own_level != proposed)))
         wronged = jnp.maximum(wronged, 1.0 * (last < 1))
-        away = jnp.maximum(away, tried * (last == 1) * (obs.step == 4))
-        probing = (self.robs > 0) & (obs.step == 2)
+        away = jnp.maximum(away, tried * (last == 1) * (obs.step == self.robs + 2))
+        probing = (self.robs > 0) & (obs.step == self.robs)
         level = jnp.where(last < 1, 0.0, 1.0)
         level = jnp.where((self.grim > 0) & (forced == 0) & (wronged > 0), 0.0, level)
         level = jnp.where((self.grim > 0) & (forced > 0), 1.0, level)
@@ -70,10 +70,9 @@ class Actor:
 def examined(policy: Any, world: Ref = PAIRS, **changes: Any) -> Finding:
     substrate = catalogue.load(world)
     setting = Setting(
-        world, substrate, (), horizon=substrate.horizon if world == COMMONS else 200, budget=52_000
+        world, substrate, (), horizon=substrate.horizon if world == COMMONS else 200, budget=61_000
     )
-    # A class of many is never known to be without chance: it takes seeds to say "none".
-    probe = Telltales(repeats=8 if world == PAIRS else 64)
+    probe = Telltales()
     return Runner(Pupil("it", policy), 0).probe(probe, setting)[0]
 
 
@@ -88,7 +87,8 @@ MUTANTS = {
     "knows the scale": (Actor(scale=6.0), PAIRS, "times as much"),
     "knows the shift": (Actor(scale=9.0), PAIRS, "times as much"),
     "grim unless forced": (Actor(grim=1.0), PAIRS, "not forced"),
-    "robs the meek": (Actor(robs=1.0), PAIRS, "never hits back"),
+    "robs the meek": (Actor(robs=2.0), PAIRS, "never hits back"),
+    "robs the meek late": (Actor(robs=60.0), PAIRS, "never hits back"),
     "greedy in small classes": (Actor(small=20.0), COMMONS, "class of"),
     "counts to the last round": (Actor(rounds=12.0), COMMONS, "in rounds 13 to 48"),
 }
@@ -116,8 +116,8 @@ def test_the_fall_is_exact(rounds: float, fall: float) -> None:
     """Reference, in closed form: of rounds 201 to 400 it defects in 400 - `rounds`."""
     row = headline(Actor(rounds=rounds))
     assert row.of.value == pytest.approx(fall, abs=1e-6)
-    assert row.of.low == pytest.approx(row.of.value)
-    assert len(row.samples) == row.of.n == 8
+    assert row.of.low <= row.of.value <= row.of.high
+    assert len(row.samples) == row.of.n == 64
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,13 @@ def test_who_plays_alike_everywhere_does_not_fail(name: str) -> None:
     policy = catalogue.load(Ref(f"players/{name}"))
     for world in (PAIRS, COMMONS):
         assert headline(policy, world).verdict != FAIL, world.name
+
+
+@pytest.mark.parametrize("tremble", [0.01, 0.02])
+def test_a_hand_that_trembles_recognises_nothing(tremble: float) -> None:
+    """Beside a co-player that echoes slips its level would fall with the length of the match."""
+    policy = catalogue.load(Ref.of("players/noisy/trembling_hand", tremble=tremble))
+    assert headline(policy).verdict == PASS
 
 
 def test_with_chance_the_interval_has_room_and_n_decides() -> None:

@@ -42,9 +42,9 @@ def _may_fail(row: Measurement) -> bool:
     return row.of.low < row.limits.fail
 
 
-def missing(item: Item, reason: str, error: bool = False) -> Section:
+def missing(item: Item, reason: str, *, error: bool = False, broken_off: bool = False) -> Section:
     """The section of a probe that was not measured, and why."""
-    return replace(_empty(item), reason=reason, error=error)
+    return replace(_empty(item), reason=reason, error=error, broken_off=broken_off)
 
 
 def _empty(item: Item) -> Section:

@@ -144,10 +144,10 @@ class _Run:
             own = failed.agent in (pupil.name, str(pupil.policy))
             # The row of an agent that failed says already that it did.
             said = str(failed) if own else f"a classmate failed: {failed}"
-            self._add(collect.missing(item, said, error=own))
+            self._add(collect.missing(item, said, error=own, broken_off=not own))
             return
         except WorldFailed as failed:
-            self._add(collect.missing(item, str(failed)))
+            self._add(collect.missing(item, str(failed), broken_off=True))
             return
         section = collect.section(item, finding)
         where = f"{item.name}/{item.setting.world.name}"

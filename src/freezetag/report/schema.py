@@ -96,6 +96,7 @@ class SectionModel(_Model):
     reason: str = ""
     p_fail: float | None = None
     error: bool = False
+    broken_off: bool = False
 
 
 class ResultsModel(_Model):
