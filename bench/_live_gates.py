@@ -17,6 +17,7 @@ from typing import Any
 from freezetag.core import Panel
 from freezetag.core.gate import Refused
 from freezetag.live.authority.home import Home, Settings
+from freezetag.live.authority.state_seal import sealer
 from freezetag.live.authority.store import Store
 from freezetag.live.gate.clock import boot_clock
 from freezetag.live.gate.enrolment import Enrolment
@@ -37,7 +38,9 @@ def home(path: Path, agents: int, length: float, anchors: int = 0) -> Home:
     settings = Settings("bench", port=0, press_port=0, gate_port=0, length=length)
     made = Home.create(path, settings, people, solo=False)
     store = Store(
-        made.ledger, lambda n, root: sign_note(Checkpoint("bench", n, root), made.signing)
+        made.ledger,
+        lambda n, root: sign_note(Checkpoint("bench", n, root), made.signing),
+        seal=sealer(made.signing),
     )
     at = int(time.time() * 1000)
     bodies: list[tuple[str, dict[str, Any]]] = []

@@ -16,7 +16,7 @@ from tests.live.guards import Guarded
 
 from freezetag.cli.commands.status import shown
 from freezetag.live.authority.home import Home, HomeError
-from freezetag.live.authority.store import StoreError
+from freezetag.live.authority.store import Store, StoreError
 from freezetag.live.console.page import console
 from freezetag.live.gate.address import Denied
 from freezetag.live.guard.own_authority import OwnAuthority
@@ -110,12 +110,15 @@ def test_a_guard_whose_ledger_is_gone_starts_nothing(tmp_path: Path) -> None:
     assert not guard.acted()
 
 
-def test_a_guard_whose_ledger_cannot_be_written_says_so(run: Run, tmp_path: Path) -> None:
+def test_a_guard_whose_ledger_cannot_be_written_says_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     OwnAuthority(tmp_path / "state", "true").close()
-    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as db:
-        db.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'read only'); END"
-        )
+
+    def failing(*_: object) -> str:
+        raise sqlite3.OperationalError("read only")
+
+    monkeypatch.setattr(Store, "insert", failing)
     code, _, err = run("guard", "--state", "state", "--", "true")
     assert code == 3
     assert "state/ledger.db cannot be written: read only." in err
@@ -123,6 +126,15 @@ def test_a_guard_whose_ledger_cannot_be_written_says_so(run: Run, tmp_path: Path
     with pytest.raises(StoreError, match="cannot be written"):
         own.start({})
     own.close()
+
+
+def test_a_guard_whose_ledger_has_a_trigger_starts_nothing(run: Run, tmp_path: Path) -> None:
+    OwnAuthority(tmp_path / "state", "true").close()
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as db:
+        db.execute("CREATE TRIGGER no AFTER INSERT ON ledger BEGIN DELETE FROM state; END")
+    code, _, err = run("guard", "--state", "state", "--", "touch", "acted")
+    assert (code, "holds what no server of ours makes (trigger no)" in err) == (3, True)
+    assert not (tmp_path / "acted").exists()
 
 
 def test_a_folder_that_cannot_be_locked_is_not_served(run: Run, made: Home) -> None:

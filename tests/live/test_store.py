@@ -127,7 +127,7 @@ def test_records_are_numbered_in_the_order_they_came_in(tmp_path: Path, writer: 
     writer.close()
     store = opened(tmp_path)
     assert [read_record(leaf)["body"]["n"] for _, leaf in store.records()] == list(range(500))
-    assert [read_record(leaf)["body"]["n"] for leaf in store.state()] == [
+    assert [read_record(leaf)["body"]["n"] for _, leaf in store.state()] == [
         n for n in range(500) if n % 3
     ]
     store.close()

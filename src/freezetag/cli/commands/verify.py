@@ -47,6 +47,7 @@ def verify(
     json_
         print the figures as JSON
     """
+    from freezetag.live.authority.state_check import state_problem
     from freezetag.live.gate.journal_file import verify_journal
     from freezetag.live.signed.verify import verify_file
 
@@ -71,6 +72,8 @@ def verify(
         report = verify_file(
             file, authority=authority, public=key, checkpoint=kept, people=people, quorum=quorum
         )
+        if report.ok and (problem := state_problem(file, key, report.root)):
+            report.problems.append(problem)
     if json_:
         print(json.dumps(asdict(report) | {"ok": report.ok}))
     else:

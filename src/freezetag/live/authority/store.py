@@ -2,8 +2,9 @@
 
 WAL with `synchronous=FULL`. Beside the records, each transaction keeps what is derived from them:
 `state` (which records make up the state), `leaves` (the hashes of whole chunks), `peaks` (the roots
-of the full subtrees) and the signed checkpoint of the new size. So a start reads little, and a
-ledger whose newest checkpoint does not cover it exactly was not left behind by us.
+of the full subtrees), the signed checkpoint of the new size, and the `seal` of the state. So a
+start reads little, and a ledger whose newest checkpoint does not cover it exactly was not left
+behind by us.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, final
 
 from freezetag.core.errors import RunError
+from freezetag.live.authority.state_seal import MODULUS, Row, Seal, message, total
 from freezetag.live.signed.merkle import EMPTY, leaf_hash, node_hash
 
 CHUNK = 1024
@@ -27,7 +29,10 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS lives ON state(life)",
     "CREATE TABLE IF NOT EXISTS leaves(n INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS peaks(one INTEGER PRIMARY KEY, hashes BLOB NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS seal(one INTEGER PRIMARY KEY, signature BLOB NOT NULL)",
 )
+ROWS = "SELECT name, i, life FROM state"
+OBJECTS = "SELECT type, name, sql FROM sqlite_master"
 FROM = "SELECT i, record FROM ledger WHERE i >= ? AND i < ? ORDER BY i"
 NEWEST = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
 Body = Mapping[str, Any]
@@ -85,13 +90,23 @@ class Store:
     Raises `StoreError` for a file that is not a ledger or has gaps, and `sqlite3.Error` or
     `OSError` from `insert`. With `shut`, which says why, the file is left alone: nothing is
     read or written.
+    The state is sealed with `seal` once it is `vouched` for: that it is what the records give.
+    While it is `doubted` that the records are ours, records are added and no checkpoint is signed:
+    it would vouch for what was changed.
     """
 
     def __init__(
-        self, path: str | Path, sign: Sign, connect: Connect = connected, *, shut: str = ""
+        self,
+        path: str | Path,
+        sign: Sign,
+        connect: Connect = connected,
+        *,
+        seal: Seal | None = None,
+        shut: str = "",
     ) -> None:
         self.path, self.shut = Path(path), shut
-        self._sign, self._connect = sign, connect
+        self.vouched = self.doubted = False
+        self._sign, self._connect, self._seal, self._total = sign, connect, seal, 0
         self._db: sqlite3.Connection | None = None
         if shut:
             self.head = Head()
@@ -105,10 +120,12 @@ class Store:
                     "See what is missing with `freezetag verify`, and restore the file."
                 )
             row = db.execute("SELECT hashes FROM peaks").fetchone() or (b"",)
+            self._total = total(db.execute(ROWS))
         except sqlite3.Error as error:
             raise StoreError(f"{path} is not a ledger of ours: {error}.") from None
         tail = tuple(leaf_hash(record) for _, record in self.records(count // CHUNK * CHUNK, count))
         self.head = Head(count, _split(bytes(row[0])), tail)
+        self.vouched = not count and not self._total
 
     def open(self) -> sqlite3.Connection:
         """Opens the file, again if it was open."""
@@ -118,6 +135,12 @@ class Store:
         db.execute("PRAGMA synchronous=FULL")
         for statement in SCHEMA:
             db.execute(statement)
+        if others := foreign(db):
+            self.close()
+            raise StoreError(
+                f"{self.path} holds what no server of ours makes ({others}), and nobody knows what "
+                "it does to a record: see `freezetag verify`, and restore the file."
+            )
         return db
 
     def close(self) -> None:
@@ -132,29 +155,38 @@ class Store:
             raise OSError(self.shut)
         old = self.head
         new, chunks = _grown(old, leaves)
-        note = self._sign(new.size, new.root)
+        note = self.note()[1] if self.doubted else self._sign(new.size, new.root)
         db = self._db or self.open()
         execute, many = db.execute, db.executemany
+        summed = self._total
         execute("BEGIN IMMEDIATE")
         try:
             many("INSERT INTO ledger VALUES (?, ?)", enumerate(leaves, old.size))
             for i, (kind, body) in enumerate(records, old.size):
                 name, life, over = standing(kind, body, i)
+                gone: list[Row] = []
                 if over:
+                    gone += execute(f"{ROWS} WHERE life = ?", (over,))
                     execute("DELETE FROM state WHERE life = ?", (over,))
                 if name:
+                    gone += execute(f"{ROWS} WHERE name = ?", (name,))
                     execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (name, i, life))
+                    summed = total([(name, i, life)], summed)
+                summed = (summed - total(gone)) % MODULUS
             many("INSERT OR REPLACE INTO leaves VALUES (?, ?)", chunks)
             execute("INSERT OR REPLACE INTO peaks VALUES (1, ?)", (b"".join(new.peaks),))
-            # One checkpoint a chunk is kept, and the newest.
-            execute("DELETE FROM checkpoint WHERE size > ?", (new.size // CHUNK * CHUNK,))
-            execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (new.size, note))
+            if not self.doubted:  # one checkpoint a chunk is kept, and the newest
+                execute("DELETE FROM checkpoint WHERE size > ?", (new.size // CHUNK * CHUNK,))
+                execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (new.size, note))
+            if self.vouched and self._seal is not None:
+                signature = self._seal(message(new.size, new.root, summed))
+                execute("INSERT OR REPLACE INTO seal VALUES (1, ?)", (signature,))
             execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 execute("ROLLBACK")
             raise
-        self.head = new
+        self.head, self._total = new, summed
         return note
 
     def settle(self, leaves: Sequence[bytes]) -> str | None:
@@ -171,6 +203,7 @@ class Store:
             return None
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self.head, _ = _grown(self.head, leaves)
+        self._total = total(db.execute(ROWS))
         return self.note()[1]
 
     # Reading, from any thread.
@@ -188,11 +221,18 @@ class Store:
         for _, record in self.records(at):
             yield leaf_hash(record)
 
-    def state(self) -> Iterator[bytes]:
-        """The records that make up the state, in order."""
+    def state(self) -> Iterator[tuple[int, bytes]]:
+        """Index and bytes of the records that make up the state, in order."""
         with self.reading() as db:
-            for row in db.execute("SELECT record FROM state JOIN ledger USING (i) ORDER BY i"):
-                yield as_bytes(row[0])
+            rows = db.execute("SELECT i, record FROM state JOIN ledger USING (i) ORDER BY i")
+            for i, leaf in rows:
+                yield i, as_bytes(leaf)
+
+    def sealed(self) -> tuple[list[Row], bytes]:
+        """The rows of the state, and the signature that vouches for them; b"" if none does."""
+        with self.reading() as db:
+            row = db.execute("SELECT signature FROM seal").fetchone() or (b"",)
+            return list(db.execute(ROWS)), as_bytes(row[0])
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, bytes]]:
         """Index and bytes of the records from `start`, before `stop`."""
@@ -247,6 +287,40 @@ def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
     if kind == "drill":
         return f"drill {body['agent']}", None, ""
     return "", None, ""
+
+
+class StateRows:
+    """The rows of `state`, as the records give them one after the other."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}
+        self._lives: dict[str, set[str]] = {}
+
+    def take(self, kind: str, body: Body, i: int) -> None:
+        name, life, over = standing(kind, body, i)
+        for ended in self._lives.pop(over, ()) if over else ():
+            self.rows.pop(ended, None)
+        if name:
+            self.rows[name] = (name, i, life)
+        if life:
+            self._lives.setdefault(life, set()).add(name)
+
+
+def foreign(db: sqlite3.Connection) -> str:
+    """What of the schema is not ours, such as a trigger that runs with each record; "" if nothing.
+
+    SQLite's own names are nobody else's to give.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:")) as model:
+        for statement in SCHEMA:
+            model.execute(statement)
+        ours = set(model.execute(OBJECTS))
+    others = [
+        f"{kind} {name}"
+        for kind, name, _ in sorted(set(db.execute(OBJECTS)) - ours, key=str)
+        if kind not in ("table", "index") or not name.startswith("sqlite_")
+    ]
+    return ", ".join(others)
 
 
 def _grown(head: Head, leaves: Sequence[bytes]) -> tuple[Head, list[tuple[int, bytes]]]:

@@ -61,7 +61,11 @@ class OwnAuthority:
             wall=_milliseconds,
             length=length,
         )
-        self._store = _ledger(self.home, self._sign)
+        try:
+            self._store = _ledger(self.home, self._sign)
+        except StoreError:
+            self._lock.close()
+            raise
         self._authority.head = self._head
         self._take_up()
 

@@ -21,6 +21,7 @@ from typing import Any, final
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.authority import Authority, ResetError, RollbackError
 from freezetag.live.authority.home import Home
+from freezetag.live.authority.state_seal import sealer
 from freezetag.live.authority.states import Shown
 from freezetag.live.authority.store import Connect, StoreError, connected
 from freezetag.live.gate.clock import Clock, boot_clock
@@ -37,6 +38,10 @@ from freezetag.live.signed.presses import Clearance, Press
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""
 OLDER = "this is an older copy."
+UNSEALED = (
+    "no seal fits the state that the ledger keeps, as when an older version wrote it: every record "
+    "is being checked first."
+)
 DURABLE, NOT_DURABLE = "durable", "stopping, NOT durable"
 
 
@@ -107,13 +112,14 @@ class Service:
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
-        self._store = opened(home, self._signed, connect)
+        self._store = opened(home, self._signed, connect, sealer(home.signing))
         self.writer = Writer(self._store, self._committed, now)
 
     # Start and end.
 
     def open(self) -> None:
-        """Reads the ledger; unlocks if its tail is good; verifies all of it behind that."""
+        """Reads the ledger; unlocks if its tail is good and its state sealed; verifies all of it
+        behind that, or before it unlocks."""
         found = restore(self.home, self._store)
         with self.lock:
             self.tree, self.note = found.tree, found.note
@@ -128,6 +134,8 @@ class Service:
             self.timeline.extend(found.recent)
             if doubt:
                 self.doubts["ledger"] = doubt
+            if not found.sealed and not self._store.shut:
+                self.doubts["chain"] = UNSEALED
             self.writer.start()
             self._take_second()
             self.settle("start")
@@ -150,7 +158,11 @@ class Service:
         except Exception as error:
             wrong = f"the ledger cannot be verified: {type(error).__name__}: {error}"
         if wrong:
+            self._store.vouched = False
             self.doubt("chain", wrong)
+        elif not self.closing and not self._store.shut:
+            self._store.vouched = not self._store.doubted
+            self.settle("chain")
 
     def close(self) -> None:
         self.closing = True

@@ -2,6 +2,8 @@
 
 The tail is good if the newest checkpoint is signed by our key and covers exactly the records that
 are there. Whoever could change both holds the key; the gates' checkpoints are there for that case.
+The state is good if its seal fits and its records have the hashes that the checkpoint covers; else
+every record is read before anything is granted.
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from freezetag.live.authority.home import Home
+from freezetag.live.authority.state_seal import Seal, fits
 from freezetag.live.authority.store import (
+    ROWS,
     Connect,
     Sign,
+    StateRows,
     Store,
     StoreError,
     as_bytes,
     lost,
-    standing,
 )
 from freezetag.live.signed.merkle import (
     LedgerError,
@@ -39,7 +43,8 @@ Record = tuple[str, dict[str, Any], int]
 class Restored:
     """What a start found: the records of the state (kind, body, at), tree, checkpoint.
 
-    `doubt` says why nothing may be granted; "" if the tail is good.
+    `doubt` says why nothing may be granted; "" if the tail is good. Only where the state is
+    `sealed` may anything be granted before all records are verified.
     """
 
     records: list[Record]
@@ -47,9 +52,10 @@ class Restored:
     note: str
     doubt: str
     recent: list[dict[str, Any]]
+    sealed: bool = False
 
 
-def opened(home: Home, sign: Sign, connect: Connect) -> Store:
+def opened(home: Home, sign: Sign, connect: Connect, seal: Seal | None = None) -> Store:
     """The ledger of the folder; one that is gone or unreadable is shut, so that nothing is granted.
 
     Presses are taken all the same, as with a disk that is full.
@@ -57,7 +63,7 @@ def opened(home: Home, sign: Sign, connect: Connect) -> Store:
     why = lost(home.ledger)
     if not why:
         try:
-            return Store(home.ledger, sign, connect)
+            return Store(home.ledger, sign, connect, seal=seal)
         except StoreError as error:
             why = str(error)
     todo = (
@@ -73,10 +79,14 @@ def restore(home: Home, store: Store) -> Restored:
     tree = Tree()
     records: list[Record] = []
     recent: list[dict[str, Any]] = []
-    note = ""
+    note, sealed = "", False
     try:
-        tree = Tree.of_hashes(b"".join(store.leaf_hashes()))
-        for leaf in store.state():
+        hashes = b"".join(store.leaf_hashes())
+        tree = Tree.of_hashes(hashes)
+        sealed = _sealed(home, store)
+        for i, leaf in store.state():
+            # The checkpoint covers the hashes, so what does not fit its hash is what was changed.
+            sealed = sealed and leaf_hash(leaf) == hashes[32 * i : 32 * i + 32]
             fields = read_record(leaf)
             records.append((fields["kind"], fields["body"], fields["at"]))
         last = store.records(max(0, store.head.size - RECENT))
@@ -85,7 +95,15 @@ def restore(home: Home, store: Store) -> Restored:
         doubt = _tail(home, store, tree, size, note)
     except (StoreError, LedgerError) as error:
         doubt = f"the ledger cannot be read: {error}"
-    return Restored(records, tree, note, doubt, recent)
+    store.vouched, store.doubted = sealed and not doubt, bool(doubt)
+    return Restored(records, tree, note, doubt, recent, sealed)
+
+
+def _sealed(home: Home, store: Store) -> bool:
+    if not store.head.size:
+        return store.vouched
+    rows, signature = store.sealed()
+    return fits(home.public, store.head.size, store.head.root, rows, signature)
 
 
 def _tail(home: Home, store: Store, tree: Tree, size: int, note: str) -> str:
@@ -110,8 +128,7 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
     if store.shut:
         return ""  # which is told already
     stack: list[bytes] = []
-    named: dict[str, int] = {}
-    lives: dict[str, set[str]] = {}
+    given = StateRows()
     i = 0
     with store.reading() as db:
         db.execute("BEGIN")
@@ -127,18 +144,12 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
             fields = read_record(leaf)
             if fields["i"] != i:
                 return f"record {i} carries the number {fields['i']}."
-            name, life, over = standing(fields["kind"], fields["body"], i)
-            for ended in lives.pop(over, ()) if over else ():
-                named.pop(ended, None)
-            if name:
-                named[name] = i
-            if life:
-                lives.setdefault(life, set()).add(name)
+            given.take(fields["kind"], fields["body"], i)
             if i % PAUSE_EVERY == 0:
                 if stopped():
                     return ""
                 time.sleep(PAUSE)
-        kept = dict(db.execute("SELECT name, i FROM state"))
+        kept = {row[0]: row for row in db.execute(ROWS)}
     if not stack:
         return "" if size == 0 else f"the checkpoint covers {size} records, and none is there."
     root = stack[-1]
@@ -146,6 +157,6 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
         root = node_hash(left, root)
     if size != i + 1 or open_note(note, home.settings.name, home.public).root != root:
         return f"the {i + 1} records do not give the root of the checkpoint over {size}: changed."
-    if kept != named:
+    if kept != given.rows:
         return "the state that was kept is not the state that the records give: changed."
     return ""

@@ -115,7 +115,7 @@ class Writer:
             return []
         try:
             note = self._store.insert(leaves, [(item.kind, item.body) for item in good])
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, StoreError) as error:
             told = f"{type(error).__name__}: {error}"
             self.trouble = UNOPENED if self._store.shut else told
             with contextlib.suppress(sqlite3.Error, OSError, StoreError):

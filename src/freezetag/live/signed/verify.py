@@ -35,6 +35,8 @@ MISPLACED = "it does not carry its number: removed, added or moved"
 LISTED = 10
 """Unreadable records that are told one by one; then they are counted."""
 BATCH = 1 << 8
+TABLES = ("ledger", "checkpoint", "state", "lives", "leaves", "peaks", "seal")
+"""What a server's file holds; a trigger, say, would run with each record that is written."""
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 _plain = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -386,6 +388,11 @@ def _open(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
 def _from_sqlite(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
     base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     base.execute("BEGIN")  # a server may be writing: checkpoints and records of one moment
+    for kind, name in base.execute("SELECT type, name FROM sqlite_master ORDER BY name"):
+        # Nobody but SQLite gives a table a name that begins like its own.
+        ours = name in TABLES or name.startswith("sqlite_")
+        if kind not in ("table", "index") or not ours:
+            raise ValueError(f"the {kind} {name} in it is none that a server makes: added")
     notes = []
     for size, note in base.execute("SELECT size, note FROM checkpoint ORDER BY size"):
         if str(note).split("\n")[1:2] != [str(size)]:
