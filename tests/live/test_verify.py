@@ -237,6 +237,18 @@ def test_the_verifier_stands_alone(tmp_path: Path) -> None:
     assert (bad.returncode, "NOT verified" in bad.stdout) == (1, True)
 
 
+@pytest.mark.parametrize("kind", ["anchor", "press", "repeat", "clear", "enrol"])
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_number_that_no_double_holds_is_a_problem(kind: str, digits: int, tmp_path: Path) -> None:
+    """It has no spelling to be signed in; who holds the key could still write it."""
+    leaves = list(LEAVES)
+    leaf = b'{"at":1,"body":{"last":1%s},"i":39,"kind":"%s","v":1}'
+    leaves[39] = leaf % (b"0" * digits, kind.encode())
+    for write in (as_text, as_sqlite):
+        path = write(tmp_path / write.__name__, leaves, notes(leaves))
+        assert [each for each in check(path).problems if "record 39: it cannot be read" in each]
+
+
 # Journals.
 
 
