@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from tests.live.worlds import Wire, authority, gate_of, held, press, signed, store
 
-from freezetag.live.authority.authority import Authority, ResetError
+from freezetag.live.authority.authority import TOLD, Authority, ResetError
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate
+from freezetag.live.signed.frames import incarnation_key, seal
 
 
 def heard_and_lost(scope: str) -> tuple[SteppedClock, Authority, list[Wire]]:
@@ -67,3 +68,31 @@ def test_it_stops_nobody_who_did_not_hear_it() -> None:
         wire.renew()
     assert [p.scope for p in server.facts.presses.presses] == ["agent:a"]
     assert server.facts.standing("b") == ()
+
+
+def test_invented_presses_are_bounded_and_stop_nobody_else() -> None:
+    """Whoever holds one enrolment may say anything of presses: 35 renewals of 300 each."""
+    clock = SteppedClock()
+    server = authority(clock)
+    for name in ("liar", "b"):
+        store(server, server.enrol(name))
+        store(server, server.start(name, "ann"))
+    wire = Wire(gate_of(clock, held(server, "b"), name="b"), {"own": server})
+    key = incarnation_key(server.key_for("liar"), "f" * 32)
+    said = {"kind": "renew", "gate": "liar", "b": "f" * 32, "phase": "waiting", "in_flight": 0}
+    said |= {"last": 0, "spent": {}, "head": "", "root": "", "size": 0, "ack": None}
+    written = 0
+    for n in range(35):
+        presses = [press(300 * n + each).to_json() for each in range(300)]
+        answer, records = server.on_frame(seal(key, {**said, "n": n, "presses": presses}))
+        store(server, records)
+        written += len(records)
+        assert '"reason":"pressed"' in str(answer)
+    assert 0 < written <= 2 * TOLD
+    assert len(server.facts.presses.presses) == TOLD
+    wire.renew()
+    assert wire.gate.is_open
+    store(server, server.clear(signed(server.draft(), "ann", "bob")))
+    assert server.facts.standing("liar") == ()
+    _, records = server.on_frame(seal(key, {**said, "n": 99, "presses": presses}))
+    assert [kind for kind, _ in records] == ["press"] * TOLD  # the rest is told now

@@ -32,6 +32,8 @@ from freezetag.live.signed.presses import Clearance, Press, Presses
 
 START_WITHIN = 60.0
 """Seconds after which a start that never became durable may be tried again."""
+TOLD = 32
+"""Presses of an agent's, whoever pressed, beyond which those that its gate alone tells of wait."""
 ANCHOR_EVERY = 10.0
 """Seconds between two records of how far a gate's journal and meters are."""
 
@@ -455,10 +457,15 @@ class Authority:
 
         Those of a wider scope are taken in for this gate alone, under their id, by which they can
         be cleared: a gate stops nobody else, and what stops it must be something people can see.
+        Nobody can verify them, so that while `TOLD` stand for it no more are written down: it is
+        refused all the same, and tells of the rest after the reset.
         """
         records: list[Record] = []
         known = self.facts.presses.presses
+        room = TOLD - len(self.facts.standing(gate))
         for press in (each for each in presses if each not in known):
+            if len(records) >= room:
+                break
             same = (other.scope for other in known if other.id == press.id)
             if not any(gate in self.facts.covered(scope) for scope in same):
                 narrow = replace(press, scope=f"agent:{gate}")
