@@ -81,8 +81,30 @@ def test_a_ledger_is_read_with_the_journals_beside_it(tmp_path: Path) -> None:
     (tmp_path / "journal-copy.jsonl").unlink()
     (tmp_path / "ledger.db").unlink()
     database(file, ledger("f" * 64))
-    with pytest.raises(UserError, match="does not contain the head ffffffff"):
+    with pytest.raises(UserError, match="anchors the head ffffffff"):
         log.recorded(str(file))
+
+
+@pytest.mark.parametrize("what", ["emptied", "cut off", "cut off, journal alone", "deleted"])
+def test_a_journal_that_lacks_what_the_ledger_anchors_is_no_pass(what: str, tmp_path: Path) -> None:
+    changed = entries(journal())
+    changed[0]["b"] = "b1"
+    whole = chained(changed)
+    file = database(tmp_path / "ledger.db", ledger(json.loads(whole[-1])["prev"]))
+    incriminating = written(tmp_path, whole)
+    assert rows(incriminating)["actions let through after a stop"].n
+    other = entries(journal())
+    other[0]["b"] = "b9"
+    written(tmp_path, chained(other), "journal-other.jsonl")
+    asked = file
+    if what == "deleted":
+        incriminating.unlink()
+    else:
+        incriminating.write_bytes(b"" if what == "emptied" else b"".join(whole[:4]))
+    if what.endswith("alone"):
+        asked = incriminating
+    with pytest.raises(UserError, match=r"ledger\.db anchors the head"):
+        log.recorded(str(asked))
 
 
 def press(name: str, scope: str = "agent:writer", kind: str = "press") -> tuple[str, Any]:

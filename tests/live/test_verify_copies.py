@@ -94,3 +94,25 @@ def test_what_is_no_journal(home: Path, run: Run) -> None:
         code, _, err = run("verify", "--journal", name)
         assert code == 2
         assert told in err
+
+
+@pytest.mark.parametrize("what", ["whole", "emptied", "cut", "another", "deleted"])
+def test_what_a_ledger_anchors_has_to_be_in_its_journal(
+    what: str, run: Run, tmp_path: Path
+) -> None:
+    """Each of these is a whole chain by itself, and the guard's folder verifies as one."""
+    assert run("guard", "--state", "state", "--", "true")[0] == 0
+    file = tmp_path / "state" / "journal.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    if what == "deleted":
+        file.unlink()
+    elif what != "whole":
+        file.write_bytes({"emptied": b"", "cut": lines[0], "another": b"".join(journal())}[what])
+    asked = [("verify", "state")]
+    if what != "deleted":
+        asked.append(("verify", "--journal", "state"))
+    for each in asked:
+        code, said, _ = run(*each)
+        assert (code, "ledger.db anchors the head" in said) == (
+            (0, False) if what == "whole" else (1, True)
+        ), said

@@ -75,7 +75,8 @@ def recorded(name: str) -> Recorded:
     elif _is_ledger(lines[0]):
         lives = _ledger(path, _from_text(path, lines), named)
     else:
-        lives = _journal(path, lines, named)[0]
+        lives, hashes = _journal(path, lines, named)
+        _in_its_ledger(path, lives, hashes)
     if not lives:
         raise BadAgent(f"{path} holds no line about an agent that ran: nothing to read.")
     return Recorded(lives, named, str(path))
@@ -107,19 +108,16 @@ def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], 
 
 def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Life]:
     """The incarnations in a ledger, and in the journals that lie beside it."""
-    try:
-        lives, anchors = from_ledger(records)
-    except sqlite3.Error as error:
-        raise BadAgent(
-            f"{path} is not a ledger: {error}. (Of a running server copy ledger.db-wal too.)"
-        ) from None
+    lives, anchors = _read(path, records)
     journals: list[Life] = []
     seen: dict[str, Path] = {}
-    for beside in sorted(path.parent.glob("journal*.jsonl")):
+    hashes: set[str] = set()
+    files = [file for file in sorted(path.parent.glob("journal*.jsonl")) if file != path]
+    for beside in files:
         lines = beside.read_bytes().splitlines(keepends=True)
-        if not lines or beside == path:
+        if not lines:
             continue
-        found, hashes = _journal(beside, lines, named)
+        found, held = _journal(beside, lines, named)
         ours = {life.b for life in found} - {""}
         if twice := sorted(ours & seen.keys()):
             raise JournalError(
@@ -127,15 +125,49 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
                 "and it is counted once: leave the copy out."
             )
         seen |= dict.fromkeys(ours, beside)
-        for b, head in anchors:
-            if b in ours and head not in hashes | {"", GENESIS}:
-                raise JournalError(
-                    f"{beside} does not contain the head {head:.16}… that {path.name} anchors: it "
-                    "was cut off or written anew."
-                )
+        hashes |= held
         journals += found
+    if files:
+        _contained(path, anchors, hashes)
     named.notes += ("the ledger's signatures were not checked: freezetag verify",)
     return together(lives, journals)
+
+
+def _in_its_ledger(path: Path, lives: list[Life], hashes: set[str]) -> None:
+    """Raises `JournalError` for a journal without what a ledger beside it anchors of its gate."""
+    ledger = path.with_name("ledger.db")
+    if not ledger.exists():
+        return
+    granted, anchors = _read(ledger, _from_sqlite(ledger))
+    gates = {life.b: life.agent for life in granted}
+    ours = {gates[life.b] for life in lives if life.b in gates}
+    for beside in path.parent.glob("journal*.jsonl"):  # a gate may have begun another
+        lines = beside.read_bytes().splitlines()
+        hashes = hashes | {hashlib.sha256(line).hexdigest() for line in lines}
+    asked = [(b, head) for b, head in anchors if not ours or gates.get(b) in ours]
+    _contained(ledger, asked, hashes)
+
+
+def _read(
+    path: Path, records: Iterator[dict[str, Any]]
+) -> tuple[list[Life], list[tuple[str, str]]]:
+    try:
+        return from_ledger(records)
+    except sqlite3.Error as error:
+        raise BadAgent(
+            f"{path} is not a ledger: {error}. (Of a running server copy ledger.db-wal too.)"
+        ) from None
+
+
+def _contained(ledger: Path, anchors: list[tuple[str, str]], hashes: set[str]) -> None:
+    """Raises `JournalError` where an anchored head is in no journal."""
+    for b, head in anchors:
+        if head not in hashes | {"", GENESIS}:
+            raise JournalError(
+                f"{ledger.name} anchors the head {head:.16}… of a gate's life ({b:.8}…), and no "
+                f"journal*.jsonl in {ledger.parent} does contain it: one was emptied, cut off, "
+                "written anew or not copied. Without its journals a ledger is examined alone."
+            )
 
 
 def _from_sqlite(path: Path) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,13 +42,14 @@ def verify(
     checkpoint
         a checkpoint kept elsewhere, by a gate or a person, that the ledger must contain
     journal
-        it is the journal of a gate
+        it is the journal of a gate; what a ledger.db beside it anchors has to be in it
     head
         the journal's newest hash, as the ledger anchors it
     json_
         print the figures as JSON
     """
     from freezetag.live.authority.state_check import state_problem
+    from freezetag.live.gate.anchored import LEDGER
     from freezetag.live.gate.journal_file import verify_journal
     from freezetag.live.signed.verify import verify_file
 
@@ -58,6 +60,7 @@ def verify(
     if journal:
         _looks_like_a_journal(file)
         report: Any = verify_journal(file, head=head or None)
+        report.problems += _unanchored(file.with_name(LEDGER), [file])
     else:
         require("cryptography")
         beside = public or file.with_name("public.json")
@@ -74,6 +77,7 @@ def verify(
         )
         if report.ok and (problem := state_problem(file, key, report.root)):
             report.problems.append(problem)
+        report.problems += _unanchored(file, sorted(file.parent.glob("journal*.jsonl")))
     if json_:
         print(json.dumps(asdict(report) | {"ok": report.ok}))
     else:
@@ -85,6 +89,19 @@ def verify(
         root = f"root {report.root}" if report.root else "no root"
         print(f"{verdict}: {report.records} records, {root}")
     return 0 if report.ok else 1
+
+
+def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
+    """What a ledger anchors that the journals lack; they are at hand, or it is a guard's folder."""
+    from freezetag.live.gate.anchored import LEDGER, lacking
+
+    guards = ledger.with_name("latch.json").exists()
+    if ledger.name != LEDGER or not ledger.exists() or not (journals or guards):
+        return []
+    try:
+        return lacking(ledger, journals)
+    except (OSError, sqlite3.Error, ValueError, LookupError, TypeError, RecursionError) as error:
+        return [f"the heads that {ledger} anchors cannot be read: {error}"]
 
 
 def _looks_like_a_ledger(file: Path) -> None:
