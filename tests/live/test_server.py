@@ -246,7 +246,16 @@ def test_a_cookie_counts_only_from_our_own_page(busy: Remote) -> None:
     cookie = headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
-    cookies = {**form, "Cookie": cookie.partition(";")[0]}
+    name, _, id = cookie.partition(";")[0].partition("=")
+    assert name.endswith(f"_{urlsplit(address).port}")  # two servers of a host have two
+    assert busy.token("press") not in cookie
+    bearer = {**form, "Authorization": f"Bearer {id}", "Origin": own}
+    assert ask(address, "POST", "/press", b"scope=group:cookie", bearer)[0] == 401
+    cookies = {**form, "Cookie": f"{name}={busy.token('press')}"}
+    assert (
+        ask(address, "POST", "/press", b"scope=group:cookie", {**cookies, "Origin": own})[0] == 401
+    )
+    cookies = {**form, "Cookie": f"{name}={id}"}
     body = b"scope=group:cookie"
     for origin in ({}, {"Origin": "http://evil"}, {"Origin": "null"}):
         assert ask(address, "POST", "/press", body, {**cookies, **origin})[0] == 403

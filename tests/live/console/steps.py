@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, Page
 from tests.live._serving import agent
@@ -45,7 +46,9 @@ class School:
 def hold(context: BrowserContext, school: School, *rights: str) -> None:
     """As signing in does."""
     for right in rights:
-        cookie = {"name": f"freezetag_{right}", "value": school.token(right), "url": school.url}
+        id = school.server.service.sessions.begin(school.token(right), "127.0.0.1")
+        name = f"freezetag_{right}_{urlsplit(school.url).port}"
+        cookie = {"name": name, "value": id, "url": school.url}
         context.add_cookies([{**cookie, "sameSite": "Strict"}])  # type: ignore[typeddict-item]
 
 

@@ -115,7 +115,7 @@ def holder(
     if given:
         token = book.check(given, right, scope, groups)
     else:
-        token = book.check(request.cookies.get(cookie(right)), right, scope, groups)
+        token = service.sessions.check(request, right, scope, groups)
         if token is not None and request.method != "GET":
             require_own_origin(request)
     if token is None:
@@ -131,11 +131,6 @@ def require_own_origin(request: Request) -> None:
     origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
     if not host or origin not in (f"http://{host}", f"https://{host}"):
         raise Rejected(403, "this request does not come from this console's own page.")
-
-
-def cookie(right: str) -> str:
-    """Under which name a browser keeps the token for a right."""
-    return f"freezetag_{right}"
 
 
 def flag(value: Any) -> bool:

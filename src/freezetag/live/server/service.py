@@ -28,6 +28,7 @@ from freezetag.live.gate.clock import Clock, boot_clock
 from freezetag.live.server.channels import Channels, Unknown
 from freezetag.live.server.drafts import Resets
 from freezetag.live.server.second_journal import SecondJournal
+from freezetag.live.server.sessions import Sessions
 from freezetag.live.server.startup import opened, restore, verify_behind
 from freezetag.live.server.writer import Writer
 from freezetag.live.signed.frames import FrameError
@@ -109,6 +110,7 @@ class Service:
         self.version = 0  # counts what there was to tell
         self.picture: tuple[int, float, str] | None = None
         self._present_at: float | None = None
+        self.sessions = Sessions(home.tokens, self.clock)
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged

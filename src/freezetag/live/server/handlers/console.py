@@ -14,7 +14,7 @@ from freezetag.live.console import answers
 from freezetag.live.console.markup import Html
 from freezetag.live.console.page import console
 from freezetag.live.console.reset import reset
-from freezetag.live.server.requests import HEADERS, Rejected, as_json, cookie, fields_of, holder
+from freezetag.live.server.requests import HEADERS, Rejected, as_json, fields_of, holder
 from freezetag.live.server.status import as_text, status
 from freezetag.live.signed.frames import bound
 from freezetag.live.signed.presses import Clearance
@@ -101,8 +101,7 @@ def refused(said: str, code: int) -> Response:
 
 def rights(service: Service, request: Request) -> dict[str, str]:
     """Which rights this browser holds, each with its scope."""
-    book = service.home.tokens
-    held = {right: book.check(request.cookies.get(cookie(right)), right) for right in RIGHTS}
+    held = {right: service.sessions.check(request, right) for right in RIGHTS}
     return {right: token.scope for right, token in held.items() if token is not None}
 
 

@@ -12,13 +12,13 @@ from freezetag.live.server.requests import (
     Rejected,
     as_json,
     back,
-    cookie,
     fields_of,
     from_form,
     holder,
     require_own_origin,
 )
 from freezetag.live.server.service import Service
+from freezetag.live.server.sessions import LASTS, address, cookie
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance
 
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
 
 async def login(service: Service, request: Request) -> Response:
-    """Keeps a token in the browser, for the pages that need its right."""
+    """Signs a browser in, for the pages that need the right of this token."""
     fields = await fields_of(request)
     require_own_origin(request)
     for right in RIGHTS:
         if service.home.tokens.check(fields.get("token"), right):
             answer = back()
             answer.set_cookie(
-                cookie(right),
-                str(fields["token"]),
+                cookie(request, right),
+                service.sessions.begin(str(fields["token"]), address(request)),
                 httponly=True,
                 samesite="strict",
                 secure=request.url.scheme == "https",
-                max_age=12 * 3600,
+                max_age=LASTS,
             )
             return answer
     raise Rejected(401, "this token is not known here.")
