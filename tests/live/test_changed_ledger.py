@@ -12,7 +12,7 @@ import pytest
 from tests.live.conftest import Run
 
 from freezetag.live.authority.home import Home, Settings
-from freezetag.live.authority.store import CHUNK
+from freezetag.live.authority.store import CHUNK, Head, _grown
 from freezetag.live.server import service as serving
 from freezetag.live.server.service import Service
 from freezetag.live.signed.keys import Person, generate
@@ -135,12 +135,15 @@ def test_a_ledger_without_a_seal_is_checked_first(made: Home, slow: threading.Ev
 
 
 def test_no_checkpoint_is_signed_over_a_changed_tail(made: Home) -> None:
-    """Nor by what a locked server still writes: its presses."""
-    newest = "(SELECT max(i) FROM ledger)"
+    """Nor by what a locked server still writes: its presses. All that is derived fits."""
     with closing(sqlite3.connect(made.ledger, isolation_level=None)) as db:
-        db.execute(f"UPDATE ledger SET record = replace(record, 'gone', 'here') WHERE i = {newest}")
-    with closing(sqlite3.connect(made.ledger, isolation_level=None)) as db:
-        db.execute("DELETE FROM peaks")
+        newest, leaf = db.execute("SELECT i, record FROM ledger ORDER BY i DESC").fetchone()
+        db.execute(
+            "UPDATE ledger SET record = ? WHERE i = ?", (leaf.replace(b"gone", b"here"), newest)
+        )
+        leaves = [leaf for (leaf,) in db.execute("SELECT record FROM ledger ORDER BY i")]
+        head, _ = _grown(Head(), leaves)
+        db.execute("UPDATE peaks SET hashes = ?", (b"".join(head.peaks),))
     for _ in range(2):
         service = opened(made)
         assert service.authority.locked
