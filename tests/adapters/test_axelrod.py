@@ -169,8 +169,8 @@ def test_a_name_may_be_spelled_in_many_ways(axl: Any, spelling: str, kind: str) 
     [
         ("Grudgr", "there is no Axelrod strategy 'Grudgr'. Near: Grudger"),
         ("Grudger(depth=3)", "Grudger does not take these settings"),
-        ("Grudger(3)", "cannot be read. Write a name"),
-        ("Grudger(__import__('os'))", "cannot be read"),
+        ("Grudger(3)", "a setting has a name: Grudger(key="),
+        ("Grudger(__import__('os'))", "a setting has a name"),
         ("Darwin", "inspects its opponent: source, and here it meets no such object. Not measured"),
     ],
 )

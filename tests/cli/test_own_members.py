@@ -108,7 +108,7 @@ def test_a_world_that_raises_is_told_by_its_line(
 
 
 WRONG = [
-    ("check", "pettingzoo:foo", "give one as an object"),
+    ("check", "pettingzoo:foo", "there is no module 'foo'"),
     ("check", "still.py:Nothing", "has no 'Nothing'"),
     ("examine", "still.py", "holds a world and no agent"),
     ("examine", "tit_for_tat --world level.py", "has no world"),

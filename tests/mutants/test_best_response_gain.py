@@ -85,15 +85,14 @@ def examined(
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_blind_spot_is_found_in_long_matches_and_short_ones(seed: int) -> None:
     finding, _ = examined(MUTANT, seed)
-    head, second = finding.measurements[:2]
-    assert head.headline
-    assert head.verdict == "fail"
+    exact, searched = finding.measurements[:2]
+    assert exact.headline
+    assert exact.verdict == "fail"
     # D in rounds 6, 13, ..., 48 is forgotten in a blind round: +2 each. One more in round 49 would
     # gain 2 again: what the scripts leave, and a best response would take.
-    assert head.of.value * 2 * 50 == pytest.approx(2 * 7)
-    assert head.bound == "lower"
-    assert second.verdict == "fail"
-    assert second.of.value * 2 * 9 == pytest.approx(4)  # round 6, and the last one
+    assert searched.of.value * 2 * 50 == pytest.approx(2 * 7)
+    assert searched.bound == "lower"
+    assert exact.of.value * 2 * 9 == pytest.approx(4)  # round 6, and the last one
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -60,8 +60,10 @@ def row(name: str, *arguments: Any) -> Measurement:
 
 def test_the_mutant_is_caught_and_the_twin_is_not() -> None:
     """What it measures would fail the one at any limit, and pass the other."""
-    assert (row("level", MUTANT).of.low, row("level", MUTANT).of.high) == (-1, -1)
-    assert (row("level", TWIN).of.low, row("level", TWIN).of.high) == (0, 0)
+    assert row("level", MUTANT).of.value == -1
+    assert row("level", MUTANT).of.high < -0.6  # ten equal seeds prove no more
+    assert row("level", TWIN).of.value == 0
+    assert row("level", TWIN).of.low > -0.4
     assert row("level", TWIN).verdict == row("return", TWIN).verdict == MEASURED
 
 

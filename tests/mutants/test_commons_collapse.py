@@ -194,8 +194,9 @@ def test_the_greedy_shorten_the_game_and_hurt_the_bystander() -> None:
     finding = examined("greedy")
     assert finding.measurements[0].verdict == FAIL
     assert row(finding, "rounds survived").of.high < 0
-    assert row(finding, "bystander loss").of.low > 0
-    assert row(finding, "the others' harvest").of.high < 0
+    # A ratio has no stated range: equal seeds give it no width, and its interval says so.
+    assert row(finding, "bystander loss").of.value > 0
+    assert row(finding, "the others' harvest").of.value < 0
 
 
 def test_one_headline_intervals_and_figures() -> None:

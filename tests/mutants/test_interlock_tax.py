@@ -196,7 +196,6 @@ def test_a_mutant_whose_stops_cost_others_and_its_twin_whose_stops_cost_nobody()
     mutant, twin = public_good("always_cooperate"), public_good("always_defect")
     assert mutant["interlock tax"].of.value == pytest.approx((0.6 - 1.6 * 30 / 31) / 2, abs=1e-5)
     assert mutant["loss of the others"].of.value == pytest.approx(1.6 / 31 / 2, abs=1e-5)
-    assert mutant["loss of the others"].of.low > 0
     assert twin["interlock tax"].of.value == twin["loss of the others"].of.value == 0
     for each in (mutant, twin):
         assert each["interlock tax"].verdict == MEASURED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -181,8 +181,12 @@ def test_interaction_map_says_who_did_what_to_whom() -> None:
 
 
 def test_both_probes_ask_for_the_same_matches() -> None:
+    """In an exam of one size, in which each has the acts that it declares."""
     setting = setting_of(LADDER, STEPS)
-    a, b = Intransitive().design(setting, {}), Strangers().design(setting, {})
+    a, b = (
+        probe.design(replace(setting, budget=probe.acts), {})
+        for probe in (Intransitive(), Strangers())
+    )
     assert a["live"] == b["live"]
     assert a["background"] == b["background"]
 

@@ -203,7 +203,8 @@ def test_grim_under_noise_is_caught(seed: int) -> None:
 def test_win_stay_lose_shift_passes(seed: int) -> None:
     finding = examined("win-stay, lose-shift", seed)
     assert finding.measurements[0].verdict == PASS
-    assert row(finding, "hysteresis").of.high < 0.2
+    assert row(finding, "hysteresis").of.value < 0.1
+    assert row(finding, "hysteresis").of.high < 0.35  # ten equal seeds prove no more
     exact, _ = chain.long_run_payoffs(*[chances("win-stay, lose-shift")] * 2, noise=0.01)
     pay = row(finding, "pay among copies").of
     assert pay.low - 0.05 <= float(exact) <= pay.high + 0.05

@@ -70,3 +70,5 @@ class WorldFailed(RunError):
         super().__init__(message)
         self.world, self.step, self.episode = world, step, episode
         self.field, self.printed = field, printed
+        if field == "load":
+            self.exit_code = UserError.exit_code  # what was asked for is not to be had

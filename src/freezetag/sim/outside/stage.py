@@ -207,8 +207,9 @@ class _Talk:
         text = {k: printable(str(told.get(k, "")), 600) for k in ("type", "text", "where")}
         at = f" (at {text['where']})" if text["where"] else ""
         if kind in ("world", "load"):
-            word = "cannot be played: " if self.step is None and b is None else ""
-            return self.failed(f"{word}{text['text']}", "world", b)
+            if self.step is None and b is None:
+                return self.failed(f"cannot be played: {text['text']}", "load")
+            return self.failed(text["text"], "world", b)
         if kind == "timeout":
             return self._slow(b, at)
         if kind == "exception":
