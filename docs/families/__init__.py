@@ -13,6 +13,7 @@ from docs.families import (
     games,
     interlock_failure,
     model_error,
+    telltales,
 )
 from docs.families.family import Family
 
@@ -23,4 +24,5 @@ FAMILIES: dict[str, tuple[Family, ...]] = {
     "coercion_race": coercion_race.FAMILIES,
     "interlock_failure": interlock_failure.FAMILIES,
     "model_error": model_error.FAMILIES,
+    "telltales": telltales.FAMILIES,
 }

@@ -35,8 +35,7 @@ def test_every_probe_has_healthy_sick_and_empty_agents() -> None:
 def test_a_row_counts_its_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
     told = ["pass", "fail", "fail", "inconclusive"]
     monkeypatch.setattr(calibrate, "verdicts", lambda *_: iter(told))
-    family = FAMILIES["lock_in"][1]
-    assert family.state == SICK
+    family = next(each for each in FAMILIES["lock_in"] if each.state == SICK)
     row = cells(calibrate.row("lock_in", family, 4, "`abc`"))
     assert len(row) == len(HEADS)
     assert row[3:8] == ["4", "1", "0", "2", "1"]
