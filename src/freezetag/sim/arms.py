@@ -121,6 +121,7 @@ def run_arm(
         stop=stop[1],
         treatments=tuple(leaves for _, leaves in shapes),
     )
+    forced = forcing(arm, seen, len(substrate.action_sizes))
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     state: Any = None
@@ -154,7 +155,7 @@ def run_arm(
                 equipped=focal & arm.equipped,
                 press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
-                forcing=forcing(arm, seen, len(substrate.action_sizes)),
+                forcing=forced,
                 treatments=tuple(
                     data.get(i) for i, each in enumerate(treatments) if each in shaping
                 ),
