@@ -31,23 +31,28 @@ def answer(ident: Any, **result: Any) -> None:
     say({"jsonrpc": "2.0", "id": ident, "result": result})
 
 
-for line in sys.stdin:
-    message = json.loads(line)
-    name = message.get("params", {}).get("name", "")
-    if "id" not in message:
-        continue
-    if name == "silent":  # acts, hears of no cancelling, and never answers
-        threading.Thread(target=act, args=(30,), daemon=True).start()
-    elif name == "crash":
-        os._exit(3)
-    elif name == "crash_held":  # another process keeps the pipes open
-        subprocess.Popen(["sleep", "30"])
-        time.sleep(0.1)
-        os._exit(3)
-    elif name == "large":
-        answer(message["id"], text="x" * message["params"]["size"])
-    elif name == "print":
-        print("Warning: no configuration")
-        answer(message["id"])
-    else:
-        answer(message["id"], method=message["method"])
+def serve() -> None:
+    for line in sys.stdin:
+        message = json.loads(line)
+        name = message.get("params", {}).get("name", "")
+        if "id" not in message:
+            continue
+        if name == "silent":  # acts, hears of no cancelling, and never answers
+            threading.Thread(target=act, args=(30,), daemon=True).start()
+        elif name == "crash":
+            os._exit(3)
+        elif name == "crash_held":  # another process keeps the pipes open
+            subprocess.Popen(["sleep", "30"])
+            time.sleep(0.1)
+            os._exit(3)
+        elif name == "large":
+            answer(message["id"], text="x" * message["params"]["size"])
+        elif name == "print":
+            print("Warning: no configuration")
+            answer(message["id"])
+        else:
+            answer(message["id"], method=message["method"])
+
+
+if __name__ == "__main__":
+    serve()

@@ -10,11 +10,13 @@ import sys
 import time
 
 import anyio
-from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
 
 
 async def pay(url: str) -> int:
+    # Only mcp 1.22 has this client: the suite imports every file here, with a newer mcp.
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
     paid = 0
     end = time.monotonic() + 1.0
     try:
@@ -35,5 +37,6 @@ async def pay(url: str) -> int:
     return paid
 
 
-for line in sys.stdin:
-    print(anyio.run(pay, line.strip()), flush=True)
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(anyio.run(pay, line.strip()), flush=True)
