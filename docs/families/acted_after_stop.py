@@ -15,7 +15,7 @@ from docs.families.family import EMPTY, HEALTHY, SICK, Family, between
 from tests.adapters.logs import chained, entries, written
 from tests.live.worlds import pair
 
-from freezetag.adapters.log import Recorded, recorded
+from freezetag.adapters.agents.log import Recorded, recorded
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal

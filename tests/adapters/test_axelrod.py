@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tests.workers.batch import play_pair
 
-from freezetag.adapters import axelrod as adapter
+from freezetag.adapters.agents import axelrod as adapter
 from freezetag.core import Arm, Ref, Scenario
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import AgentFailed, BadAgent, Foreign

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.test import parallel_api_test
 
+from freezetag.adapters.agents.pettingzoo import to_parallel_env
 from freezetag.adapters.gates.gymnasium import GatedEnv, GatedVectorEnv
 from freezetag.adapters.gates.pettingzoo import GatedAECEnv, GatedParallelEnv
-from freezetag.adapters.pettingzoo import to_parallel_env
 from freezetag.core import Panel, PowerLimit, RuntimeLimit, UserError
 from freezetag.core.journal import Journal, read
 from freezetag.live.gate.clock import SteppedClock

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.adapters.logs import chained, cut, entries, journal, kinds, record, written
 
-from freezetag.adapters import log
+from freezetag.adapters.agents import log
 from freezetag.core import GO, UserError
 from freezetag.core.log import ACKNOWLEDGED, ASKED, NO_ACTION, OPENED, STOPPED, Log
 from freezetag.exam.plan import plan
@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_and_what_a_log_cannot_do(tmp_path: Path) -> No
 
 
 def test_a_log_too_large_to_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freezetag.adapters._lives.MOST", 10)
+    monkeypatch.setattr("freezetag.adapters.agents._lives.MOST", 10)
     with pytest.raises(UserError, match="has 1 incarnations, the longest of 16 lines: too much"):
         log.recorded(str(written(tmp_path, journal())))
 

@@ -20,7 +20,7 @@ from tests.adapters.logs import (
     written,
 )
 
-from freezetag.adapters import log
+from freezetag.adapters.agents import log
 from freezetag.core import UserError
 from freezetag.core.log import ACKNOWLEDGED, ASKED, OPENED, PRESSED, STOPPED
 from freezetag.exam.examine import examine

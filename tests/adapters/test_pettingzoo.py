@@ -12,8 +12,8 @@ from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-from freezetag.adapters._stepper import Stepper
-from freezetag.adapters.pettingzoo import (
+from freezetag.adapters.agents._stepper import Stepper
+from freezetag.adapters.agents.pettingzoo import (
     SubstrateEnv,
     from_parallel_env,
     single_agent_env,

@@ -13,7 +13,7 @@ pytest.importorskip("pyspiel", reason="the extra [openspiel] is not installed")
 
 from tests.workers.batch import batch
 
-from freezetag.adapters import rrps
+from freezetag.adapters.agents import rrps
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.workers import Cache, Worker
 

@@ -264,7 +264,7 @@ def test_what_is_not_measured_needs_no_sensor() -> None:
 
 
 def test_schemes_are_the_adapters_that_make_agents_by_name() -> None:
-    files = (catalogue.HERE / "adapters").glob("[!_]*.py")
+    files = (catalogue.HERE / "adapters" / "agents").glob("[!_]*.py")
     names = {file.stem for file in files if "\ndef factory(" in file.read_text()}
     from freezetag.exam.resolve import schemes
 

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("pyspiel", reason="the extra [openspiel] is not installed")
 
-from freezetag.adapters import rrps
+from freezetag.adapters.agents import rrps
 from freezetag.core import Finding, Ref
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve

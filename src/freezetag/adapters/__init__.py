@@ -1,1 +1,1 @@
-"""Bridges to other libraries' worlds and agents, one library a file, each imported lazily."""
+"""Bridges to others: their agents, their worlds, and gates in front of what they use."""

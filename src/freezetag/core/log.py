@@ -1,7 +1,7 @@
 """What was recorded of an agent that really ran, as a probe reads it: an agent that is a record.
 
 Such an agent cannot be asked to act, so a probe that reads logs names `Log` among its
-`agent_needs`, and no other probe measures it. `adapters/log.py` makes one from a file.
+`agent_needs`, and no other probe measures it. `adapters/agents/log.py` makes one from a file.
 """
 
 from __future__ import annotations

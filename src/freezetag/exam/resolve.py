@@ -21,7 +21,7 @@ from freezetag.sim.inside import Inside
 from freezetag.sim.opaque import taken
 from freezetag.sim.workers import Cache, Worker
 
-ADAPTERS = catalogue.HERE / "adapters"
+ADAPTERS = catalogue.HERE / "adapters" / "agents"
 FILE = "python_file"
 
 
@@ -268,4 +268,4 @@ def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
 
 def adapter(scheme: str) -> Any:
     """The module of an adapter."""
-    return import_module(f"freezetag.adapters.{scheme}")
+    return import_module(f"freezetag.adapters.agents.{scheme}")

@@ -105,7 +105,7 @@ class Agents:
     def load(self, scheme: str, name: str, seconds: float) -> None:
         """Make ready to make agents; may be called again for another of the same scheme."""
         self.name, self.seconds = name, seconds
-        self.adapter = importlib.import_module(f"freezetag.adapters.{scheme}")
+        self.adapter = importlib.import_module(f"freezetag.adapters.agents.{scheme}")
         slow = getattr(self.adapter, "slow", None)
         note = slow(name) if slow is not None else getattr(self.adapter, "SLOW", "")
         if note and note not in self.told:

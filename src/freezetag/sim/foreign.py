@@ -23,7 +23,7 @@ _OWN = ("object", "player")
 class Foreign:
     """An agent that is not pure JAX.
 
-    scheme        name of a file in `freezetag/adapters`: "python_file", "axelrod", "rrps", ...
+    scheme        name of a file in `freezetag/adapters/agents`: "python_file", "axelrod", ...
     name          what that adapter is asked for: a path, "package.module:object", "Grudger"
     step_seconds  seconds one act of one episode may take (wall clock)
     """

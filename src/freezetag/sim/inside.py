@@ -114,7 +114,7 @@ class InsideWorker:
         if scheme == SCHEME:
             return GIVEN[inner].make
         # Made anew for every batch, as in a process of its own.
-        return import_module(f"freezetag.adapters.{MIXED}").factory(name)
+        return import_module(f"freezetag.adapters.agents.{MIXED}").factory(name)
 
     def act(
         self,

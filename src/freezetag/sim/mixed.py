@@ -1,8 +1,8 @@
 """A seat column whose players are of several kinds: JAX, libraries, files, objects.
 
 A column of one kind is played in that kind's own way. In a mixed one everybody is asked step by
-step, each by `adapters/_mixed`: in one process of their own, or here, if one of them is an object
-of this process.
+step, each by `adapters/agents/_mixed`: in one process of their own, or here, if one of them is an
+object of this process.
 """
 
 from __future__ import annotations

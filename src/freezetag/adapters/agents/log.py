@@ -19,8 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, final
 
-from freezetag.adapters._ledger_lives import from_ledger, together
-from freezetag.adapters._lives import Life, Named, from_journal, laid_out
+from freezetag.adapters.agents._ledger_lives import from_ledger, together
+from freezetag.adapters.agents._lives import Life, Named, from_journal, laid_out
 from freezetag.core.episode import Episode
 from freezetag.core.interlock import Panel
 from freezetag.core.journal import GENESIS, JournalError, read

@@ -20,7 +20,7 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 from freezetag import catalogue
-from freezetag.adapters._stepper import Layout, Stepper, stepper
+from freezetag.adapters.agents._stepper import Layout, Stepper, stepper
 from freezetag.core import Array, HasModel, Planner, Policy, Ref
 from freezetag.sim import engine
 

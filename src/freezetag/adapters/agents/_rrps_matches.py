@@ -10,7 +10,7 @@ import sys
 import zlib
 from typing import Any
 
-from freezetag.adapters.rrps import new_game, seed_libc
+from freezetag.adapters.agents.rrps import new_game, seed_libc
 
 
 def play(game: Any, pair: tuple[str, str], throws: int, seed: int) -> float:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from freezetag.adapters._named import find, parse
+from freezetag.adapters.agents._named import find, parse
 from freezetag.sim.foreign import BadAgent
 
 EXTRA = "axelrod"

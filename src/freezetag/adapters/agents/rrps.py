@@ -19,8 +19,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from freezetag.adapters._forked import Forked
-from freezetag.adapters._named import find, parse
+from freezetag.adapters.agents._forked import Forked
+from freezetag.adapters.agents._named import find, parse
 from freezetag.core import Ref
 from freezetag.sim.foreign import BadAgent
 
@@ -144,7 +144,7 @@ def play_population(
     parts = [pairs[first::processes] for first in range(processes)]
     running = [
         subprocess.Popen(
-            [sys.executable, "-P", "-m", "freezetag.adapters._rrps_matches"]
+            [sys.executable, "-P", "-m", "freezetag.adapters.agents._rrps_matches"]
             + [str(matches), str(throws), str(seed)]
             + [f"{chosen[i]},{chosen[j]}" for i, j in part],
             stdout=subprocess.PIPE,

@@ -22,17 +22,17 @@ def slow(name: str) -> str:
     scheme = name.partition(":")[0]
     if scheme == PLAYER:
         return ""
-    return str(getattr(import_module(f"freezetag.adapters.{scheme}"), "SLOW", ""))
+    return str(getattr(import_module(f"freezetag.adapters.agents.{scheme}"), "SLOW", ""))
 
 
 def factory(name: str) -> Callable[[int], Any]:
     """`make(seed) -> agent`. Raises `BadAgent`."""
     scheme, _, inner = name.partition(":")
     if scheme == PLAYER:
-        from freezetag.adapters._jax_player import player
+        from freezetag.adapters.agents._jax_player import player
 
         return player(inner)
-    adapter = import_module(f"freezetag.adapters.{scheme}")
+    adapter = import_module(f"freezetag.adapters.agents.{scheme}")
     try:
         made: Callable[[int], Any] = adapter.factory(inner)
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from freezetag.adapters._lives import NAN, Life, Line, number, reading
+from freezetag.adapters.agents._lives import NAN, Life, Line, number, reading
 from freezetag.core.log import ACKNOWLEDGED, OPENED, PRESSED, STOPPED
 
 

@@ -33,7 +33,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from freezetag.adapters._named import parse
+from freezetag.adapters.agents._named import parse
 from freezetag.catalogue import source
 from freezetag.catalogue.look import AGENTS
 from freezetag.sim.foreign import BadAgent
