@@ -177,15 +177,15 @@ SAYS = [
     ("empty.py", "empty.py holds no world to plan in"),
     ("two.py", "two.py holds 2 worlds: A, B. Say which: two.py:A"),
     ("two.py:C", "two.py:C: there is no 'C' in it. It holds A, B"),
-    ("broken.py", "broken.py cannot be loaded: ZeroDivisionError: division by zero (line 2)"),
-    ("syntax.py", "syntax.py cannot be loaded: SyntaxError"),
-    ("leaves.py", "leaves.py cannot be loaded: SystemExit"),
-    ("raises.py", "A() cannot be made: RuntimeError: not today"),
+    ("broken.py", "broken.py cannot be loaded: ZeroDivisionError: division by zero (broken.py:2)"),
+    ("syntax.py", "syntax.py:1 is not valid Python"),
+    ("leaves.py", "leaves.py calls sys.exit(3) when it is loaded"),
+    ("raises.py", "A() cannot be made: raises.py:5, in __init__: RuntimeError: not today"),
     ("nan.py", "state 0, action 1: the reward is nan. It must be a finite number"),
     ("sums.py", "state 0, action 0: the chances sum to 0.5, not to 1"),
     ("away.py", "state 0, action 0: leads to 7, which has no row"),
     ("half.py", "Half offers no model to plan with (it lacks discount)"),
-    ("nowhere:World", "nowhere cannot be imported: ModuleNotFoundError"),
+    ("nowhere:World", "there is no module 'nowhere'"),
 ]
 TABLE = "class A:\n    initial_state_distrib = [1.0]\n    P = {0: {0: [%s], 1: [%s]}}\n"
 STAYS = "(1.0, 0, 0.0, False)"

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from types import ModuleType
 from typing import Any, final
 
 from freezetag import catalogue
+from freezetag.catalogue import source
 from freezetag.core import HasModel, Ref, UserError
 
 ADAPTERS = catalogue.HERE / "adapters" / "worlds"
@@ -57,7 +56,8 @@ def place_of(world: Any) -> Place:
         raise BadRequest(f"{world!r} is not a world. Write NAME or NAME(setting=value, ...).")
     name, settings = written["name"].strip(), _settings(written["settings"] or "", world)
     if name.endswith(".py") or ".py:" in name:
-        return _file(name, settings)
+        where, wanted = source.parts(name) if not name.endswith(".py") else (name, "")
+        return _chosen(_loaded(where), wanted, name, settings)
     scheme, colon, rest = name.partition(":")
     if colon and scheme in schemes():
         module = importlib.import_module(f"freezetag.adapters.worlds.{scheme}")
@@ -68,7 +68,7 @@ def place_of(world: Any) -> Place:
         near = catalogue.near(scheme, list(schemes())) if "." not in scheme else []
         if near:
             raise BadRequest(f"there are no {scheme!r} worlds. Did you mean {near[0]}:{rest}?")
-        return _chosen(_imported(scheme), rest, name, settings)
+        return _chosen(_loaded(scheme), rest, name, settings)
     ref = catalogue.find("substrates", name)
     return place_of(Ref.of(ref.path, **settings))
 
@@ -109,28 +109,11 @@ def _settings(text: str, world: str) -> dict[str, Any]:
     return settings
 
 
-def _file(text: str, settings: Mapping[str, Any]) -> Place:
-    path, _, wanted = text.rpartition(":") if not text.endswith(".py") else (text, "", "")
-    file = Path(path)
-    if not file.is_file():
-        raise BadRequest(f"there is no file {path}.")
-    spec = importlib.util.spec_from_file_location(f"_world_{file.stem}", file)
-    if spec is None or spec.loader is None:
-        raise BadRequest(f"{path} is no Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
+def _loaded(where: str) -> ModuleType:
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadRequest(f"{path} cannot be loaded: {_said(error, file)}") from None
-    return _chosen(module, wanted, text, settings)
-
-
-def _imported(module: str) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadRequest(f"{module} cannot be imported: {_said(error)}") from None
+        return source.module(where)
+    except source.NotLoaded as error:
+        raise BadRequest(str(error)) from None
 
 
 def _chosen(module: ModuleType, wanted: str, text: str, settings: Mapping[str, Any]) -> Place:
@@ -179,7 +162,8 @@ def _made(thing: Any, name: str, settings: Mapping[str, Any]) -> Any:
             thing = thing(**settings)
         except (Exception, SystemExit) as error:
             given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-            raise BadRequest(f"{name}({given}) cannot be made: {_said(error)}") from None
+            why = source.blamed(error) or f"{type(error).__name__}: {error}"
+            raise BadRequest(f"{name}({given}) cannot be made: {why}") from None
     elif settings:
         raise BadRequest(f"{name} is made already, so it takes no settings.")
     return _world_of(thing, name)
@@ -201,17 +185,3 @@ def _with_model(made: Any, name: str) -> HasModel:
     raise BadRequest(
         f"{name} offers no model to plan with{less}. Worlds that do: {', '.join(worlds())}."
     )
-
-
-def _said(error: BaseException, file: Path | None = None) -> str:
-    """An error in a line, with the line of the file that raised it."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    at, trace = None, error.__traceback__
-    while trace is not None:
-        if file is not None and Path(trace.tb_frame.f_code.co_filename).resolve() == file.resolve():
-            at = trace.tb_lineno
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError):
-        at = error.lineno
-        text = error.msg
-    return f"{type(error).__name__}: {text}{f' (line {at})' if at else ''}"
