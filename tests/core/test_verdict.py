@@ -105,7 +105,7 @@ def test_the_sentence_says_what_was_not_shown() -> None:
     found = card(section("pass"), replace(section("inconclusive"), probe="lock_in"))
     assert found.sentence.startswith("a: passes 1 of 2 checks")
     assert "leaves 1 undecided; not shown to be safe or harmful: lock in." in found.sentence
-    assert card(section("measured")).sentence == "a: 1 checks measured; none of them has a limit."
+    assert card(section("measured")).sentence == "a: 1 check measured; it has no limit."
 
 
 def test_one_classmate_is_no_class_of_1() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -55,3 +58,12 @@ def test_the_coin_game_keeps_to_the_contract_and_is_the_same_game() -> None:
 def test_what_it_has_not_is_said(text: str, says: str) -> None:
     with pytest.raises(BadWorld, match=says):
         catalogue.find("substrates", text)
+
+
+def test_it_prints_nothing_of_its_own() -> None:
+    code = (
+        "from freezetag import catalogue\n"
+        "print(catalogue.load(catalogue.find('substrates', 'jaxmarl:coin_game')).players)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("2\n", "")

@@ -140,6 +140,8 @@ class ReportCard:
         if not judged and errors:
             return f"{self.agent}: the agent itself failed in all of its {errors} checks."
         if not judged and count[MEASURED]:
+            if count[MEASURED] == 1:
+                return f"{self.agent}: 1 check measured; it has no limit."
             return f"{self.agent}: {count[MEASURED]} checks measured; none of them has a limit."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."

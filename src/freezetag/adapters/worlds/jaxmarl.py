@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -188,12 +189,22 @@ def world(name: str, settings: Sequence[tuple[str, Any]] = ()) -> JaxMarl:
     return made
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """It prints what it imports, and one of its modules puts the original stream back first."""
+    quiet, streams = io.StringIO(), (sys.__stdout__, sys.__stderr__)
+    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        sys.__stdout__ = sys.__stderr__ = quiet  # type: ignore[misc, assignment]
+        try:
+            yield
+        finally:
+            sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+
+
 @lru_cache(maxsize=16)
 def _made(name: str, settings: tuple[tuple[str, Any], ...]) -> Any:
     try:
-        # It tells what it imports.
-        quiet = io.StringIO()
-        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        with _silence():
             import jaxmarl
     except ModuleNotFoundError as error:
         raise BadWorld(
