@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freezetag.estimators.alpha_rank import multi_population, single_population
-from freezetag.estimators.log_chain import closed_classes, stationary_law
+from freezetag.estimators.alpha_rank import _log_fixation, multi_population, single_population
+from freezetag.estimators.log_chain import BLOCK, closed_classes, stationary_law
 
 RPS = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0.0]])
 
@@ -107,6 +107,24 @@ def test_float_and_logarithmic_elimination_agree() -> None:
     np.fill_diagonal(generator, 0)
     np.testing.assert_allclose(law @ generator, law * generator.sum(axis=1), rtol=1e-10)
     np.testing.assert_allclose(stationary_law(spread)[:70], law, rtol=1e-10)
+
+
+def test_laws_are_exact_across_blocks() -> None:
+    n = BLOCK + 6
+    powers = np.random.default_rng(5).integers(0, 30, size=(n, n)) + 2 * np.arange(n)
+    exact = exact_law([[Fraction(1, 2 ** int(k)) for k in row] for row in powers])
+    law = stationary_law(-math.log(2) * powers)
+    assert min(exact) < 1e-12
+    np.testing.assert_allclose(law, exact, rtol=1e-10)
+
+
+@pytest.mark.parametrize("u", [1e-310, 1e-20, 1e-9, 0.01, 0.7, 3.0, 39.0, 41.0, 700.0])
+def test_chances_of_fixation_lose_no_digits(u: float) -> None:
+    gain, m = Fraction(u), 50
+    # (1 - x) / (1 - x^m) = 1 / (1 + x + ... + x^(m-1)), x = e^-u
+    sure = -math.log(math.fsum(math.exp(-float(k * gain)) for k in range(m)))
+    found = _log_fixation(np.array([[u, -u]]), m)[0]
+    np.testing.assert_allclose(found, [sure, sure - (m - 1) * u], rtol=1e-13, atol=1e-15)
 
 
 def test_two_closed_classes_have_no_single_law() -> None:

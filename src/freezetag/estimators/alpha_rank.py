@@ -12,6 +12,8 @@ import numpy as np
 from freezetag.core.arrays import Array
 from freezetag.estimators.log_chain import closed_classes, stationary_law
 
+PART = 1 << 13
+
 
 @dataclass(frozen=True)
 class AlphaRank:
@@ -47,10 +49,13 @@ def single_population(
         raise ValueError(f"single_population needs a square payoff matrix, got shape {a.shape}.")
     _check_model(alpha, m)
     if local:
-        rates = _log_fixation(alpha * (a.T - a), m)  # [resident, mutant]
+        gains = a.T - a  # [resident, mutant]
+        gains *= alpha
+        rates = _log_fixation(gains, m)
     else:
         rates = _log_fixation_in_population(a, alpha, m)
-    return _rank(rates - math.log(max(1, len(a) - 1)), (len(a),), negligible)
+    rates -= math.log(max(1, len(a) - 1))
+    return _rank(rates, (len(a),), negligible)
 
 
 def multi_population(
@@ -103,12 +108,31 @@ def _rank(log_rates: Array, shape: tuple[int, ...], negligible: float) -> AlphaR
 
 
 def _log_fixation(u: Array, m: int) -> Array:
-    """``ln (1-e^-u)/(1-e^-mu)``, 1/m at u = 0; for u < 0 it is ``-(m-1)|u|`` more than at |u|."""
-    size = np.abs(u)  # beyond 40 a factor 1 - e^-size is 1 to the last bit
-    with np.errstate(invalid="ignore"):
-        rho = np.log(np.expm1(-np.minimum(size, 40)) / np.expm1(-np.minimum(m * size, 40)))
-    rho = np.where(size > 1e-300, rho, -math.log(m))
-    return rho - (m - 1) * np.maximum(-u, 0.0)
+    """``ln (1-e^-u)/(1-e^-mu)``, 1/m at u = 0; for u < 0 it is ``-(m-1)|u|`` more than at |u|.
+
+    Part by part: fresh memory for large arrays takes longer than all that is computed.
+    """
+    found = np.empty(u.shape)
+    flat, rest = found.reshape(-1), np.ascontiguousarray(u).reshape(-1)
+    for begin in range(0, len(rest), PART):
+        part = rest[begin : begin + PART]
+        size = np.abs(part)
+        rho = np.log(_gone(size) / _gone(m * size))
+        rho[size <= 1e-300] = -math.log(m)
+        flat[begin : begin + PART] = rho + (m - 1) * np.minimum(part, 0.0)
+    return found
+
+
+def _gone(x: Array) -> Array:
+    """``1 - e^-x`` of x >= 0 to a few roundings; below 1e-300, 1.
+
+    ``y - 1`` of ``y = e^-x`` as rounded is exact, and as far from ``-x`` as ``ln y`` is.
+    NumPy's ``expm1`` is slower. Source: Kahan, in Higham 2002, section 1.14.1.
+    """
+    x = np.minimum(x, 40.0)  # beyond, it is 1 to the last bit
+    x = np.where(x <= 1e-300, 1.0, x)
+    y = np.exp(-x)
+    return np.divide((y - 1.0) * x, np.log(y), out=x, where=y != 1.0)
 
 
 def _log_fixation_in_population(a: Array, alpha: float, m: int) -> Array:

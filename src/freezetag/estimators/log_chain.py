@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.linalg.blas import dtrsm, dtrsv
 from scipy.sparse import csgraph
 
 from freezetag.core.arrays import Array
 
-BLOCK = 16
+BLOCK = 32
 LOST = -150.0  # rates under exp(LOST) count as absent in floats; their products seldom underflow
 SAFE = -100.0  # a pivot over exp(SAFE) cannot notice what was lost; else logarithms take over
 
@@ -23,15 +24,17 @@ def stationary_law(log_rates: Array) -> Array:
     absent edge.
     Raises ValueError if the chain has more than one closed class (its law is not unique).
     """
-    log_rates = np.array(log_rates, dtype=np.float64)
-    np.fill_diagonal(log_rates, -np.inf)
-    if np.isnan(log_rates).any() or (log_rates == np.inf).any():
+    scaled = np.array(log_rates, dtype=np.float64)
+    np.fill_diagonal(scaled, -np.inf)
+    top = scaled.max()  # NaN if one is
+    if not top < np.inf:
         raise ValueError("log_rates must be finite or -inf; a NaN or +inf payoff cannot be ranked.")
-    n = len(log_rates)
-    if n == 1:
+    if len(scaled) == 1:
         return np.ones(1)
-    scaled = log_rates - log_rates.max()
-    law = _eliminate(np.exp(np.where(scaled > LOST, scaled, -np.inf)))
+    scaled -= top
+    rates = np.exp(scaled)
+    rates[scaled <= LOST] = 0.0
+    law = _eliminate(rates)
     if law is None:
         law = _eliminate_logs(scaled)
     return law
@@ -58,28 +61,33 @@ def _reaches_all(edges: Array) -> bool:
 
 
 def _eliminate(a: Array) -> Array | None:
-    """Elimination in blocks, so that most of the work is a matrix product."""
+    """Elimination in blocks, so that most of the work is a product or triangular solve of BLAS.
+
+    A block's factors are found step by step, with one more column for all rates that leave it
+    downwards. The solves are with matrices ``D - L``, all off-diagonal entries <= 0, so that
+    they add what is >= 0, as the single steps would.
+    """
     n, least = len(a), math.exp(SAFE)
     for end in range(n, 1, -BLOCK):
         first = max(1, end - BLOCK)
-        rows = a[first:end]
-        columns = np.ascontiguousarray(a[:first, first:end].T)
+        rows, columns = a[first:end, :first], a[:first, first:end]
+        block = np.column_stack([rows.sum(axis=1), a[first:end, first:end]])
+        pivots = np.empty(end - first)
         for b in range(end - first - 1, -1, -1):
-            k = first + b
-            pivot = rows[b, :k].sum()
+            row, into = block[b, : b + 1], block[:b, b + 1]
+            pivots[b] = pivot = row.sum()
             if not pivot > least:
                 return None
-            rows[:b, k] /= pivot
-            columns[b] /= pivot
-            rows[:b, :k] += rows[:b, k, None] * rows[b, :k]
-            columns[:b] += rows[b, first:k, None] * columns[b]
-        a[:first, first:end] = columns.T
-        a[:first, :first] += columns.T @ rows[:, :first]
-    law = np.zeros(n)
-    law[0] = 1.0
-    into = np.ascontiguousarray(a.T)
-    for k in range(1, n):
-        law[k] = law[:k] @ into[k, :k]
+            into /= pivot
+            block[:b, : b + 1] += into[:, None] * row
+        a[first:end, first:end] = block[:, 1:]
+        solved = -block[:, 1:].T  # BLAS has its matrices column by column
+        np.fill_diagonal(solved, pivots)
+        arrive = dtrsm(1.0, solved, columns.T)
+        leave = dtrsm(1.0, solved, rows.T, side=1, lower=1, diag=1)
+        columns[:] = arrive.T
+        a[:first, :first] += arrive.T @ leave.T
+    law: Array = dtrsv(-a.T, np.eye(1, n)[0], lower=1, diag=1)
     total = law.sum()
     return law / total if total < 1e250 else None
 
