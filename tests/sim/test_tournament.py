@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from freezetag.core import Arm, Ref, Scenario
 from freezetag.estimators.memory_one import PAYOFFS, SWAP, finite_payoffs
 from freezetag.sim.arms import Pupil, run_arm
-from freezetag.sim.tournament import Machine, moves, round_robin
+from freezetag.sim.tournament import FEW_STATES, Machine, moves, round_robin
 
 STEPS = 24
 TIT_FOR_TAT = Machine.memory_one((1, 0, 1, 0))
@@ -161,3 +161,16 @@ def test_scores_totals_and_cooperation() -> None:
 def test_what_cannot_be_is_said(make: object, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         make()  # type: ignore[operator]
+
+
+def test_machines_of_many_states_play_alike() -> None:
+    """Nine states or more are looked up in memory, fewer in words of bits."""
+    machines = [Machine.memory_one(chances) for chances in SEVERAL]
+    small = [*machines, *PLAYERS.values()][:11]
+    assert max(len(machine.chances) for machine in small) <= FEW_STATES
+    padded = [
+        Machine((*one.chances, *[0.0] * 9), (*one.then, *[(0, 0, 0, 0)] * 9)) for one in small
+    ]
+    settings = {"turns": 450, "noise": 0.03, "seed": 8}  # a count of a word holds 255
+    few, many = (round_robin(field, repetitions=2, **settings) for field in (small, padded))
+    np.testing.assert_array_equal(few.outcomes, many.outcomes)
