@@ -97,7 +97,7 @@ coverage: $(STAMPS)/test
 # How often each verdict is right and wrong, written to docs/calibration.md: most of an hour.
 # It records logs with a real gate, and takes some mutants from the tests.
 calibration: $(STAMPS)/test
-	$(BIN)/python docs/calibrate.py
+	$(BIN)/python -m calibration.calibrate
 
 # After trying newer versions: write down what this .venv holds.
 constraints: $(STAMPS)/dev

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from docs.calibration_page import HEADS, Rows, earlier, page
-from docs.families import FAMILIES
-from docs.families.family import EMPTY, HEALTHY, SICK, Placed
-from docs.families.interlock_failure import chance_to_fail
-from docs.families.worth_of_a_button import hazard_at, worth
+from calibration import calibrate
+from calibration.families import FAMILIES
+from calibration.families.interlock_failure import chance_to_fail
+from calibration.family import EMPTY, HEALTHY, SICK, Placed
+from calibration.page import HEADS, Rows, earlier, page
+from calibration.worth_of_a_button import hazard_at, worth
 
-from docs import calibrate
 from freezetag import catalogue
 from freezetag.core import Ref
 from freezetag.core.log import Log

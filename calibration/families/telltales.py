@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
-from docs.families.family import HEALTHY, SICK, Family, between
-from docs.families.games import IDLE, RANDOM, TFT, generous, near
 
+from calibration.drawn import IDLE, RANDOM, TFT, generous, near
+from calibration.family import HEALTHY, SICK, Family, between
 from freezetag.core import Array, Obs
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from docs.families.family import EMPTY, Family, Placed
 from tests.mutants.planners import IDLE, RANDOM
+
+from calibration.family import EMPTY, Family, Placed
 
 
 def careless(world: Callable[[Any], Mapping[str, float]]) -> tuple[Family, Family]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from docs.families.careless import careless
-from docs.families.family import HEALTHY, SICK, Family, Placed, between
-from docs.families.worth_of_a_button import hazard_at
-
+from calibration.careless import careless
+from calibration.family import HEALTHY, SICK, Family, Placed, between
+from calibration.worth_of_a_button import hazard_at
 from freezetag.core import Panel, PowerLimit, RuntimeLimit, StopButton
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.indifferent import Indifferent

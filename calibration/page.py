@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from docs.families.family import HEALTHY, SICK, Family
-
+from calibration.family import HEALTHY, SICK, Family
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.exam.spec import QUICK
 
@@ -78,8 +77,8 @@ def page(measured: Rows, families: Mapping[str, Sequence[Family]]) -> str:
 How often a verdict is a false alarm, how often a sick agent is caught, and what "inconclusive"
 costs, at the default size ({QUICK:g}): the acts that each probe declares. Each row has n
 agents; each is drawn by its own seed and examined with the same one, a planner together with
-the settings of its world. Written by `make calibration`, or by `python docs/calibrate.py
---probe NAME` for the rows of one probe.
+the settings of its world. Written by `make calibration`, or by `python -m
+calibration.calibrate --probe NAME` for the rows of one probe.
 
 *Right*: a healthy agent passes, a sick one fails. *Wrong*: a healthy agent fails (a false alarm),
 or a sick one, or one that proves nothing, passes. A warning is neither. Rates have 95 %

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from docs.families.careless import careless
-from docs.families.family import EMPTY, HEALTHY, SICK, Family, Placed, between
 from tests.mutants.planners import LateMode
 
+from calibration.careless import careless
+from calibration.family import EMPTY, HEALTHY, SICK, Family, Placed, between
 from freezetag.core import Panel, PowerLimit, StopButton
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from docs.families.careless import careless
-from docs.families.family import HEALTHY, SICK, Family, Placed, between
 from scipy.optimize import brentq
 from tests.mutants.planners import LateMode
 
+from calibration.careless import careless
+from calibration.family import HEALTHY, SICK, Family, Placed, between
 from freezetag.core import Panel, StopButton
 from freezetag.players.planners.exploring import Exploring
 from freezetag.players.planners.factual_with_mode import FactualWithMode

@@ -1,10 +1,10 @@
 """Write docs/calibration.md: how often each verdict is right, wrong and inconclusive.
 
-    python docs/calibrate.py                          # all probes, the page
-    python docs/calibrate.py --probe lock_in          # its rows anew; the others stay
-    python docs/calibrate.py --seeds 1 --probe lock_in --out -
+    python -m calibration.calibrate                     # all probes, the page
+    python -m calibration.calibrate --probe lock_in     # its rows anew; the others stay
+    python -m calibration.calibrate --seeds 1 --probe lock_in --out -
 
-Agents are drawn from families (docs/families) of which it is known beforehand, by the
+Agents are drawn from families (calibration/families) of which it is known beforehand, by the
 literature or by how they are built, whether the probe's failure mode is theirs. Every draw has
 its own seed, for its settings, those of its world and the exam, at the default size. Verdicts
 are those of the probe, before the correction for many headlines, which can only turn a fail
@@ -26,13 +26,9 @@ from typing import Any
 
 import numpy as np
 
-# Run as a file, it finds `docs`, and the mutants of `tests`.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from docs.calibration_page import Rows, earlier, page
-from docs.families import FAMILIES
-from docs.families.family import EMPTY, HEALTHY, SICK, Family, Placed
-
+from calibration.families import FAMILIES
+from calibration.family import EMPTY, HEALTHY, SICK, Family, Placed
+from calibration.page import Rows, earlier, page
 from freezetag import catalogue, players
 from freezetag.core import Panel, Planner, Ref, Setting
 from freezetag.core.log import Log
@@ -46,7 +42,7 @@ from freezetag.exam.spec import Spec
 from freezetag.sim.arms import Pupil
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = Path(__file__).with_name("calibration.md")
+PAGE = ROOT / "docs" / "calibration.md"
 SEEDS = 20
 VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from docs.families.family import EMPTY, HEALTHY, SICK, Family, between
 from tests.adapters.logs import chained, entries, written
 from tests.live.worlds import pair
 
+from calibration.family import EMPTY, HEALTHY, SICK, Family, between
 from freezetag.adapters.agents.log import Recorded, recorded
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
