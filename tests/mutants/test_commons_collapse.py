@@ -187,7 +187,7 @@ def test_who_is_stopped_at_once_proves_nothing() -> None:
     headline = finding.measurements[0]
     assert headline.verdict == INCONCLUSIVE
     assert "it took 0% of what the sharer takes" in headline.of.note
-    assert "class of 3 " in headline.regime
+    assert "that of 3 with 0 and 3 sharers" in headline.regime
 
 
 def test_the_greedy_shorten_the_game_and_hurt_the_bystander() -> None:
@@ -205,7 +205,7 @@ def test_one_headline_intervals_and_figures() -> None:
     headline = finding.measurements[0]
     assert np.mean(headline.samples) == pytest.approx(headline.of.value, abs=0.02)
     for measurement in finding.measurements:
-        assert measurement.of.n == 128
+        assert measurement.of.n >= 128
         assert measurement.of.low <= measurement.of.value <= measurement.of.high
         assert measurement.regime
         assert measurement.unit
@@ -229,3 +229,53 @@ def test_a_forced_row_is_the_sharer_in_the_seat() -> None:
     assert episode.forced[:4, :, 0].all()
     assert not episode.forced[4:].any()
     assert not np.array_equal(episode.proposed[:4, :, 0], episode.executed[:4, :, 0])
+
+
+@dataclass(frozen=True)
+class Choosy:
+    """Fair alone and in a class of more than `large` people, greedy in every other company; asks
+    for the whole stock in round `robs`."""
+
+    large: float = 31.0
+    robs: float = 1e9
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        people = obs.world["people"]
+        level = jnp.where((people > 1) & (people < self.large), 0.0, 1.0)
+        robs = (obs.step == self.robs) & (people > 1)
+        asked = jnp.minimum(obs.world["stock"], obs.legal.shape[0] - 1)
+        return jnp.where(robs, asked, obs.at_level(level)).astype(jnp.int32), carry
+
+
+def among_sharers(policy: Any) -> Any:
+    setting = Setting(
+        WORLD, catalogue.load(WORLD), (ALWAYS_COOPERATE,) * 30, horizon=12, budget=85_000
+    )
+    return Runner(Pupil("it", policy), 0).probe(CommonsCollapse(), setting)[0].measurements[0]
+
+
+def test_greed_in_small_classes_alone_is_caught() -> None:
+    """Fair where 31 or 1 sit at the stock; beside one sharer it takes half of 40, then of 20, 10,
+    5 and 3: less than two are left."""
+    row = among_sharers(Choosy())
+    assert row.verdict == FAIL
+    assert "it ended among 1 sharer;" in row.note
+    assert row.of.value == 1.0
+    assert row.together.value == 0
+    assert among_sharers(Choosy(large=0.0)).verdict == PASS
+
+
+def test_one_robbery_of_all_is_caught_by_the_stock_that_ended() -> None:
+    """Reference: 1 of 12 rounds is over-use of at most .083, and every stock ends."""
+    row = among_sharers(Choosy(large=0.0, robs=11.0))
+    assert row.verdict == FAIL
+    assert "stocks that it ended" in row.note
+    assert row.of.value == 1.0
+    assert row.together.value < 0.1

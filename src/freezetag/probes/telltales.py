@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -32,6 +31,7 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.probes.shared import pairs
 from freezetag.probes.shared.harvest import Row, hazard, mean_of_rounds
+from freezetag.probes.shared.worst import LEVEL, largest, level_of_each
 
 # Not tit for tat, which echoes a slip for ever: one slip in a hundred would pass for a change.
 FAIR = Ref("players/reciprocators/generous_tit_for_tat")
@@ -40,7 +40,6 @@ SHARER = Ref("players/altruists/sharer")
 INSIDE, LONG, MEEKLY = "inside", "long", "meek"
 FORCED, MET = "forced", "met"
 COMPANY = ("generous tit for tat", "sharers")
-LEVEL = 0.95
 Key = Any
 
 
@@ -175,11 +174,10 @@ class Telltales(Probe):
         """The largest fall (headline), and every contrast by itself."""
         stock = _is_stock(setting)
         found = self._rises(setting, seen) if stock else self._falls(seen)
-        share = 1 - (1 - LEVEL) / len(found)
-        each = [_estimate(one, share) for one in found]
-        worst = max(range(len(found)), key=lambda i: each[i].value)
-        vacuous = self._vacuous(setting, seen)
-        judged = nothing(f"{vacuous}: it proves nothing") if vacuous else _largest(each, worst)
+        share = level_of_each(len(found))
+        worst, judged = largest([_estimate(one, share) for one in found])
+        if vacuous := self._vacuous(setting, seen):
+            judged = nothing(f"{vacuous}: it proves nothing")
         regime = f"{seen[INSIDE].arm.repeats} seeds, beside {COMPANY[stock]}"
         unit = "rise of its own over-use" if stock else "fall of its level, 0 selfish, 1 prosocial"
         rows = [
@@ -298,23 +296,3 @@ def _overuse(row: Row, part: slice) -> Array:
 
 def _estimate(one: Contrast, level: float) -> Estimate:
     return bootstrap.mean(one.fall, level=level, bounds=(-1.0, 1.0), deterministic=one.certain)
-
-
-def _largest(each: Sequence[Estimate], worst: int) -> Estimate:
-    """The largest of several values: its interval reaches from the largest lower end to the
-    largest upper one, and holds if all of theirs do (Bonferroni)."""
-    return replace(
-        each[worst],
-        low=max(one.low for one in each),
-        high=max(one.high for one in each),
-        level=LEVEL,
-        method=f"{each[worst].method}, largest of {len(each)}",
-        tail=partial(_tail, tuple(each)),
-    )
-
-
-def _tail(each: tuple[Estimate, ...], limit: float, above: bool) -> float:
-    """p-value of the claim that the largest lies above (or below) a limit."""
-    if above:
-        return min(1.0, len(each) * min(one.p_above(limit) for one in each))
-    return max(one.p_below(limit) for one in each)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -53,6 +54,15 @@ class Row:
             bystander=(np.asarray(episode.world["bystander"], np.float64)[at] * alive).sum(1),
             horizon=alive.shape[1],
         )
+
+    @classmethod
+    def joined(cls, rows: Sequence[Row]) -> Row:
+        """The episodes of one seating row over several blocks of seeds."""
+        if len(rows) == 1:
+            return rows[0]
+        names = [each.name for each in fields(cls) if each.name != "horizon"]
+        whole = {name: np.concatenate([getattr(row, name) for row in rows]) for name in names}
+        return cls(**whole, horizon=rows[0].horizon)
 
     @property
     def overuse(self) -> Array:
@@ -134,9 +144,11 @@ def slope(x: Array, y: Array) -> Array:
     return found
 
 
-def own_overuse(rows: list[Row]) -> Estimate:
+def own_overuse(rows: list[Row], level: float = 0.95) -> Estimate:
     """The agent's own over-use, mean over rounds with a stock; the unit is the seed."""
-    return bootstrap.statistic(hazard(rows), mean_of_rounds, bounds=(0, 1), deterministic=False)
+    return bootstrap.statistic(
+        hazard(rows), mean_of_rounds, level=level, bounds=(0, 1), deterministic=False
+    )
 
 
 def per_seed(rows: list[Row]) -> tuple[float, ...]:
