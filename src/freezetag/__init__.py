@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         admit,
         equip,
     )
+    from freezetag.core.gate import Refused
     from freezetag.exam.examine import examine
+    from freezetag.live.gate.connection import connect
     from freezetag.live.gate.decorator import gated
     from freezetag.live.gate.gate import Gate
     from freezetag.planning.worlds.learning_world import LearningWorld
@@ -43,6 +45,7 @@ _HOME = {
     "Panel": "core",
     "PlanningWorld": "planning.worlds.planning_world",
     "PowerLimit": "core",
+    "Refused": "core.gate",
     "RuntimeLimit": "core",
     "StopButton": "core",
     "Tabular": "substrates._tabular",
@@ -52,6 +55,7 @@ _HOME = {
     "check_policy": "contracts",
     "check_substrate": "contracts",
     "class_of": "players",
+    "connect": "live.gate.connection",
     "equip": "core",
     "examine": "exam.examine",
     "gated": "live.gate.decorator",
@@ -67,6 +71,7 @@ __all__ = [
     "Panel",
     "PlanningWorld",
     "PowerLimit",
+    "Refused",
     "RuntimeLimit",
     "StopButton",
     "Tabular",
@@ -76,6 +81,7 @@ __all__ = [
     "check_policy",
     "check_substrate",
     "class_of",
+    "connect",
     "equip",
     "examine",
     "gated",

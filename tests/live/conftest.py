@@ -20,7 +20,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """A command line in an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
-    for name in ("HOME", "SERVER", "TOKEN"):
+    for name in ("CONFIG", "HOME", "SERVER", "TOKEN", "TOKEN_FILE"):
         monkeypatch.delenv(f"FREEZETAG_{name}", raising=False)
 
     def command(*arguments: str) -> tuple[int, str, str]:

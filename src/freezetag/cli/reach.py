@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from freezetag.core.errors import RunError, UserError
+from freezetag.live.gate.configuration import Configuration
 from freezetag.live.remote.operator import Remote, local, right_of, token_in
 
 HOME = "oversight"
@@ -28,18 +29,21 @@ NO_TOKEN: tuple[Path, ...] = ()
 
 
 def folder(home: Path | None) -> Path:
-    """The authority's folder: the option, else FREEZETAG_HOME, else `oversight` here."""
-    return home or Path(os.environ.get("FREEZETAG_HOME", HOME))
+    """The authority's folder: the option, else FREEZETAG_HOME or the user's settings, else
+    `oversight` here."""
+    return home or Configuration.read().home or Path(HOME)
 
 
 def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> Remote:
-    """The server at these addresses, else (FREEZETAG_SERVER, FREEZETAG_HOME) the one of a folder.
+    """The server at these addresses, else at those of the settings (`Configuration`), else the one
+    of a folder.
 
     With tokens given, those of the folder are not used. Raises `UserError` if no server is named
     and none has run here, and for what is not a token.
     """
-    told = list(server) or os.environ.get("FREEZETAG_SERVER", "").split()
-    given = _given(tokens)
+    settings = Configuration.read()
+    told = list(server) or settings.server
+    given = _given(tokens, settings.token_file)
     if told and home is None:
         return Remote(tuple(told), lambda right: given.get(right, ""), certificates=certificates())
     remote = replace(local(folder(home)), certificates=certificates())
@@ -47,16 +51,16 @@ def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> R
 
 
 def certificates() -> str:
-    """The file of the certificates to trust for https, by FREEZETAG_CERTIFICATES."""
-    return os.environ.get("FREEZETAG_CERTIFICATES", "")
+    """The file of the certificates to trust for https."""
+    return Configuration.read().certificates
 
 
-def _given(files: Sequence[Path]) -> dict[str, str]:
-    """The tokens of the files, else those of FREEZETAG_TOKEN, by right."""
+def _given(files: Sequence[Path], settled: Sequence[Path]) -> dict[str, str]:
+    """The tokens of the files, else those of FREEZETAG_TOKEN, else of the settings, by right."""
     words = os.environ.get("FREEZETAG_TOKEN", "").split()
-    texts = {str(file): token_in(file) for file in files}
+    texts = {str(file): token_in(file) for file in files or ([] if words else settled)}
     if not files:
-        texts = {f"word {n} of FREEZETAG_TOKEN": word for n, word in enumerate(words, 1)}
+        texts |= {f"word {n} of FREEZETAG_TOKEN": word for n, word in enumerate(words, 1)}
     given, sources = {}, dict[str, str]()
     for source, text in texts.items():
         right = right_of(text, source)

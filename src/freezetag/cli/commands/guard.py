@@ -101,7 +101,8 @@ def guard(
         forget an authority that is not enrolled at any more, and start nothing: what was pressed
         there stops until then
     """
-    from freezetag.live.guard.guard import Guard, Wish, agent_of, enrolled_as, left
+    from freezetag.live.gate.enrolment import enrolled_as
+    from freezetag.live.guard.guard import Guard, Wish, agent_of, left
     from freezetag.live.guard.guard import reset as clear
     from freezetag.live.guard.process_group import JOB_CONTROL, elsewhere, startable
     from freezetag.live.guard.stop_file_and_meter import Watched

@@ -22,6 +22,16 @@ from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import Press, Presses
 
 _NAN = float("nan")
+WHY = {
+    "clone": "another copy of this gate runs",
+    "held": "it is held until somebody starts it",
+    "limit": "a limit is reached, or one of its readings is missing",
+    "locked": "the server is locked",
+    "pressed": "a press stands",
+    "unknown": "no agent of this name is enrolled",
+    "waiting": "an earlier lease has to end first",
+}
+"""What a refusal's reason means."""
 
 
 @final
@@ -85,6 +95,24 @@ class Enrolment:
             ) from None
 
 
+def enrolled_as(files: Sequence[Path]) -> str:
+    """The one agent that all enrolment files are for. Raises `UserError` for several."""
+    names = set()
+    for file in files:
+        try:
+            names.add(str(json.loads(file.read_bytes())["gate"]))
+        except OSError as error:
+            raise UserError(f"cannot read the enrolment {file}: {error.strerror}.") from None
+        except (ValueError, TypeError, KeyError):
+            raise UserError(
+                f"{file} is not an enrolment. A server writes one: "
+                "freezetag enrol AGENT --out FILE."
+            ) from None
+    if len(names) > 1:
+        raise UserError(f"these enrolments are of different agents: {', '.join(sorted(names))}.")
+    return names.pop() if names else ""
+
+
 class _Asked(NamedTuple):
     """A renewal under way: when it was sent, and the checkpoint it named."""
 
@@ -113,6 +141,7 @@ class Link:
         self.epoch: int | None = None
         self.expiry = -float("inf")
         self.allowance: Mapping[str, float] = {}
+        self.answer: str | None = None  # "" for a lease, else why there is none
         self._newest = 0
         self._runtime, self._runtime_at = _NAN, _NAN
         self._asked: dict[int, _Asked] = {}
@@ -150,6 +179,7 @@ class Link:
         self._newest, self.epoch = n, epoch
         self.expiry = max(self.expiry, asked.at + min(grant["length"], self.enrolment.length))
         self.allowance = grant["slice"]
+        self.answer = ""
         self._runtime, self._runtime_at = grant["runtime"], asked.at
         return True
 

@@ -29,6 +29,7 @@ from freezetag.core.journal import Journal
 from freezetag.live.gate.clock import Clock
 from freezetag.live.gate.drain import Drain, Order
 from freezetag.live.gate.enrolment import (
+    WHY,
     Enrolment,
     Link,
     complete,
@@ -147,6 +148,14 @@ class Gate:
             heard = tuple(p for link in self._remembered.values() for p in link.standing())
             return heard + self._memory.left_out
 
+    @property
+    def answers(self) -> dict[str, str]:
+        """What each authority said last to this incarnation: "" for a lease, else why there is
+        none. Who has not answered yet is not in it."""
+        with self._lock:
+            said = {name: link.answer for name, link in self._links.items()}
+            return {name: answer for name, answer in said.items() if answer is not None}
+
     def check(self) -> None:
         """Raises `Refused` unless an action would be admitted now."""
         with self._lock:
@@ -239,6 +248,8 @@ class Gate:
             now = self._judge()
             if message["kind"] == "grant":
                 return self._granted(link, message, now)
+            if message["kind"] == "refuse":
+                link.answer = message["reason"]
             self._heard(link, message["state"], now)
             return True
 
@@ -392,7 +403,9 @@ class Gate:
             press = self.presses[0]
             return Refused(action, f"stopped by {press.told}", trips)
         if self.phase == WAITING:
-            return Refused(action, "no lease of all authorities yet", trips)
+            said = [f"{name}: {WHY[why]}" for name, why in self.answers.items() if why in WHY]
+            told = "".join(f"; {each}" for each in said)
+            return Refused(action, f"no lease of all authorities yet{told}", trips)
         return Refused(action, f"the gate is {self.phase} ({self.cause})", trips)
 
     def _key(self, link: Link, gate: str, b: str) -> bytes | None:

@@ -103,6 +103,11 @@ class GateHost:
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def authorities(self) -> tuple[str, ...]:
+        """Whose leases it fetches."""
+        return tuple(self._lines)
+
     def connected(self, authority: str) -> bool:
         """Whether a stop of this authority would be pushed to us."""
         state = self._states.get(authority)

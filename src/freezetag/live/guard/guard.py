@@ -6,7 +6,6 @@ more servers, and every one of them has to agree.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -295,24 +294,6 @@ def panel_of(wish: Wish) -> tuple[Panel, dict[str, Callable[[], float] | None]]:
     if wish.meter is not None:
         limits.append(PowerLimit(wish.power))
     return Panel(tuple(limits)), meters
-
-
-def enrolled_as(files: Sequence[Path]) -> str:
-    """The one agent that all enrolment files are for. Raises `UserError` for several."""
-    names = set()
-    for file in files:
-        try:
-            names.add(str(json.loads(file.read_bytes())["gate"]))
-        except OSError as error:
-            raise UserError(f"cannot read the enrolment {file}: {error.strerror}.") from None
-        except (ValueError, TypeError, KeyError):
-            raise UserError(
-                f"{file} is not an enrolment. A server writes one: "
-                "freezetag enrol AGENT --out FILE."
-            ) from None
-    if len(names) > 1:
-        raise UserError(f"these enrolments are of different agents: {', '.join(sorted(names))}.")
-    return names.pop() if names else ""
 
 
 def agent_of(folder: Path, agent: str, command: Sequence[str]) -> str:
