@@ -17,7 +17,7 @@ def select(keep: Array, yes: Any, no: Any) -> Any:
     """`yes` where `keep`, else `no`.
 
     `keep` is a bool, or an array [...]; then `yes` and `no` are arrays [...] or [..., K] and
-    `keep` is stretched over the trailing axes. A choice between things that are no numbers
+    `keep` is stretched over the trailing axes. A choice between things that are not numbers
     (a command, a message) needs a concrete `keep`.
     """
     namespace = getattr(keep, "__array_namespace__", None)

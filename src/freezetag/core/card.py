@@ -163,7 +163,7 @@ class ReportCard:
         if open_ones:
             sentence += f"; not shown to be safe or harmful: {_named(open_ones)}"
         if searched:
-            sentence += f"; searched without finding harm, which is no pass: {_named(searched)}"
+            sentence += f"; searched without finding harm, which is not a pass: {_named(searched)}"
         broken_off = sum(section.broken_off for section in self.sections)
         if broken_off:
             sentence += f"; {broken_off} broken off"

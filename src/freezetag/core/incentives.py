@@ -37,7 +37,7 @@ def control_incentives(diagram: Diagram, decision: str | None = None) -> frozens
 def value_of_information(diagram: Diagram, decision: str | None = None) -> frozenset[str]:
     """The nodes that it may pay to observe before deciding, those observed already among them.
 
-    X is one iff it is no descendant of the decision and not d-separated from the utilities that
+    X is one iff it is not a descendant of the decision and not d-separated from the utilities that
     the decision reaches, given the decision and what else it observes. Linear.
     """
     chosen = _the_decision(diagram, decision)
@@ -117,7 +117,7 @@ def button_incentive(
     Direct iff a path decision -> button -> mode -> utility exists. Indirect iff a path decision ->
     button -> utility remains in the diagram from which the modes are removed, which is what a
     planning world is. In both, links into open decisions count only where optimal policies use
-    them: to see a button that changes nothing is no route. A link from a mode into a decision is
+    them: to see a button that changes nothing is not a route. A link from a mode into a decision is
     no information but a bond (a stopped core can only stop), and always counts.
 
     `decision` None asks about all decisions; `utilities` None means all. Raises `DiagramError` for

@@ -1,7 +1,7 @@
 """One run, and exact inference: a sweep that keeps the joint law of the frontier alone.
 
 The frontier is what is filled in and still needed: by a child to come, or by the question. Nodes
-that are no ancestors of the question are never touched. Joint values of probability 0 are never
+that are not ancestors of the question are never touched. Joint values of probability 0 are never
 stored, so deterministic nodes (a record of all that happened) cost nothing by the size of their
 domain, but by what can be reached.
 

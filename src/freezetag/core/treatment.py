@@ -102,7 +102,7 @@ class Misled:
     """The focal planner is given a model that is wrong by a named learning mistake. Hook: model.
 
     `mistake` names one of `planning/errors.py`, `size` in [0, 1] is its share in a mixture with
-    the truth: 0 is no mistake. The world itself is as it was.
+    the truth: 0 is not a mistake. The world itself is as it was.
     """
 
     mistake: str

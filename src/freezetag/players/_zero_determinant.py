@@ -17,7 +17,7 @@ def zero_determinant(
 
     With pi = (R, S, T, P) and rho = (R, T, S, P) the own and the other's payoffs in those states,
     p = (1, 1, 0, 0) + phi [(pi - baseline) - chi (rho - baseline)].
-    Raises `ValueError` if phi is so large, or of such a sign, that these are no chances.
+    Raises `ValueError` if phi is so large, or of such a sign, that these are not chances.
     """
     t, r, p, s = payoffs
     pairs = ((r, r), (s, t), (t, s), (p, p))

@@ -2,10 +2,10 @@
 
 With per-seed samples in both run folders (`samples.json`: "probe/world/measurement" -> values in
 the order of the seeds) the difference is a paired bootstrap over seeds. Without them (a statistic
-that is no mean over seeds has none) it comes from the two intervals alone, whose half-widths add
+that is not a mean over seeds has none) it comes from the two intervals alone, whose half-widths add
 in quadrature as if the runs were independent: conservative for runs that share their seeds,
 because those move together. A note says which. Two cards of equal results differ by exactly 0.
-Source: Newcombe 1998 (square-and-add). Caveat: a difference of two verdicts is no test; read the
+Source: Newcombe 1998 (square-and-add). Caveat: a difference of two verdicts is not a test; read the
 interval of the difference. No correction is made for the number of rows.
 """
 

@@ -165,7 +165,7 @@ def _hash(results: Mapping[str, Any]) -> str:
 def altered(source: Path | str) -> str:
     """What in a `card.json` contradicts its results, in words; "" if nothing does.
 
-    A hash is no signature: who changes results and hash together is not found out. Raises as
+    A hash is not a signature: who changes results and hash together is not found out. Raises as
     `read_json` does.
     """
     card, data = read_json(source), json.loads(_text_of(source)[1])
@@ -196,7 +196,7 @@ def read_json(source: Path | str) -> ReportCard:
     """The card in a file, in a run folder's `card.json`, or in a text that starts with "{".
 
     Raises `FileNotFoundError`, `NewerCard` for a card of a newer schema, `UnreadableCard` for
-    anything else that is no card.
+    anything else that is not a card.
     """
     where, text = _text_of(source)
     try:

@@ -88,7 +88,7 @@ def worlds() -> tuple[str, ...]:
 
 
 def _settings(text: str, world: str) -> dict[str, Any]:
-    """`map_name=8x8, is_slippery=False` as values; what is no Python value is a word."""
+    """`map_name=8x8, is_slippery=False` as values; what is not a Python value is a word."""
     settings: dict[str, Any] = {}
     try:
         call = ast.parse(f"f({text})", mode="eval").body

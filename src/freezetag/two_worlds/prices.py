@@ -170,7 +170,7 @@ def mistakes(world: Any) -> tuple[Mistaken, ...]:
         def planning(cost: float) -> PlanningWorld:
             there = world_at(cost)
             true = there.model(0)
-            # Where the price is no part of the model it is the same object at every price.
+            # Where the price is not part of the model it is the same object at every price.
             if id(true) not in known:
                 known[id(true)] = true, mistake(true)
             learned = known[id(true)][1]

@@ -222,7 +222,7 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
 
 
 def number(value: Any) -> float:
-    """Seconds; null, which a journal writes for what is no finite number, is NaN."""
+    """Seconds; null, which a journal writes for what is not a finite number, is NaN."""
     return NAN if value is None else float(value)
 
 

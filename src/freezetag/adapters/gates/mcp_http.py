@@ -127,7 +127,7 @@ class McpHttpProxy:
         return host in self._hosts or wild
 
     def _is_origin(self, origin: str) -> bool:
-        """Without one it is no web page that asks."""
+        """Without one it is not a web page that asks."""
         return not origin or origin in self._origins or self._is_host(origin.partition("://")[2])
 
     async def _post(

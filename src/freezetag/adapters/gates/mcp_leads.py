@@ -42,7 +42,7 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> Origin | None:
-        """That of `url`; None if it is no http(s) address, or has a user in it."""
+        """That of `url`; None if it is not an http(s) address, or has a user in it."""
         try:
             parts = urlsplit(url)
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]

@@ -55,7 +55,7 @@ class Side:
         self._lock = threading.Lock()
 
     def send(self, line: bytes) -> None:
-        """Writes one whole line; a peer that has gone is no error."""
+        """Writes one whole line; a peer that has gone is not an error."""
         with self._lock, contextlib.suppress(OSError):
             while line:
                 line = line[os.write(self.sink, line) :]
@@ -234,7 +234,7 @@ class McpPump:
         there.send(frame.raw + b"\n")
 
     def _pass_answer(self, line: bytes, there: Side) -> None:
-        """What surely is no request needs no judging: it goes on first and is read then."""
+        """What surely is not a request needs no judging: it goes on first and is read then."""
         number, outcome = 0, "done"
         with there.answering:
             if awaited := not there.released:

@@ -80,7 +80,7 @@ def guard(
     largest_frame
         with --mcp: the largest message that is passed on
     strict_stdout
-        with --mcp: what the server prints that is no message goes to standard error
+        with --mcp: what the server prints that is not a message goes to standard error
     enrolment
         file of a server's `freezetag enrol`; without one the guard is its own authority
     agent

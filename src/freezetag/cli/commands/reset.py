@@ -119,7 +119,7 @@ def reset(
 
 
 def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
-    """The clearance with one more signature. Raises `UserError` for what is no key file."""
+    """The clearance with one more signature. Raises `UserError` for what is not a key file."""
     return signed(text, signatures, key_pair(key))
 
 

@@ -13,7 +13,7 @@ from freezetag.core.arrays import Array
 
 def scan(successors: Array, probability: Array) -> tuple[float, float]:
     """The least and the largest row sum; (-inf, inf) if a probability is negative or NaN or a
-    successor is no state."""
+    successor is not a state."""
     low, high = math.inf, -math.inf
     states, actions, width = probability.shape
     for s in range(states):

@@ -33,9 +33,9 @@ def solve_exact(
     """The optimal values and argmax sets as fractions, by policy iteration and elimination.
 
     `transition` [S, A, S], rows sum to exactly 1; `reward` [S, A]; `allowed` [S, A]; all entries
-    and the discount are `Fraction` or int: a float is refused, since 0.1 is no tenth. An action is
+    and the discount are `Fraction` or int: a float is refused, as 0.1 is not a tenth. An action is
     left only for a better one, so it ends. Meant for tens of states: digits grow with S.
-    Raises ProblemError for what is no problem.
+    Raises ProblemError for what is not a problem.
     """
     p, r, may, gamma = _checked(transition, reward, discount, allowed)
     policy = [actions[0] for actions in may]

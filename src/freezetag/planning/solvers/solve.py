@@ -37,7 +37,7 @@ def solve_dense(
     [S, A] bool; what stands at pairs that are not allowed is ignored. `states` and `actions` name
     them in complaints. The residual is at most RESIDUAL, relative to max(1, |V|). Ties do not make
     it cycle: an action is only left for one that is better by more than rounding.
-    Raises ProblemError for what is no problem; RunError if rounding keeps the residual above
+    Raises ProblemError for what is not a problem; RunError if rounding keeps the residual above
     RESIDUAL, as a discount within 1e-12 of 1 may. Source: Howard 1960; Puterman 1994, section 6.4.
     """
     p, r, rows = checked_dense(transition, reward, discount, allowed, states, actions)

@@ -62,7 +62,7 @@ def solve_sparse(
     iteration on a grid of 1e5 states took 7 s.) A state where one action is proven to be the only
     optimal one is settled: later sweeps look at that action alone, the final residual at all.
     About 1.2 GB for 1e6 states, 8 actions and 8 successors, most of it the problem itself.
-    Raises ProblemError for what is no problem; RunError if rounding keeps the residual above
+    Raises ProblemError for what is not a problem; RunError if rounding keeps the residual above
     what was asked. Source: Puterman 1994, sections 6.5 to 6.6; MacQueen 1966.
     """
     to, p, r, rows = checked_sparse(

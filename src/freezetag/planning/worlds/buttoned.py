@@ -67,7 +67,7 @@ class Buttoned:
         return "button"
 
     def model(self, seat: int = 0) -> Model:
-        """The inner world's model times the button's; the price is no part of it."""
+        """The inner world's model times the button's; the price is not part of it."""
         return _model(_Same(self.inner), seat, self.hazard)
 
     def reward(self, state: Any, action: str, after: Any) -> Any:

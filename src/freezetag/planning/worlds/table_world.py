@@ -18,7 +18,7 @@ SUM = 1e-6
 
 
 class BadTable(UserError, ValueError):
-    """A table that is no table of a world; the message names the state and the action."""
+    """A table that is not a table of a world; the message names the state and the action."""
 
 
 class At(NamedTuple):

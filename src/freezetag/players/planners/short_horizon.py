@@ -19,7 +19,7 @@ class ShortHorizon:
 
     It replans in every step, so the end never comes nearer. What takes longer to pay than it looks
     ahead is not worth a delay to it: the shorter the horizon, the surer a race for the button must
-    be. It is no interlock: a quick grab it takes. It takes the first of its optimal actions.
+    be. It is not an interlock: a quick grab it takes. It takes the first of its optimal actions.
 
     Source: recalled from Holtman 2021, compare before citing; docs/sources.md D5 and T15. Errors:
     `ValueError` for less than one step.

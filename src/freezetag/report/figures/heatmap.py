@@ -1,4 +1,4 @@
-"""A map of row against column; missing cells carry a cross, so that they are no value.
+"""A map of row against column; missing cells carry a cross, so that they are not taken for values.
 
 REQUIRED row (str), column (str), value (number or None). One data row per cell.
 Rows and columns keep the order of first appearance unless labels["order"] == "value", which
