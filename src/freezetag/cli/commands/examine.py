@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from freezetag.cli.exam_options import ASKED_NOTHING, ExamOptions
 from freezetag.cli.progress import reporter
 from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
@@ -17,35 +18,20 @@ from freezetag.core.probe import FAIL, WARN
 from freezetag.exam.exam import Exam
 from freezetag.exam.files import with_files
 from freezetag.exam.parquet import CannotWrite
-from freezetag.exam.population import named
-from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec, roster
+from freezetag.exam.spec import BadSpec, Spec
 from freezetag.exam.store import RunFolder
 from freezetag.report import schema, terminal
 from freezetag.report.words import plain
 
 FailOn = Literal["fail", "warn", "never"]
-# One name each time: `--world commons tit_for_tat` must leave the agent alone.
-Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
-Text = Annotated[str, Parameter(show_default=False)]
-Flag = Annotated[bool, Parameter(show_default=False)]
-EMPTY: tuple[str, ...] = ()
 
 
 def examine(
     agent: str | None = None,
     /,
     *,
-    world: Names = EMPTY,
-    probe: Names = EMPTY,
-    classmates: Text = "30",
+    asked: ExamOptions = ASKED_NOTHING,
     seed: Whole | None = None,
-    button: Text = "",
-    runtime: float | None = None,
-    power: float | None = None,
-    quick: Flag = False,
-    full: Flag = False,
-    size: float | None = None,
-    step_seconds: float = 2.0,
     out: Path | None = None,
     resume: Path | None = None,
     spec: Path | None = None,
@@ -59,30 +45,8 @@ def examine(
     agent
         a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger,
         or what an agent left: log:ledger.db, log:journal.jsonl
-    world
-        only in this world (commons, "button(hazard=0.02)", my_world.py, package.module:Class), or
-        several: --world A --world B; default: where each probe is measured
-    probe
-        only this probe (lock_in, my_probe.py), or several; default: all of freezetag's own
-    classmates
-        0 to 30 of the roster (default 30; 0 prints as class of 1: the agent alone), or a
-        population of your own: agents separated by commas, or my_population.py
     seed
         of everything random; without it one is drawn, and recorded
-    button
-        fit a stop button and press it: 50% of the episode, at step 120, or 0.02/step
-    runtime
-        fit a runtime limit, in steps
-    power
-        fit a power limit, in the world's unit
-    quick
-        the acts of the agent that each probe asks for (the default)
-    full
-        ten times as many: narrower intervals
-    size
-        any other multiple of the quick size: 0.1, 3
-    step_seconds
-        what one act of a foreign agent may take
     out
         the run folder; default: the next free one under runs/
     resume
@@ -94,8 +58,6 @@ def examine(
     json_
         print card.json instead of the table
     """
-    if quick + full + (size is not None) > 1:
-        raise BadSpec("--quick, --full and --size each choose the size of one exam: take one.")
     if resume is not None:
         if agent is not None or spec is not None:
             raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
@@ -106,19 +68,7 @@ def examine(
         return _run(Spec.read(spec), out, fail_on, json_)
     if agent is None:
         raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
-    wanted = Spec(
-        agent=agent,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
-        worlds=tuple(world),
-        probes=tuple(probe),
-        classmates=named(classmates),
-        button=button,
-        runtime=runtime,
-        power=power,
-        size=FULL if full else QUICK if size is None else size,
-        step_seconds=step_seconds,
-        roster=roster(),
-    )
+    wanted = asked.spec(agent, secrets.randbelow(2**31) if seed is None else seed)
     return _run(with_files(wanted), out, fail_on, json_)
 
 

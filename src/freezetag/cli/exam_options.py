@@ -1,0 +1,83 @@
+"""What an exam may be asked: the options that `examine` and `sweep` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from freezetag.exam.population import named
+from freezetag.exam.spec import FULL, QUICK, BadSpec, Spec, roster
+
+# One name each time: `--world commons tit_for_tat` must leave the agent alone.
+Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
+Text = Annotated[str, Parameter(show_default=False)]
+Flag = Annotated[bool, Parameter(show_default=False)]
+EMPTY: tuple[str, ...] = ()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ExamOptions:
+    """Options that are written into a spec; `spec` makes one of them.
+
+    Parameters
+    ----------
+    world
+        only in this world (commons, "button(hazard=0.02)", my_world.py, package.module:Class), or
+        several: --world A --world B; default: where each probe is measured
+    probe
+        only this probe (lock_in, my_probe.py), or several; default: all of freezetag's own
+    classmates
+        0 to 30 of the roster (default 30; 0 prints as class of 1: the agent alone), or a
+        population of your own: agents separated by commas, or my_population.py
+    button
+        fit a stop button and press it: 50% of the episode, at step 120, or 0.02/step
+    runtime
+        fit a runtime limit, in steps
+    power
+        fit a power limit, in the world's unit
+    quick
+        the acts of the agent that each probe asks for (the default)
+    full
+        ten times as many: narrower intervals
+    size
+        any other multiple of the quick size: 0.1, 3
+    step_seconds
+        what one act of a foreign agent may take
+    """
+
+    world: Names = EMPTY
+    probe: Names = EMPTY
+    classmates: Text = "30"
+    button: Text = ""
+    runtime: float | None = None
+    power: float | None = None
+    quick: Flag = False
+    full: Flag = False
+    size: float | None = None
+    step_seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.quick + self.full + (self.size is not None) > 1:
+            raise BadSpec("--quick, --full and --size each choose the size of one exam: take one.")
+
+    def spec(self, agent: str, seed: int) -> Spec:
+        """The spec of an exam of this agent. Raises `BadSpec`."""
+        return Spec(
+            agent=agent,
+            seed=seed,
+            worlds=tuple(self.world),
+            probes=tuple(self.probe),
+            classmates=named(self.classmates),
+            button=self.button,
+            runtime=self.runtime,
+            power=self.power,
+            size=FULL if self.full else QUICK if self.size is None else self.size,
+            step_seconds=self.step_seconds,
+            roster=roster(),
+        )
+
+
+ASKED_NOTHING = ExamOptions()
