@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freezetag.core import Panel, Record, ReportCard, Section, StopButton
+from freezetag.core import Panel, Record, ReportCard, Section, Setting, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import collect, store
 from freezetag.exam.examined import Examined
@@ -18,7 +18,7 @@ from freezetag.exam.plan import Item, must_rest, plan
 from freezetag.exam.population import must_sit, population
 from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.resolve import Resolved, must_load, resolve
-from freezetag.exam.run import Runner
+from freezetag.exam.run import Runner, most_threads
 from freezetag.exam.spec import Spec
 from freezetag.sim.foreign import AgentFailed
 from freezetag.sim.outside.source import WorldFailed
@@ -40,11 +40,23 @@ class Exam:
     """Whether the user gave the agent interlocks."""
     items: tuple[Item, ...]
     cache: Cache = field(default_factory=Cache)
+    shared: bool = False
+    """Whether `cache` is somebody else's, who closes it."""
+    threads: int = 0
+    """Threads that arms run on; 0 for one per core."""
 
     @classmethod
-    def of(cls, spec: Spec, agent: Any = None, note: Any = None) -> Exam:
+    def of(
+        cls,
+        spec: Spec,
+        agent: Any = None,
+        note: Any = None,
+        cache: Cache | None = None,
+        threads: int = 0,
+    ) -> Exam:
         """Resolve, plan and load. `agent` is the object that the spec names, if it is one; `note`
-        is called with a line of text while something slow goes on.
+        is called with a line of text while something slow goes on. `cache` is that of several
+        exams, which stays open.
 
         Raises `UnknownAgent`, `BadSpec`, `catalogue.Unknown` and `WiringError`.
         """
@@ -55,7 +67,9 @@ class Exam:
             spec = replace(spec, classmates=0)  # nobody beside it: a class of 1
         elif not fitted:
             found = replace(found, pupil=replace(found.pupil, panel=DEFAULT_PANEL))
-        exam = cls(spec, found, fitted, plan(spec, found), Cache(note))
+        shared = cache is not None
+        kept = Cache(note) if cache is None else cache
+        exam = cls(spec, found, fitted, plan(spec, found), kept, shared, threads)
         if fitted:
             must_rest(exam.items)
         try:
@@ -75,8 +89,9 @@ class Exam:
         self.close()
 
     def close(self) -> None:
-        """End the processes that foreign agents live in."""
-        self.cache.close()
+        """End the processes that foreign agents live in, unless others share them."""
+        if not self.shared:
+            self.cache.close()
 
     def run(
         self, folder: store.RunFolder | None = None, progress: Progress | None = None
@@ -99,6 +114,7 @@ class _Run:
     sections: list[Section] = field(default_factory=list)
     interaction: Mapping[str, Any] = field(default_factory=dict)
     records: dict[str, Record] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
     begun: float = field(default_factory=time.time)
 
     def all(self) -> Examined:
@@ -111,6 +127,7 @@ class _Run:
             self.progress.acts,
             lambda key, arm: self.progress.arm(arm.label or label(key), arm),
             exam.cache,
+            threads=exam.threads or most_threads(),
         )
         try:
             for number, item in enumerate(exam.items):
@@ -122,7 +139,7 @@ class _Run:
                     self._add(before.section)
         except KeyboardInterrupt:
             partial = True
-        return Examined(self._card(partial), exam.spec, self.records)
+        return Examined(self._card(partial), exam.spec, self.records, self.settings)
 
     def _kept(self) -> tuple[store.Kept, ...]:
         if self.folder is None:
@@ -154,7 +171,10 @@ class _Run:
         mine = {f"{where}/{label(key)}": record for key, record in seen.items()}
         self.records |= mine
         self.interaction = self.interaction or finding.interaction
-        self._write(lambda folder: folder.keep(number, section, mine, finding.interaction))
+        self.settings[where] = item.setting
+        self._write(
+            lambda folder: folder.keep(number, section, mine, finding.interaction, item.setting)
+        )
         self._add(section)
 
     def _add(self, section: Section) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from freezetag.core import Record, ReportCard
+from freezetag.core import Record, ReportCard, Setting
 from freezetag.exam import store
 from freezetag.exam.spec import Spec
 from freezetag.report import html, terminal
@@ -18,12 +18,14 @@ class Examined:
     """A finished examination: the card, and the episodes it was read from.
 
     Printed it is a table; in a notebook it is the report. `records` are by "probe/world/arm"; of a
-    resumed run, those of the sections that were measured now.
+    resumed run, those of the sections that were measured now. `settings` are what their probes
+    were given, by "probe/world".
     """
 
     card: ReportCard
     spec: Spec
     records: Mapping[str, Record] = field(default_factory=dict, repr=False)
+    settings: Mapping[str, Setting] = field(default_factory=dict, repr=False)
 
     @property
     def verdict(self) -> str:
@@ -51,5 +53,6 @@ class Examined:
             for number, section in enumerate(self.card.sections):
                 prefix = f"{section.probe}/{section.world}/"
                 own = {name: r for name, r in self.records.items() if name.startswith(prefix)}
-                run.keep(number, section, own)
+                setting = self.settings.get(prefix.rstrip("/"))
+                run.keep(number, section, own, setting=setting)
             return {**run.finish(self.card), store.SPEC: spec}

@@ -37,6 +37,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def most_threads() -> int:
+    """How many arms run side by side at most, unless somebody says otherwise."""
+    return min(cores(), MOST_THREADS)
+
+
 class _Stopped(Exception):
     """Another arm failed, or somebody pressed Ctrl-C: this one need not go on."""
 
@@ -55,7 +60,7 @@ class Runner:
     on_arm: Callable[[Any, Arm], None] | None = None
     cache: Cache | None = None
     done: dict[object, Record] = field(default_factory=dict)
-    threads: int = field(default_factory=lambda: min(cores(), MOST_THREADS))
+    threads: int = field(default_factory=most_threads)
 
     def __post_init__(self) -> None:
         self._telling = threading.Lock()

@@ -124,6 +124,11 @@ class Spec:
             given: Mapping[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise BadSpec(f"the spec is not TOML: {error}.") from None
+        return cls.of(given)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Spec:
+        """The spec of these entries. Raises `BadSpec` as `from_toml` does."""
         if "budget" in given:
             raise BadSpec(
                 f"the spec is of an older freezetag: its budget = {given['budget']} was shared out "

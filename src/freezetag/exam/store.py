@@ -19,14 +19,16 @@ from freezetag.core import (
     Record,
     ReportCard,
     Section,
+    Setting,
     UserError,
 )
+from freezetag.exam import records as stored
 from freezetag.exam.parquet import CannotWrite, merge_parquet, write_parquet
 from freezetag.exam.spec import BadSpec
 from freezetag.report import html, schema
 from freezetag.report.numbers import decode_free, encode_free
 
-SPEC = "spec.toml"
+SPEC, RECORDS = "spec.toml", "records.zip"
 
 
 class FolderTaken(UserError):
@@ -68,7 +70,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CannotWrite(f"cannot make the run folder {path}: {error.strerror}.") from None
-        return cls(path, _own(path))
+        return cls(path, own(path))
 
     @classmethod
     def resume(cls, path: Path) -> RunFolder:
@@ -76,7 +78,7 @@ class RunFolder:
         `BadSpec` if it is no run, or a complete one."""
         if not (path / SPEC).is_file():
             raise BadSpec(f"{path} is not a run folder: it has no spec.toml.")
-        folder = cls(path, _own(path))
+        folder = cls(path, own(path))
         if (path / "card.json").exists() and not schema.read_json(path).partial:
             folder.close()
             raise BadSpec(f"the run in {path} is complete. Show it with `freezetag card {path}`.")
@@ -90,9 +92,8 @@ class RunFolder:
 
     def close(self) -> None:
         """Let others have the folder."""
-        if self._owned >= 0:
-            os.close(self._owned)
-            self._owned = -1
+        release(self._owned)
+        self._owned = -1
 
     @property
     def parts(self) -> Path:
@@ -101,23 +102,7 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> Path:
         """Write a file whole or not at all. Raises `CannotWrite`."""
-        target = self.path / name
-        try:
-            target.parent.mkdir(exist_ok=True)
-            handle, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-            temporary = Path(made)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                temporary.chmod(0o644)
-                temporary.replace(target)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
-                raise
-        except OSError as error:
-            raise CannotWrite(f"cannot write {target}: {error.strerror or error}.") from None
-        return target
+        return write_whole(self.path / name, text)
 
     def keep(
         self,
@@ -125,9 +110,11 @@ class RunFolder:
         section: Section,
         records: Mapping[str, Record] | None = None,
         interaction: Mapping[str, Any] | None = None,
+        setting: Setting | None = None,
     ) -> None:
         """Keep a section, the `number`th of the exam, so that an interrupted run can be resumed:
-        its records first, so that no section is there without them. Raises `CannotWrite`."""
+        its records (by "probe/world/arm") first, so that no section is there without them; with
+        the `setting` of its probe, so that they can be scored again. Raises `CannotWrite`."""
         name = f"{number:03d}"
         if records:
             try:
@@ -135,6 +122,8 @@ class RunFolder:
             except OSError as error:
                 raise CannotWrite(f"cannot make {self.parts}: {error.strerror}.") from None
             write_parquet(records, self.parts / f"{name}.parquet")
+            if setting is not None:
+                _keep_records(self.parts / f"{name}.zip", section, records, setting)
         kept = {
             "section": schema.section_json(section),
             "samples": {
@@ -158,9 +147,10 @@ class RunFolder:
                 )
         return tuple(found)
 
-    def finish(self, card: ReportCard) -> dict[str, Path]:
+    def finish(self, card: ReportCard, latest: bool = True) -> dict[str, Path]:
         """Write everything; returns the paths by name. Raises `CannotWrite` at the first file
-        that cannot be written, with those before it in place. The parts of a whole run go."""
+        that cannot be written, with those before it in place. The parts of a whole run go.
+        `latest`: the link beside the run shall point to it."""
         found = {
             "card.json": self.write("card.json", schema.write_json(card)),
             "card.html": self.write("card.html", html.write_html(card)),
@@ -176,9 +166,15 @@ class RunFolder:
         parts = sorted(self.parts.glob("*.parquet"))
         if parts:
             found["episodes.parquet"] = merge_parquet(parts, self.path / "episodes.parquet")
+        if whole := sorted(self.parts.glob("*.zip")):
+            try:
+                found[RECORDS] = stored.merge(whole, self.path / RECORDS)
+            except OSError as error:
+                raise CannotWrite(f"cannot write {self.path / RECORDS}: {error}.") from None
         if not card.partial:
             shutil.rmtree(self.parts, ignore_errors=True)
-        self._latest()
+        if latest:
+            self._latest()
         return found
 
     def _latest(self) -> None:
@@ -191,7 +187,45 @@ class RunFolder:
                 temporary.replace(link)
 
 
-def _own(path: Path) -> int:
+def _keep_records(
+    target: Path, section: Section, records: Mapping[str, Record], setting: Setting
+) -> None:
+    prefix = f"{section.probe}/{section.world}/"
+    mine = {name.removeprefix(prefix): record for name, record in records.items()}
+    read = stored.sources(section.probe, setting)
+    try:
+        stored.write(target, section.probe, section.world, setting, mine, read)
+    except OSError as error:
+        raise CannotWrite(f"cannot write {target}: {error.strerror or error}.") from None
+
+
+def write_whole(target: Path, text: str) -> Path:
+    """Write a file whole or not at all. Raises `CannotWrite`."""
+    try:
+        target.parent.mkdir(exist_ok=True)
+        handle, made = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        temporary = Path(made)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise CannotWrite(f"cannot write {target}: {error.strerror or error}.") from None
+    return target
+
+
+def release(held: int) -> None:
+    """Let go of what `own` gave."""
+    if held >= 0:
+        os.close(held)
+
+
+def own(path: Path) -> int:
     """A descriptor that holds the folder for this process, as long as it lives and no longer;
     -1 where there are no locks. Raises `FolderTaken`."""
     try:

@@ -243,14 +243,14 @@ def _notes(first: ReportCard, second: ReportCard) -> Iterator[str]:
         yield f"interlocks: {fitted[0]} in the first run, {fitted[1]} in the second."
 
 
+def stored(interval: Interval) -> dict[str, Any]:
+    """An interval as plain data."""
+    model = schema.IntervalModel.model_validate(StoredInterval.of(interval))
+    return model.model_dump(mode="json")
+
+
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """The comparison as plain data."""
-
-    def stored(interval: Interval) -> dict[str, Any]:
-        return schema.IntervalModel.model_validate(StoredInterval.of(interval)).model_dump(
-            mode="json"
-        )
-
     return {
         "first": {"agent": comparison.first.agent, "hash": schema.results_hash(comparison.first)},
         "second": {

@@ -29,10 +29,8 @@ def print_card(
 
     `file` is stdout by default. Colour follows rich's rules: none when piped, none with NO_COLOR.
     """
-    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
-    if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPED  # a log file has no width: one line a row can be searched
-    ascii_only = not _can_write(console, "✓✗−≤")
+    console = console_of(file, width)
+    ascii_only = not can_write(console, "✓✗−≤")
     # What was judged comes first; what no limit judges has a line, or with `every` its rows.
     leading = (*card.judged, *(card.measured if every else ()))
     rows = [(section, row) for section in leading for row in _rows(section, every)]
@@ -42,13 +40,22 @@ def print_card(
     elif rows:
         console.print(_table(rows, words.arms(card), ascii_only, console.width))
     for told in () if every else words.measured_only(card):
-        console.print(_text(told, ascii_only), soft_wrap=True)
+        console.print(as_text(told, ascii_only), soft_wrap=True)
     for (what, reason), sections in zip(words.missing(card), card.unmeasured.values(), strict=True):
         style = STYLES["fail"] if sections[0].error else ""
         console.print(Text(f"{what}: {reason}", style=style), soft_wrap=True)
     for warning in card.warnings:
-        console.print(_text(f"note: {warning}", ascii_only), soft_wrap=True)
-    console.print(_text(card.sentence, ascii_only), soft_wrap=True, style="bold")
+        console.print(as_text(f"note: {warning}", ascii_only), soft_wrap=True)
+    console.print(as_text(card.sentence, ascii_only), soft_wrap=True, style="bold")
+
+
+def console_of(file: IO[str] | None = None, width: int | None = None) -> Console:
+    """Where results are printed: no markup is read in them; a pipe is 100 wide unless COLUMNS
+    says otherwise."""
+    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED  # a log file has no width: one line a row can be searched
+    return console
 
 
 def _rows(section: Section, every: bool) -> list[Measurement | None]:
@@ -68,8 +75,10 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
     for section, row in rows:
         name, unit, *numbers, verdict = _cells(section, row, arms)
         # What is measured, and in which unit and world, stands under the name.
-        label = _text(name, ascii_only).append("\n").append(_text(unit, ascii_only).plain, "dim")
-        *cells, limits = (_text(cell, ascii_only) for cell in numbers)
+        label = (
+            as_text(name, ascii_only).append("\n").append(as_text(unit, ascii_only).plain, "dim")
+        )
+        *cells, limits = (as_text(cell, ascii_only) for cell in numbers)
         # One below the other, so that a wide interval has room beside them.
         stacked = Text("\n").join(limits.split(", "))
         table.add_row(label, *cells, stacked, _verdict(verdict, ascii_only))
@@ -81,7 +90,7 @@ def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
     lines: list[Text] = []
     for section, row in rows:
         for name, cell in zip(names, _cells(section, row, arms), strict=True):
-            text = _verdict(cell, ascii_only) if name == "verdict" else _text(cell, ascii_only)
+            text = _verdict(cell, ascii_only) if name == "verdict" else as_text(cell, ascii_only)
             lines.append(Text(f"{name}: ").append_text(text))
         lines.append(Text(""))
     return lines
@@ -113,8 +122,9 @@ def _verdict(verdict: str, ascii_only: bool) -> Text:
     return Text(f"{word} {sign}".strip(), style=STYLES.get(verdict, "dim"))
 
 
-def _text(text: str, ascii_only: bool) -> Text:
-    clean = words.plain(text)
+def as_text(said: str, ascii_only: bool) -> Text:
+    """Text from outside, harmless; without signs that cannot be printed, if `ascii_only`."""
+    clean = words.plain(said)
     if ascii_only:
         for sign, plain in (("−", "-"), ("–", "-"), ("≤", "<="), ("≥", ">="), ("∞", "inf")):
             clean = clean.replace(sign, plain)
@@ -122,7 +132,8 @@ def _text(text: str, ascii_only: bool) -> Text:
     return Text(clean)
 
 
-def _can_write(console: Console, signs: str) -> bool:
+def can_write(console: Console, signs: str) -> bool:
+    """Whether all of these signs can be printed there."""
     try:
         signs.encode(console.encoding)
     except (UnicodeEncodeError, LookupError):

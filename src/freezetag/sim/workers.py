@@ -58,11 +58,14 @@ class Cache:
     def give(self, foreign: Foreign, child: Child) -> None:
         self._idle.setdefault(foreign, []).append(child)
 
-    def close(self) -> None:
-        for children in self._idle.values():
-            for child in children:
+    def end(self, whose: Callable[[Foreign], bool]) -> None:
+        """End the children that wait for these agents."""
+        for foreign in [foreign for foreign in self._idle if whose(foreign)]:
+            for child in self._idle.pop(foreign):
                 child.kill()
-        self._idle.clear()
+
+    def close(self) -> None:
+        self.end(lambda foreign: True)
 
     def __enter__(self) -> Cache:
         return self

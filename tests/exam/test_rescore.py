@@ -1,0 +1,152 @@
+"""A run scored again: the same from the same episodes, and what is said where it cannot be."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.exam.exams import examined
+
+from freezetag import cli
+from freezetag.exam import records, rescore
+from freezetag.exam.store import RECORDS
+from freezetag.probes.lock_in.lock_in import LockIn
+from freezetag.report import schema
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rescore") / "run"
+    examined().save(folder)
+    return folder
+
+
+@pytest.fixture
+def run(saved: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    return Path(shutil.copytree(saved, tmp_path / "run"))
+
+
+def test_episodes_come_back_to_the_bit(saved: Path) -> None:
+    before = examined().records
+    count = 0
+    for one in records.read(saved / RECORDS):
+        for name, record in one.records.items():
+            was = before[f"{one.probe}/{one.world}/{one.labels[name]}"]
+            assert record.certain == was.certain
+            for mine, his in zip(record.days, was.days, strict=True):
+                for field in ("proposed", "executed", "levels", "rewards", "mode", "valid",
+                              "seats", "forced", "illegal", "row", "repeat"):  # fmt: skip
+                    a, b = getattr(mine, field), np.asarray(getattr(his, field))
+                    assert a.dtype == b.dtype, field
+                    np.testing.assert_array_equal(a, b)
+                assert (mine.players, mine.events) == (his.players, his.events)
+                assert set(mine.world) == set(his.world)
+                assert set(mine.readings) == set(his.readings)
+                count += 1
+    assert count == sum(len(record.days) for record in before.values())
+
+
+def test_the_same_probes_find_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = {file.name: file.read_bytes() for file in run.iterdir()}
+    assert cli.run(["rescore", str(run)]) == 0
+    shown = capsys.readouterr().out
+    new = schema.read_json(run / "rescored-1")
+    for mine, his in zip(new.sections, examined().card.sections, strict=True):
+        assert schema.section_json(mine) == schema.section_json(his)
+    assert "nobody acted for it" in new.warnings[0]
+    assert f"{len(new.judged)} of {len(new.judged)} checks compare with the first card" in shown
+    assert "does not compare" not in shown
+    assert {file.name: file.read_bytes() for file in run.iterdir() if file.is_file()} == old
+    assert json.loads((run / "rescored-1/samples.json").read_text()) == json.loads(
+        (run / "samples.json").read_text()
+    )
+    assert cli.run(["compare", str(run), str(run / "rescored-1")]) == 0
+    assert cli.run(["rescore", str(run), "--json"]) == 0
+    capsys.readouterr()
+    assert (run / "rescored-2" / "card.html").exists()
+
+
+def changed(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """As if the source of a member had been another one when the run was made."""
+    whole = records._source
+    monkeypatch.setattr(
+        records, "_source", lambda ref: whole(ref) + ("x" if part in ref.path else "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "old", "today"),
+    [
+        ("probes/lock_in", (rescore.NEW_PROBE,), ()),
+        ("substrates/matrix_game", (rescore.NEW_WORLD,), (rescore.NEW_WORLD,)),
+        ("grudger", (), (rescore.NEW_CLASS.format("grudger"),)),
+    ],
+)
+def test_what_changed_since_is_named(
+    run: Path, monkeypatch: pytest.MonkeyPatch, part: str, old: Any, today: Any
+) -> None:
+    changed(monkeypatch, part)
+    found = rescore.rescore(run)
+    (one,) = [each for each in found.sections if each.old.probe == "lock_in"]
+    assert (one.with_old, one.with_today) == (old, today)
+    assert one.scored
+    assert sum("lock in" in warning for warning in found.card.warnings) == len({*old, *today})
+
+
+def test_another_roster(run: Path) -> None:
+    spec = run / "spec.toml"
+    spec.write_text(spec.read_text().replace('roster = ""', 'roster = "1999.1 abc"'))
+    assert "1999" in spec.read_text()
+    found = rescore.rescore(run)
+    assert all("the roster was 1999.1" in each.with_today[0] for each in found.sections)
+    assert all(each.with_old == () for each in found.sections)
+
+
+def test_a_probe_that_asks_for_arms_nobody_ran(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    design = LockIn.design
+
+    def more(self: LockIn, setting: Any, seen: Any) -> Any:
+        return {
+            key: replace(arm, repeats=arm.repeats + 1)
+            for key, arm in design(self, setting, seen).items()
+        }
+
+    monkeypatch.setattr(LockIn, "design", more)
+    found = rescore.rescore(run)
+    (one,) = [each for each in found.sections if each.old.probe == "lock_in"]
+    assert not one.scored
+    assert "today's probe asks for arms that were not run" in one.new.reason
+    assert [each.scored for each in found.sections].count(True) == len(found.sections) - 1
+    assert found.card.verdict in ("pass", "warn", "fail", "inconclusive")
+
+
+def test_what_cannot_be_scored(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["rescore", str(run / "nowhere")]) == 2
+    with zipfile.ZipFile(run / RECORDS, "w") as archive:
+        archive.writestr("000.zip", b"not a zip")
+    assert cli.run(["rescore", str(run)]) == 2
+    assert "is damaged" in capsys.readouterr().err
+    (run / RECORDS).write_bytes(b"PK nothing")
+    assert cli.run(["rescore", str(run)]) == 2
+    (run / RECORDS).unlink()
+    assert cli.run(["rescore", str(run)]) == 2
+    assert "was examined by an older freezetag" in capsys.readouterr().err
+    assert not list(run.glob("rescored-*"))
+
+
+def test_what_an_arm_is_called_leaves_out_labels_and_defaults() -> None:
+    record = next(iter(examined().records.values()))
+    arm = record.arm
+    name = records.name_of(arm, {})
+    assert records.name_of(replace(arm, label="another"), {}) == name
+    assert records.name_of(replace(arm, block=7), {}) != name
+    assert records.name_of(replace(arm, repeats=arm.repeats + 1), {}) != name
+    strange = replace(arm, scenario=replace(arm.scenario, treatments=(object(),)))
+    assert records.name_of(strange, {}) == ""
