@@ -76,13 +76,13 @@ def _page(card: ReportCard, longest: int) -> str:
     page: str = _template().render(
         card=card,
         hash=results_hash(card),
-        css=Markup(_css()),
+        css=Markup(css()),
         top=[drawn(figure, longest) for figure in top if figure],
         dose_of=chosen[0] if chosen else None,
         sections=sections,
         missing=list(zip(words.missing(card), card.unmeasured.values(), strict=True)),
         interaction=drawn(the_map, longest) if the_map else None,
-        spec=_escaped(toml.dumps(card.spec)),
+        spec=escaped(toml.dumps(card.spec)),
         run=sorted((str(key), _cell(value)) for key, value in card.run.items()),
         arms=words.arms(card),
         w=words,
@@ -90,7 +90,7 @@ def _page(card: ReportCard, longest: int) -> str:
     return page
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """TOML with what acts on a screen written as TOML's own escapes, so that it can be copied."""
     return "\n".join(
         "".join(
@@ -147,7 +147,7 @@ def _cell(value: Any) -> str:
     return words.plain(value)
 
 
-def _tight(text: str) -> str:
+def tight(text: str) -> str:
     """A pair of bounds does not break between its numbers, nor a limit after its sign."""
     for loose in (", ", "< ", "> ", "s <", "s >"):
         text = text.replace(loose, loose.replace(" ", "\u00a0"))
@@ -191,12 +191,12 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = words.plain
-    environment.filters["tight"] = _tight
+    environment.filters["tight"] = tight
     return environment.get_template("card.html.jinja")
 
 
 @cache
-def _css() -> str:
+def css() -> str:
     rules = Path(__file__).with_name("card.css").read_text(encoding="utf-8")
     light, dark = (palette.declarations(scheme) for scheme in (palette.LIGHT, palette.DARK))
     return (

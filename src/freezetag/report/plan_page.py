@@ -78,7 +78,7 @@ def page(found: Comparison, swept: Sweep | None, name: str, command: str) -> str
     ]
     text: str = _template().render(
         name=name,
-        css=Markup(html._css()),
+        css=Markup(html.css()),
         sentence=sentence(found),
         settings=settings_told(found) or "none",
         fitted=fitted_told(found),
