@@ -34,6 +34,7 @@ def serve(
     drill_within: Seconds | None = None,
     certificate: Annotated[Path | None, Parameter(show_default=False)] = None,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
+    webhook: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
 ) -> None:
     """Serve the authority in a folder until interrupted; the first time, make the folder.
 
@@ -71,9 +72,13 @@ def serve(
         a PEM file, for TLS
     key
         its key
+    webhook
+        an address that notices of presses, unknown states, expiry, overdue drills and a bad disk
+        are sent to; give several, or none to have none any more
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
     from freezetag.live.authority.home import Home, Settings
+    from freezetag.live.guard.systemd import notify
     from freezetag.live.server.server import Server, check
 
     path = folder(home)
@@ -88,6 +93,7 @@ def serve(
         "drill_within": drill_within,
         "certificate": certificate and str(certificate.absolute()),
         "key": key and str(key.absolute()),
+        "webhooks": " ".join(webhook).removeprefix("none") if webhook else None,
     }
     given = {setting: value for setting, value in told.items() if value is not None}
     if (path / "authority.json").exists():
@@ -112,10 +118,13 @@ def serve(
             each: signal.signal(each, lambda *_: ended.set())
             for each in (signal.SIGINT, signal.SIGTERM)
         }
+        notify("READY=1")
         try:
             while not ended.wait(1.0):
-                pass
+                if server.alive():
+                    notify("WATCHDOG=1")
         finally:
+            notify("STOPPING=1")
             for each, handler in before.items():
                 signal.signal(each, handler)
     _say("ended. Gates without a lease from it stop.")
@@ -155,6 +164,8 @@ def _announce(server: Any, home: Any) -> None:
     if settings.drill_within:
         _say(f"nobody but the group canary is started when the last drill is more than "
              f"{settings.drill_within:g} s ago")  # fmt: skip
+    if settings.webhooks:
+        _say(f"notices go to {settings.webhooks}, signed with {home.path / 'webhook.secret'}")
     for why in server.service.doubts.values():
         _say(f"LOCKED, nothing is granted: {why}")
     for alarm in server.service.authority.alarms:

@@ -4,6 +4,7 @@ authority.json   name, addresses, lengths        secret, signing   keys (never i
 roster.json      people who may reset            tokens.json       hashes; tokens/ their texts
 ledger.db        what happened                   second.jsonl      what could not go there
 freezetag.sock   the local listener              lock              held by the one server
+webhook.secret   signs what webhooks are sent    notices.db        what waits to be sent to them
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any, final
+from urllib.parse import urlsplit
 
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.store import Store, StoreError
@@ -47,7 +49,7 @@ class Settings:
     alone; 0 takes a free one. `length` is that of a lease, `rearm_within` the longest silence that
     a gate may return from by itself, both in seconds. `drill_within`: how old the newest drill may
     be, in seconds, before only canaries are started (0: any age). `certificate` and `key`: PEM
-    files for TLS.
+    files for TLS. `webhooks`: addresses that notices are sent to, separated by spaces.
     """
 
     name: str = "authority"
@@ -60,6 +62,7 @@ class Settings:
     certificate: str = ""
     key: str = ""
     drill_within: float = 0.0
+    webhooks: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -89,6 +92,23 @@ class Settings:
             )
         if bool(self.certificate) != bool(self.key):
             raise HomeError("TLS takes both: --certificate FILE and --key FILE.")
+        for url in self.webhooks.split():
+            _check_webhook(url)
+
+
+def _check_webhook(url: str) -> None:
+    """Raises `HomeError` for what notices cannot be sent to. Whoever is to be known by the receiver
+    puts that into the path: a name and password would stand in every log."""
+    parts = urlsplit(url)
+    try:
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.username is not None or parts.fragment or not url.isascii():
+        raise HomeError(
+            f"--webhook is an address such as https://HOST/PATH, without name, password and "
+            f"fragment, got {url!r:.200}."
+        )
 
 
 def option(setting: str) -> str:
@@ -255,6 +275,16 @@ class Home:
                 known = [each.to_json() for each in (*self.tokens.all(), token)]
                 _write(self.path / "tokens.json", known)
                 self.tokens.add(token)
+
+    def webhook_secret(self) -> str:
+        """What notices are signed with, made at the first need. Raises `RunError`."""
+        file = self.path / "webhook.secret"
+        try:
+            if not file.exists():
+                _write(file, "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+            return file.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(f"{file}, which signs webhooks, cannot be had: {error}.") from None
 
     def listening(self, addresses: Mapping[str, Sequence[str]]) -> str:
         """Writes down where the server listens now; what whoever looks there has to know, or ""."""

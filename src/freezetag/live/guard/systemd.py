@@ -1,4 +1,4 @@
-"""What watches the guard: systemd's `WatchdogSec`, or whoever else listens at `NOTIFY_SOCKET`.
+"""What watches a guard or a server: systemd's `WatchdogSec`, or who else is at `NOTIFY_SOCKET`.
 
 The guard tells it that guard *and* gate are alive; if that stops, the service manager kills the
 guard, and the guard's death kills the command. Source: sd_notify(3). Does nothing where nobody

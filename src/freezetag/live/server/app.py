@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.server.handlers import console, gates, ledger, people, press
+from freezetag.live.server.handlers import console, gates, ledger, metrics, people, press
 from freezetag.live.server.requests import Rejected, as_json, from_form
 from freezetag.live.server.service import Service
 from freezetag.live.signed.presses import StateError
@@ -33,6 +33,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/enrol", gates.enrol),
     ("POST", "/api/frame", gates.frame),
     ("GET", "/api/ledger", ledger.ledger),
+    ("GET", "/metrics", metrics.metrics),
     ("GET", "/api/checkpoint", ledger.checkpoint),
     ("GET", "/api/proof", ledger.proof),
 )

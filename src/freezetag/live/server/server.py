@@ -25,6 +25,7 @@ from freezetag.live.server.listener import (
     bound_port,
     most_files,
 )
+from freezetag.live.server.notices import Notices
 from freezetag.live.server.service import Service
 from freezetag.live.server.watch import Watch
 
@@ -79,6 +80,7 @@ class Server:
             self.service.authority.alarms.append(why)
         self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
         self._watch = Watch(self.service)
+        self._notices = self.service.notices = Notices(self.service, home)
         limits, apps = _limits(), {name: application(self.service, PATHS[name]) for name in PATHS}
         pair = settings.certificate, settings.key
         self._listeners = [
@@ -95,7 +97,15 @@ class Server:
             listener.start()
         self.service.open()
         self._watch.start()
+        self._notices.start()
         return self
+
+    def alive(self) -> bool:
+        """Whether decisions are still made: their lock was to be had within a second."""
+        if not self.service.lock.acquire(timeout=1.0):
+            return False
+        self.service.lock.release()
+        return True
 
     def close(self) -> None:
         self.service.closing = True
@@ -105,6 +115,7 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self.service.close()
+        self._notices.close()
         self._release()
 
     def _keep(self, made: socket.socket) -> socket.socket:

@@ -16,7 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.authority import Authority, ResetError, RollbackError
@@ -35,6 +35,9 @@ from freezetag.live.signed.frames import FrameError
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
+
+if TYPE_CHECKING:
+    from freezetag.live.server.notices import Notices
 
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""
@@ -106,6 +109,7 @@ class Service:
         self.second = SecondJournal(home.path / "second.jsonl")
         self.closing, self.watchers = False, 0
         self.gate_addresses: list[str] = []
+        self.notices: Notices | None = None  # who tells webhooks, if a server runs
         self.warning = ""
         self.version = 0  # counts what there was to tell
         self.picture: tuple[int, float, str] | None = None

@@ -51,7 +51,11 @@ def status(service: Service) -> dict[str, Any]:
                 for press in standing
             ],
             "pending": service.resets.pending(),
-            "alarms": [*authority.alarms[-20:], *filter(None, [service.warning])],
+            "alarms": [
+                *authority.alarms[-20:],
+                *filter(None, [service.warning]),
+                *(service.notices.troubles if service.notices else ()),
+            ],
             "spurious": authority.spurious,
             "timeline": list(service.timeline)[-RECENT:],
         }
