@@ -117,6 +117,8 @@ class _Ledger:
     def _covers(self, scope: str, agent: str) -> bool:
         """Whether a press stops the agent; a scope that cannot be read stops everyone."""
         kind, _, name = scope.partition(":")
+        if kind == "capability" and name:
+            return False  # it takes a tool from everyone, and stops nobody
         if kind not in ("agent", "group", "closure") or not name:
             return True
         if kind == "group":

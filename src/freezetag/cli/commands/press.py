@@ -22,6 +22,7 @@ from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.remote.operator import DURABLE, NOBODY, Remote, Told
 from freezetag.live.signed.names import missing, missing_group, scope_of
+from freezetag.live.signed.presses import is_bar
 
 
 def press(
@@ -43,8 +44,8 @@ def press(
     Parameters
     ----------
     scope
-        an agent's name, group:NAME, closure:NAME (it and all that depend on it), fleet (the
-        default), or several
+        an agent's name, group:NAME, closure:NAME (it and all that depend on it), capability:NAME
+        (one tool of all agents), fleet (the default), or several
     reason
         for the people who will have to decide on a reset
     category
@@ -128,7 +129,8 @@ def _show(remote: Remote, scopes: Sequence[str], as_json: bool) -> None:
         return
     for each in covered:
         names = each["agents"]
-        print(f"{each['scope']} would stop {len(names)}: {', '.join(names) or 'nobody'}")
+        does = "bar a tool of" if is_bar(str(each["scope"])) else "stop"
+        print(f"{each['scope']} would {does} {len(names)}: {', '.join(names) or 'nobody'}")
 
 
 def _covered(remote: Remote, scope: str) -> list[str]:

@@ -17,6 +17,9 @@ from freezetag.cli.reach import (
 from freezetag.cli.reach import reach as found
 from freezetag.live.gate.address import Denied
 
+ALARMS = 3
+"""The newest that are shown; `--json` has all."""
+
 
 def status(
     *,
@@ -86,7 +89,7 @@ def shown(picture: dict[str, Any]) -> list[str]:
         lines.append(
             f"  {plain(agent['agent']):<24} {agent['shown']:<22} heard {ago}{_flying(agent)}{why}"
         )
-    return lines
+    return lines + [f"alarm: {plain(each)}" for each in picture["alarms"][-ALARMS:]]
 
 
 def _signed(pending: dict[str, Any], picture: dict[str, Any]) -> str:

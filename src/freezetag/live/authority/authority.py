@@ -28,7 +28,7 @@ from freezetag.live.authority.states import Incarnation, Shown, finite, rows, wo
 from freezetag.live.authority.states import Row as Row
 from freezetag.live.signed.frames import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import Clearance, Press, Presses
+from freezetag.live.signed.presses import CAPABILITY, Clearance, Press, Presses, is_bar
 
 START_WITHIN = 60.0
 """Seconds after which a start that never became durable may be tried again."""
@@ -273,10 +273,11 @@ class Authority:
         """(gate, b, frame) for every incarnation that a standing press stops and has not acked."""
         frames, now = [], self._clock()
         stopped: dict[str, tuple[Press, ...]] = {}
+        bars = self.facts.bars
         states: dict[tuple[Press, ...], Any] = {}  # a press of the fleet is the same for all
         for agent, life in self._lives:
             if agent not in stopped:
-                stopped[agent] = self.facts.standing(agent)
+                stopped[agent] = (*self.facts.standing(agent), *bars)
             standing = stopped[agent]
             if not standing or (life.ack is not None and not life.alive(now)):
                 continue
@@ -321,8 +322,10 @@ class Authority:
     ) -> str:
         """Why this renewal is refused; "" if it is granted. May add records."""
         agent, now = self.facts.agents[gate], self._clock()
-        if self.facts.standing(gate) or message["presses"]:
+        if self.facts.standing(gate) or any(not is_bar(p.scope) for p in message["presses"]):
             return "pressed"
+        if self.facts.bars and CAPABILITY not in message.get("knows", ()):
+            return "pressed"  # an older gate, which would not know what to refuse
         if self.locked:
             return "locked"
         if not agent.started:
@@ -376,10 +379,16 @@ class Authority:
             opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "length": self.length}
             opened |= {"allowed": finite(life.allowed), "spent": finite(life.spent)}
             records.append(("open", opened))
+        # Told with every lease, so that none outlives a bar that its gate has not heard of.
+        known = {press for press in self.facts.presses.presses if is_bar(press.scope)}
+        asked = {press.id for press in message["presses"]}
+        told = {press for press in known if press.id in asked}.union(self.facts.bars)
+        state = {"state": self.facts.presses.portion(told)} if told else {}
         return self._seal(
             gate,
             life.b,
             {
+                **state,
                 "kind": "grant",
                 "gate": gate,
                 "b": life.b,
@@ -399,7 +408,8 @@ class Authority:
         ids = {press.id for press in message["presses"]}
         heard = {press for press in self.facts.presses.presses if press.id in ids}
         # What the gate asks about comes first: it may have been cleared.
-        state = self.facts.presses.portion(heard or self.facts.standing(gate))
+        standing = (*self.facts.standing(gate), *self.facts.bars)
+        state = self.facts.presses.portion(heard or standing)
         refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
         return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
 

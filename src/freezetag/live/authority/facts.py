@@ -14,7 +14,7 @@ from freezetag.core.errors import UserError
 from freezetag.core.interlock import UNKNOWN
 from freezetag.live.authority.budget import Limit
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import Clearance, Press, Presses, covers
+from freezetag.live.signed.presses import Clearance, Press, Presses, covers, is_bar
 
 ON_STOP = ("rest_is_safe", "policy", "no_safe_stop")
 _NONE = float("inf")  # a limit that is not there
@@ -100,6 +100,15 @@ class Facts:
     def standing(self, agent: str) -> tuple[Press, ...]:
         """The presses that stop `agent` now."""
         return tuple(press for press in self._stands() if self._covers(press.scope, agent))
+
+    @property
+    def bars(self) -> tuple[Press, ...]:
+        """The presses that stand and bar a tool of everyone's."""
+        return tuple(press for press in self._stands() if is_bar(press.scope))
+
+    def reached(self, scope: str) -> tuple[str, ...]:
+        """Whom a press of `scope` concerns: those it stops, or all whom it takes a tool from."""
+        return tuple(self.agents) if is_bar(scope) else self.covered(scope)
 
     def covered(self, scope: str) -> tuple[str, ...]:
         """The enrolled agents that a press of `scope` stops: what `press --dry-run` shows."""

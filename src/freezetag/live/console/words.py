@@ -65,6 +65,8 @@ def scope(text: str) -> Html:
     kind, _, rest = text.partition(":")
     if kind == "closure" and rest:
         return tag("span", name(rest), " and all that depend on it")
+    if kind == "capability" and rest:
+        return tag("span", "the tool ", name(rest), " of all agents")
     if kind in ("agent", "group") and rest:
         return tag("span", "" if kind == "agent" else "group ", name(rest))
     return tag("span", "the fleet" if text == "fleet" else name(text))

@@ -19,7 +19,7 @@ from freezetag.core.errors import UserError
 from freezetag.core.interlock import Panel, StopButton, Watchdog
 from freezetag.live.signed.frames import incarnation_key, seal
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import Press, Presses
+from freezetag.live.signed.presses import CAPABILITY, Press, Presses
 
 _NAN = float("nan")
 WHY = {
@@ -156,6 +156,7 @@ class Link:
         self._asked = {n: asked for n, asked in self._asked.items() if asked.at > oldest}
         self._asked[self.n] = _Asked(now, self.seen_size, self.seen_root)
         own = {
+            "knows": [CAPABILITY],
             "n": self.n,
             "presses": self.presses.portion(self.standing(), 20_000)["presses"],
             "root": self.seen_root,

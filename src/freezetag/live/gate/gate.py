@@ -42,7 +42,7 @@ from freezetag.live.gate.latch import Latch, LatchError, Memory, MemoryLatch
 from freezetag.live.gate.meters import Meters
 from freezetag.live.gate.timekeeper import Timekeeper
 from freezetag.live.signed.frames import DOWN, FrameError, unseal
-from freezetag.live.signed.presses import Press
+from freezetag.live.signed.presses import Press, bars, is_bar
 
 if TYPE_CHECKING:
     from freezetag.live.gate.decorator import Action
@@ -120,6 +120,7 @@ class Gate:
         self._ack: dict[str, Any] | None = None
         self._entered: set[str] = set()
         self._pressed = self._button = self._ended = False
+        self._bars: tuple[Press, ...] = ()
         self._recall()
         self._begin_incarnation()
         close_in_children(self)
@@ -143,7 +144,7 @@ class Gate:
 
     @property
     def presses(self) -> tuple[Press, ...]:
-        """The presses that stop this gate, of all authorities."""
+        """The presses that stop this gate or bar a tool of it, of all authorities."""
         with self._lock:
             heard = tuple(p for link in self._remembered.values() for p in link.standing())
             return heard + self._memory.left_out
@@ -386,6 +387,9 @@ class Gate:
 
     def _require(self, action: str, max_seconds: float | None, now: float) -> None:
         self._require_open(action)
+        for press in self._bars:
+            if bars(press.scope, action):
+                raise Refused(action, f"{press.scope} is barred by {press.told}")
         if self._strict and (why := lacks_time(self._links.values(), now, max_seconds)):
             raise Refused(action, why)
 
@@ -400,7 +404,7 @@ class Gate:
             return Refused(action, "no panel: an agent without interlocks is not let through")
         trips = self._panel.causes(self.mode)
         if self._pressed:
-            press = self.presses[0]
+            press = self._stopping()[0]
             return Refused(action, f"stopped by {press.told}", trips)
         if self.phase == WAITING:
             said = [f"{name}: {WHY[why]}" for name, why in self.answers.items() if why in WHY]
@@ -417,6 +421,10 @@ class Gate:
             if link.alarm:
                 self._memory.alarm(link.alarm)
                 link.alarm = ""
+            return False
+        if "state" in message:
+            self._heard(link, message["state"], now)
+        if self._pressed:
             return False
         self._meters.in_epoch(self._home.epoch)
         self._slices = [other.allowance for other in self._links.values() if other.allowance]
@@ -439,17 +447,34 @@ class Gate:
         before = set(link.standing())
         changed = link.presses.merge(state)
         self._count_presses()
-        standing = set(link.standing())
+        standing = {press for press in link.standing() if not is_bar(press.scope)}
         # A gate that waits, and knew all this, has nothing to stop; each renewal tells it again.
         if standing and (self.phase != WAITING or standing - before):
             link.bar()
             self._stop("press", now, self._demand())
         if changed:
             self._save()
+            self._cancel_barred()
+
+    def _cancel_barred(self) -> None:
+        """Of tools that are barred now: what runs is asked to end, and may still take effect."""
+        for number, (action, cancel) in list(self._drain.in_flight.items()):
+            if any(bars(press.scope, action) for press in self._bars):
+                try:
+                    if cancel is not None:
+                        cancel()
+                        continue
+                except Exception:  # as at a stop: then the host is asked
+                    pass
+                self._order(Order("cancel", n=number))
+
+    def _stopping(self) -> list[Press]:
+        return [press for press in self.presses if not is_bar(press.scope)]
 
     def _count_presses(self) -> None:
         """A trip that was entered as a press has its own bit, so it is not the button as well."""
-        standing = self.presses
+        standing = self._stopping()
+        self._bars = tuple(press for press in self.presses if is_bar(press.scope))
         self._pressed = bool(standing)
         self._button = any(press.id not in self._entered for press in standing)
 
@@ -466,7 +491,7 @@ class Gate:
 
     def _demand(self) -> int:
         """The higher demand wins: 0 (kill) over 1 (policy, then kill) over 2 (hold)."""
-        return min((press.category for press in self.presses), default=self._category)
+        return min((press.category for press in self._stopping()), default=self._category)
 
     def _stop(self, cause: str, now: float, category: int) -> None:
         """Closes at once; a second stop can only make the first one harder."""
@@ -485,7 +510,7 @@ class Gate:
         if self.phase != STOPPING or not self._drain.advance(now):
             return
         self.phase = STOPPED
-        presses = [press.id for press in self.presses]
+        presses = [press.id for press in self._stopping()]
         self._ack = {"acked": self.b, "presses": presses, "last": self.last, "cause": self.cause}
         self._ack |= self._drain.outcome()
         self._memory.write("ack", **self._ack, t=now)

@@ -328,9 +328,9 @@ class Service:
         return {"id": pressed.id, "state": state, "agents": pressed.agents}
 
     def covered(self, scope: str) -> tuple[str, ...]:
-        """The agents that a press of `scope` stops."""
+        """The agents that a press of `scope` stops, or takes a tool from."""
         with self.lock:
-            return self.authority.facts.covered(scope)
+            return self.authority.facts.reached(scope)
 
     # Gates.
 

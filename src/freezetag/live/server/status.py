@@ -44,7 +44,7 @@ def status(service: Service) -> dict[str, Any]:
             "presses": [
                 {
                     **press.to_json(),
-                    "agents": len(facts.covered(press.scope)),
+                    "agents": len(facts.reached(press.scope)),
                     "durable": press.id not in service.undurable,
                     "repeats": sum(facts.presses.repeats.get(press.id, {}).values()),
                 }

@@ -121,7 +121,7 @@ def _checked(message: dict[str, Any]) -> dict[str, Any]:
     for field, good in fields.items():
         if field not in message or not good(message[field]):
             raise FrameError(f"{kind}: {field} is {message.get(field)!r:.60}")
-    if "state" in fields:
+    if "state" in fields or (kind == "grant" and "state" in message):
         message["state"] = Presses.from_json(message["state"])
     if kind == "renew":
         message["presses"] = tuple(Press.from_json(item) for item in message["presses"])

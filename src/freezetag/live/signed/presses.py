@@ -21,6 +21,7 @@ from freezetag.live.signed.keys import Roster, key_id, sign
 
 SIGNED = b"freezetag clearance\n"
 KINDS = ("press", "interlock", "drill")
+CAPABILITY = "capability"
 _ID = re.compile(r"[0-9a-f]{32}")
 _LONGEST = {"scope": 200, "who": 200, "reason": 1000}
 
@@ -81,8 +82,9 @@ def covers(
 ) -> bool:
     """Whether a press of `scope` stops `agent`; `upstream` are the agents it depends on.
 
-    Scopes: `fleet`, `group:NAME`, `agent:NAME`, `closure:NAME`. Any other text covers everyone:
-    a stop that cannot be understood is not a smaller stop.
+    Scopes: `fleet`, `group:NAME`, `agent:NAME`, `closure:NAME`, and `capability:NAME`, which stops
+    no agent and bars one tool of all (`bars`). Any other text covers everyone: a stop that cannot
+    be understood is not a smaller stop.
     """
     kind, colon, name = scope.partition(":")
     if not (colon and name):
@@ -93,7 +95,24 @@ def covers(
         return name in groups
     if kind == "closure":
         return name == agent or name in upstream
-    return True
+    return kind != CAPABILITY
+
+
+def is_bar(scope: str) -> bool:
+    """Whether a press of `scope` stops no agent, and bars one tool of all of them."""
+    kind, _, name = scope.partition(":")
+    return kind == CAPABILITY and bool(name)
+
+
+def bars(scope: str, action: str) -> bool:
+    """Whether a press of `scope` bars `action`, which a gate calls by the tool's name alone, or
+    with words before it.
+
+    >>> bars("capability:pay", "pay"), bars("capability:pay", "tools/call pay")
+    (True, True)
+    """
+    name = scope.partition(":")[2]
+    return is_bar(scope) and (action == name or action.endswith(f" {name}"))
 
 
 @final

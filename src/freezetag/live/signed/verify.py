@@ -299,6 +299,8 @@ class _Stops:
         groups = self._agents.get(agent, (set(), []))[0]
         for scope in scopes:
             kind, _, name = scope.partition(":")
+            if kind == "capability" and name:
+                continue  # it bars a tool of everyone's, and stops nobody
             if kind not in ("agent", "group", "closure") or not name:
                 return True
             if name in (groups if kind == "group" else (agent,)):
@@ -380,6 +382,8 @@ def _fold(stack: Sequence[bytes]) -> bytes:
 
 
 def _open(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
+    if path.is_dir():
+        return _from_archive(path)
     with path.open("rb") as file:
         sqlite = file.read(16) == b"SQLite format 3\x00"
     return _from_sqlite(path) if sqlite else _from_text(path)
@@ -409,6 +413,25 @@ def _from_sqlite(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
         base.close()
 
     return batches(), notes
+
+
+def _from_archive(folder: Path) -> tuple[Iterator[list[bytes]], list[str]]:
+    """The segments of an archive, one after the other, as one ledger."""
+    files = sorted(folder.glob("ledger-*-*.jsonl"))
+    if not files:
+        raise ValueError("no segment of an archive is in it")
+    end, found = 0, []
+    for file in files:
+        first, last = map(int, file.stem.split("-")[1:])
+        if first != end:
+            raise ValueError(f"records {end} to {first - 1} are in no segment: {file.name}")
+        end = last
+        batches, notes = _from_text(file)
+        if not any(note.split("\n")[1:2] == [str(last)] for note in notes):
+            raise ValueError(f"{file.name} has no checkpoint over its end")
+        found.append((batches, notes))
+    chained = itertools.chain.from_iterable(batches for batches, _ in found)
+    return chained, [note for _, notes in found for note in notes]
 
 
 def _from_text(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
