@@ -105,7 +105,7 @@ def enrol(
     for sensor in limits:
         if sensor not in SECONDS:
             print(
-                f"{sensor} is a budget that its gate counts: meters={{{sensor!r}: None}} and "
+                f"{sensor} is a budget that its gate counts: meters=[{sensor!r}] and "
                 f"gate.spend({sensor!r}, ...). Without that it is never let run for long."
             )
 

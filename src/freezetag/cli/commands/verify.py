@@ -26,6 +26,7 @@ def verify(
     *,
     public: PathOption = None,
     checkpoint: PathOption = None,
+    archive: PathOption = None,
     journal: Annotated[bool, Parameter(show_default=False)] = False,
     head: Annotated[str, Parameter(show_default=False)] = "",
     json_: JsonOption = False,
@@ -41,6 +42,8 @@ def verify(
         own
     checkpoint
         a checkpoint kept elsewhere, by a gate or a person, that the ledger must contain
+    archive
+        the folder of its archive, which is verified too, and which the ledger must continue
     journal
         it is the journal of a gate; what a ledger.db beside it anchors has to be in it
     head
@@ -54,7 +57,9 @@ def verify(
     from freezetag.live.signed.verify import verify_file
 
     what = "journal" if journal else "ledger"
-    file = ledger / ("journal.jsonl" if journal else "ledger.db") if ledger.is_dir() else ledger
+    file = ledger / ("journal.jsonl" if journal else LEDGER) if ledger.is_dir() else ledger
+    if not journal and not file.exists() and any(ledger.glob("ledger-*.jsonl")):
+        file = ledger  # an archive
     if not file.exists():
         raise UserError(f"there is no {what} at {file}.")
     if journal:
@@ -63,7 +68,7 @@ def verify(
         report.problems += _unanchored(file.with_name(LEDGER), [file])
     else:
         require("cryptography")
-        beside = public or file.with_name("public.json")
+        beside = public or (file if file.is_dir() else file.parent) / "public.json"
         if not beside.exists():
             _looks_like_a_ledger(file)
             raise UserError(
@@ -71,11 +76,17 @@ def verify(
                 "you trust it."
             )
         key, authority, people, quorum = _public(beside)
-        kept = _note(checkpoint) if checkpoint else None
-        report = verify_file(
-            file, authority=authority, public=key, checkpoint=kept, people=people, quorum=quorum
-        )
-        if report.ok and (problem := state_problem(file, key, report.root)):
+        rule: Any = {"authority": authority, "public": key, "people": people, "quorum": quorum}
+        notes = [_note(checkpoint)] if checkpoint else []
+        older = [_newest(archive)] if archive else []
+        report = verify_file(file, checkpoint=next(iter([*notes, *older]), None), **rule)
+        if notes and older:
+            again = verify_file(file, checkpoint=older[0], **rule)
+            report.problems += [each for each in again.problems if each not in report.problems]
+        if archive:
+            kept = verify_file(archive, **rule)
+            report.problems += [f"archive: {each}" for each in kept.problems]
+        if report.ok and file.is_file() and (problem := state_problem(file, key, report.root)):
             report.problems.append(problem)
         report.problems += _unanchored(file, sorted(file.parent.glob("journal*.jsonl")))
     if json_:
@@ -89,6 +100,16 @@ def verify(
         root = f"root {report.root}" if report.root else "no root"
         print(f"{verdict}: {report.records} records, {root}")
     return 0 if report.ok else 1
+
+
+def _newest(folder: Path) -> str:
+    """The archive's newest checkpoint, which the ledger has to contain. Raises `UserError`."""
+    from freezetag.live.authority.archive import Archive
+
+    segments = Archive(folder).segments
+    if not segments:
+        raise UserError(f"there is no archive in {folder}. Make one: freezetag archive {folder}")
+    return segments[-1].note
 
 
 def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
@@ -106,6 +127,8 @@ def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
 
 def _looks_like_a_ledger(file: Path) -> None:
     """Raises `UserError` for something else, told by its first line."""
+    if file.is_dir():
+        return
     try:
         with file.open("rb") as opened:
             line = opened.readline(1 << 20)
@@ -155,7 +178,7 @@ def _fields(line: bytes) -> set[str]:
 def _hints(file: Path, problems: list[str]) -> list[str]:
     """What is more likely than tampering where a ledger of SQLite ends too early."""
     told = " ".join(problems)
-    if not ("cannot be read as a ledger" in told or "cut off" in told):
+    if file.is_dir() or not ("cannot be read as a ledger" in told or "cut off" in told):
         return []
     with file.open("rb") as opened:
         if opened.read(len(SQLITE)) != SQLITE:

@@ -320,7 +320,10 @@ def _part(file: Path, read: Callable[[bytes], Any]) -> Any:
 def _settings(text: bytes) -> Settings:
     told = json.loads(text)
     if extra := sorted(set(told) - {field.name for field in fields(Settings)}):
-        raise HomeError(f"no such setting: {', '.join(extra)}")
+        raise HomeError(
+            f"no such setting: {', '.join(extra)}. Where a newer version wrote it, serve the "
+            "folder with that one."
+        )
     return Settings(**told)
 
 
