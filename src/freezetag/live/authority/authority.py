@@ -18,7 +18,7 @@ from freezetag.core.interlock import GO, UNKNOWN, Panel
 from freezetag.live.authority.budget import allowance
 from freezetag.live.authority.drills import Drills
 from freezetag.live.authority.facts import Agent, Facts, Record
-from freezetag.live.authority.incarnations import OUTLIVED, Lives, joined
+from freezetag.live.authority.incarnations import DOUBLED, OUTLIVED, PER_HOUR, Lives, joined
 from freezetag.live.authority.readings import Readings
 from freezetag.live.authority.reasons import Reasons
 from freezetag.live.authority.signing import SIGN_WITHIN as SIGN_WITHIN
@@ -247,6 +247,9 @@ class Authority:
         records = self._acked(gate, b, message["ack"]) if message["ack"] else []
         records += self._told(gate, message["presses"])
         life = self._lives.get(gate, b)
+        code = text[:64] if isinstance(text, str) else text[:64].decode()
+        if (body := self._lives.doubled(life, message["n"], code)) is not None:
+            return self._cloned(message, life, {**body, "gate": gate}, records), records
         newer = message["n"] > life.n
         silence = self._lives.silence(gate)
         if newer:  # a frame that is played again says nothing of now
@@ -264,6 +267,21 @@ class Authority:
         if newer and not any(kind == "open" for kind, _ in records):
             records += self._anchor(gate, life, message)
         return answer, records
+
+    def _cloned(
+        self,
+        message: Mapping[str, Any],
+        life: Incarnation,
+        body: dict[str, Any],
+        records: list[Record],
+    ) -> str:
+        """Refuses an incarnation for which two processes speak: whichever acknowledges, the other
+        may act on, so that its lease is waited out, and what became of it is not known."""
+        agent = self.facts.agents[message["gate"]]
+        records.append(("ack", body))
+        if agent.started:
+            self._hold(agent, f"{life.b}: {DOUBLED}: a cloned gate", records)
+        return self._refuse(message, "clone")
 
     def longest(self) -> float:
         """Seconds: the longest lease that may be outstanding; the bound to show is of this one."""
@@ -344,6 +362,9 @@ class Authority:
                 self._hold(agent, f"silent for {silence:.0f} s", records)
                 return "held"
             self.spurious += 1
+        if not life.leased and self._lives.crowded(gate):
+            self._hold(agent, f"{PER_HOUR} incarnations within an hour", records)
+            return "held"
         limits = self.facts.limits(gate)
         reading = self._readings.of(agent, limits)
         if len(limits) > UNKNOWN:
@@ -374,6 +395,8 @@ class Authority:
         runtime = self._readings.runtime(agent)
         length = min(self.length, agent.limits.get("runtime", float("inf")) - runtime)
         allowed = allowance(self.facts.limits(gate), self._lives.of, life)
+        if not life.leased:
+            self._lives.begun(gate)
         life.until = max(life.until, now + settle(length))
         if self.length > life.length:  # the first lease, or the first that is longer
             opened = {"agent": gate, "b": life.b, "epoch": agent.epoch, "length": self.length}
@@ -439,6 +462,10 @@ class Authority:
         body = joined(known, body)
         if known == body:
             return []
+        if not self._lives.counted(gate, ack["acked"]):
+            if self._lives.crowded(gate):
+                return []  # of one that never held a lease, and one too many in this hour
+            self._lives.begun(gate)
         if not self._lives.is_over(gate, ack["acked"]):
             life = self._lives.get(gate, ack["acked"])
             life.acknowledges(body, self._clock())

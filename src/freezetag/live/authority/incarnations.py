@@ -6,6 +6,7 @@ only when it acknowledged that itself or when its lease has surely ended.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, final
 
@@ -15,6 +16,11 @@ from freezetag.live.signed.frames import settle
 UNTOLD = 60.0
 """Seconds: the length of a lease that an older record does not tell."""
 OUTLIVED = "was open after it had acknowledged"
+DOUBLED = "two processes spoke for it"
+WAITING = 16
+"""Incarnations of an agent that only wait, beyond which the oldest are forgotten."""
+PER_HOUR = 240
+"""New incarnations of an agent that are taken up in an hour: each is in the ledger for good."""
 _NAN = float("nan")
 
 
@@ -26,6 +32,7 @@ class Lives:
         self._clock = clock
         self._lives: dict[str, dict[str, Incarnation]] = {}
         self._over: dict[str, set[str]] = {}
+        self._begun: dict[str, deque[float]] = {}  # when the newest were taken up
 
     def __iter__(self) -> Iterator[tuple[str, Incarnation]]:
         for agent, lives in self._lives.items():
@@ -37,7 +44,44 @@ class Lives:
 
     def get(self, agent: str, b: str) -> Incarnation:
         """That life of the agent, which is new if nobody has heard of it."""
-        return self._lives.setdefault(agent, {}).setdefault(b, Incarnation(b))
+        lives = self._lives.setdefault(agent, {})
+        if b not in lives:
+            waiting = [each.b for each in lives.values() if not each.leased and each.ack is None]
+            for old in waiting[: len(waiting) - WAITING + 1]:
+                del lives[old]
+        return lives.setdefault(b, Incarnation(b))
+
+    def counted(self, agent: str, b: str) -> bool:
+        """Whether that incarnation was taken up: it held a lease, or was acknowledged."""
+        life = self._lives.get(agent, {}).get(b)
+        taken = life is not None and (life.leased or life.ack is not None)
+        return taken or self.is_over(agent, b)
+
+    def crowded(self, agent: str) -> bool:
+        """Whether as many incarnations were taken up in the last hour as are in one."""
+        begun = self._begun.setdefault(agent, deque(maxlen=PER_HOUR))
+        return len(begun) == PER_HOUR and self._clock() - begun[0] < 3600
+
+    def begun(self, agent: str) -> None:
+        """One more was taken up."""
+        self._begun.setdefault(agent, deque(maxlen=PER_HOUR)).append(self._clock())
+
+    def doubled(self, life: Incarnation, n: int, code: str) -> dict[str, Any] | None:
+        """The acknowledgement that two frames of one number prove wrong, with the doubt; None if
+        this one was not heard with another code. A gate seals each number once.
+
+        Caveat: of a copy that has not spoken yet, or not at the same number, nothing is known.
+        """
+        if life.codes.setdefault(n, code) == code:
+            while len(life.codes) > 8:
+                del life.codes[next(iter(life.codes))]
+            return None
+        ack = life.ack or {"category": 0, "cause": "unknown", "policy": [], "presses": []}
+        if DOUBLED in ack.get("unknown", ()):
+            return None
+        told = {"acked": life.b, "last": life.last, "own": False}
+        life.ack = {**ack, **told, "unknown": [*ack.get("unknown", ()), DOUBLED]}
+        return life.ack
 
     def is_over(self, agent: str, b: str) -> bool:
         """Whether `b` belongs to an earlier epoch."""
@@ -122,6 +166,6 @@ def joined(known: Mapping[str, Any] | None, told: dict[str, Any]) -> dict[str, A
         return told
     left = [each for each in known["unknown"] if each not in told["unknown"]]
     unknown = [*left, *told["unknown"]]
-    own = (told["own"] or bool(known.get("own"))) and OUTLIVED not in unknown
+    own = (told["own"] or bool(known.get("own"))) and not {OUTLIVED, DOUBLED} & {*unknown}
     older = known["presses"] and not told["presses"]
     return {**(known if older else told), "own": own, "unknown": unknown}

@@ -68,6 +68,7 @@ class Incarnation:
     booked: dict[str, float] = field(default_factory=dict)  # `allowed`, as the ledger has it
     anchor: dict[str, Any] | None = None
     anchored: float = float("-inf")
+    codes: dict[int, str] = field(default_factory=dict)  # of the newest renewals, by number
 
     @property
     def leased(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import json
+import secrets
 from collections.abc import Container, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +161,7 @@ class Link:
             "n": self.n,
             "presses": self.presses.portion(self.standing(), 20_000)["presses"],
             "root": self.seen_root,
+            "salt": secrets.token_hex(8),  # so that two copies never say the same
             "size": self.seen_size,
         }
         return self.seal({"kind": "renew", "gate": gate, "b": self.b, **fields, **own})
