@@ -115,8 +115,14 @@ class Demonstration:
     def all_ask(self):
         """Whether the gate of every agent asks for leases now."""
         picture = local(self.home).get("/api/status")
-        heard = [[life["heard"] for life in each["lives"]] for each in picture["agents"]]
-        return all(any(ago is not None and ago < LEASE / 2 for ago in lives) for lives in heard)
+        heard = [
+            [incarnation["heard"] for incarnation in each["incarnations"]]
+            for each in picture["agents"]
+        ]
+        return all(
+            any(ago is not None and ago < LEASE / 2 for ago in incarnations)
+            for incarnations in heard
+        )
 
     def shown(self):
         """What the authority shows of each agent."""

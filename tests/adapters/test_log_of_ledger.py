@@ -76,7 +76,7 @@ def test_a_ledger_is_read_with_the_journals_beside_it(tmp_path: Path) -> None:
     assert found["stops by cause: limit"].value == 1
     assert found["outcomes unknown"].value == 1
     written(tmp_path, lines[:-1], "journal-copy.jsonl")
-    with pytest.raises(UserError, match="tell of the same life of a gate"):
+    with pytest.raises(UserError, match="tell of the same incarnation of a gate"):
         log.recorded(str(file))
     (tmp_path / "journal-copy.jsonl").unlink()
     (tmp_path / "ledger.db").unlink()

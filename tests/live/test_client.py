@@ -60,7 +60,7 @@ def test_without_a_websocket_frames_are_posted(
     with gated(enrolled(remote, tmp_path)) as gate:
         started(remote)
         until(lambda: gate.is_open)
-        assert not agent(remote)["lives"][-1]["connected"]
+        assert not agent(remote)["incarnations"][-1]["connected"]
         remote.press("fleet", "x")
         until(lambda: not gate.is_open and gate.presses, LENGTH)  # told at the next renewal
 

@@ -462,7 +462,7 @@ def remote(tmp_path: Path) -> Iterator[Remote]:
 def test_a_server_presses_and_the_guard_acknowledges(remote: Remote, tmp_path: Path) -> None:
     file = enrolled(remote, tmp_path)
     guard = Guarded(tmp_path, "--enrolment", str(file), "--wait", "15s")
-    until(lambda: any(row["heard"] is not None for row in agent(remote)["lives"]))
+    until(lambda: any(row["heard"] is not None for row in agent(remote)["incarnations"]))
     assert not guard.acted(), "it runs before anybody has started it"
     started(remote)
     guard.until_it_acts()

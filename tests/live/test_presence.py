@@ -37,7 +37,7 @@ def absent(made: Home, folder: Path) -> Iterator[tuple[Remote, Gate]]:
         file = enrolled(remote, folder, limits={"presence": 3600})
         started(remote)
         with gated(file) as gate:
-            until(lambda: shown_of(remote)["lives"])
+            until(lambda: shown_of(remote)["incarnations"])
             yield remote, gate
 
 

@@ -411,7 +411,7 @@ def test_tls_with_a_pinned_certificate_that_ends_soon(tmp_path: Path) -> None:
         with gated(file) as gate:
             started(remote)
             until(lambda: gate.is_open)
-            assert agent(remote)["lives"][-1]["connected"]
+            assert agent(remote)["incarnations"][-1]["connected"]
 
 
 @pytest.mark.parametrize("days", [30, -1])

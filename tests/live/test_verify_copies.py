@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 from tests.adapters.logs import cut, journal, written
+from tests.live._serving import enrolled, serving, started, until
 from tests.live.conftest import Run
 from tests.live.test_verify import LEAVES, NOTES, PUBLIC, as_text
 from tests.live.worlds import roster
+
+import freezetag as ft
+from freezetag.live.authority.home import Home
 
 
 @pytest.fixture
@@ -116,3 +120,32 @@ def test_what_a_ledger_anchors_has_to_be_in_its_journal(
         assert (code, "ledger.db anchors the head" in said) == (
             (0, False) if what == "whole" else (1, True)
         ), said
+
+
+def test_a_journal_that_nobody_copied_is_named(made: Home, run: Run, tmp_path: Path) -> None:
+    """Of two gates one journal is here: that may be meant, and is not passed over in silence."""
+    with serving(made) as remote:
+        files = [enrolled(remote, tmp_path, name) for name in ("writer", "reader")]
+        with ft.connect(files[0]) as writer, ft.connect(files[1]) as reader:
+            for gate, name in ((writer, "writer"), (reader, "reader")):
+                started(remote, name)
+                assert gate.wait(5)
+                with gate.action("work"):
+                    pass
+            until(lambda: made.ledger.exists() and _anchored(made.ledger) == {"writer", "reader"})
+    for name in ("writer", "reader"):
+        text = (tmp_path / f"{name}.state" / "journal.jsonl").read_bytes()
+        (made.path / f"journal-{name}.jsonl").write_bytes(text)
+    assert run("verify", "oversight", "--every-journal")[0] == 0
+    (made.path / "journal-reader.jsonl").unlink()
+    code, out, _ = run("verify", "oversight")
+    assert (code, "no journal is here, and nothing is said: reader" in out) == (0, True), out
+    code, out, _ = run("verify", "oversight", "--every-journal")
+    assert (code, "no journal here tells of reader: deleted" in out) == (1, True), out
+
+
+def _anchored(ledger: Path) -> set[str]:
+    with sqlite3.connect(ledger) as db:
+        leaves = [json.loads(leaf) for (leaf,) in db.execute("SELECT record FROM ledger")]
+    db.close()
+    return {e["body"]["gate"] for e in leaves if e["kind"] == "anchor" and e["body"]["head"]}

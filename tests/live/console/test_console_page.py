@@ -56,7 +56,7 @@ def life(shown: str, **fields: Any) -> dict[str, Any]:
 
 
 def agent(name: str, shown: str, **fields: Any) -> dict[str, Any]:
-    known = {"groups": [], "presses": [], "started": True, "lives": [life(shown)]}
+    known = {"groups": [], "presses": [], "started": True, "incarnations": [life(shown)]}
     return {"agent": name, "shown": shown, **known, **fields}
 
 
@@ -144,7 +144,7 @@ def test_what_a_browser_keeps_is_told_before_it_may_see_states() -> None:
 
 
 def test_the_banner_tells_who_has_no_gate_yet_from_who_may_have_work_in_flight() -> None:
-    waits = agent("a", "unknown_in_flight", lives=[life("unknown_in_flight", b="")])
+    waits = agent("a", "unknown_in_flight", incarnations=[life("unknown_in_flight", b="")])
     doubt = agent("b", "unknown_in_flight")
     page = console(status(waits), {}, 0.0)
     assert "1 of 1 agent may act: started, but no gate has asked." in page
@@ -153,16 +153,16 @@ def test_the_banner_tells_who_has_no_gate_yet_from_who_may_have_work_in_flight()
 
 def test_why_an_agent_waits_stands_in_its_newest_row() -> None:
     lives = [life("unknown_in_flight", b="1" * 32), life("held")]
-    page = console(status(agent("a", "held", lives=lives, why="nobody <is> here")), {}, 0.0)
+    page = console(status(agent("a", "held", incarnations=lives, why="nobody <is> here")), {}, 0.0)
     assert page.count("nobody &lt;is&gt; here") == 1
 
 
 def test_stopped_takes_a_press_that_is_durable() -> None:
     acked = life("stopped_acknowledged")
-    page = console(status(agent("a", "stopping", lives=[acked])), {}, 0.0)
+    page = console(status(agent("a", "stopping", incarnations=[acked])), {}, 0.0)
     assert shown_of(page, 'id="agents"', "</ol>").count("stopping") == 1
     both = [life("unknown_in_flight", b="1" * 32), acked]
-    page = console(status(agent("a", "unknown_in_flight", lives=both)), {}, 0.0)
+    page = console(status(agent("a", "unknown_in_flight", incarnations=both)), {}, 0.0)
     assert "unknown" in shown_of(page, 'id="agents"', "</ol>")
 
 

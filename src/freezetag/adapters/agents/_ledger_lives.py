@@ -65,7 +65,7 @@ class _Ledger:
         life = self.lives.setdefault(b, Life(agent, b))
         if life.opened:
             return  # a longer lease of the same life
-        self._over(agent, "another life began")
+        self._over(agent, "another incarnation began")
         life.opened = True
         life.add(Line(OPENED, at))
         self._granted[b] = index

@@ -121,7 +121,7 @@ def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str)
             over = over or kind == "ack"
     for life in [life for life in lives if life.opened][:-1]:
         if not life.stopped:
-            life.happened("over", "another life began")
+            life.happened("over", "another incarnation began")
     for life in lives:
         for line in life.running.values():
             line.unknown = 1.0

@@ -121,8 +121,8 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
         ours = {life.b for life in found} - {""}
         if twice := sorted(ours & seen.keys()):
             raise JournalError(
-                f"{seen[twice[0]]} and {beside} tell of the same life of a gate ({twice[0]:.8}…), "
-                "and it is counted once: leave the copy out."
+                f"{seen[twice[0]]} and {beside} tell of the same incarnation of a gate "
+                f"({twice[0]:.8}…), and it is counted once: leave the copy out."
             )
         seen |= dict.fromkeys(ours, beside)
         hashes |= held
@@ -164,9 +164,9 @@ def _contained(ledger: Path, anchors: list[tuple[str, str]], hashes: set[str]) -
     for b, head in anchors:
         if head not in hashes | {"", GENESIS}:
             raise JournalError(
-                f"{ledger.name} anchors the head {head:.16}… of a gate's life ({b:.8}…), and no "
-                f"journal*.jsonl in {ledger.parent} does contain it: one was emptied, cut off, "
-                "written anew or not copied. Without its journals a ledger is examined alone."
+                f"{ledger.name} anchors the head {head:.16}… of a gate's incarnation ({b:.8}…), "
+                f"and no journal*.jsonl in {ledger.parent} does contain it: one was emptied, cut "
+                "off, written anew or not copied. Without its journals a ledger is examined alone."
             )
 
 

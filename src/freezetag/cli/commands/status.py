@@ -83,7 +83,11 @@ def shown(picture: dict[str, Any]) -> list[str]:
         lines.append(f"pressed{again}: {told(press)}")
     lines += filter(None, [_signed(each, picture) for each in picture["pending"]])
     for agent in picture["agents"]:
-        heard = [life["heard"] for life in agent["lives"] if life["heard"] is not None]
+        heard = [
+            incarnation["heard"]
+            for incarnation in agent["incarnations"]
+            if incarnation["heard"] is not None
+        ]
         ago = f"{min(heard):.1f} s ago" if heard else "never"
         why = f"; {plain(agent['why'])}" if agent.get("why") else ""
         lines.append(
@@ -111,9 +115,11 @@ def _signed(pending: dict[str, Any], picture: dict[str, Any]) -> str:
 
 def _flying(agent: dict[str, Any]) -> str:
     """What is in flight as far as it was told; nothing of an agent that has no gate yet."""
-    lives = [life["in_flight"] for life in agent["lives"] if life["b"]]
-    told = [n for n in lives if n is not None]
-    if not lives:
+    incarnations = [
+        incarnation["in_flight"] for incarnation in agent["incarnations"] if incarnation["b"]
+    ]
+    told = [n for n in incarnations if n is not None]
+    if not incarnations:
         return ""
     return f", {sum(told)} in flight" if told else ", in flight unknown"
 

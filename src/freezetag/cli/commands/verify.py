@@ -28,6 +28,7 @@ def verify(
     checkpoint: PathOption = None,
     archive: PathOption = None,
     journal: Annotated[bool, Parameter(show_default=False)] = False,
+    every_journal: Annotated[bool, Parameter(show_default=False)] = False,
     head: Annotated[str, Parameter(show_default=False)] = "",
     json_: JsonOption = False,
 ) -> int:
@@ -46,6 +47,8 @@ def verify(
         the folder of its archive, which is verified too, and which the ledger must continue
     journal
         it is the journal of a gate; what a ledger.db beside it anchors has to be in it
+    every_journal
+        the journals beside the ledger are to be all of them: one that is missing fails, too
     head
         the journal's newest hash, as the ledger anchors it
     json_
@@ -62,6 +65,7 @@ def verify(
         file = ledger  # an archive
     if not file.exists():
         raise UserError(f"there is no {what} at {file}.")
+    gates: list[str] = []
     if journal:
         _looks_like_a_journal(file)
         report: Any = verify_journal(file, head=head or None)
@@ -88,10 +92,16 @@ def verify(
             report.problems += [f"archive: {each}" for each in kept.problems]
         if report.ok and file.is_file() and (problem := state_problem(file, key, report.root)):
             report.problems.append(problem)
-        report.problems += _unanchored(file, sorted(file.parent.glob("journal*.jsonl")))
+        beside_it = sorted(file.parent.glob("journal*.jsonl"))
+        report.problems += _unanchored(file, beside_it)
+        gates = _untold(file, beside_it) if beside_it or every_journal else []
+        if every_journal:
+            report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
     if json_:
-        print(json.dumps(asdict(report) | {"ok": report.ok}))
+        print(json.dumps(asdict(report) | {"ok": report.ok, "untold": gates}))
     else:
+        if gates and not every_journal:
+            print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
         for problem in [*report.problems, *_hints(file, report.problems)]:
             print(problem)
         if report.solo:
@@ -123,6 +133,16 @@ def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
         return lacking(ledger, journals)
     except (OSError, sqlite3.Error, ValueError, LookupError, TypeError, RecursionError) as error:
         return [f"the heads that {ledger} anchors cannot be read: {error}"]
+
+
+def _untold(ledger: Path, journals: list[Path]) -> list[str]:
+    """The gates whose journals are not here; what cannot be read is said elsewhere."""
+    from freezetag.live.gate.anchored import LEDGER, untold
+
+    try:
+        return untold(ledger, journals) if ledger.name == LEDGER and ledger.exists() else []
+    except (OSError, sqlite3.Error, ValueError, LookupError, TypeError, RecursionError):
+        return []
 
 
 def _looks_like_a_ledger(file: Path) -> None:

@@ -471,7 +471,7 @@ class Authority:
             life.acknowledges(body, self._clock())
         elif body["unknown"]:
             # Told only after somebody started the agent again, so no row would show it.
-            self._alarm(f"{gate}: an earlier life ended with {', '.join(body['unknown'])}")
+            self._alarm(f"{gate}: an earlier incarnation ended with {', '.join(body['unknown'])}")
         return [("ack", body)]
 
     def _anchor(self, gate: str, life: Incarnation, message: Mapping[str, Any]) -> list[Record]:

@@ -13,7 +13,7 @@ LACKING = {
     "(freezetag status --present)",
 }
 WORDS = {
-    "waiting": "an earlier life of its gate has not ended yet",
+    "waiting": "an earlier incarnation of its gate has not ended yet",
     "limit": "a limit of it is reached",
     "locked": "the server is locked",
     "clone": "its gate seems to be a copy of another",
@@ -45,14 +45,14 @@ class Reasons:
         """Why its newest renewal was refused; "" if it was granted."""
         self._answered[agent] = reason
 
-    def of(self, agent: Agent, lives: Sequence[Incarnation], *, pressed: bool) -> str:
+    def of(self, agent: Agent, incarnations: Sequence[Incarnation], *, pressed: bool) -> str:
         """One clause, or "": it runs, or a press stands, which says why itself."""
         if pressed:
             return ""
         if not agent.started:
             new = "nobody has started it" if agent.epoch == 0 else "nobody has started it again"
             return self._held.get(agent.name, new)
-        if not lives:
+        if not incarnations:
             return "started, but no gate of it has asked for a lease since"
         reason = self._answered.get(agent.name, "")
         if reason == "limit" and (lacks := self._lacks.get(agent.name)):

@@ -1,4 +1,4 @@
-"""The class list: every enrolled agent, each of its lives a row, silent ones too."""
+"""The class list: every enrolled agent, each of its incarnations a row, silent ones too."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def _tile(word: str, shape: str, n: int, key: str) -> Html:
 def agents(listed: Sequence[Mapping[str, Any]], rights: Mapping[str, str]) -> Html:
     """The list; what a browser may not start, it asks a token for."""
     rows = [
-        _row(n, agent, life, rights) for n, agent in enumerate(listed) for life in agent["lives"]
+        _row(n, agent, incarnation, rights)
+        for n, agent in enumerate(listed)
+        for incarnation in agent["incarnations"]
     ]
     head = tag(
         "h2",
         "Agents",
-        tag("small", " each life a row: last heard, in flight, last action"),
+        tag("small", " each incarnation a row: last heard, in flight, last action"),
         id="agents-head",
     )
     inner = tag("ol", *rows, class_="few" if len(rows) <= FEW else "many")
@@ -47,15 +49,19 @@ def agents(listed: Sequence[Mapping[str, Any]], rights: Mapping[str, str]) -> Ht
 
 
 def _row(
-    n: int, agent: Mapping[str, Any], life: Mapping[str, Any], rights: Mapping[str, str]
+    n: int, agent: Mapping[str, Any], incarnation: Mapping[str, Any], rights: Mapping[str, str]
 ) -> Html:
-    shown = life["shown"]
+    shown = incarnation["shown"]
     if look(agent["shown"]).key == "stopping" and look(shown).key in ("acknowledged", "expired"):
         shown = agent["shown"]  # the press that stopped it is not durable yet
     groups = [tag("span", name(group), class_="group") for group in agent["groups"]]
-    born = tag("code", life["b"][:6], title=f"life {life['b']}") if life["b"] else None
-    lost = [tag("b", "outcome unknown: ", name(text)) for text in life["unknown"]]
-    newest = life is agent["lives"][-1]
+    born = (
+        tag("code", incarnation["b"][:6], title=f"incarnation {incarnation['b']}")
+        if incarnation["b"]
+        else None
+    )
+    lost = [tag("b", "outcome unknown: ", name(text)) for text in incarnation["unknown"]]
+    newest = incarnation is agent["incarnations"][-1]
     return tag(
         "li",
         badge(shown),
@@ -69,10 +75,10 @@ def _row(
             class_="who",
             title=agent["agent"],
         ),
-        tag("span", name(" · ".join(_facts(agent, life))), class_="facts"),
+        tag("span", name(" · ".join(_facts(agent, incarnation))), class_="facts"),
         tag("span", lost, class_="lost-work") if lost else None,
         _start(agent["agent"], rights) if newest and _startable(agent) else None,
-        id=f"life-{n}-{life['b']}",
+        id=f"incarnation-{n}-{incarnation['b']}",
         tabindex=-1,
         data_scope=f"agent:{agent['agent']}",
     )
@@ -85,18 +91,18 @@ def badge(shown: str) -> Html:
     return tag("span", word, class_=f"badge s-{known.key}")
 
 
-def _facts(agent: Mapping[str, Any], life: Mapping[str, Any]) -> list[str]:
-    heard, flying = life["heard"], life["in_flight"]
+def _facts(agent: Mapping[str, Any], incarnation: Mapping[str, Any]) -> list[str]:
+    heard, flying = incarnation["heard"], incarnation["in_flight"]
     facts = ["never heard" if heard is None else f"{age(heard)} ago"]
-    if life["b"]:
+    if incarnation["b"]:
         facts.append("in flight unknown" if flying is None else f"{flying} in flight")
-        if life["last"]:
-            facts.append(f"action {life['last']}")
-    if look(life["shown"]).key in ("running", "stopping") and not life["connected"]:
+        if incarnation["last"]:
+            facts.append(f"action {incarnation['last']}")
+    if look(incarnation["shown"]).key in ("running", "stopping") and not incarnation["connected"]:
         facts.append("no channel: stops by expiry")
     if agent["presses"]:
         facts.append("pressed")
-    if agent.get("why") and life is agent["lives"][-1]:
+    if agent.get("why") and incarnation is agent["incarnations"][-1]:
         facts.append(agent["why"])
     return facts
 

@@ -80,7 +80,7 @@ function take(fresh) {
   const focused = document.activeElement;
   const scope = focused.dataset.scope ?? "";
   parts.forEach((part, n) => sync(part, found[n]));
-  // A row that was moved, or replaced since its agent has a new life, has lost the focus.
+  // A row that was moved, or replaced since its agent has a new incarnation, has lost the focus.
   const row = [...document.querySelectorAll("#agents li")].find((li) => li.dataset.scope === scope);
   if (focused !== document.activeElement) (focused.isConnected ? focused : row)?.focus();
   document.title = fresh.title;

@@ -66,7 +66,8 @@ def _banner(status: Status) -> Html:
     enrolled, known = status["agents"], look(status["banner"])
     these = [agent for agent in enrolled if look(agent["shown"]) is known]
     without = known.key == "unknown" and all(
-        agent["started"] and not any(life["b"] for life in agent["lives"]) for agent in these
+        agent["started"] and not any(incarnation["b"] for incarnation in agent["incarnations"])
+        for agent in these
     )
     means = "may act: started, but no gate has asked" if without else known.means
     said = f"{len(these)} of {count(len(enrolled), 'agent')} {means}."

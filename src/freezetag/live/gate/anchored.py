@@ -70,6 +70,22 @@ def lacking(ledger: Path, journals: Iterable[Path]) -> list[str]:
     return said
 
 
+def untold(ledger: Path, journals: Iterable[Path]) -> list[str]:
+    """The gates whose heads the ledger anchors, and of which none of these journals tells.
+
+    That is no proof of anything: a folder of evidence may hold the journals of a few. Raises as
+    `lacking` does.
+    """
+    hashes = set[str]()
+    anchors, told = _anchors(ledger), set[str]()
+    for file in journals:
+        known = _told(file)
+        hashes |= known.hashes
+        told |= {each.gate for each in anchors if each.b in known.lives}
+    told |= {each.gate for each in anchors if each.head in hashes}
+    return sorted({each.gate for each in anchors} - told)
+
+
 def _anchors(ledger: Path) -> list[Anchor]:
     uri = f"{ledger.absolute().as_uri()}?mode=ro"
     found = []

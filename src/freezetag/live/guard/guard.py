@@ -166,7 +166,7 @@ class Guard:
         if self._crashed:
             self._say("the last run ended without closing: what it had in flight is not known")
         if self._own is not None:
-            # First the gate reports how its last life ended; a start closes that chapter.
+            # First the gate reports how its last incarnation ended; a start closes that chapter.
             self.gate.ask()
             for order in self.gate.take():
                 if reply := self._own.answer(order.text):

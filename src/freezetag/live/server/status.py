@@ -96,11 +96,11 @@ def _agent(service: Service, name: str) -> dict[str, Any]:
         "shown": str(shown),
         "presses": presses,
         "why": service.authority.why(name),
-        "lives": [_life(service, row) for row in rows],
+        "incarnations": [_incarnation(service, row) for row in rows],
     }
 
 
-def _life(service: Service, row: Row) -> dict[str, Any]:
+def _incarnation(service: Service, row: Row) -> dict[str, Any]:
     return {
         "b": row.b,
         "shown": str(row.shown),
