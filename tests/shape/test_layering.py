@@ -53,7 +53,7 @@ HOUSES: dict[str, dict[str, set[str]]] = {
         "signed": set(),
         "authority": {"signed"},
         "gate": {"signed"},
-        "console": {"authority"},
+        "console": {"authority", "signed"},
         "remote": {"authority", "gate"},
         "guard": {"authority", "gate", "signed"},
         "server": {"authority", "console", "gate", "remote", "signed"},

@@ -120,15 +120,21 @@ def test_no_record_breaks_the_timeline(kind: str, body: Any) -> None:
 
 def test_every_kind_of_record_is_a_sentence() -> None:
     press = {"id": "1", "kind": "interlock", "scope": "closure:a", "who": "w", "reason": "r"}
-    ack = {"gate": "a", "cause": "expired", "last": 4, "unknown": ["x"]}
+    press |= {"when": 0}
+    ack = {"gate": "a", "acked": "b", "presses": [], "cause": "expired", "last": 4}
+    ack |= {"unknown": ["x"]}
+    enrol = {"agent": "a", "groups": [], "on_stop": "rest_is_safe", "limits": {}}
     said = {
         "press": (press, "tripped a and all that depend on it by w: r"),
-        "repeat": ({"press": "1", "count": 2}, "pressed again (2) group g"),
+        "repeat": ({"press": "1", "replica": "r", "count": 2}, "pressed again (2) group g"),
         "ack": (ack, "stopped a, its lease had run out, last action 4; 1 outcome unknown"),
-        "clear": ({"signatures": {"a": "", "b": ""}}, "cleared with 2 signatures; held now"),
+        "clear": (
+            {"text": "", "signatures": {"a": "", "b": ""}},
+            "cleared with 2 signatures; held now",
+        ),
         "start": ({"agent": "a", "who": "w", "epoch": 3}, "started a by w, epoch 3"),
         "held": ({"agent": "a", "why": "silent"}, "held a: silent"),
-        "enrol": ({"agent": "a"}, "enrolled a"),
+        "enrol": (enrol, "enrolled a"),
         "drill": ({"agent": "a", "ms": 9}, "proved a: drill acknowledged after 9 ms"),
         "alarm": ({"agent": "a", "what": "late"}, "note a: late"),
         "new": ({}, "new"),

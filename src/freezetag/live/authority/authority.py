@@ -29,6 +29,7 @@ from freezetag.live.authority.states import Row as Row
 from freezetag.live.signed.frames import FrameError, gate_key, incarnation_key, seal, settle, unseal
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import CAPABILITY, Clearance, Press, Presses, is_bar
+from freezetag.live.signed.records import Ack, Anchor, Open, Start, read
 
 START_WITHIN = 60.0
 """Seconds after which a start that never became durable may be tried again."""
@@ -92,23 +93,25 @@ class Authority:
 
     def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
         """A record that is durable now, or is read back from the ledger at a start."""
-        known = self.facts.agents.get(body.get("agent", ""))
-        again = kind == "start" and known is not None and body["epoch"] <= known.epoch
+        record = read(kind, body)
+        known = self.facts.agents.get(record.agent) if isinstance(record, Start) else None
+        before = known.epoch if known is not None else -1
         self.facts.apply(kind, body, at)
         self._readings.newest = max(self._readings.newest, at)
         self.drills.apply(kind, body, at)
         self._reasons.apply(kind, body)
-        if kind == "start":
-            self._starting.pop(body["agent"], None)
-            if not again:
-                self._lives.started(body["agent"])
-        elif kind == "open":
-            self._lives.opened(body)
-        elif kind == "ack":
-            self._lives.acked(body)
-        elif kind == "anchor":
-            self._lives.anchored(body)
-            self._readings.anchored(body)
+        match record:
+            case Start(agent=agent, epoch=epoch):
+                self._starting.pop(agent, None)
+                if epoch > before:
+                    self._lives.started(agent)
+            case Open():
+                self._lives.opened(body)
+            case Ack():
+                self._lives.acked(body)
+            case Anchor():
+                self._lives.anchored(body)
+                self._readings.anchored(body)
 
     def unlock(self, down: float | None = None) -> None:
         """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.

@@ -13,6 +13,8 @@ from typing import Any, final
 
 from freezetag.live.authority.facts import Agent
 from freezetag.live.authority.states import age, most
+from freezetag.live.signed import records
+from freezetag.live.signed.records import read
 
 CANARY = "canary"
 """Agents of this group are started though a drill is overdue: somebody has to be drilled."""
@@ -46,10 +48,12 @@ class Drills:
 
     def apply(self, kind: str, body: Mapping[str, Any], at: int) -> None:
         """Takes in one record, of any kind: each tells that its time has come."""
-        if kind == "drill":
-            self._last.pop(body["agent"], None)
-            self._last[body["agent"]] = Drill(body["agent"], at, body["ms"])
-        if kind == "drill" or (self._since is None and kind == "enrol"):
+        record = read(kind, body)
+        drilled = isinstance(record, records.Drill)
+        if isinstance(record, records.Drill):
+            self._last.pop(record.agent, None)
+            self._last[record.agent] = Drill(record.agent, at, record.ms)
+        if drilled or (self._since is None and isinstance(record, records.Enrol)):
             self._since, old = at, (self._wall() - at) / 1000
             self._age = old if old >= 0 else _NAN  # the wall clock was set back since
         elif self._since is not None:

@@ -15,6 +15,18 @@ from freezetag.core.interlock import UNKNOWN
 from freezetag.live.authority.budget import Limit
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import Clearance, Press, Presses, covers, is_bar
+from freezetag.live.signed.records import (
+    Ack,
+    Clear,
+    Enrol,
+    Held,
+    Limits,
+    Open,
+    Pressed,
+    Repeat,
+    Start,
+    read,
+)
 
 ON_STOP = ("rest_is_safe", "policy", "no_safe_stop")
 _NONE = float("inf")  # a limit that is not there
@@ -59,32 +71,32 @@ class Facts:
 
     def apply(self, kind: str, body: Mapping[str, Any], at: int = 0) -> None:
         """Takes in one record; kinds that change no state here are allowed and ignored."""
-        if kind == "press":
-            self.pressed(Press.from_json(dict(body)))
-        elif kind == "repeat":
-            counts = Presses(repeats={body["press"]: {body["replica"]: body["count"]}})
-            self.presses.merge(counts)
-            self.hold_covered(p for p in self._stands() if p.id == body["press"])
-        elif kind == "clear":
-            self.presses.clear(Clearance.from_json(dict(body)))
-        elif kind == "enrol":
-            self._enrol(body)
-        elif kind == "limits":
-            for name in self.loosened_by_group(body["group"], body["limits"]):
+        match read(kind, body):
+            case Pressed():
+                self.pressed(Press.from_json(dict(body)))
+            case Repeat(press=press, replica=replica, count=count):
+                self.presses.merge(Presses(repeats={press: {replica: count}}))
+                self.hold_covered(each for each in self._stands() if each.id == press)
+            case Clear():
+                self.presses.clear(Clearance.from_json(dict(body)))
+            case Enrol():
+                self._enrol(body)
+            case Limits(group=group, limits=limits):
+                for name in self.loosened_by_group(group, limits):
+                    self.agents[name].started = False
+                self.group_limits[group] = dict(limits)
+            case Start(agent=name, epoch=epoch):
+                agent = self.agents[name]
+                if epoch > agent.epoch:  # the same start twice is once
+                    agent.epoch, agent.started_at = epoch, at
+                    # Sets are read again here: a press since the decision keeps the agent held.
+                    agent.started = not self.standing(agent.name)
+            case Held(agent=name):
                 self.agents[name].started = False
-            self.group_limits[body["group"]] = dict(body["limits"])
-        elif kind == "start":
-            agent = self.agents[body["agent"]]
-            if body["epoch"] > agent.epoch:  # the same start twice is once
-                agent.epoch, agent.started_at = body["epoch"], at
-                # Sets are read again here: a press since the decision keeps the agent held.
-                agent.started = not self.standing(agent.name)
-        elif kind == "held":
-            self.agents[body["agent"]].started = False
-        elif kind == "open":
-            self.incarnations.setdefault(body["agent"], {}).setdefault(body["b"], None)
-        elif kind == "ack":
-            self.incarnations.setdefault(body["gate"], {})[body["acked"]] = dict(body)
+            case Open(agent=name, b=b):
+                self.incarnations.setdefault(name, {}).setdefault(b, None)
+            case Ack(gate=gate, acked=acked):
+                self.incarnations.setdefault(gate, {})[acked] = dict(body)
 
     def pressed(self, press: Press) -> None:
         """A press: whoever it covers is no longer started, until cleared and started again."""

@@ -7,6 +7,7 @@ from typing import Any, final
 
 from freezetag.live.authority.facts import Agent
 from freezetag.live.authority.states import Incarnation
+from freezetag.live.signed.records import Held, Start, read
 
 LACKING = {
     "presence": "nobody has said since the server started that a person is here "
@@ -31,11 +32,12 @@ class Reasons:
 
     def apply(self, kind: str, body: Mapping[str, Any]) -> None:
         """Takes in a record: why an agent was held, until it is started again."""
-        if kind == "held":
-            self._held[body["agent"]] = str(body["why"])
-        elif kind == "start":
-            self._held.pop(body["agent"], None)
-            self._answered.pop(body["agent"], None)
+        match read(kind, body):
+            case Held(agent=agent, why=why):
+                self._held[agent] = str(why)
+            case Start(agent=agent):
+                self._held.pop(agent, None)
+                self._answered.pop(agent, None)
 
     def lacks(self, agent: str, sensors: Iterable[str]) -> None:
         """What the limits of an agent ask for, and nobody tells."""

@@ -19,6 +19,7 @@ from typing import Any, final
 from freezetag.core.errors import RunError
 from freezetag.live.authority.state_seal import MODULUS, Row, Seal, message, total
 from freezetag.live.signed.merkle import EMPTY, leaf_hash, node_hash
+from freezetag.live.signed.records import State, state_of
 
 CHUNK = 1024
 """Leaf hashes in a row of `leaves`, and records between checkpoints that are kept."""
@@ -257,36 +258,12 @@ class Store:
             raise StoreError(f"{self.path} cannot be read: {error}.") from None
 
 
-def standing(kind: str, body: Body, i: int) -> tuple[str, str | None, str]:
+def standing(kind: str, body: Body, i: int) -> State:
     """(name, life, over): under which name record `i` belongs to the state ("": it does not), of
-    which agent's present lives it is a part, and whose earlier lives it ends.
-
-    Reading the records of the state alone, in order, gives the state that all of them give: of
-    starts, holds, drills, repeats and anchors the newest counts, and a start ends its agent's
-    earlier lives. Only their names are forgotten, so that an old renewal played again can hold an
-    agent.
+    which agent's present incarnations it is a part, and whose earlier ones it ends. The table of
+    kinds says so; only names are forgotten, so that an old renewal played again can hold an agent.
     """
-    if kind in ("enrol", "press", "clear"):
-        return str(i), None, ""
-    if kind == "start":
-        return f"start {body['agent']}", None, body["agent"]
-    if kind == "held":
-        return f"held {body['agent']}", None, ""
-    if kind == "repeat":
-        return f"repeat {body['press']} {body['replica']}", None, ""
-    if kind == "open":
-        return f"open {body['agent']} {body['b']}", body["agent"], ""
-    if kind == "ack":
-        return f"ack {body['gate']} {body['acked']}", body["gate"], ""
-    if kind == "anchor":
-        return f"anchor {body['gate']} {body['b']}", body["gate"], ""
-    if kind == "key":
-        return "key", None, ""
-    if kind == "limits":  # each is compared with the one before
-        return f"limits {i}", None, ""
-    if kind == "drill":
-        return f"drill {body['agent']}", None, ""
-    return "", None, ""
+    return state_of(kind, body, i)
 
 
 class StateRows:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, final
 
 from freezetag.live.authority.states import Shown
 from freezetag.live.console.markup import Child, Html, name, tag
+from freezetag.live.signed.records import sentence_of
 
 
 @final
@@ -72,81 +73,15 @@ def scope(text: str) -> Html:
     return tag("span", "the fleet" if text == "fleet" else name(text))
 
 
-CAUSES = {
-    "press": "after a press",
-    "expired": "its lease had run out",
-    "limit": "a limit tripped",
-    "clock": "its clock jumped",
-    "forked": "it was forked",
-    "closed": "closed in good order",
-    "crashed": "it had crashed",
-}
-
-
 def event(kind: str, body: Mapping[str, Any], scopes: Mapping[str, str]) -> tuple[str, Child]:
     """(class, sentence) of a ledger record; `scopes` maps press ids to scopes, as far as known."""
-    say = _EVENTS.get(kind)
-    try:
-        return say(body, scopes) if say else ("other", kind)
-    except (KeyError, TypeError, AttributeError):
-        return "other", f"{kind}, in a form that this page cannot read"
+    said = sentence_of(kind, body, scopes)
+    return said.look, [_STYLES[part.style](part.text) for part in said.parts]
 
 
-def _press(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    what = {"interlock": "tripped", "drill": "drill"}.get(body["kind"], "pressed")
-    reason = [": ", name(body["reason"])] if body["reason"] else None
-    who = ["by ", name(body["who"])]
-    return body["kind"], [tag("b", what), " ", scope(body["scope"]), " ", who, reason]
-
-
-def _repeat(body: Mapping[str, Any], scopes: Mapping[str, str]) -> tuple[str, Child]:
-    again = f"pressed again ({body['count']})"
-    return "press", [tag("b", again), " ", scope(scopes.get(body["press"], "the same scope"))]
-
-
-def _ack(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    why = CAUSES.get(body["cause"], body["cause"])
-    said = [tag("b", "stopped"), " ", name(body["gate"]), f", {why}, last action {body['last']}"]
-    if body["unknown"]:
-        return "unknown", [*said, f"; {count(len(body['unknown']), 'outcome')} unknown"]
-    return "ack", said
-
-
-def _clear(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    signed: Sequence[str] = list(body["signatures"])
-    return "clear", [tag("b", "cleared"), f" with {count(len(signed), 'signature')}; held now"]
-
-
-def _start(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    who = [" by ", name(body["who"]), f", epoch {body['epoch']}"]
-    return "start", [tag("b", "started"), " ", name(body["agent"]), who]
-
-
-def _held(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    return "held", [tag("b", "held"), " ", name(body["agent"]), ": ", name(body["why"])]
-
-
-def _enrol(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    return "other", [tag("b", "enrolled"), " ", name(body["agent"])]
-
-
-def _drill(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    took = f"drill acknowledged after {body['ms']} ms"
-    return "ack", [tag("b", "proved"), " ", name(body["agent"]), f": {took}"]
-
-
-def _alarm(body: Mapping[str, Any], _: Mapping[str, str]) -> tuple[str, Child]:
-    return "alarm", [tag("b", "note"), " ", name(body["agent"]), ": ", name(body["what"])]
-
-
-_EVENTS = {
-    "press": _press,
-    "repeat": _repeat,
-    "ack": _ack,
-    "clear": _clear,
-    "start": _start,
-    "held": _held,
-    "enrol": _enrol,
-    "drill": _drill,
-    "alarm": _alarm,
+_STYLES: dict[str, Callable[[str], Child]] = {
+    "": str,
+    "strong": lambda text: tag("b", text),
+    "name": name,
+    "scope": scope,
 }

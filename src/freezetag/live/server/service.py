@@ -35,6 +35,7 @@ from freezetag.live.signed.frames import FrameError
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
+from freezetag.live.signed.records import QUIET
 
 if TYPE_CHECKING:
     from freezetag.live.server.notices import Notices
@@ -220,7 +221,7 @@ class Service:
                 fields = json.loads(leaf)
                 self._apply(fields["kind"], fields["body"], fields["at"])
                 self.tree.append(leaf)
-                if fields["kind"] not in ("open", "anchor"):
+                if fields["kind"] not in QUIET:
                     self.timeline.append(fields)
                 if fields["kind"] == "press":
                     self.undurable.discard(fields["body"]["id"])

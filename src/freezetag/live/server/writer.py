@@ -19,11 +19,11 @@ from typing import Any, final
 
 from freezetag.live.authority.store import Store, StoreError
 from freezetag.live.signed.merkle import record
+from freezetag.live.signed.records import FREEING
 
 BATCH = 2048
 RETRY = 0.1
 UNOPENED = "it could not be opened"
-FREEING = frozenset({"clear", "enrol", "key", "start"})
 Committed = Callable[[int, Sequence[bytes], str], None]
 """Told in the writer's thread: the first index, the leaves that are durable now, the note."""
 

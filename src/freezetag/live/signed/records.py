@@ -1,0 +1,421 @@
+"""The kinds of record that a ledger holds: one frozen dataclass each, and what each means.
+
+Whatever tells one kind from another is a field or method here: under which name a record belongs to
+the state, whether it lets something go on, whether a timeline shows it, and its sentence for
+people. A new kind is one new class. Bodies are the JSON of design/0005-live.md; a field with a
+default is one that older records lack, and fields that nobody here knows are left alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+Body = Mapping[str, Any]
+Scopes = Mapping[str, str]
+"""Press ids and their scopes, as far as they are known."""
+
+
+class Part(NamedTuple):
+    """A piece of a sentence. `style`: "strong", "name" (not ours: to be quoted), "scope", ""."""
+
+    style: str
+    text: str
+
+
+class Sentence(NamedTuple):
+    """What a record says to people; `look` is the kind of event, for its colour."""
+
+    look: str
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """Without styles."""
+        return "".join(part.text for part in self.parts)
+
+
+class State(NamedTuple):
+    """Under which `name` a record belongs to the state ("": it does not), of which agent's present
+    incarnations it is a part (`of`), and whose earlier ones it ends (`over`).
+
+    Reading the records of the state alone, in order, gives the state that all of them give: of one
+    name the newest counts.
+    """
+
+    name: str = ""
+    of: str | None = None
+    over: str = ""
+
+
+_NOTHING = State()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A kind of record: `kind` in the ledger. One that `frees` lets something go on, so it must not
+    come true after it was said that it could not be written. `shown`: in the timeline."""
+
+    kind: ClassVar[str] = ""
+    frees: ClassVar[bool] = False
+    shown: ClassVar[bool] = True
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        """Where record `i` with this body belongs in the state."""
+        return _NOTHING
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        """What happened, for people."""
+        return Sentence("other", (Part("", self.kind),))
+
+
+R = TypeVar("R", bound=type[Record])
+RECORDS: dict[str, type[Record]] = {}
+"""By kind."""
+
+
+def _listed(record: R) -> R:
+    RECORDS[record.kind] = record
+    return record
+
+
+def read(kind: str, body: Body) -> Record | None:
+    """The record as its class; None for a kind that this version does not know.
+
+    Raises `KeyError` for a body that lacks a field.
+    """
+    found = RECORDS.get(kind)
+    if found is None:
+        return None
+    given = {}
+    for name, key, needed in _fields(kind):
+        if needed or key in body:
+            given[name] = body[key]
+    return found(**given)
+
+
+@lru_cache
+def _fields(kind: str) -> tuple[tuple[str, str, bool], ...]:
+    """Name here, key in a body, and whether every body has it."""
+    missing = dataclasses.MISSING
+    return tuple(
+        (
+            each.name,
+            each.metadata.get("key", each.name),
+            each.default is missing and each.default_factory is missing,
+        )
+        for each in dataclasses.fields(RECORDS[kind])
+    )
+
+
+def state_of(kind: str, body: Body, i: int) -> State:
+    """Where record `i` belongs in the state; nowhere, of a kind that is not known here."""
+    found = RECORDS.get(kind)
+    return _NOTHING if found is None else found.state(body, i)
+
+
+def sentence_of(kind: str, body: Body, scopes: Scopes) -> Sentence:
+    """A record for people, whatever it holds."""
+    try:
+        found = read(kind, body)
+        return Sentence("other", (Part("", kind),)) if found is None else found.sentence(scopes)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        text = f"{kind}, in a form that this page cannot read"
+        return Sentence("other", (Part("", text),))
+
+
+# The kinds, in the order of an agent's life.
+
+
+@_listed
+@dataclass(frozen=True)
+class Enrol(Record):
+    """An agent is taken up, or taken up otherwise."""
+
+    kind = "enrol"
+    frees = True
+
+    agent: str
+    groups: Sequence[str]
+    on_stop: str
+    limits: Mapping[str, float]
+    depends_on: Sequence[str] = ()
+    safe_state: str = ""
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(str(i))
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        return Sentence("other", (Part("strong", "enrolled"), Part("", " "), _name(self.agent)))
+
+
+@_listed
+@dataclass(frozen=True)
+class Limits(Record):
+    """Budgets that a group shares. Each is compared with the one before, so all are kept."""
+
+    kind = "limits"
+
+    group: str
+    limits: Mapping[str, float]
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"limits {i}")
+
+
+@_listed
+@dataclass(frozen=True)
+class Start(Record):
+    """Somebody lets an agent run: its earlier incarnations are over."""
+
+    kind = "start"
+    frees = True
+
+    agent: str
+    epoch: int
+    who: str = ""
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"start {body['agent']}", None, body["agent"])
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        said = (Part("strong", "started"), Part("", " "), _name(self.agent), Part("", " by "))
+        return Sentence("start", (*said, _name(self.who), Part("", f", epoch {self.epoch}")))
+
+
+@_listed
+@dataclass(frozen=True)
+class Open(Record):
+    """The first lease of an incarnation, or the first longer one. Without `allowed` it is unknown
+    what its slices were; without `length` it is one of an older version."""
+
+    kind = "open"
+    shown = False
+
+    agent: str
+    b: str
+    epoch: int
+    spent: Mapping[str, float]
+    length: float | None = None
+    allowed: Mapping[str, float] | None = None
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"open {body['agent']} {body['b']}", body["agent"])
+
+
+@_listed
+@dataclass(frozen=True)
+class Anchor(Record):
+    """How far a gate's journal and meters are."""
+
+    kind = "anchor"
+    shown = False
+
+    gate: str
+    b: str
+    spent: Mapping[str, float]
+    head: str = ""
+    last: int = 0
+    allowed: Mapping[str, float] = field(default_factory=dict)
+    epoch: int | None = None
+    runtime: int | None = None
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"anchor {body['gate']} {body['b']}", body["gate"])
+
+
+@_listed
+@dataclass(frozen=True)
+class Pressed(Record):
+    """A press; its fields are those of `freezetag.live.signed.presses.Press`."""
+
+    kind = "press"
+
+    id: str
+    scope: str
+    who: str
+    when: int
+    reason: str = ""
+    category: int = 0
+    sort: str = field(default="press", metadata={"key": "kind"})
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(str(i))
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        what = {"interlock": "tripped", "drill": "drill"}.get(self.sort, "pressed")
+        said = [Part("strong", what), Part("", " "), Part("scope", self.scope), Part("", " by ")]
+        said.append(_name(self.who))
+        if self.reason:
+            said += [Part("", ": "), _name(self.reason)]
+        return Sentence(self.sort, tuple(said))
+
+
+@_listed
+@dataclass(frozen=True)
+class Repeat(Record):
+    """A press of a button that is down already, counted per replica."""
+
+    kind = "repeat"
+
+    press: str
+    replica: str
+    count: int
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"repeat {body['press']} {body['replica']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        where = Part("scope", scopes.get(self.press, "the same scope"))
+        again = Part("strong", f"pressed again ({self.count})")
+        return Sentence("press", (again, Part("", " "), where))
+
+
+@_listed
+@dataclass(frozen=True)
+class Ack(Record):
+    """How an incarnation ended; `own`: by its own word."""
+
+    kind = "ack"
+
+    gate: str
+    acked: str
+    presses: Sequence[str]
+    last: int
+    unknown: Sequence[str]
+    cause: str
+    category: int = 0
+    policy: Sequence[str] = ()
+    own: bool = False
+
+    CAUSES: ClassVar[Mapping[str, str]] = {
+        "press": "after a press",
+        "expired": "its lease had run out",
+        "limit": "a limit tripped",
+        "clock": "its clock jumped",
+        "forked": "it was forked",
+        "closed": "closed in good order",
+        "crashed": "it had crashed",
+    }
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"ack {body['gate']} {body['acked']}", body["gate"])
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        why = self.CAUSES.get(self.cause, self.cause)
+        how = Part("", f", {why}, last action {self.last}")
+        said = (Part("strong", "stopped"), Part("", " "), _name(self.gate), how)
+        if not self.unknown:
+            return Sentence("ack", said)
+        n = len(self.unknown)
+        lost = f"; {n} outcome{'' if n == 1 else 's'} unknown"
+        return Sentence("unknown", (*said, Part("", lost)))
+
+
+@_listed
+@dataclass(frozen=True)
+class Held(Record):
+    """An agent may not act until somebody starts it."""
+
+    kind = "held"
+
+    agent: str
+    why: str
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"held {body['agent']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        said = (Part("strong", "held"), Part("", " "), _name(self.agent), Part("", ": "))
+        return Sentence("held", (*said, _name(self.why)))
+
+
+@_listed
+@dataclass(frozen=True)
+class Clear(Record):
+    """Signatures under what names presses: these stand no more."""
+
+    kind = "clear"
+    frees = True
+
+    text: str
+    signatures: Mapping[str, str]
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(str(i))
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        n = len(self.signatures)
+        with_ = f" with {n} signature{'' if n == 1 else 's'}; held now"
+        return Sentence("clear", (Part("strong", "cleared"), Part("", with_)))
+
+
+@_listed
+@dataclass(frozen=True)
+class Drill(Record):
+    """A drill whose stop was acknowledged `ms` milliseconds after its press."""
+
+    kind = "drill"
+
+    agent: str
+    ms: int
+    press: str = ""
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"drill {body['agent']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        took = Part("", f": drill acknowledged after {self.ms} ms")
+        return Sentence("ack", (Part("strong", "proved"), Part("", " "), _name(self.agent), took))
+
+
+@_listed
+@dataclass(frozen=True)
+class Key(Record):
+    """A key of the authority's. No server of this version writes one."""
+
+    kind = "key"
+    frees = True
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State("key")
+
+
+@_listed
+@dataclass(frozen=True)
+class Alarm(Record):
+    """What people have to know of; `agent` is "" where it is about the server."""
+
+    kind = "alarm"
+
+    agent: str
+    what: str
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        said = (Part("strong", "note"), Part("", " "), _name(self.agent), Part("", ": "))
+        return Sentence("alarm", (*said, _name(self.what)))
+
+
+FREEING = frozenset(kind for kind, record in RECORDS.items() if record.frees)
+QUIET = frozenset(kind for kind, record in RECORDS.items() if not record.shown)
+"""Kinds that a timeline leaves out."""
+
+
+def _name(text: str) -> Part:
+    return Part("name", text)
