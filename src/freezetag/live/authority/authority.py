@@ -26,7 +26,15 @@ from freezetag.live.authority.signing import ResetError as ResetError
 from freezetag.live.authority.signing import Signing
 from freezetag.live.authority.states import Incarnation, Shown, finite, rows, worst
 from freezetag.live.authority.states import Row as Row
-from freezetag.live.signed.frames import FrameError, gate_key, incarnation_key, seal, settle, unseal
+from freezetag.live.signed.frames import (
+    FrameError,
+    code_of,
+    gate_key,
+    incarnation_key,
+    seal,
+    settle,
+    unseal,
+)
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import CAPABILITY, Clearance, Press, Presses, is_bar
 from freezetag.live.signed.records import Ack, Anchor, Open, Start, read
@@ -250,8 +258,7 @@ class Authority:
         records = self._acked(gate, b, message["ack"]) if message["ack"] else []
         records += self._told(gate, message["presses"])
         life = self._lives.get(gate, b)
-        code = text[:64] if isinstance(text, str) else text[:64].decode()
-        if (body := self._lives.doubled(life, message["n"], code)) is not None:
+        if (body := self._lives.doubled(life, message["n"], code_of(text))) is not None:
             return self._cloned(message, life, {**body, "gate": gate}, records), records
         newer = message["n"] > life.n
         silence = self._lives.silence(gate)

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from freezetag.core.errors import UserError
 from freezetag.live.authority.facts import Facts, Record
-from freezetag.live.signed.presses import Clearance, approvers, draft
+from freezetag.live.signed.presses import Clearance, approvers, draft, needed
 
 SIGN_WITHIN = 15 * 60.0
 MOST_CLEARED = 500
@@ -76,14 +76,10 @@ class Signing:
             if pair[0] not in known or not approvers(alone, roster):
                 raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
         earlier = self._signed.get(nonce, Clearance(clearance.text))
-        merged = Clearance(
-            clearance.text,
-            tuple(sorted({**dict(earlier.signatures), **dict(clearance.signatures)}.items())),
-        )
+        merged = earlier.joined(clearance)
         self._signed[nonce] = merged
         kinds = {press.kind for press in self._facts.presses.presses if press.id in presses}
-        needed = 1 if kinds == {"drill"} else roster.quorum
-        if len(approvers(merged, roster)) < needed:
+        if len(approvers(merged, roster)) < needed(kinds, roster):
             return []
         del self._drafts[nonce], self._signed[nonce]
         return [("clear", merged.to_json())]

@@ -6,7 +6,6 @@ expires here is the *authority's* will (a store that hangs, a limit that is pass
 
 from __future__ import annotations
 
-import json
 import queue
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import final
 
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, WAITING, Gate
+from freezetag.live.signed.frames import glance
 
 TICK = 0.05
 
@@ -110,4 +110,4 @@ class OwnHost:
 
 
 def _is_renewal(order: Order) -> bool:
-    return str(json.loads(order.text[65:])["kind"]) == "renew"
+    return glance(order.text)["kind"] == "renew"

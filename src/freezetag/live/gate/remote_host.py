@@ -27,6 +27,7 @@ from freezetag.core.errors import UserError
 from freezetag.live.gate.address import Denied, Unreachable, request
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, Gate
+from freezetag.live.signed.frames import glance
 
 TICK = 0.05
 PATIENCE = 1.0
@@ -287,7 +288,7 @@ def _enqueue(state: _State, text: str) -> None:
 
 
 def _kind(text: str) -> str:
-    return str(json.loads(text[65:])["kind"])
+    return str(glance(text)["kind"])
 
 
 def _websocket(address: str, certificates: str, patience: float) -> Any:

@@ -7,14 +7,13 @@ a frame of theirs was authentic. A gate that does not read is dropped: it expire
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, final
 
 from freezetag.live.server.places import Place
-from freezetag.live.signed.frames import LARGEST
+from freezetag.live.signed.frames import LARGEST, glance
 
 Frames = Callable[[str], Awaitable[str | None]]
 """What the authority answers to a frame; raises `Unknown` where it was not authentic."""
@@ -155,7 +154,7 @@ def _deliver(group: list[tuple[_Channel, str]]) -> None:
 
 
 def _name(text: str) -> tuple[str, str]:
-    message = json.loads(text[65:])  # authentic, so it was readable
+    message = glance(text)
     return message["gate"], message["b"]
 
 

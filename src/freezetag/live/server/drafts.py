@@ -7,7 +7,7 @@ from typing import Any, final
 
 from freezetag.live.authority.authority import SIGN_WITHIN, Authority
 from freezetag.live.gate.clock import Clock
-from freezetag.live.signed.presses import Clearance, approvers
+from freezetag.live.signed.presses import Clearance, approvers, needed
 
 
 @final
@@ -39,8 +39,7 @@ class Resets:
     def signed(self, clearance: Clearance, records: int) -> dict[str, Any]:
         """Remembers signatures that were taken in; `records` is 1 if they were enough."""
         earlier, since = self._open.pop(clearance.text, (Clearance(clearance.text), self._clock()))
-        both = {**dict(earlier.signatures), **dict(clearance.signatures)}
-        merged = Clearance(clearance.text, tuple(sorted(both.items())))
+        merged = earlier.joined(clearance)
         if not records:
             self._open[clearance.text] = merged, since
         return {**self._told(merged, since), "cleared": bool(records)}
@@ -61,6 +60,6 @@ class Resets:
             "text": clearance.text,
             "presses": sorted(named),
             "signed": sorted(approvers(clearance, facts.roster)),
-            "needed": 1 if kinds == {"drill"} else facts.roster.quorum,
+            "needed": needed(kinds, facts.roster),
             "seconds": max(0, round(SIGN_WITHIN - (self._clock() - since))),
         }

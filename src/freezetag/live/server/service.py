@@ -31,7 +31,7 @@ from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.sessions import Sessions
 from freezetag.live.server.startup import opened, restore, verify_behind
 from freezetag.live.server.writer import Writer
-from freezetag.live.signed.frames import FrameError
+from freezetag.live.signed.frames import FrameError, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
@@ -359,7 +359,7 @@ class Service:
         """Whether our records begin with those that this gate saw; if not, nothing is granted."""
         if "start" in self.doubts:
             return False  # they are not read yet, so nobody can say
-        message = json.loads(text[65:])  # authentic, so it was readable
+        message = glance(text)
         size, root = message.get("size", 0), message.get("root", "")
         here = self.tree.size
         if size <= here and (not size or self.tree.root(size).hex() == root):

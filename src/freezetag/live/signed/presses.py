@@ -129,6 +129,11 @@ class Clearance:
         kept = [pair for pair in self.signatures if pair[0] != key_id(public)]
         return Clearance(self.text, tuple(sorted([*kept, (key_id(public), made)])))
 
+    def joined(self, other: Clearance) -> Clearance:
+        """With the signatures of both; of one person the other's counts."""
+        both = {**dict(self.signatures), **dict(other.signatures)}
+        return Clearance(self.text, tuple(sorted(both.items())))
+
     def to_json(self) -> dict[str, Any]:
         return {"signatures": dict(self.signatures), "text": self.text}
 
@@ -222,8 +227,7 @@ class Presses:
             return False
         if any(n > seen.get(r, 0) for r, n in self.repeats.get(press.id, {}).items()):
             return False  # pressed again after the signers looked
-        needed = 1 if press.kind == "drill" else roster.quorum
-        return len(approvers(clearance, roster)) >= needed
+        return len(approvers(clearance, roster)) >= needed([press.kind], roster)
 
     def only(self, presses: Iterable[Press]) -> Presses:
         """The part of the state that concerns `presses`."""
@@ -268,6 +272,11 @@ class Presses:
         if not _counts(repeats):
             raise StateError(f"repeats must map press ids to counts, got {repeats!r:.100}")
         return cls(presses, clearances, repeats)
+
+
+def needed(kinds: Iterable[str], roster: Roster) -> int:
+    """How many people clear presses of these kinds together: one where all of them are drills."""
+    return 1 if set(kinds) == {"drill"} else roster.quorum
 
 
 @lru_cache(maxsize=4096)
