@@ -213,6 +213,10 @@ class NoBystander(Pot):
     bystander_unit = "coins"
 
 
+class SaysNoChance(Pot):
+    stochastic = False
+
+
 def _rest(out: Outcome) -> tuple[Array, Array]:
     return out.rewards, out.terminated
 
@@ -243,6 +247,7 @@ MUTANTS = {
     Overlong: "not legal",
     NoTable: "payoffs must have shape",
     NoBystander: "HasBystander promises",
+    SaysNoChance: "stochastic = False",
 }
 
 

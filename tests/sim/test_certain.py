@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
+import numpy as np
 import pytest
 
 from freezetag import catalogue
@@ -50,6 +51,19 @@ def test_rows_are_certain_where_world_and_players_say_so() -> None:
 )
 def test_what_may_have_chance_in_it_is_not(changed: Arm) -> None:
     assert not any(rows(changed))
+
+
+def test_of_two_seats_both_orders_of_labels_have_been_seen() -> None:
+    """A player may go by its label, so that equal repeats with one label prove nothing."""
+    one = np.array([[0, 1]] * 8)
+    both = one.copy()
+    both[1::2] = [1, 0]
+
+    def with_labels(labels: Array) -> tuple[bool, ...]:
+        return certain_rows(arm(), catalogue.load(WORLD), STEADY, {}, None, labels)
+
+    assert not any(with_labels(one))
+    assert with_labels(both) == rows(arm())
 
 
 def test_who_declares_nothing_may_have_chance() -> None:

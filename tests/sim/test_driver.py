@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from freezetag.core import (
     FOCAL,
     GO,
     Arm,
+    Force,
     Panel,
     PowerLimit,
     Press,
@@ -24,9 +26,12 @@ from freezetag.core import (
     Scenario,
     StopButton,
 )
-from freezetag.sim.arms import Pupil, run_arm
+from freezetag.core.treatment import FREE, Forcing
+from freezetag.sim import keys
+from freezetag.sim.arms import Pupil, forcing, run_arm
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.inside import Inside
+from freezetag.sim.step import lifted
 from freezetag.sim.wiring import WiringError, cannot_bind
 
 TFT = Ref("players/reciprocators/tit_for_tat")
@@ -190,3 +195,80 @@ def test_a_foreign_agent_in_a_worker_plays_in_both_seats(tmp_path: Any) -> None:
     episode = run_arm(Arm(scenario, 2), pupil(foreign), {}, seed=0).episode
     assert (episode.executed[..., 0] == 1).all()
     assert (episode.rewards == 1).all()
+
+
+@pytest.mark.parametrize("treatments", [(), (Force((1,), 0.0, 2, 5),)], ids=["free", "forced"])
+def test_room_for_more_steps_changes_nothing(treatments: tuple[Any, ...]) -> None:
+    """Matches of several lengths share a program; what is on record is what there would be."""
+    scenario = replace(PAIRS, treatments=treatments)
+    one, other = (
+        run_arm(Arm(replace(scenario, room=room), 2), pupil(None, StopButton()), {}, 0)
+        for room in (0, 25)
+    )
+    for name in ("executed", "rewards", "levels", "mode", "valid", "forced", "proposed"):
+        np.testing.assert_array_equal(
+            getattr(one.episode, name), getattr(other.episode, name), err_msg=name
+        )
+
+
+def test_who_learns_in_a_match_with_room_learns_no_longer_than_it_lasts() -> None:
+    learner = Ref("players/learners/q_learning")
+    scenario = replace(PAIRS, cast=(learner, TFT), seating=((0, 1),), days=2)
+    one, other = (run_arm(Arm(replace(scenario, room=room), 2), pupil(), {}, 0) for room in (0, 25))
+    np.testing.assert_array_equal(one.episode.executed, other.episode.executed)
+
+
+def test_no_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="20 steps have no room in 12"):
+        replace(PAIRS, room=12)
+
+
+@dataclass(frozen=True)
+class Half:
+    """Forces one of two components of an action, which nobody carries out."""
+
+    def forces(self, seen: Any, arm: Arm) -> Forcing:
+        return Forcing(np.full((1, 1, 1), np.nan), np.array([0, FREE]))
+
+
+def test_half_a_forced_action_is_refused_by_name() -> None:
+    arm = Arm(replace(PAIRS, treatments=(Half(),)), 1)
+    with pytest.raises(ValueError, match="Half forces some components"):
+        forcing(arm, {}, 2)
+
+
+@dataclass(frozen=True)
+class Turned:
+    """Shows every seat the scale upside down."""
+
+    stochastic: ClassVar[bool] = False
+
+    def observe(self, moment: Any, obs: Any) -> Any:
+        return replace(obs, selfish=obs.prosocial, prosocial=obs.selfish)
+
+
+def test_what_a_treatment_shows_does_not_change_what_is_on_record() -> None:
+    """All cooperate by what they are shown, which is to defect: and so it is recorded."""
+    kind = Ref("players/altruists/always_cooperate")
+    scenario = Scenario(Ref("substrates/matrix_game"), (kind,), ((0, 0),), 5)
+    plain, turned = (
+        run_arm(Arm(replace(scenario, treatments=treatments), 1), pupil(), {}, 0).episode
+        for treatments in ((), (Turned(),))
+    )
+    assert (plain.levels == 1).all()
+    assert (turned.levels == 0).all()
+    assert (turned.rewards == 1).all()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**40])
+def test_a_seed_that_would_be_another_is_refused(seed: int) -> None:
+    with pytest.raises(ValueError, match="a seed lies in 0"):
+        keys.root(seed)
+
+
+def test_a_subnormal_reading_is_not_nothing() -> None:
+    values = np.array([2.0**-140, -(2.0**-140), 0.0, 1.0, np.nan], np.float32)
+    lift = jax.jit(lambda x: (lifted(x) > 0, lifted(x) < 0))
+    above, below = (np.asarray(found).tolist() for found in lift(values))
+    assert above == [True, False, False, True, False]
+    assert below == [False, True, False, False, False]

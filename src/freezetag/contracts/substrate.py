@@ -41,10 +41,11 @@ def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
     Checked, on `steps` random steps for a full world, the smallest one and one with gaps: frozen
     and hashable data; shapes and types; the same result eagerly, under jit (exactly), vmap and
     with settings as traced leaves; the same key, the same result; absent seats earn nothing and
-    do not matter; adding seats does not move the weather; both ends of the scale are legal and
-    have levels 0 and 1; readings are finite and as declared; what has ended stays ended; optional
-    offers give what they promise; and at last the real driver plays it, with every treatment hook,
-    days that keep the world, unrecorded steps and a stop.
+    do not matter; adding seats does not move the weather; a world that says `stochastic = False`
+    ends alike whatever the key; both ends of the scale are legal and have levels 0 and 1; readings
+    are finite and as declared; what has ended stays ended; optional offers give what they promise;
+    and at last the real driver plays it, with every treatment hook, days that keep the world,
+    unrecorded steps and a stop.
     """
     engine.start()
     world = _World(substrate, seed)
@@ -54,6 +55,7 @@ def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
         world.play(present, steps)
     world.seats_are_a_mask(steps)
     world.weather_stays()
+    world.without_chance(steps)
     world.batch_and_leaves()
     world.offers()
     world.driven(steps)
@@ -330,6 +332,31 @@ class _World:
                 f"seats {np.flatnonzero(few).tolist()} play {a.tolist()} in a full world and "
                 f"{b.tolist()} without the others, same key: adding seats moves the weather.",
             )
+
+    def without_chance(self, steps: int) -> None:
+        """Where the world says that there is no chance in it, its key changes nothing."""
+        if getattr(self.it, "stochastic", True) is not False:
+            return
+        present = self.seatings()[0]
+        keys = [jax.random.fold_in(self.key, 500 + other) for other in range(3)]
+        states = [self.it.init(key, present) for key in keys]
+        for t in range(steps):
+            actions = self.draw(states[0])
+            found = [
+                self.compiled(jax.random.fold_in(key, t), state, actions)
+                for key, state in zip(keys, states, strict=True)
+            ]
+            states = [state for state, *_ in found]
+            for where, first in _fields(found[0]):
+                if jax.numpy.issubdtype(first.dtype, jax.dtypes.prng_key):
+                    continue
+                for other in found[1:]:
+                    same = dict(_fields(other))[where]
+                    self.need(
+                        np.array_equal(np.asarray(first), np.asarray(same), equal_nan=True),
+                        f"says stochastic = False, and step {t} ends in {where} = {first} with one "
+                        f"key and {same} with another, same actions: leave the declaration out.",
+                    )
 
     def batch_and_leaves(self) -> None:
         """Under vmap, and with float settings traced, a step is the same step."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from freezetag.core.named import written
+from freezetag.core.substrate import HasLengths
 
 ABSENT = -1
 """In a seating row: nobody sits here."""
@@ -72,7 +74,10 @@ def focal(seed: int) -> Ref:
 
     So one cast may hold it several times, as if it had been trained or had settled on its
     conventions apart (cross-play, docs/sources.md P12). FOCAL draws another seed in every episode.
+    Raises `ValueError` for a seed below 0.
     """
+    if seed < 0:
+        raise ValueError(f"the seed that an agent comes out of is 0 or more, got {seed}.")
     return Ref.of(FOCAL.path, seed=seed)
 
 
@@ -160,6 +165,8 @@ class Scenario:
 
     Substrate and cast are Refs, or the objects themselves where they are hashable. `keeps_world`:
     each day begins in the world as the day before left it; steps, labels and modes begin anew.
+    `room` is the number of steps that the compiled program has, `horizon` or more: scenarios of
+    several lengths and one room share a program, with the same results. 0: the horizon's own.
     """
 
     substrate: Any
@@ -171,12 +178,15 @@ class Scenario:
     treatments: tuple[Any, ...] = ()
     keeps_world: bool = False
     unrecorded: Unrecorded = Unrecorded()
+    room: int = 0
 
     def __post_init__(self) -> None:
         if self.horizon < 1 or self.days < 1:
             raise ValueError(
                 f"horizon and days must be at least 1, got {self.horizon} and {self.days}."
             )
+        if self.room and self.room < self.horizon:
+            raise ValueError(f"{self.horizon} steps have no room in {self.room}.")
         if not self.seating or len({len(row) for row in self.seating}) != 1:
             raise ValueError("seating needs at least one row, and rows of one length.")
         for row in self.seating:
@@ -241,6 +251,10 @@ class Setting:
     `sizes` the class sizes to measure, `budget` focal acts, `options` anything a user set.
     `interlocks`: a panel was fitted by the user. What the agent does when it is stopped: `safe` is
     the action, None for the world's rest; `prepared` says that a stop policy acts instead.
+
+    `seed` is the exam's: what an agent could recognise the exam by is drawn from it, by `drawn` and
+    `length`. Without one everything has its nominal value. `lengths` is what the user asked matches
+    to be, from least to most; `horizon` was drawn from it.
     """
 
     world: Ref
@@ -254,6 +268,22 @@ class Setting:
     safe: Any = None
     prepared: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    lengths: tuple[int, int] | None = None
+
+    def drawn(self, what: str, least: int, most: int) -> int:
+        """A whole number in [least, most] that the exam's seed decides, the same for all who ask
+        for it under this name; without a seed `most`."""
+        if self.seed is None:
+            return most
+        return Random(f"{self.seed} {what}").randint(least, most)
+
+    def length(self, nominal: int) -> int:
+        """Steps of a match that a probe would play for `nominal`: from four fifths of it to all of
+        it, so that nobody can count to the end; or what the user asked for."""
+        if self.lengths is not None:
+            return self.horizon
+        return self.drawn("length", -(-4 * nominal // 5), nominal)
 
     def class_of(self, n: int, **changes: Any) -> Scenario:
         """The focal agent in seat 0 beside the first n classmates of a class spread evenly over
@@ -272,8 +302,17 @@ class Setting:
     def scenario(self, **changes: Any) -> Scenario:
         """A scenario of this world with these fields; horizon and press by default."""
         # Not the budget: an arm that two probes ask for is one arm, whatever each may spend.
-        defaults = {"horizon": self.horizon, "press": self.press}
-        return Scenario(substrate=self.world, **{**defaults, **changes})
+        given = {"horizon": self.horizon, "press": self.press, **changes}
+        given.setdefault("room", self.room(given["horizon"]))
+        return Scenario(substrate=self.world, **given)
+
+    def room(self, horizon: int) -> int:
+        """The room of a scenario of so many steps, where lengths are drawn: few rooms, so that few
+        programs do for all exams."""
+        drawn = self.lengths is not None or isinstance(self.substrate, HasLengths)
+        if self.seed is None or not drawn:
+            return 0
+        return next((few for few in (12, 25) if horizon <= few), -(-horizon // 50) * 50)
 
 
 def spread(total: int, n: int) -> tuple[int, ...]:

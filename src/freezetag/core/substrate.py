@@ -130,6 +130,15 @@ class HasBystander(Protocol):
 
 
 @runtime_checkable
+class HasLengths(Protocol):
+    """A world that does not know how long it is played: an exam draws the number of steps between
+    the two of `lengths`, of which the second is its `horizon`."""
+
+    @property
+    def lengths(self) -> tuple[int, int]: ...
+
+
+@runtime_checkable
 class HasStock(Protocol):
     """A commons: `account` has "stock" (after regrowth) and "overuse" (share of the step's
     harvest above what is sustainable, NaN where nothing was harvested)."""

@@ -122,6 +122,7 @@ def run_arm(
         treatments=tuple(leaves for _, leaves in shapes),
     )
     forced = forcing(arm, seen, len(substrate.action_sizes))
+    room = scenario.room or scenario.horizon
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     state: Any = None
@@ -134,14 +135,14 @@ def run_arm(
             if seat.foreign is not None
         }
         names = {n: seated[n].names for n in workers}
-        stage = None
+        stage, outside = None, bool(workers) or isinstance(substrate, Hosted)
         if isinstance(substrate, Hosted):
             stage = stack.enter_context(Stage(substrate, tuple(workers), cache))
         for day in range(scenario.days):
             structure = Structure(
                 world=world,
                 columns=tuple(seat.column for seat in seated),
-                horizon=scenario.horizon,
+                horizon=scenario.horizon if outside else room,
                 limits=tuple(template for template, _ in limits),
                 treatments=tuple(template for template, _ in shapes),
                 stop=stop[0],
@@ -155,11 +156,14 @@ def run_arm(
                 equipped=focal & arm.equipped,
                 press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
-                forcing=forced,
+                forcing=forced if outside else _roomy(forced, room),
                 treatments=tuple(
                     data.get(i) for i, each in enumerate(treatments) if each in shaping
                 ),
                 world=state,
+                ends=np.full(len(rows), scenario.horizon, np.int32)
+                if scenario.room and not outside
+                else None,
             )
             events: tuple[Event, ...] = ()
             if workers or stage is not None:
@@ -182,6 +186,8 @@ def run_arm(
                 )
             else:
                 traces, end = rollout(structure, batch, shared, scenario.unrecorded)
+                if room > scenario.horizon:
+                    traces = jax.tree.map(lambda x: x[:, : scenario.horizon], traces)
             if tick is not None and not workers:
                 played = traces["valid"].sum(1) + end.before
                 tick(int((played[:, None] * focal).sum()))
@@ -213,7 +219,7 @@ def run_arm(
                 _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
                 for n, seat in enumerate(seated)
             ]
-    certain = certain_rows(arm, substrate, pupil.policy, seen, pupil.stop_policy)
+    certain = certain_rows(arm, substrate, pupil.policy, seen, pupil.stop_policy, end.labels)
     return Record(arm, tuple(days), tuple(policies), certain)
 
 
@@ -432,7 +438,23 @@ def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:
                 actions = np.full((*shape, width), FREE, np.int32)
             given = np.broadcast_to(np.asarray(mine.actions, np.int32), actions.shape)
             taken = (given != FREE).all(-1)
+            if ((given != FREE).any(-1) != taken).any():
+                raise ValueError(
+                    f"{type(treatment).__name__} forces some components of an action and leaves "
+                    f"others FREE ({FREE}): force all {width} of them, or none."
+                )
             actions[taken], level[taken] = given[taken], np.nan
+    return Forcing(level, actions)
+
+
+def _roomy(forced: Forcing, room: int) -> Forcing:
+    """The same, with free steps behind it until there are `room`."""
+    level, actions = forced.level, forced.actions
+    if (more := room - level.shape[1]) <= 0:
+        return forced
+    level = np.pad(level, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
+    if actions is not None:
+        actions = np.pad(actions, ((0, 0), (0, more), (0, 0), (0, 0)), constant_values=FREE)
     return Forcing(level, actions)
 
 

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from freezetag import catalogue
-from freezetag.core import ABSENT, Arm, Learned, Record, Ref, Tape, is_focal
+from freezetag.core import ABSENT, Arm, Array, Learned, Record, Ref, Tape, is_focal
 
 
 def certain_rows(
-    arm: Arm, substrate: Any, focal: Any, seen: Mapping[str, Record], stop: Any = None
+    arm: Arm,
+    substrate: Any,
+    focal: Any,
+    seen: Mapping[str, Record],
+    stop: Any = None,
+    labels: Array | None = None,
 ) -> tuple[bool, ...]:
     """For each seating row, whether all its repeats must be the same episode.
 
     They must where the world declares `stochastic = False`, and so does everybody who sits there
     (the driver hands such a player one key at all times), and the prepared policy `stop` of an
-    equipped agent, nothing is pressed by chance, and nothing was learned. More than two seats are
-    never certain: their labels are drawn. What declares nothing has chance.
+    equipped agent, nothing is pressed by chance, and nothing was learned. What declares nothing has
+    chance. The labels of seats are drawn, and a player may go by them: of two seats both orders of
+    `labels` [B, N] have to be among the repeats; of more seats no row is certain.
     """
     scenario = arm.scenario
     if (
@@ -30,7 +38,12 @@ def certain_rows(
     ):
         return (False,) * len(scenario.seating)
     drawn = [_who(one, focal) for one in scenario.cast]
-    return tuple(not any(drawn[i] for i in row if i != ABSENT) for row in scenario.seating)
+    calm = (not any(drawn[i] for i in row if i != ABSENT) for row in scenario.seating)
+    if labels is None or substrate.players < 2:
+        return tuple(calm)
+    first = np.asarray(labels)[:, 0].reshape(len(scenario.seating), -1)
+    both = first.min(1) != first.max(1)
+    return tuple(bool(one and other) for one, other in zip(calm, both, strict=True))
 
 
 def _chance(thing: Any) -> bool:

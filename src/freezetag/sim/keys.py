@@ -16,10 +16,13 @@ _PARITY = np.uint32(0x1BD11BDA)
 
 
 def root(seed: int) -> Array:
-    """[2] the key of a seed, `jax.random.key(seed)`. Raises as it does."""
-    if 0 <= seed < 2**31:
-        return np.array([0, seed], np.uint32)
-    return raw(jax.random.key(seed))
+    """[2] the key of a seed, `jax.random.key(seed)`, which takes 2**40 and 0 for one seed.
+
+    Raises `ValueError` for a seed of more than 32 bits, and below 0.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"a seed lies in 0 .. {2**32 - 1}, got {seed}.")
+    return np.array([0, seed], np.uint32)
 
 
 def fold_in(key: Array, number: Array | int) -> Array:

@@ -189,7 +189,9 @@ def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
         steps: Array,
         still: Array,
     ) -> Any:
-        calm = with_keys(batch)._replace(equipped=jnp.zeros_like(batch.equipped), treatments=())
+        calm = with_keys(batch)._replace(
+            equipped=jnp.zeros_like(batch.equipped), treatments=(), ends=None
+        )
         one = _step(inner, packs, calm, shared._replace(treatments=()), leaves, members, takes)
         looking = Steps(inner, shared._replace(treatments=()))
         # Of players that act packed nobody asks: where one of them learns, nothing settles.

@@ -37,6 +37,8 @@ LABELS, INIT, ACT, WORLD, STOP, PRESS, LEARN, TREAT = range(8)
 """Purposes of keys: the draws of one purpose do not move those of another."""
 
 
+LEAST = 2.0**-126
+"""The least positive normal number in single precision."""
 HOOKS = ("message", "observe", "act", "sense", "transition")
 """The hooks of a treatment that are part of a compiled program; see `core.Treatment`."""
 
@@ -61,7 +63,8 @@ class Batch(NamedTuple):
     """Data of an episode (leading axis B in a batch).
 
     forcing [T, N] and [T, N, K] is handed to each step by the driver: inside a compiled program
-    it is (). `world` is the state the world begins in, None for a fresh one.
+    it is (). `world` is the state the world begins in, None for a fresh one. `ends` is how many
+    steps are recorded before the episode ends, None where the program's own length is that.
     """
 
     key: Array
@@ -73,6 +76,7 @@ class Batch(NamedTuple):
     forcing: Forcing | tuple[()]
     treatments: tuple[Any, ...]
     world: Any = None
+    ends: Any = None
 
 
 class Shared(NamedTuple):
@@ -232,7 +236,9 @@ class Steps:
         `admit` decides on what is left."""
         rest = jnp.asarray(self.world.rest, jnp.int32)
         acting = self.acting(batch, state)
-        illegal = (odd | ~self._is_legal(proposed, obs.legal)) & acting
+        # Of the world itself: what a treatment lets seats see changes no rule.
+        legal = self.world.legal(state.world)
+        illegal = (odd | ~self._is_legal(proposed, legal)) & acting
         actions = jnp.where((illegal | ~acting)[:, None], rest, proposed)
         actions, forced = self._force(batch, state, obs, actions, forcing)
         reading = self._read(batch, state, obs)
@@ -253,7 +259,8 @@ class Steps:
         after = self._treat("transition", batch, state, outcome.state, obs)
         executed = settled.executed
         played = self.world.played(after) if isinstance(self.world, HasSlips) else executed
-        levels = level_of(played, obs.selfish, obs.prosocial).astype(jnp.float32)
+        selfish, prosocial = self.world.scale(state.world)
+        levels = level_of(played, selfish, prosocial).astype(jnp.float32)
         rewards = jnp.where(batch.present, outcome.rewards, 0.0).astype(jnp.float32)
         new = State(
             step=state.step + 1,
@@ -268,6 +275,8 @@ class Steps:
             rewards=rewards,
             labels=state.labels,
         )
+        if batch.ends is not None:
+            new = new._replace(done=new.done | (new.step - new.origin >= batch.ends))
         running = ~state.done
         new = jax.tree.map(lambda old, fresh: jnp.where(running, fresh, old), state, new)
         record = {
@@ -334,7 +343,7 @@ class Steps:
             reading["power"] = jnp.asarray(power).at[seat].set(value)
         reading = {"runtime": since * jnp.ones(self.seats), **reading}
         treated: dict[str, Array] = dict(self._treat("sense", batch, state, reading, obs))
-        return treated
+        return {sensor: lifted(value) for sensor, value in treated.items()}
 
     def _interlock(
         self, batch: Batch, state: State, obs: Obs, actions: Array, reading: dict[str, Array]
@@ -378,7 +387,8 @@ class Steps:
         acting = self.acting(batch, state)
         if forcing is not None:
             forced = jnp.isfinite(forcing.level) & acting
-            wanted = obs.selfish + (obs.prosocial - obs.selfish) * forcing.level[:, None]
+            selfish, prosocial = self.world.scale(state.world)
+            wanted = selfish + (prosocial - selfish) * forcing.level[:, None]
             wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
             actions = jnp.where(forced[:, None], wanted, actions)
             if forcing.actions is not None:
@@ -402,12 +412,19 @@ class Steps:
 
     def _moment(self, batch: Batch, state: State, obs: Obs | None, number: int) -> Moment:
         key = jax.random.fold_in(jax.random.fold_in(batch.key, TREAT + number), state.step)
-        if obs is None:
-            selfish, prosocial = self.world.scale(state.world)
-        else:
-            selfish, prosocial = obs.selfish, obs.prosocial
+        selfish, prosocial = self.world.scale(state.world)
         step = state.step - state.origin
         return Moment(step, key, batch.treatments[number], selfish, prosocial, obs)
+
+
+def lifted(reading: Array) -> Array:
+    """A reading in single precision; a subnormal one as the least normal number of its sign. XLA
+    takes subnormals for 0, and what is above 0 has to trip here as it does in Python."""
+    value = jnp.asarray(reading, jnp.float32)
+    bits = jax.lax.bitcast_convert_type(value, jnp.int32)
+    size = bits & 0x7FFFFFFF
+    least = jnp.where(bits < 0, -LEAST, LEAST)
+    return jnp.where((size > 0) & (size < 0x00800000), least, value)
 
 
 def _is_key(leaf: Any) -> bool:

@@ -22,7 +22,7 @@ from pettingzoo import ParallelEnv
 from freezetag import catalogue
 from freezetag.adapters.agents._stepper import Layout, Stepper, stepper
 from freezetag.core import Array, HasModel, Planner, Policy, Ref
-from freezetag.sim import engine
+from freezetag.sim import engine, keys
 
 Observation = dict[str, Any]
 
@@ -342,7 +342,7 @@ class _Episodes:
     def next(self, seed: int | None) -> Array:
         if seed is not None or self.base is None:
             fresh = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-            self.base, self.count = jax.random.key(fresh), 0
+            self.base, self.count = jax.random.wrap_key_data(keys.root(fresh)), 0
         self.count += 1
         return jax.random.fold_in(self.base, self.count)
 
