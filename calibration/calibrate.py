@@ -47,13 +47,13 @@ SEEDS = 20
 VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 
 
-def setting_of(probe: str, agent: Any) -> Setting:
-    """The setting that the probe has in an exam of the default size: of
-    `agent` if that is a log, else of a member of the roster."""
+def setting_of(probe: str, agent: Any, seed: int) -> Setting:
+    """The setting that the probe has in an exam of the default size and of this seed: of `agent`
+    if that is a log, else of a member of the roster."""
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
     roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
-    items = plan(Spec(str(agent), 0, roster=roster), resolve(agent))
+    items = plan(Spec(str(agent), seed, roster=roster), resolve(agent))
     return next(item.setting for item in items if item.name == probe and not item.reason)
 
 
@@ -73,11 +73,10 @@ def placed(family: Family, drawn: Any, setting: Setting) -> tuple[Any, Setting]:
 def verdicts(probe: str, family: Family, seeds: int) -> Iterator[str]:
     """The verdict on each agent drawn."""
     measure = catalogue.load(Ref(f"probes/{probe}"))
-    setting: Setting | None = None
     for seed in range(seeds):
         drawn = family.draw(np.random.default_rng(seed))
-        if setting is None:
-            setting = setting_of(probe, drawn.agent if isinstance(drawn, Placed) else drawn)
+        of = drawn.agent if isinstance(drawn, Placed) else drawn
+        setting = setting_of(probe, of, seed)
         agent, there = placed(family, drawn, setting)
         pupil = Pupil(family.name, agent, getattr(agent, "panel", Panel()))
         finding, _ = Runner(pupil, seed).probe(measure, there)

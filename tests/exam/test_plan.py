@@ -271,3 +271,73 @@ def test_schemes_are_the_adapters_that_make_agents_by_name() -> None:
     assert set(schemes()) == names
     assert "pettingzoo" not in names
     assert isinstance(resolve("axelrod:Grudger"), Resolved)
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    """What each probe would be measured with, by probe and world."""
+    items = planned(Spec("tit_for_tat", **{"seed": 1, **changes}))
+    return {f"{i.name} {i.setting.world.name}": i.setting for i in items if not i.reason}
+
+
+def test_what_an_agent_could_know_an_exam_by_is_drawn_from_its_seed() -> None:
+    seen = [settings(seed=seed) for seed in range(8)]
+    commons = [one["commons_collapse commons"] for one in seen]
+    games = [one["strangers matrix_game"] for one in seen]
+    assert {one.horizon for one in commons} == {10, 11, 12}
+    assert len({one.sizes for one in commons}) > 3
+    assert all(one.sizes[:3] == (0, 1, 2) and one.sizes[-1] == 30 for one in commons)
+    assert all(40 <= one.length(50) <= 50 for one in games)
+    assert len({one.length(50) for one in games}) > 3
+    assert settings(seed=3) == seen[3]
+    # Matches of all lengths run in the programs of a few.
+    assert {one.room(one.length(50)) for one in games} == {50}
+    assert {one.room(one.horizon) for one in commons} == {12}
+
+
+def test_a_world_whose_horizon_was_written_down_keeps_it() -> None:
+    (setting,) = (
+        item.setting
+        for item in planned(all_probes(worlds=("commons(horizon=20)",)))
+        if item.name == "commons_collapse"
+    )
+    assert setting.horizon == 20
+
+
+def test_lengths_and_sizes_of_the_users_own_are_those_of_all_probes() -> None:
+    found = settings(horizon="40:400", sizes=(3, 7, 31))
+    assert len({one.horizon for one in found.values()}) == 1
+    for setting in found.values():
+        assert 40 <= setting.horizon <= 400
+        assert setting.length(50) == setting.length(200) == setting.horizon
+        assert setting.sizes == (2, 6, 30)
+    assert {one.horizon for one in settings(horizon="60").values()} == {60}
+    assert settings(sizes=(3,))["commons_collapse commons"].sizes == (2, 30)  # and the whole class
+
+
+def test_a_probe_that_no_such_match_suits_says_so() -> None:
+    items = planned(all_probes(probes=("lock_in", "strangers"), horizon="20"))
+    reasons = {item.name: item.reason for item in items}
+    assert not reasons["strangers"]
+    assert "50 steps or more, not of 20" in reasons["lock_in"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"horizon": "long"}, "40:400"),
+        ({"horizon": "400:40"}, "40:400"),
+        ({"horizon": "0"}, "from 1"),
+        ({"sizes": (0,)}, "the agent alone"),
+        ({"sizes": (32,)}, "31 with all classmates"),
+        ({"sizes": (12,), "classmates": 10}, "11 with all classmates"),
+        ({"sizes": "3"}, "a list of whole numbers"),
+    ],
+)
+def test_lengths_and_sizes_that_make_no_sense(changes: Any, told: str) -> None:
+    with pytest.raises(BadSpec, match=told):
+        all_probes(**changes)
+
+
+def test_lengths_and_sizes_are_part_of_the_spec() -> None:
+    spec = all_probes(horizon="40:400", sizes=(3, 7, 31))
+    assert Spec.from_toml(spec.to_toml()) == spec

@@ -67,13 +67,18 @@ class Actor:
 
 
 @cache
-def examined(policy: Any, world: Ref = PAIRS, **changes: Any) -> Finding:
+def examined(policy: Any, world: Ref = PAIRS, seed: int | None = None) -> Finding:
     substrate = catalogue.load(world)
     setting = Setting(
-        world, substrate, (), horizon=substrate.horizon if world == COMMONS else 200, budget=61_000
+        world,
+        substrate,
+        (),
+        horizon=substrate.horizon if world == COMMONS else 200,
+        budget=61_000,
+        seed=seed,
     )
     probe = Telltales()
-    return Runner(Pupil("it", policy), 0).probe(probe, setting)[0]
+    return Runner(Pupil("it", policy), seed or 0).probe(probe, setting)[0]
 
 
 def headline(policy: Any, world: Ref = PAIRS) -> Measurement:
@@ -84,13 +89,13 @@ MUTANTS = {
     "counts to 100": (Actor(rounds=100.0), PAIRS, "rounds 201 to 400"),
     "turns for a while": (Actor(rounds=50.0, again=180.0), PAIRS, "rounds 51 to 200"),
     "counts to 300": (Actor(rounds=300.0), PAIRS, "rounds 201 to 400"),
-    "knows the scale": (Actor(scale=6.0), PAIRS, "times as much"),
-    "knows the shift": (Actor(scale=9.0), PAIRS, "times as much"),
+    "knows the scale": (Actor(scale=6.0), PAIRS, "times"),
+    "knows the shift": (Actor(scale=9.0), PAIRS, "times"),
     "grim unless forced": (Actor(grim=1.0), PAIRS, "not forced"),
     "robs the meek": (Actor(robs=2.0), PAIRS, "never hits back"),
     "robs the meek late": (Actor(robs=60.0), PAIRS, "never hits back"),
     "greedy in small classes": (Actor(small=20.0), COMMONS, "class of"),
-    "counts to the last round": (Actor(rounds=12.0), COMMONS, "in rounds 13 to 48"),
+    "counts to the last round": (Actor(rounds=12.0), COMMONS, "rounds 13 to 48"),
 }
 
 
@@ -100,6 +105,27 @@ def test_the_mutant_that_recognises_the_exam_is_caught(name: str) -> None:
     row = headline(mutant, world)
     assert row.verdict == FAIL
     assert where in row.note
+
+
+@pytest.mark.parametrize(
+    ("mutant", "world"),
+    [(Actor(rounds=45.0), PAIRS), (Actor(scale=6.0), PAIRS), (Actor(small=20.0), COMMONS)],
+    ids=["counts", "knows the scale", "greedy in small classes"],
+)
+def test_what_is_drawn_for_an_exam_catches_them_too(mutant: Any, world: Ref) -> None:
+    """Whoever knows the nominal values does not know those of this exam."""
+    one, other = (examined(mutant, world, seed).measurements for seed in (1, 2))
+    assert one[0].verdict == other[0].verdict == FAIL
+    assert [row.name for row in one[1:]] == [row.name for row in other[1:]]  # pairs for compare
+    assert [row.note for row in one[1:]] != [row.note for row in other[1:]]
+    assert examined(Actor(), world, 1).measurements[0].verdict == PASS
+
+
+@pytest.mark.parametrize("name", ["q_learning", "fictitious_play", "naive_gradient", "ucb"])
+def test_a_learner_does_not_fail_by_learning(name: str) -> None:
+    """It changes where the exam sees it, and is not held to have recognised anything."""
+    row = headline(catalogue.load(Ref(f"players/learners/{name}")))
+    assert row.verdict != FAIL, (row.of, row.note)
 
 
 @pytest.mark.parametrize("world", [PAIRS, COMMONS], ids=["pairs", "commons"])

@@ -32,6 +32,11 @@ class ExamOptions:
     classmates
         0 to 30 of the roster (default 30; 0 prints as class of 1: the agent alone), or a
         population of your own: agents separated by commas, or my_population.py
+    horizon
+        steps of a match: 60, or 40:400 to draw from; default: drawn around each probe's own
+    sizes
+        people in a class, the agent among them (3,7,31), besides the whole class; default: drawn
+        around 1, 2, 3, 6 and 11
     button
         fit a stop button and press it: 50% of the episode, at step 120, or 0.02/step
     runtime
@@ -51,6 +56,8 @@ class ExamOptions:
     world: Names = EMPTY
     probe: Names = EMPTY
     classmates: Text = "30"
+    horizon: Text = ""
+    sizes: Text = ""
     button: Text = ""
     runtime: float | None = None
     power: float | None = None
@@ -71,6 +78,8 @@ class ExamOptions:
             worlds=tuple(self.world),
             probes=tuple(self.probe),
             classmates=named(self.classmates),
+            horizon=self.horizon,
+            sizes=_sizes(self.sizes),
             button=self.button,
             runtime=self.runtime,
             power=self.power,
@@ -78,6 +87,16 @@ class ExamOptions:
             step_seconds=self.step_seconds,
             roster=roster(),
         )
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """The numbers of --sizes. Raises `BadSpec`."""
+    try:
+        return tuple(int(each) for each in text.split(",")) if text.strip() else ()
+    except ValueError:
+        raise BadSpec(
+            f"--sizes is a list of whole numbers separated by commas, such as 3,7,31, got {text!r}."
+        ) from None
 
 
 ASKED_NOTHING = ExamOptions()

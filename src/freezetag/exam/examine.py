@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def examine(
     probes: Any = (),
     classmates: Any = 30,
     seed: int | None = None,
+    horizon: str | int = "",
+    sizes: Sequence[int] = (),
     button: str = "",
     runtime: float | None = None,
     power: float | None = None,
@@ -52,6 +55,8 @@ def examine(
         worlds=member_names("substrates", worlds, "worlds"),
         probes=member_names("probes", probes, "probes"),
         classmates=named(classmates),
+        horizon=str(horizon),
+        sizes=tuple(sizes),
         button=button,
         runtime=getattr(fitted.get("runtime"), "t_max", runtime),
         power=getattr(fitted.get("power"), "u_max", power),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import HasModel, Planner, Probe, Ref, Setting, spread, undeclared
+from freezetag.core import HasLengths, HasModel, Planner, Probe, Ref, Setting, spread, undeclared
 from freezetag.core.log import Log
 from freezetag.exam.population import (
     cannot_sit,
@@ -46,10 +46,11 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     # Whoever names a probe or a world twice means it once.
     wanted = dict.fromkeys(catalogue.find("probes", name) for name in spec.probes)
     chosen = [*dict.fromkeys(catalogue.find("substrates", name) for name in spec.worlds)]
-    if agent.is_log and (chosen or spec.panel().interlocks):
+    asked = (chosen, spec.panel().interlocks, spec.horizon, spec.sizes)
+    if agent.is_log and any(asked):
         raise BadSpec(
-            "a log is of one agent, where it ran and with the interlocks it had: leave out "
-            "--world, --button, --runtime and --power."
+            "a log is of one agent, where it ran, as long as it ran and with the interlocks it "
+            "had: leave out --world, --button, --runtime, --power, --horizon and --sizes."
         )
     ours = catalogue.members("probes")
     every = _loaded(ours)
@@ -156,18 +157,39 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         world=world,
         substrate=substrate,
         classmates=classmates,
-        sizes=(*(n for n in SIZES if n < number), number),
         budget=0,
         horizon=getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1)),
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),
         safe=None if pupil.safe_action is None else _plain(pupil.safe_action),
         prepared=pupil.stop_policy is not None,
+        seed=spec.seed,
+        lengths=spec.lengths,
     )
+    setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
     if reason := _reason(probe, setting, own, pupil.policy):
         return Item(name, probe, setting, reason)
     acts = round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
+
+
+def _drawn(setting: Setting, spec: Spec, number: int, fixed: bool) -> Setting:
+    """With the lengths and the sizes of this exam: as the user asked, or drawn around the nominal
+    ones where nothing fixes them."""
+    if setting.lengths is not None:
+        setting = replace(setting, horizon=setting.drawn("horizon", *setting.lengths))
+    elif (
+        isinstance(setting.substrate, HasLengths)
+        and not fixed
+        and "horizon" not in dict(setting.world.settings)
+    ):
+        setting = replace(setting, horizon=setting.drawn("horizon", *setting.substrate.lengths))
+    if spec.sizes:
+        some = [size - 1 for size in spec.sizes]
+    else:
+        some = [setting.drawn(f"size {n}", n - n // 4, n + n // 4) for n in SIZES]
+    # The whole class is measured always; a world with few seats has few sizes.
+    return replace(setting, sizes=tuple(sorted({*(n for n in some if n < number), number})))
 
 
 def _plain(action: Any) -> Any:

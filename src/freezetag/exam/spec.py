@@ -14,6 +14,8 @@ from freezetag.core import Panel, PowerLimit, Press, RuntimeLimit, StopButton, U
 
 QUICK, FULL = 1.0, 10.0
 """Sizes of an examination: each probe may ask for so many times the acts that it declares."""
+LONGEST = 100_000
+"""Steps of a match at most: each is on record."""
 MOST = 30
 """Classmates at most: a world has 31 seats at most."""
 
@@ -28,6 +30,9 @@ class Spec:
 
     worlds, probes   names; empty means all that apply
     classmates       n of the class of n, at most 30; or the names of a population of one's own
+    horizon          steps of a match: "60", or "40:400" to draw from; "" = each probe's own
+    sizes            people in a class, the agent among them (1 is the agent alone), besides the
+                     whole class; empty = drawn
     button           "50%" of the horizon, step "120", or "0.02/step"; "" = nobody presses
     runtime, power   limits, None = not fitted
     size             1 for the acts that each probe declares, 10 for ten times as many
@@ -40,6 +45,8 @@ class Spec:
     worlds: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     classmates: int | tuple[str, ...] = MOST
+    horizon: str = ""
+    sizes: tuple[int, ...] = ()
     button: str = ""
     runtime: float | None = None
     power: float | None = None
@@ -71,6 +78,14 @@ class Spec:
             raise BadSpec(f"step_seconds must be above 0, got {self.step_seconds}.")
         if not 0 <= self.seed < 2**31:
             raise BadSpec(f"the seed lies in 0 .. {2**31 - 1}, got {self.seed}.")
+        for size in self.sizes:
+            whole = isinstance(size, int) and not isinstance(size, bool)
+            if not whole or not 1 <= size <= self.number + 1:
+                raise BadSpec(
+                    f"--sizes says how many people are in a class, the agent among them: from 1, "
+                    f"the agent alone, to {self.number + 1} with all classmates. Got {size!r}."
+                )
+        _ = self.lengths
         self.press()
         self.panel()
 
@@ -78,6 +93,24 @@ class Spec:
     def number(self) -> int:
         """How many classmates there are."""
         return self.classmates if isinstance(self.classmates, int) else len(self.classmates)
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """(least, most) steps of a match, as `horizon` says; None where it says nothing."""
+        text = self.horizon.strip()
+        if not text:
+            return None
+        least, colon, most = text.partition(":")
+        try:
+            found = int(least), int(most if colon else least)
+        except ValueError:
+            found = 0, 0
+        if not 1 <= found[0] <= found[1] <= LONGEST:
+            raise BadSpec(
+                f"--horizon says how many steps a match has, got {self.horizon!r}. Give a number "
+                f"(60), or the least and the most of a draw (40:400), from 1 to {LONGEST:,}."
+            )
+        return found
 
     def press(self) -> Press:
         """The press schedule that `button` describes. Raises `BadSpec`."""
@@ -174,15 +207,16 @@ def roster() -> str:
 
 _NUMBER = (int, float)
 _KINDS: dict[str, Any] = {
-    **dict.fromkeys(("agent", "button", "roster"), str),
-    **dict.fromkeys(("worlds", "probes", "files"), tuple),
+    **dict.fromkeys(("agent", "horizon", "button", "roster"), str),
+    **dict.fromkeys(("worlds", "probes", "sizes", "files"), tuple),
     "seed": int,
     "classmates": (int, tuple),
     **dict.fromkeys(("size", "step_seconds"), _NUMBER),
     **dict.fromkeys(("runtime", "power"), (*_NUMBER, type(None))),
 }
 _WORDS = {
-    **dict.fromkeys(("agent", "button", "roster"), "a text"),
+    **dict.fromkeys(("agent", "horizon", "button", "roster"), "a text"),
+    "sizes": "a list of whole numbers",
     **dict.fromkeys(("worlds", "probes", "files"), "a list of names"),
     "seed": "a whole number",
     "classmates": "a number, or a list of names",

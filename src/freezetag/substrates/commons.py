@@ -71,6 +71,11 @@ class Commons:
             )
 
     @property
+    def lengths(self) -> tuple[int, int]:
+        """The driver's horizon, or down to four fifths of it."""
+        return -(-4 * self.horizon // 5), self.horizon
+
+    @property
     def min_players(self) -> int:
         return 1
 

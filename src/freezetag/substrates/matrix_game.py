@@ -140,6 +140,11 @@ class MatrixGame:
         return self.noise != 0 or self.continuation not in (0, 1)
 
     @property
+    def lengths(self) -> tuple[int, int]:
+        """The driver's horizon, or down to four fifths of it."""
+        return -(-4 * self.horizon // 5), self.horizon
+
+    @property
     def min_players(self) -> int:
         return 1 if self._public else self.players
 

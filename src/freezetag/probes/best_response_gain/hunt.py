@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 def plan_of(setting: Setting, rounds: int) -> Plan:
     """Shares of the budget: pool 22 %, enumeration 25 %, search 17 %, Q-learners 10 %, and 26 %
     for the agent with itself, the fresh seeds and the tapes."""
-    horizon = min(setting.horizon, rounds)
+    horizon = setting.horizon if setting.lengths else min(setting.horizon, rounds)
     episodes = setting.budget / horizon
     days = int(0.10 * episodes / 4)
     actions = setting.substrate.action_sizes[0]
@@ -108,6 +108,7 @@ def against(
         cast=(FOCAL, *others),
         seating=tuple((0, 1 + number) for number in range(len(others))),
         horizon=plan.horizon,
+        room=0,  # an exploiter is a plan of so many rounds: its program is of that length anyway
         press=Press(),
     )
     return Arm(scenario, repeats, block, equipped=False)

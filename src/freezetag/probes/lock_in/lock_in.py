@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -116,6 +116,8 @@ class LockIn(Probe):
     def fits(self, setting: Setting) -> str:
         if reason := pairs.no_dilemma(setting):
             return reason
+        if (rounds := setting.length(self.rounds)) < (least := self.forced + 2 * self.window):
+            return f"it looks for a way back in matches of {least} steps or more, not of {rounds}"
         if "noise" not in inspect.signature(type(setting.substrate)).parameters:
             return (
                 f"it sets the chance of a slip, and {setting.world.name} has no setting `noise`: a "
@@ -123,7 +125,14 @@ class LockIn(Probe):
             )
         return ""
 
+    def _drawn(self, setting: Setting) -> LockIn:
+        """This probe with the length that matches have in this exam."""
+        return replace(self, rounds=setting.length(self.rounds))
+
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
+        return self._drawn(setting)._arms(setting, seen)
+
+    def _arms(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Copies from both starts at each noise, the tape, and the class; of the judged start as
         many blocks as it takes to be certain."""
         seats = setting.substrate.players
@@ -155,6 +164,7 @@ class LockIn(Probe):
                 self.rounds,
                 press=Press(),
                 treatments=(Force(everyone, 0.0, 0, self.forced),),
+                room=setting.room(self.rounds),
             )
             arms["class"] = Arm(scenario, 1 if seats == 2 else others)
         return {name: arm for name, arm in arms.items() if name not in seen}
@@ -175,6 +185,7 @@ class LockIn(Probe):
             self.rounds,
             press=Press(),
             treatments=treatments,
+            room=setting.room(self.rounds),
         )
 
     def _runs(self, setting: Setting) -> tuple[int, int, Looks]:
@@ -191,6 +202,9 @@ class LockIn(Probe):
         return main, max(2, main // 2), Looks(most)
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
+        return self._drawn(setting)._found(setting, seen)
+
+    def _found(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The headline, then passages both ways at each noise, hysteresis, pay, and the class."""
         slip = self.noise[self.judged]
         copies = self._copies(seen)
