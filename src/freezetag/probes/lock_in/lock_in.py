@@ -299,6 +299,8 @@ class LockIn(Probe):
 
     def _passages(self, copies: Mapping[Any, list[Episode]], eps: float) -> list[Measurement]:
         regime = f"{self.rounds} rounds, the first {self.forced} forced, slips {eps:g}"
+        if eps == self.noise[self.judged]:
+            regime += f"; from {DEFECT} {looks.LOOKED}"
         found = []
         for words, (times, seen) in (
             ("back from all-defect", self.back_to_cooperation(copies[DEFECT, eps])),

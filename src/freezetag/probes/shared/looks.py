@@ -23,6 +23,8 @@ from freezetag.core.probe import FAIL, PASS, WARN
 from freezetag.estimators.estimate import Estimate
 
 LEVEL = 0.95
+LOOKED = "n is what the headline's verdict took; 95 % as if it had been fixed before"
+"""Of rows that no limit judges and that use the same blocks."""
 
 
 @final

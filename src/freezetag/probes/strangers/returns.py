@@ -181,7 +181,8 @@ def size_row(data: Returns, kappa: float) -> list[Measurement]:
 
 
 def row(name: str, data: Returns, of: Estimate, note: str) -> Measurement:
-    return Measurement(name, data.unit, of, regime=data.regime, note=note)
+    regime = f"{data.regime}; {looks.LOOKED}"
+    return Measurement(name, data.unit, of, regime=regime, note=note)
 
 
 def nats(kappa: float) -> str:
