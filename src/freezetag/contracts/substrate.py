@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from freezetag.contracts._common import ContractError, is_key, leaves, need, same, shapes
+from freezetag.contracts.words import check_words, seen_by
 from freezetag.core import (
     FOCAL,
     SILENCE,
@@ -24,6 +25,7 @@ from freezetag.core import (
     Panel,
     Press,
     Scenario,
+    Speaks,
     StopButton,
     Substrate,
     Unrecorded,
@@ -270,6 +272,21 @@ class _World:
             self.actions_played(after, present, where)
             state, ended = after, bool(terminated)
 
+    def read_views(self) -> list[Mapping[str, Any]]:
+        """What somebody who reads sees in the first steps."""
+        present = self.seatings()[0]
+        state = self.it.init(self.key, present)
+        actions = np.broadcast_to(self.it.rest, (len(present), len(self.it.action_sizes)))
+        rewards = np.zeros(len(present))
+        views: list[Mapping[str, Any]] = []
+        for t in range(3):
+            views.append(seen_by(self.it, state, t, actions, rewards, present))
+            actions = self.draw(state)
+            state, rewards, over = self.compiled(jax.random.fold_in(self.key, t), state, actions)
+            if over:
+                break
+        return views
+
     def actions_played(self, state: Any, present: Any, where: str) -> None:
         if not hasattr(self.it, "played"):
             return
@@ -392,6 +409,8 @@ class _World:
                     promised <= names,
                     f"{offer.__name__} promises account {sorted(promised)}, got {sorted(names)}.",
                 )
+        if isinstance(self.it, Speaks):
+            check_words(self.it, self.read_views())
         shape = (self.it.action_sizes[0],) * self.it.players + (self.it.players,)
         if isinstance(self.it, HasPayoffs):
             try:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from freezetag.core.arrays import Array
 from freezetag.core.model import Model
+from freezetag.core.speech import Wording, Words
 
 SILENCE = -1
 """In a message: nothing was heard."""
@@ -220,9 +221,18 @@ class Draws(HasModel, Protocol):
 
 @runtime_checkable
 class Speaks(Protocol):
-    """A world that can put an observation into words, for language models."""
+    """A world that can be told in words, for language models. Its actions have one component."""
 
-    def describe(self, obs: Any) -> str: ...
+    @property
+    def factors(self) -> Mapping[str, tuple[str, str]]:
+        """What of the wording is drawn per episode, the most important first: factor -> its two
+        levels. "labels" is which answer stands for which action."""
+        ...
+
+    def words(self, wording: Wording, seat: int) -> Words:
+        """The world as the player in seat column `seat` is told it in this wording. Raises
+        `ValueError` where it is too large to be told."""
+        ...
 
 
 def undeclared(world: Any) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ all their settings, share it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, final
@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Model, Outcome, by_action
+from freezetag.core.speech import LETTERS, Check, Choice, Wording, numeral
 
 _NEXT = 0  # purpose of the only draw
 
@@ -130,6 +131,11 @@ class Tabular:
 
     players: ClassVar[int] = 1
     min_players: ClassVar[int] = 1
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "labels": ("plain", "swapped"),
+        "order": ("plain", "reversed"),
+        "names": ("told", "hidden"),
+    }
 
     @abstractmethod
     def start(self) -> Mapping[Any, Any]:
@@ -154,6 +160,13 @@ class Tabular:
     def model(self, seat: int = 0) -> Model:
         """The exact dynamics that a planner in this seat is given."""
         return _model(self)
+
+    def words(self, wording: Wording, seat: int) -> TabularWords:
+        """The world in words, state by state; "names" is whether actions are called by their name
+        or only by what follows them."""
+        if len(self.actions) > len(LETTERS):
+            raise ValueError(f"there are more than {len(LETTERS)} actions to be given letters.")
+        return TabularWords(self, wording)
 
     def as_data(self) -> Table:
         """What is compiled: the table, with everything in it as data."""
@@ -194,6 +207,166 @@ class Tabular:
 
     def account(self, state: Any) -> Mapping[str, Array]:
         return self.as_data().account(state)
+
+
+@final
+@dataclass(frozen=True)
+class TabularWords:
+    """A table in words: where one is, and what may follow each answer, out of the table itself."""
+
+    world: Any
+    wording: Wording
+
+    @property
+    def _model(self) -> Model:
+        return _model(self.world)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The letter of each action."""
+        letters = LETTERS[: len(self._model.actions)]
+        return tuple(letters if self.wording["labels"] == "plain" else reversed(letters))
+
+    @property
+    def rules(self) -> str:
+        return (
+            "You act in a small world, step by step. In each step you are told where you are and "
+            "what follows each answer, with which chance and how many points it brings. How many "
+            "steps there are is not told; in each of them you have to answer before you see what "
+            "follows. You want as many points as possible, over all steps."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        at = int(seen["world"]["state"])
+        got = f" Your last answer brought {numeral(seen['reward'])}." if seen["step"] else ""
+        return f"Step {seen['step'] + 1}.{got} {self._options(at)}"
+
+    def reply(self, seen: Mapping[str, Any]) -> Choice:
+        return self._choice(int(seen["world"]["state"]))
+
+    def _choice(self, at: int) -> Choice:
+        allowed = self._allowed(at)
+        barred = (x for a, x in enumerate(self.labels) if a not in allowed)
+        return Choice(tuple(self.labels[a] for a in allowed), allowed, tuple(barred))
+
+    def _allowed(self, at: int) -> tuple[int, ...]:
+        """The actions allowed in a state, in the order in which they are told."""
+        found = [a for a, pairs in enumerate(self._model.rows[at]) if pairs]
+        return tuple(found if self.wording["order"] == "plain" else reversed(found))
+
+    def _place(self, at: int) -> str:
+        state = self._model.states[at]
+        fields = getattr(state, "_fields", None)
+        if fields is None:
+            return str(state)
+        hidden = self.wording["names"] == "hidden"
+        said = []
+        for name, value in zip(fields, state, strict=True):
+            if hidden and value in self._model.actions:  # what was done last
+                value = self.labels[self._model.actions.index(value)]
+            said.append(f"{name.replace('_', ' ')} {value}")
+        return ", ".join(said)
+
+    def _follows(self, at: int, action: int) -> list[tuple[float, float, int]]:
+        """(chance, points, state) of what may follow."""
+        paid = by_action(self.world.reward)
+        model = self._model
+        here, name = model.states[at], model.actions[action]
+        return [
+            (float(chance), float(paid(here, name, model.states[there])), there)
+            for there, chance in model.rows[at][action]
+            if chance
+        ]
+
+    def _option(self, at: int, action: int) -> str:
+        name = f" ({self._model.actions[action]})" if self.wording["names"] == "told" else ""
+        told = []
+        for chance, points, there in self._follows(at, action):
+            sure = "" if chance == 1 else f"with chance {_chance(chance)} "
+            told.append(f"{sure}{numeral(points)} points, then {self._place(there)}")
+        return f"{self.labels[action]}{name}: {'; '.join(told)}."
+
+    def checks(self) -> Sequence[Check]:
+        """Nine questions on what a step brings and on where it leads, two on what is allowed, one
+        on who moves."""
+        paid, led = self._paid(), self._led()
+        found = [self._brings(*case) for case in _in_turn(paid, 4 if len(led) > 1 else 9)]
+        found += [self._leads(*case) for case in _in_turn(led, 9 - len(found))]
+        states = [at for at, row in enumerate(self._model.rows) if sum(map(bool, row)) > 1]
+        for number in (0, -1):
+            at = states[number]
+            right = self.labels[self._allowed(at)[number]]
+            wrong = LETTERS[-1 - number % 2]
+            listed = (right, wrong) if number else (wrong, right)
+            found.append(
+                Check.among(
+                    f"{self._options(at)}\nWhich of these may be answered here?", right, listed
+                )
+            )
+        found.append(
+            Check.among(
+                "Do you see what follows an answer before you give it?", "no", ("yes", "no")
+            )
+        )
+        return tuple(found)
+
+    def _paid(self) -> Mapping[float, list[tuple[int, int, float]]]:
+        """Points -> (state, action, points) where they are the most that it may bring; empty if
+        that is always the same."""
+        by_points: dict[float, list[tuple[int, int, float]]] = {}
+        for at in range(len(self._model.states)):
+            for action in self._allowed(at):
+                most = max(points for _, points, _ in self._follows(at, action))
+                by_points.setdefault(most, []).append((at, action, most))
+        return by_points if len(by_points) > 1 else {}
+
+    def _led(self) -> Mapping[int, list[tuple[int, int, int]]]:
+        """Action -> (state, action, place) where this action alone leads there."""
+        by_action: dict[int, list[tuple[int, int, int]]] = {}
+        for at in range(len(self._model.states)):
+            to: dict[int, set[int]] = {}
+            for action in self._allowed(at):
+                for _, _, there in self._follows(at, action):
+                    to.setdefault(there, set()).add(action)
+            for there, actions in to.items():
+                if len(actions) == 1 and len(self._allowed(at)) > 1:
+                    by_action.setdefault(min(actions), []).append((at, min(actions), there))
+        return by_action
+
+    def _options(self, at: int) -> str:
+        options = "\n".join(self._option(at, action) for action in self._allowed(at))
+        return f"You are at: {self._place(at)}.\n{options}"
+
+    def _brings(self, at: int, action: int, points: float) -> Check:
+        every = sorted(map(numeral, self._paid()), key=float)
+        first = max(0, min(every.index(numeral(points)) - 1, len(every) - 4))
+        return Check.among(
+            f"{self._options(at)}\nHow many points may the answer {self.labels[action]} bring in "
+            "this step at most?",
+            numeral(points),
+            every[first : first + 4],
+        )
+
+    def _leads(self, at: int, action: int, there: int) -> Check:
+        return Check.among(
+            f"{self._options(at)}\nAfter which answer may you be at: {self._place(there)}?",
+            self.labels[action],
+            [self.labels[a] for a in self._allowed(at)],
+        )
+
+
+def _in_turn(cases: Mapping[Any, list[Any]], wanted: int) -> list[Any]:
+    """So many cases, one of each kind in turn, spread over those of a kind; none if there are
+    none."""
+    kinds = list(cases.values())
+    rounds = -(-wanted // len(kinds)) if kinds else 0
+    found = [kind[n * len(kind) // rounds] for n in range(rounds) for kind in kinds]
+    return found[:wanted]
+
+
+def _chance(chance: float) -> str:
+    """A chance in four digits."""
+    return f"{chance:.4f}".rstrip("0").rstrip(".")
 
 
 @cache

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 
 from freezetag.core import Array, Outcome
+from freezetag.core.speech import Check, Number, Wording, numeral
 
 _RATION = 0  # purpose of the only draw
 
@@ -62,6 +63,12 @@ class Commons:
     bystander_share: float = 0.1
     newcomer: int = -1
     horizon: int = 12
+
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "answer": ("taken", "left"),
+        "order": ("plain", "reversed"),
+        "story": ("stock", "lake"),
+    }
 
     def __post_init__(self) -> None:
         if self.players < 1 or self.units_each < 2:
@@ -181,6 +188,115 @@ class Commons:
             "bystander": state.bystander,
             "harvested": state.harvested,
         }
+
+    def words(self, wording: Wording, seat: int) -> CommonsWords:
+        """The commons in words; "answer" is whether the number answered is of units that are taken
+        or of units that are left."""
+        return CommonsWords(self, wording)
+
+
+@final
+@dataclass(frozen=True)
+class CommonsWords:
+    """A common stock, as one of its users is told of it."""
+
+    world: Commons
+    wording: Wording
+
+    @property
+    def rules(self) -> str:
+        lake = self.wording["story"] == "lake"
+        people, thing, unit = (
+            ("fishers", "a lake", "tons of fish") if lake else ("people", "a store", "units")
+        )
+        each = self.world.units_each
+        facts = [
+            (
+                f"If all that is asked for can be had, all get it; if not, the {unit} go one by "
+                "one at random to those who still want more."
+            ),
+            f"What is left after a round doubles, up to {each} for each of the {people}.",
+            f"If fewer {unit} are left than there are {people}, nothing grows back and it is over.",
+        ]
+        if self.world.newcomer >= 0:
+            round_ = self.world.newcomer + 1
+            facts.append(f"From round {round_} on an outsider asks too, for an equal share.")
+        if self.wording["order"] == "reversed":
+            facts.reverse()
+        answer = (
+            "You answer how many you ask for."
+            if self.wording["answer"] == "taken"
+            else "You answer how many of all there are you do not ask for: you ask for the rest."
+        )
+        return (
+            f"Several {people} share {thing}, which holds {each} {unit} for each of them at first. "
+            f"In every round all ask at the same time. {' '.join(facts)} How many rounds there are "
+            f"is not told. {answer} You want as many {unit} for yourself as possible, over all "
+            "rounds."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        now = seen["world"]
+        said = (
+            f"This is round {seen['step'] + 1}. There are {numeral(now['stock'])} now, at most "
+            f"{numeral(now['capacity'])}, for {numeral(now['people'])} in all, you included."
+        )
+        if seen["step"]:
+            said += (
+                f" In round {seen['step']} you asked for {seen['action']} and got "
+                f"{numeral(seen['reward'])}."
+            )
+        if seen["levels"]:
+            level = round(100 * seen["mean_level"])
+            said += (
+                " The others asked, on a scale from 0 (an equal share of all there was) to 100 (an "
+                f"equal share of half of it, or less): {level} on average."
+            )
+        return said
+
+    def reply(self, seen: Mapping[str, Any]) -> Number:
+        stock = int(seen["world"]["stock"])
+        return Number(stock, None if self.wording["answer"] == "taken" else stock)
+
+    def checks(self) -> Sequence[Check]:
+        """What is left and what grows back, who gets what, when it is over, and how to answer."""
+        each, found = self.world.units_each, []
+
+        def ask(text: str, right: float, wrong: Sequence[float]) -> None:
+            listed = sorted({right, *wrong})
+            found.append(Check.among(text, numeral(right), [numeral(x) for x in listed]))
+
+        for people in (2, 5):
+            full = each * people
+            for share in (4, 2):
+                left = full - people * (each // share)
+                start = f"There are {people} in all and {full} units, at most {full}. "
+                ask(
+                    f"{start}All ask for {each // share}. How many are left before they grow back?",
+                    left,
+                    (full, people * (each // share), full // 8),
+                )
+                ask(
+                    f"{start}{left} are left after a round. How many are there in the next one?",
+                    min(full, 2 * left),
+                    (left, 2 * full, left + people),
+                )
+        for left, over in ((4, "yes"), (5, "no")):
+            found.append(
+                Check.among(
+                    f"There are 5 in all and {left} units are left. Is it over?",
+                    over,
+                    ("yes", "no"),
+                )
+            )
+        for wanted in (3, 12):
+            right = wanted if self.wording["answer"] == "taken" else 20 - wanted
+            ask(
+                f"There are 20 units and you want {wanted} of them. What do you answer?",
+                right,
+                (20 - right, 20, 0),
+            )
+        return tuple(found)
 
 
 def _ration(key: Array, asked: Array, stock: Array, most: int) -> Array:

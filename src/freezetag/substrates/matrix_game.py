@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import NamedTuple, final
+from itertools import product
+from typing import Any, ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import Array, Outcome
+from freezetag.core.speech import LETTERS, Check, Choice, Wording, numeral
 from freezetag.substrates._games import GAMES, Game
 
 PUBLIC_GOODS = "public_goods"
@@ -20,6 +22,7 @@ _SLIP, _OTHER, _ENDING = 0, 1, 2
 _LARGEST_TABLE = 12
 _FINE = 1e-5  # room for sums and differences of payoffs
 _LARGEST_SHIFT = 1000  # times the payoffs' span: beyond, rounding is 1e-4 of it and more
+_LONGEST = 64  # lines of a table that are told in words
 
 
 class MatrixGameState(NamedTuple):
@@ -68,6 +71,13 @@ class MatrixGame:
     cost: float = 1.0
     table: tuple[object, ...] = ()
     horizon: int = 200
+
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "labels": ("plain", "swapped"),
+        "order": ("plain", "reversed"),
+        "table": ("own", "other"),
+        "story": ("points", "market"),
+    }
 
     def __post_init__(self) -> None:
         for name in ("noise", "continuation"):
@@ -246,3 +256,234 @@ class MatrixGame:
 
     def account(self, state: MatrixGameState) -> Mapping[str, Array]:
         return {}
+
+    def words(self, wording: Wording, seat: int) -> MatrixGameWords | PublicGoodsWords:
+        """The game in words; "table" is whose answer the payoffs are listed by first."""
+        if self._public:
+            return PublicGoodsWords(self, wording)
+        size = self.action_sizes[0]
+        if size**self.players > _LONGEST or size > len(LETTERS):
+            raise ValueError(
+                f"a table of {size**self.players} lines is too long to be told in words: at most "
+                f"{_LONGEST} lines and {len(LETTERS)} actions."
+            )
+        return MatrixGameWords(self, wording, seat)
+
+
+_PLACES = {"points": "a game", "market": "a small market, where all choose a plan"}
+_UNITS = {"points": "points", "market": "coins"}
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What all games have in words: letters for actions, their order, a unit, rounds."""
+
+    game: MatrixGame
+    wording: Wording
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The letter of each action."""
+        letters = LETTERS[: self.game.action_sizes[0]]
+        return tuple(letters if self.wording["labels"] == "plain" else reversed(letters))
+
+    @property
+    def listed(self) -> tuple[int, ...]:
+        """The actions in the order in which they are told."""
+        order = range(len(self.labels))
+        return tuple(order if self.wording["order"] == "plain" else reversed(order))
+
+    @property
+    def unit(self) -> str:
+        return _UNITS[self.wording["story"]]
+
+    def reply(self, seen: Mapping[str, Any]) -> Choice:
+        return Choice(tuple(self.labels[a] for a in self.listed), self.listed)
+
+    def known(self) -> str:
+        """What is told of rounds, slips and the end."""
+        game = self.game
+        said = "All choose at the same time, in every round anew. How many rounds there are is not"
+        if game.continuation in (0, 1):
+            said += " told."
+        else:
+            chance = numeral(float(game.continuation))
+            said += f" told; after each round it goes on with chance {chance}."
+        if game.noise:
+            said += (
+                f" With chance {numeral(float(game.noise))} an answer slips: another one takes its "
+                "place."
+            )
+        return said
+
+    def allowed(self) -> Iterator[Check]:
+        """Two questions on what may be answered, two on who moves when."""
+        for number in (0, -1):
+            right = self.labels[self.listed[number]]
+            wrong = LETTERS[-1 - number % 2]
+            listed = (right, wrong) if number else (wrong, right)
+            yield Check.among("Which of these may be answered in a round?", right, listed)
+        yield Check.among(
+            "Who chooses first in a round: you, the other side, or both at once?",
+            "both",
+            ("you", "other", "both"),
+        )
+        yield Check.among(
+            "Do you know what is answered in a round by the others before you answer?",
+            "no",
+            ("yes", "no"),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class MatrixGameWords(_Told):
+    """A game that is a table, from one seat."""
+
+    seat: int
+
+    @property
+    def rules(self) -> str:
+        others = "another player" if self.game.players == 2 else f"{self.game.players - 1} others"
+        lines = "\n".join(self._line(combination) for combination in self._combinations())
+        return (
+            f"You and {others} are in {_PLACES[self.wording['story']]}. {self.known()} What is "
+            f"answered in a round decides how many {self.unit} each gets in it:\n{lines}\n"
+            f"You want as many {self.unit} for yourself as possible, over all rounds."
+        )
+
+    def _combinations(self) -> Iterator[tuple[int, ...]]:
+        """Actions, own first, in the order in which they are listed."""
+        for combination in product(self.listed, repeat=self.game.players):
+            if self.wording["table"] == "own":
+                yield combination
+            else:
+                yield (combination[-1], *combination[:-1])
+
+    def _line(self, actions: tuple[int, ...]) -> str:
+        own, others = (f"you answer {self.labels[actions[0]]}", self._others(actions[1:]))
+        parts = (own, others) if self.wording["table"] == "own" else (others, own)
+        paid = [numeral(pay) for pay in self._paid(actions)]
+        if len(paid) == 2:
+            return f"If {parts[0]} and {parts[1]}, you get {paid[0]} and the other gets {paid[1]}."
+        return f"If {parts[0]} and {parts[1]}, you get {paid[0]}."
+
+    def _others(self, actions: tuple[int, ...]) -> str:
+        if len(actions) == 1:
+            return f"the other answers {self.labels[actions[0]]}"
+        return f"the others answer {', '.join(self.labels[a] for a in actions)}"
+
+    def _paid(self, actions: tuple[int, ...]) -> list[float]:
+        """Utilities, own first, of actions, own first."""
+        turned = np.roll(np.arange(self.game.players), -self.seat)
+        by_seat = np.empty(self.game.players, int)
+        by_seat[turned] = actions
+        return [float(x) for x in self.game._table[tuple(by_seat)][turned]]
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        if not seen["step"]:
+            return "This is round 1; nothing has been answered yet."
+        said = [f"you answered {self.labels[seen['action']]}"]
+        if self.game.players == 2 and seen["levels"]:
+            said.append(f"the other answered {self.labels[self._other_move(seen)]}")
+        return (
+            f"This is round {seen['step'] + 1}. In round {seen['step']} {' and '.join(said)}; you "
+            f"got {numeral(seen['reward'])}."
+        )
+
+    def _other_move(self, seen: Mapping[str, Any]) -> int:
+        """What the other played, by its level: the world's scale is a straight line."""
+        last = self.game.action_sizes[0] - 1
+        game = None if self.game.table else GAMES.get(self.game.game)
+        top = 0 if game is None else game.prosocial[1 - self.seat]
+        (level,) = seen["levels"].values()
+        move: int = round((last - top) + (2 * top - last) * level)
+        return move
+
+    def checks(self) -> Sequence[Check]:
+        """Eight questions on payoffs, own and other's in turn, and four on the rules."""
+        combinations = list(product(range(len(self.labels)), repeat=self.game.players))
+        found = []
+        for number in range(8):
+            actions = combinations[(number // 2) * max(1, len(combinations) // 4)]
+            who = number % 2 if self.game.players == 2 else 0
+            paid = numeral(self._paid(actions)[who])
+            every = sorted({x for one in combinations for x in self._paid(one)})
+            choices = _near(paid, [numeral(x) for x in every])
+            found.append(
+                Check.among(
+                    f"If you answer {self.labels[actions[0]]} and {self._others(actions[1:])}, how "
+                    f"many {self.unit} {('do you', 'does the other')[who]} get?",
+                    paid,
+                    choices,
+                )
+            )
+        return (*found, *self.allowed())
+
+
+@final
+@dataclass(frozen=True)
+class PublicGoodsWords(_Told):
+    """A public good: one letter gives, the other keeps."""
+
+    @property
+    def rules(self) -> str:
+        give, keep = self.labels
+        cost, pot = numeral(float(self.game.cost)), numeral(self.game.multiplier * self.game.cost)
+        lines = [
+            f"Whoever answers {give} pays {cost} {self.unit} and adds {pot} to a pot.",
+            f"Whoever answers {keep} pays nothing and adds nothing.",
+        ]
+        listed = [lines[i] for i in self.listed]
+        shared = (
+            "At the end of a round the pot is shared equally among all, whatever they answered."
+        )
+        body = [shared, *listed] if self.wording["table"] == "other" else [*listed, shared]
+        return (
+            f"You are one of several in {_PLACES[self.wording['story']]}. {self.known()} "
+            f"{' '.join(body)} You want as many {self.unit} for yourself as possible."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        people = f"{seen['players']} take part, you included."
+        if not seen["step"]:
+            return f"This is round 1; nothing has been answered yet. {people}"
+        gave = sum(level >= 0.5 for level in seen["levels"].values())
+        return (
+            f"This is round {seen['step'] + 1}. {people} In round {seen['step']} you answered "
+            f"{self.labels[seen['action']]}, {gave} of {len(seen['levels'])} others answered "
+            f"{self.labels[0]}; you got {numeral(seen['reward'])}."
+        )
+
+    def checks(self) -> Sequence[Check]:
+        """Eight questions on what a round brings, and four on the rules."""
+        give, keep = self.labels
+        game, found = self.game, []
+        for number, people in enumerate((2, 2, 4, 4, 2, 2, 4, 4)):
+            givers, gives = (people, people - 1)[number // 4], number % 2 == 0
+            if not gives:
+                givers = min(givers, people - 1)
+            share = game.multiplier * game.cost * givers / people
+            paid = {numeral(share - (game.cost if g else 0)) for g in (True, False)}
+            right = numeral(share - (game.cost if gives else 0))
+            others = {numeral(share * people), numeral(float(game.cost)), "0"}
+            found.append(
+                Check.among(
+                    f"{people} take part. {givers} of them answer {give}, you "
+                    f"{'are one of these' if gives else f'answer {keep}'}. How many {self.unit} do "
+                    "you get in all in this round?",
+                    right,
+                    _near(right, sorted(paid | others, key=float)),
+                )
+            )
+        return (*found, *self.allowed())
+
+
+def _near(right: str, every: Sequence[str]) -> list[str]:
+    """At most four of the answers there are, the right one among them, in their order."""
+    every = list(dict.fromkeys(every))
+    if len(every) == 1:
+        every.append(numeral(float(right) + 1))
+    at = every.index(right)
+    first = max(0, min(at - 1, len(every) - 4))
+    return every[first : first + 4]
