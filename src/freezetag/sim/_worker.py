@@ -36,15 +36,19 @@ from typing import Any
 
 import numpy as np
 
-from freezetag.sim.foreign import BadAgent, printable
+from freezetag.sim.foreign import BadAgent, Outside, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
 LARGEST = 2**31 - 1
 OFFERS = ("learn", "act_many", "save", "freeze")
 """What an agent may offer beside `act`."""
-REMARKS = ("say", "note", "unreadable")
+READS = "reads_words"
+"""What an agent has, and is true, that is to be shown the world in words: its observation then has
+"words", a mapping of "rules", "text" and "reply" (see `core.speech`)."""
+REMARKS = ("say", "note", "unreadable", "repaired")
 """What an answer may hold beside the action: words for the others, a note to oneself for the
-record, and why the answer could not be read ("empty", "unparsable" or "illegal")."""
+record, why the answer could not be read (one of `core.speech.UNREAD`), and the same of a first
+answer that was followed by a better one."""
 REMARK_LENGTH = 4000
 START_SECONDS = 30.0
 """For making one agent; loading what it is made of has a longer limit, see `workers`."""
@@ -102,9 +106,18 @@ class Agents:
         self.episode: int | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def load(self, scheme: str, name: str, seconds: float) -> None:
-        """Make ready to make agents; may be called again for another of the same scheme."""
+    def load(
+        self,
+        scheme: str,
+        name: str,
+        seconds: float,
+        told: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Make ready to make agents; may be called again for another of the same scheme. `told`
+        are settings of the exam for adapters, by scheme."""
         self.name, self.seconds = name, seconds
+        for known, settings in (told or {}).items():
+            importlib.import_module(f"freezetag.adapters.agents.{known}").configure(**settings)
         self.adapter = importlib.import_module(f"freezetag.adapters.agents.{scheme}")
         slow = getattr(self.adapter, "slow", None)
         note = slow(name) if slow is not None else getattr(self.adapter, "SLOW", "")
@@ -146,11 +159,14 @@ class Agents:
                 _reset(reset, int(seed))
             self.agents.append(agent)
         self.episode = None
-        return [
+        offers = [
             offer
             for offer in OFFERS
             if all(callable(getattr(agent, offer, None)) for agent in self.agents)
         ]
+        # In a mixed column words are for those who read them.
+        reads = any(getattr(agent, READS, False) is True for agent in self.agents)
+        return [*offers, READS] if reads else offers
 
     def act(
         self,
@@ -158,13 +174,19 @@ class Agents:
         active: Sequence[bool],
         sizes: Sequence[int] | None,
         said: Sequence[dict[int, str]] | None = None,
+        words: Sequence[Any] | None = None,
     ) -> list[Any]:
-        """The answers of the active episodes, in order; see `answer`."""
+        """The answers of the active episodes, in order; see `answer`. `words` is the world in
+        words, by episode."""
         width = obs["selfish"].shape[1]
         sizes = sizes or action_sizes(obs["legal"].shape[1], width)
         lists = as_lists(obs)
         playing = [b for b, plays in enumerate(active) if plays]
-        seen = (plain(lists, b, sizes, said[b] if said else None) for b in playing)
+        seen = (
+            plain(lists, b, sizes, said[b] if said else None)
+            | ({"words": words[b]} if words else {})
+            for b in playing
+        )
         agents = [self.agents[b] for b in playing]
         if agents and all(callable(getattr(agent, "act_many", None)) for agent in agents):
             self.episode = playing[0]
@@ -203,11 +225,30 @@ class Agents:
             return value
 
         async def all_of_them() -> list[Any]:
-            return await asyncio.gather(*map(one, waiting))
+            # One that fails does not cancel the others, whose answers are on their way.
+            return await asyncio.gather(*map(one, waiting), return_exceptions=True)
 
         for i, value in zip(waiting, self._waited_for(all_of_them()), strict=True):
+            if isinstance(value, BaseException):
+                self.episode = episodes[i]
+                raise value
             values[i] = value
         return values
+
+    def ask(self, asked: Sequence[tuple[str, Any, int]]) -> list[dict[str, Any]]:
+        """What agents made for nothing else answer to questions (rules, check, seed): the value
+        that was named, and what the answer was."""
+        make = self.make if self.make is not None else self.adapter.factory(self.name)
+        agents = [make(int(seed)) for _, _, seed in asked]
+        for i, agent in enumerate(agents):
+            self._begin(i, self.seconds)
+            if not callable(getattr(agent, "answer", None)):
+                raise BadAgent("it has no answer(rules, check), which questions are put to.")
+        values = [
+            agent.answer(rules, check)
+            for agent, (rules, check, _) in zip(agents, asked, strict=True)
+        ]
+        return [dict(value) for value in self._gathered(range(len(values)), values)]
 
     def _waited_for(self, value: Any) -> Any:
         """What an awaitable gives; all of them in one loop, since clients are bound to theirs."""
@@ -387,6 +428,8 @@ def failure(error: BaseException, episode: int | None) -> dict[str, Any]:
         return told | {"kind": "action", "value": error.args[0]}
     if isinstance(error, CannotBeSaved):
         return told | {"kind": "save", "text": printable(str(error), 600)}
+    if isinstance(error, Outside):
+        return told | {"kind": "outside", "text": printable(str(error), 600)}
     if isinstance(error, BadAgent):
         return told | {"kind": "load", "text": printable(str(error), 600)}
     try:
@@ -476,7 +519,7 @@ def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
         os._exit(0 if sys.exc_info()[0] is None else 70)
 
 
-COMMANDS = ("load", "reset", "act", "learn", "save", "load_states", "clear")
+COMMANDS = ("load", "reset", "act", "ask", "learn", "save", "load_states", "clear")
 
 if __name__ == "__main__":
     run(Agents, COMMANDS)

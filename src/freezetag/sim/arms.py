@@ -41,6 +41,7 @@ from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import End, day_of, learner, rollout
 from freezetag.sim.step import HOOKS, Batch, Shared, Structure
+from freezetag.sim.telling import Telling
 from freezetag.sim.template import split
 from freezetag.sim.wiring import WiringError, check_wiring
 from freezetag.sim.workers import Cache, Worker
@@ -126,6 +127,7 @@ def run_arm(
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     state: Any = None
+    telling = Telling.of(substrate, arm.block * arm.repeats + repeat, seed)
     if isinstance(substrate, Hosted):
         _can_be_hosted(arm, rows, substrate)
     with ExitStack() as stack:
@@ -183,6 +185,7 @@ def run_arm(
                     unrecorded=scenario.unrecorded,
                     begin={n: (seat.states, seat.held) for n, seat in begin.items()},
                     stage=stage,
+                    telling=telling,
                 )
             else:
                 traces, end = rollout(structure, batch, shared, scenario.unrecorded)

@@ -11,11 +11,13 @@ from typing import Any
 
 from freezetag.core.errors import RunError, UserError, printable
 
-__all__ = ["MIXED", "AgentFailed", "BadAgent", "Foreign", "printable"]
+__all__ = ["MIXED", "OUTSIDE", "AgentFailed", "BadAgent", "Foreign", "Outside", "printable"]
 
 
 MIXED = "_mixed"
 """The scheme of a column in which agents of several schemes sit: names are "scheme:name"."""
+OUTSIDE = "outside"
+"""The field of a failure that is not the agent's: see `Outside`."""
 _OWN = ("object", "player")
 
 
@@ -44,7 +46,8 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Remark:
-    """What an agent gave beside its action in episode `b`: kind "say", "note" or "unreadable"."""
+    """What an agent gave beside its action in episode `b`: kind "say", "note",
+    "unreadable" or "repaired"."""
 
     b: int
     kind: str
@@ -58,13 +61,19 @@ class BadAgent(UserError):
     """
 
 
+class Outside(RunError):
+    """Something that an agent needs and is no part of it is not there: its endpoint, its budget.
+    Agents raise it while they act; `str()` says what. Nobody's conduct was seen."""
+
+
 class AgentFailed(RunError):
     """A foreign agent did something it may not do; `str()` is the message for the user.
 
     agent    as the user knows it: "my_agent.py", "axelrod:Grudger"
     step     the step of the failing act; None while loading or between days
     seat     the seat column the agent was playing; episode its number in the batch, or None
-    field    "load", "reset", "action", "exception", "timeout", "exit", "channel" or "learn"
+    field    "load", "reset", "action", "exception", "timeout", "exit", "channel", "learn", or
+             "outside", where what it needs was not there
     value    what it returned or did, as text (printable characters only, shortened)
     allowed  what would have been right, as text
     printed  the last of what it printed (at most 2,000 characters), for whoever debugs it

@@ -17,11 +17,13 @@ import numpy as np
 
 from freezetag.core import GO, Array, Event, Forcing, HasTalk, Outcome, Unrecorded
 from freezetag.sim import engine, keys
+from freezetag.sim._worker import READS
 from freezetag.sim.executables import Program
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks, with_keys
 from freezetag.sim.step import Batch, Settled, Shared, Steps, Structure
+from freezetag.sim.telling import Telling
 from freezetag.sim.workers import Worker
 
 SIZES = (32, 128)
@@ -43,6 +45,7 @@ def rollout_with(
     unrecorded: Unrecorded = NONE,
     begin: Mapping[int, tuple[Sequence[Any], bool]] = MappingProxyType({}),
     stage: Stage | None = None,
+    telling: Telling | None = None,
 ) -> tuple[Traces, End, tuple[Event, ...]]:
     """`rollout`, asking `workers[seat]` for the actions of host seats, and `stage` for the steps of
     a world from outside, whose episodes begin from `seeds` too.
@@ -52,7 +55,8 @@ def rollout_with(
     episodes side by side, so that agents that learn can go on into a next day, one that is not
     `first`; any others are made anew for each day. `begin[seat]` are the states of all episodes
     that they begin in, as saved elsewhere, and whether they are held. The events are what the
-    agents said, noted, or could not say. Nobody can tell when a foreign agent has settled: all
+    agents said, noted, or could not say. Agents that read are told the world in words by
+    `telling`. Nobody can tell when a foreign agent has settled: all
     `unrecorded` steps are played. Raises
     `AgentFailed` as soon as a foreign agent fails.
     """
@@ -76,7 +80,8 @@ def rollout_with(
                 if seat in begin:
                     states, held = begin[seat]
                     worker.load(states, held)
-        play = _Play(workers, structure, part, shared, real, tick, stage, mine)
+        told = None if telling is None else telling.part(position, size)
+        play = _Play(workers, structure, part, shared, real, tick, stage, mine, told)
         traces, end = play.run(parts, calm, unrecorded.steps)
         events.extend(replace(event, b=event.b + position) for event in play.events)
         position += size
@@ -116,7 +121,9 @@ class _Play:
         tick: Any,
         stage: Stage | None = None,
         weather: Sequence[int] = (),
+        telling: Telling | None = None,
     ) -> None:
+        self.telling = telling
         self.workers, self.structure, self.shared = workers, structure, shared
         assert isinstance(batch.forcing, Forcing)
         self.forcing: Forcing = batch.forcing
@@ -184,7 +191,13 @@ class _Play:
             fields = {name: np.asarray(field) for name, field in shown[seat].items()}
             if self.stage is not None:
                 fields |= self._as_it_is(seat)
-            given[seat] = worker.act(step, fields, active, heard.get(seat))
+            told = None
+            if self.telling is not None and READS in worker.offers:
+                sizes = self.telling.world.action_sizes  # type: ignore[attr-defined]
+                told = self.telling.words(seat, fields, active, sizes)
+                if recorded == 0:
+                    self.events += self.telling.events(seat, active)
+            given[seat] = worker.act(step, fields, active, heard.get(seat), told)
             for remark in worker.remarks:
                 if remark.kind == "say":
                     saying.setdefault(remark.b, {})[seat] = remark.text

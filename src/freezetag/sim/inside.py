@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from freezetag.sim._worker import OFFERS, NotAnAction, answer
+from freezetag.sim._worker import OFFERS, READS, NotAnAction, answer
 from freezetag.sim.foreign import MIXED, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
@@ -105,6 +105,8 @@ class InsideWorker:
             for offer in OFFERS
             if all(callable(getattr(agent, offer, None)) for agent in self.agents)
         )
+        if any(getattr(agent, READS, False) is True for agent in self.agents):
+            self.offers += (READS,)
 
     def _maker(self, name: str) -> Any:
         """`make(seed)` of the agent of this name."""
@@ -122,6 +124,7 @@ class InsideWorker:
         obs: Mapping[str, Any],
         active: Any,
         said: Sequence[Mapping[int, str]] | None = None,
+        words: Sequence[Any] | None = None,
     ) -> Any:
         """int32 [B, K]; zeros where `active` [B] is False."""
         self.remarks = []
@@ -136,7 +139,8 @@ class InsideWorker:
                 if hasattr(agent, "act_on"):
                     value = agent.act_on({name: field[b] for name, field in fields.items()})
                 else:
-                    value = agent.act(plain(lists, b, sizes, said[b] if said else None))
+                    seen = plain(lists, b, sizes, said[b] if said else None)
+                    value = agent.act(seen | ({"words": words[b]} if words else {}))
                 if inspect.isawaitable(value):
                     value = self._waited_for(value)
                 actions[b] = self._action(b, answer(value, width))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._child import Child, Lost
-from freezetag.sim.foreign import AgentFailed, Foreign, Remark, printable
+from freezetag.sim.foreign import OUTSIDE, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes
 
 LOAD_SECONDS = 300.0
@@ -37,10 +37,14 @@ class Cache:
 
     A context manager; `Worker(foreign, seat=0, cache=cache)` takes a child from it and gives it
     back on `close`, unless it failed. `note` is told, before a slow import, what is going on.
+    `told` are settings of the exam for adapters, by scheme: a budget, a folder.
     """
 
-    def __init__(self, note: Note | None = None) -> None:
+    def __init__(
+        self, note: Note | None = None, told: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
         self.note = note
+        self.told = dict(told or {})
         self._idle: dict[Foreign, list[Child]] = {}
 
     def take(self, foreign: Foreign) -> tuple[Child | None, bool]:
@@ -128,7 +132,8 @@ class Worker:
     def _load(self, name: str) -> None:
         """Importing a library has its own limit, and counts as no agent's time."""
         f = self.foreign
-        self._ask("load", (f.scheme, name, f.step_seconds), stall=LOAD_SECONDS)
+        told = self._cache.told if self._cache is not None else {}
+        self._ask("load", (f.scheme, name, f.step_seconds, told), stall=LOAD_SECONDS)
         assert self._child is not None
         self._child.loaded.add(name)
 
@@ -155,12 +160,14 @@ class Worker:
         obs: Mapping[str, Any],
         active: Any,
         said: Sequence[Mapping[int, str]] | None = None,
+        words: Sequence[Any] | None = None,
     ) -> Any:
         """int32 [B, K]: what the agents want; zeros where `active` [B] is False.
 
         `obs` has the fields of `core.Obs`, arrays with leading axis B; the world's own are named
-        "world.<name>". `said` are the words heard in each episode, by the speaker's label. What
-        the agents gave beside their actions is in `remarks` afterwards.
+        "world.<name>". `said` are the words heard in each episode, by the speaker's label;
+        `words` the world in words, for agents that read it. What the agents gave beside their
+        actions is in `remarks` afterwards.
         """
         self.remarks = []
         if self._child is None:
@@ -181,7 +188,8 @@ class Worker:
         chosen = np.flatnonzero(playing)
         if not len(chosen):
             return actions
-        payload = (given, playing.tolist(), sizes, None if said is None else list(said))
+        told = None if words is None else list(words)
+        payload = (given, playing.tolist(), sizes, None if said is None else list(said), told)
         together = "act_many" in self.offers
         limit = self.foreign.step_seconds * len(chosen) + _GRACE if together else 0.0
         answers = self._ask("act", payload, stall=limit, obs=(legal, sizes))
@@ -214,6 +222,22 @@ class Worker:
         ):
             return list(self._rest if self._rest is not None else [0] * width)
         return action
+
+    def ask(self, asked: Sequence[tuple[str, Any, int]]) -> list[tuple[int | None, str]]:
+        """What agents answer to questions (rules, check, seed), each made for one question alone:
+        the value that was named, None for none, and what the answer was."""
+        self.start()
+        self._step = None
+        answers = self._ask("ask", (list(asked),), stall=self.foreign.step_seconds + _GRACE)
+        found = []
+        if not isinstance(answers, list) or len(answers) != len(asked):
+            raise self._garbled()
+        for answer in answers:
+            value = answer.get("value") if isinstance(answer, dict) else None
+            text = answer.get("text", "") if isinstance(answer, dict) else ""
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            found.append((value if whole else None, printable(str(text), 200)))
+        return found
 
     def save(self) -> tuple[bytes | None, ...]:
         """The state of each episode's agent, for `load` of agents of the same kind; None of one
@@ -334,6 +358,8 @@ class Worker:
             return self._illegal(b, text["value"], *obs)
         if kind == "save":
             return self._failed(f"cannot be saved: {text['text']}.", field="save", episode=b)
+        if kind == OUTSIDE:
+            return self._failed(f"was not asked: {text['text']}", field=OUTSIDE, episode=b)
         if kind == "load":
             return self._failed(f"cannot be used: {text['text']}", field="load", episode=b)
         if kind == "timeout":
@@ -406,6 +432,7 @@ _ADVICE = {
     "load": "Run it by itself with Python to see more.",
     "reset": "An agent is made once per episode, with its seed if it takes one.",
     "act": "Run `freezetag check` on it to see what it is shown.",
+    "ask": "answer(rules, check) gives {'value': a whole number or None, 'text': the answer}.",
     "learn": "learn(day) gets lists own_level, own_reward, mean_level and valid, one entry a step.",
     "save": "save() returns bytes that load(state) understands.",
     "load_states": "load(state) gets the bytes that save() returned.",
