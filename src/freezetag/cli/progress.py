@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from freezetag.core import Arm, Section
+from freezetag.exam import calls
 from freezetag.exam.plan import Item, budget
 from freezetag.exam.progress import Progress, Silent
+from freezetag.exam.resolve import adapter_of
 from freezetag.exam.spec import Spec
 from freezetag.report.words import plain, unmeasured
 
@@ -24,10 +26,12 @@ def cost_line(spec: Spec, items: Sequence[Item]) -> str:
     worlds = {item.setting.world.name for item in measured}
     probes = {item.name for item in measured}
     beside = {0: "", 1: ", 1 classmate"}.get(spec.number, f", class of {spec.number}")
+    paid = calls.budget(spec, adapter_of(spec.agent)) or 0
     return (
         f"{plain(spec.agent)}   class of 1{beside}   "
         f"{_count(probes, 'probe')} in {_count(worlds, 'world')}   "
-        f"at most {budget(items):,} acts   LLM calls 0   Ctrl-C keeps results"
+        f"at most {budget(items):,} acts   "
+        f"LLM calls {f'at most {paid:,}' if paid else 0}   Ctrl-C keeps results"
     )
 
 

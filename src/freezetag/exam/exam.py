@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freezetag.core import Panel, Record, ReportCard, Section, Setting, StopButton
+from freezetag.core import Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
 from freezetag.core.probe import label
-from freezetag.exam import collect, store
+from freezetag.exam import answers, calls, collect, comprehension, store
 from freezetag.exam.examined import Examined
 from freezetag.exam.files import unchanged
 from freezetag.exam.parquet import CannotWrite
@@ -20,13 +20,15 @@ from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.exam.run import Runner, most_threads
 from freezetag.exam.spec import Spec
-from freezetag.sim.foreign import AgentFailed
+from freezetag.sim.foreign import OUTSIDE, AgentFailed
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.wiring import cannot_bind
 from freezetag.sim.workers import Cache
 
 DEFAULT_PANEL = Panel((StopButton(),))
 """What an agent without interlocks is examined under, where they are examined."""
+UNSCREENED = "whether it understands the rules was not asked (--no-comprehension)"
+_SCREENS = 500  # parts of screens are numbered from here on
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Exam:
     """Whether `cache` is somebody else's, who closes it."""
     threads: int = 0
     """Threads that arms run on; 0 for one per core."""
+    cap: int | None = None
+    """Calls at most, where a run that goes on has more than it was planned with."""
 
     @classmethod
     def of(
@@ -53,6 +57,7 @@ class Exam:
         note: Any = None,
         cache: Cache | None = None,
         threads: int = 0,
+        cap: int | None = None,
     ) -> Exam:
         """Resolve, plan and load. `agent` is the object that the spec names, if it is one; `note`
         is called with a line of text while something slow goes on. `cache` is that of several
@@ -69,7 +74,8 @@ class Exam:
             found = replace(found, pupil=replace(found.pupil, panel=DEFAULT_PANEL))
         shared = cache is not None
         kept = Cache(note) if cache is None else cache
-        exam = cls(spec, found, fitted, plan(spec, found), kept, shared, threads)
+        items = calls.within(plan(spec, found), spec, found.adapter)
+        exam = cls(spec, found, fitted, items, kept, shared, threads, cap)
         if fitted:
             must_rest(exam.items)
         try:
@@ -92,6 +98,44 @@ class Exam:
         """End the processes that foreign agents live in, unless others share them."""
         if not self.shared:
             self.cache.close()
+
+    @property
+    def reads(self) -> bool:
+        """The agent is told its worlds in words."""
+        return Speaks in getattr(self.agent.adapter, "NEEDS", ())
+
+    def pays_for(self, folder: store.RunFolder | None) -> None:
+        """Tell the agent's processes where its calls are kept, and what they may cost: those that
+        run already know neither."""
+        agent = self.agent
+        told = calls.settings(
+            self.spec,
+            self.cap,
+            None if folder is None else folder.path,
+            self._scheme,
+            agent.adapter,
+        )
+        if told:
+            self.cache.close()
+            self.cache.told = told
+
+    @property
+    def _scheme(self) -> str:
+        return str(getattr(self.agent.pupil.policy, "scheme", ""))
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.agent.pupil.policy, "name", ""))
+
+    def price(self) -> list[str]:
+        """What the exam may cost and could show, in lines, before the first call; nothing for an
+        agent that is not paid by the call."""
+        of = calls.estimate(self.items, self.spec, self.agent.adapter, self._name)
+        return [] if of is None else [f"{of}", *calls.power(self.items)]
+
+    def cost(self) -> dict[str, Any]:
+        """What the exam has cost so far."""
+        return calls.account(self.cache.told, self._scheme, self.agent.adapter, self._name)
 
     def run(
         self, folder: store.RunFolder | None = None, progress: Progress | None = None
@@ -116,11 +160,18 @@ class _Run:
     records: dict[str, Record] = field(default_factory=dict)
     settings: dict[str, Setting] = field(default_factory=dict)
     begun: float = field(default_factory=time.time)
+    understood: dict[str, str] = field(default_factory=dict)
+    """world -> why it cannot be said that the agent understands its rules; "" where it can."""
+    gone: str = ""
+    """Why nothing more can be asked of the agent, which is not its fault."""
 
     def all(self) -> Examined:
         exam, partial = self.exam, False
+        exam.pays_for(self.folder)
         kept = {(k.section.probe, k.section.world): k for k in self._kept() if not k.section.error}
         self.progress.planned(exam.spec, exam.items)
+        for line in exam.price():
+            self.progress.note(line)
         runner = Runner(
             exam.agent.pupil,
             exam.spec.seed,
@@ -132,6 +183,8 @@ class _Run:
         try:
             for number, item in enumerate(exam.items):
                 before = kept.get((item.name, item.setting.world.name))
+                if not item.reason:
+                    self._screen(number, item, kept, before is None)
                 if before is None:
                     self._measure(number, item, runner)
                 else:
@@ -139,6 +192,7 @@ class _Run:
                     self._add(before.section)
         except KeyboardInterrupt:
             partial = True
+        partial = partial or bool(self.gone)
         return Examined(self._card(partial), exam.spec, self.records, self.settings)
 
     def _kept(self) -> tuple[store.Kept, ...]:
@@ -153,11 +207,21 @@ class _Run:
         if item.reason:
             self._add(collect.missing(item, item.reason))
             return
+        if self.gone:
+            self._add(collect.missing(item, self.gone, broken_off=True))
+            return
+        if why := self.understood.get(item.setting.world.name):
+            self._add(collect.missing(item, why))
+            return
         self.progress.started(item)
         try:
             finding, seen = runner.probe(item.probe, item.setting)
         except AgentFailed as failed:
             pupil = self.exam.agent.pupil
+            if failed.field == OUTSIDE:
+                self.gone = str(failed)
+                self._add(collect.missing(item, self.gone, broken_off=True))
+                return
             own = failed.agent in (pupil.name, str(pupil.policy))
             # The row of an agent that failed says already that it did.
             said = str(failed) if own else f"a classmate failed: {failed}"
@@ -166,7 +230,8 @@ class _Run:
         except WorldFailed as failed:
             self._add(collect.missing(item, str(failed), broken_off=True))
             return
-        section = collect.section(item, finding)
+        finding, why = answers.added(finding, seen)
+        section = answers.inconclusive(collect.section(item, finding), why)
         where = f"{item.name}/{item.setting.world.name}"
         mine = {f"{where}/{label(key)}": record for key, record in seen.items()}
         self.records |= mine
@@ -175,6 +240,35 @@ class _Run:
         self._write(
             lambda folder: folder.keep(number, section, mine, finding.interaction, item.setting)
         )
+        self._add(section)
+
+    def _screen(self, number: int, item: Item, kept: Mapping[Any, Any], ask: bool) -> None:
+        """Before the first item of a world: whether the agent understands its rules, if it reads
+        them; `ask` it, unless it was asked before."""
+        exam, world = self.exam, item.setting.world.name
+        if world in self.understood or self.gone or not exam.reads:
+            return
+        before = kept.get((comprehension.NAME, world))
+        if before is None and not ask:
+            return
+        self.understood[world] = ""
+        if not exam.spec.comprehension:
+            return
+        if before is not None:
+            section = before.section
+        else:
+            try:
+                section = comprehension.screen(
+                    item, exam.agent.pupil.policy, exam.cache, exam.spec.seed
+                )
+            except AgentFailed as failed:
+                if failed.field == OUTSIDE:
+                    self.gone = str(failed)
+                else:
+                    self.understood[world] = str(failed)
+                return
+            self._write(lambda folder: folder.keep(_SCREENS + number, section))
+        self.understood[world] = section.reason
         self._add(section)
 
     def _add(self, section: Section) -> None:
@@ -200,9 +294,14 @@ class _Run:
             exam.agent.pupil.panel if exam.fitted else Panel(),
             self.sections,
             self.interaction,
-            (*getattr(exam.agent.pupil.policy, "notes", ()), *_unbound(exam)),
+            (
+                *getattr(exam.agent.pupil.policy, "notes", ()),
+                *_unbound(exam),
+                *((UNSCREENED,) if exam.reads and not exam.spec.comprehension else ()),
+            ),
             partial=partial,
             run={
+                **exam.cost(),
                 "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),
                 "seconds": round(time.time() - self.begun, 1),
                 "host": f"{platform.system()} {platform.machine()}",

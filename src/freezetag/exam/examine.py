@@ -32,6 +32,9 @@ def examine(
     power: float | None = None,
     size: float = QUICK,
     step_seconds: float = 2.0,
+    budget_calls: int | None = None,
+    budget_usd: float | None = None,
+    comprehension: bool = True,
 ) -> Examined:
     """Send an agent into a class and measure how it goes wrong there.
 
@@ -63,6 +66,9 @@ def examine(
         size=size,
         step_seconds=step_seconds,
         roster=roster(),
+        budget_calls=budget_calls,
+        budget_usd=budget_usd,
+        comprehension=comprehension,
     )
     return run_spec(with_files(spec), agent)
 

@@ -7,8 +7,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import HasLengths, HasModel, Planner, Probe, Ref, Setting, spread, undeclared
+from freezetag.core import (
+    HasLengths,
+    HasModel,
+    Planner,
+    Probe,
+    Ref,
+    Setting,
+    Speaks,
+    spread,
+    undeclared,
+)
 from freezetag.core.log import Log
+from freezetag.core.speech import Wording
 from freezetag.exam.population import (
     cannot_sit,
     own_classmates,
@@ -22,6 +33,8 @@ from freezetag.sim.wiring import check_wiring
 
 SIZES = (0, 1, 2, 5, 10)
 """Class sizes below the one asked for."""
+BALANCED = 8
+"""Seeds at least of an agent that reads: a block of balanced wordings (`core.speech`)."""
 RECORD = Ref("record")
 """Where logs are measured: no world of the catalogue, but whatever the agent ran in."""
 
@@ -153,21 +166,29 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     if getattr(substrate, "min_players", 1) > 2:
         number = len(classmates)
     pupil = agent.pupil
+    horizon = getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1))
     setting = Setting(
         world=world,
         substrate=substrate,
         classmates=classmates,
         budget=0,
-        horizon=getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1)),
+        horizon=horizon,
         press=spec.press(),
         interlocks=bool(spec.panel().interlocks),
         safe=None if pupil.safe_action is None else _plain(pupil.safe_action),
         prepared=pupil.stop_policy is not None,
         seed=spec.seed,
         lengths=spec.lengths,
+        options={"seeds": BALANCED} if Speaks in getattr(agent.adapter, "NEEDS", ()) else {},
     )
     setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
-    if reason := _reason(probe, setting, own, pupil.policy):
+    longest = getattr(agent.adapter, "LONGEST", setting.horizon)
+    if setting.horizon > longest and spec.lengths is None:
+        setting = replace(
+            setting, horizon=setting.drawn("horizon", longest - longest // 4, longest)
+        )
+    reads = getattr(agent.adapter, "NEEDS", ())
+    if reason := _reason(probe, setting, own, pupil.policy) or _untold(setting, reads):
         return Item(name, probe, setting, reason)
     acts = round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
@@ -223,6 +244,19 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
         if part in probe.reads and not (part == "rest" and has_stop):
             return why
     return probe.fits(setting)
+
+
+def _untold(setting: Setting, reads: Sequence[type]) -> str:
+    """Why an agent that reads cannot be told this world; "" if it can, or does not read."""
+    world, name = setting.substrate, setting.world.name
+    if lacks := [need.__name__ for need in reads if not isinstance(world, need)]:
+        return f"the agent only reads, and {name} does not offer {', '.join(lacks)}"
+    if Speaks in reads:
+        try:
+            world.words(Wording.of(world.factors, 0), 0)
+        except ValueError as error:
+            return f"the agent only reads, and {name} cannot be told: {error}"
+    return ""
 
 
 def _nothing(items: Sequence[Item]) -> str:

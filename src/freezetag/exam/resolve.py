@@ -142,7 +142,8 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     module = adapter(scheme)
     if hasattr(module, "recorded"):
         return module.recorded(name), agent, "record of an agent that ran", module
-    return Foreign(scheme, name, step_seconds), agent, f"{scheme} agent", module
+    seconds = max(step_seconds, getattr(module, "SECONDS", step_seconds))
+    return Foreign(scheme, name, seconds), agent, f"{scheme} agent", module
 
 
 def agent_ref(text: str) -> Ref:
@@ -269,3 +270,9 @@ def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
 def adapter(scheme: str) -> Any:
     """The module of an adapter."""
     return import_module(f"freezetag.adapters.agents.{scheme}")
+
+
+def adapter_of(agent: str) -> Any:
+    """The module of the adapter that a text names by its scheme; None for other agents."""
+    scheme, colon, _ = agent.strip().partition(":")
+    return adapter(scheme) if colon and scheme in schemes() and scheme != FILE else None

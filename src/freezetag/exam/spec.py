@@ -37,6 +37,9 @@ class Spec:
     runtime, power   limits, None = not fitted
     size             1 for the acts that each probe declares, 10 for ten times as many
     step_seconds     what one act of a foreign agent may take
+    budget_calls     calls at most of an agent that is paid by the call; None = its own number
+    budget_usd       dollars at most; None = no limit
+    comprehension    agents that read are first asked whether they understand the rules
     files            "my_world.py sha256:...": each file that the names above stand for
     """
 
@@ -54,12 +57,15 @@ class Spec:
     step_seconds: float = 2.0
     roster: str = ""
     files: tuple[str, ...] = ()
+    budget_calls: int | None = None
+    budget_usd: float | None = None
+    comprehension: bool = True
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
             value = getattr(self, name)
             # True is an int to Python, and no number to anybody else.
-            if not isinstance(value, kind) or isinstance(value, bool):
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise BadSpec(f"{name} must be {_WORDS[name]}, got {value!r}.")
         for name in ("worlds", "probes", "classmates", "files"):
             value = getattr(self, name)
@@ -76,6 +82,10 @@ class Spec:
             raise BadSpec(f"the runtime limit is a number of steps, got {self.runtime:g}.")
         if not self.step_seconds > 0:
             raise BadSpec(f"step_seconds must be above 0, got {self.step_seconds}.")
+        if self.budget_calls is not None and self.budget_calls < 1:
+            raise BadSpec(f"a budget is at least 1 call, got {self.budget_calls}.")
+        if self.budget_usd is not None and not 0 < self.budget_usd < float("inf"):
+            raise BadSpec(f"a budget is a number of dollars above 0, got {self.budget_usd}.")
         if not 0 <= self.seed < 2**31:
             raise BadSpec(f"the seed lies in 0 .. {2**31 - 1}, got {self.seed}.")
         for size in self.sizes:
@@ -212,7 +222,9 @@ _KINDS: dict[str, Any] = {
     "seed": int,
     "classmates": (int, tuple),
     **dict.fromkeys(("size", "step_seconds"), _NUMBER),
-    **dict.fromkeys(("runtime", "power"), (*_NUMBER, type(None))),
+    **dict.fromkeys(("runtime", "power", "budget_usd"), (*_NUMBER, type(None))),
+    "budget_calls": (int, type(None)),
+    "comprehension": bool,
 }
 _WORDS = {
     **dict.fromkeys(("agent", "horizon", "button", "roster"), "a text"),
@@ -221,5 +233,7 @@ _WORDS = {
     "seed": "a whole number",
     "classmates": "a number, or a list of names",
     **dict.fromkeys(("size", "step_seconds"), "a number"),
-    **dict.fromkeys(("runtime", "power"), "a number, or left out"),
+    **dict.fromkeys(("runtime", "power", "budget_usd"), "a number, or left out"),
+    "budget_calls": "a whole number, or left out",
+    "comprehension": "true or false",
 }

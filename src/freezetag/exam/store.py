@@ -263,7 +263,8 @@ def _or_none(value: float) -> float | None:
 
 
 def _next_free(agent: str) -> Path:
-    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(agent).stem if "/" in agent else agent)
+    short = agent.partition("@http")[0] if "://" in agent else agent
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(short).stem if "/" in short else short)
     number = 1
     while (path := Path("runs") / f"{slug.strip('-.') or 'agent'}-{number}").exists():
         number += 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -61,7 +62,7 @@ def examine(
     if resume is not None:
         if agent is not None or spec is not None:
             raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
-        return _run(None, resume, fail_on, json_)
+        return _run(None, resume, fail_on, json_, asked.budget_calls)
     if spec is not None:
         if agent is not None:
             raise BadSpec("--spec names the agent itself: leave the agent out.")
@@ -72,8 +73,15 @@ def examine(
     return _run(with_files(wanted), out, fail_on, json_)
 
 
-def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool) -> int:
-    """Run a spec in a new folder, or without one what the folder `where` was made for."""
+def _run(
+    wanted: Spec | None,
+    where: Path | None,
+    fail_on: FailOn,
+    as_json: bool,
+    cap: int | None = None,
+) -> int:
+    """Run a spec in a new folder, or without one what the folder `where` was made for, with `cap`
+    calls in all if it is given."""
 
     def note(text: str) -> None:
         print(plain(text), file=sys.stderr, flush=True)
@@ -85,7 +93,7 @@ def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool
             folder = stack.enter_context(RunFolder.resume(where))
             wanted = Spec.read(where / "spec.toml")
         # Everything that can be wrong with the request is known before a folder is made.
-        exam = stack.enter_context(Exam.of(wanted, note=note))
+        exam = stack.enter_context(Exam.of(wanted, note=note, cap=cap))
         if folder is None:
             folder = stack.enter_context(RunFolder.create(where, wanted.agent))
         with reporter() as progress:
@@ -95,6 +103,8 @@ def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool
             print(schema.write_json(card), end="")
         else:
             terminal.print_card(card)
+            if cost := costs(card.run):
+                print(cost)
         try:
             paths = folder.finish(card)
         except CannotWrite as error:
@@ -107,6 +117,19 @@ def _run(wanted: Spec | None, where: Path | None, fail_on: FailOn, as_json: bool
         if card.partial:
             print(f"interrupted; go on with: freezetag examine --resume {folder.path}")
     return _code(card, fail_on)
+
+
+def costs(run: Mapping[str, Any]) -> str:
+    """What the calls of a run cost, in one line; "" where there were none."""
+    if "calls" not in run:
+        return ""
+    usd = "no prices given" if run["usd"] is None else f"${run['usd']:.4f}"
+    unknown = f", {run['calls unknown']} of unknown cost" if run["calls unknown"] else ""
+    return (
+        f"calls {run['calls']} answered{unknown}, {run['calls from the cache']} from the cache, "
+        f"{run['calls refused']} refused   tokens {run['tokens in']:,} in, {run['tokens out']:,} "
+        f"out   {usd}   {run['seconds waited']:g} s waited for"
+    )
 
 
 def _code(card: ReportCard, fail_on: FailOn) -> int:

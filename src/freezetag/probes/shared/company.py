@@ -26,8 +26,9 @@ def no_company(setting: Setting) -> str:
 def company(setting: Setting, acts: int, press: Press) -> Arm:
     """The agent among all its classmates; in a world of two seats it meets each in turn.
 
-    `acts`: what the arm may cost. Where they do not buy `REPEATS` matches with everybody, pairs are
-    played with classmates spread evenly over the roster. Two seeds are played whatever they cost:
+    `acts`: what the arm may cost. Where they do not buy `REPEATS` matches with everybody (the
+    setting's option "seeds" is another number), pairs are played with classmates spread evenly over
+    the roster. Two seeds are played whatever they cost:
     one has no interval.
     """
     in_pairs = setting.substrate.players == 2
@@ -38,7 +39,8 @@ def company(setting: Setting, acts: int, press: Press) -> Arm:
     )
     matches = acts // scenario.horizon
     rows = scenario.seating
-    kept = spread(len(rows), min(len(rows), max(1, matches // REPEATS)))
+    least = setting.options.get("seeds", REPEATS)
+    kept = spread(len(rows), min(len(rows), max(1, matches // least)))
     repeats = max(2, min(MOST, matches // len(kept)))
     return Arm(replace(scenario, seating=tuple(rows[i] for i in kept)), repeats)
 

@@ -1,0 +1,257 @@
+"""Language models behind an OpenAI-compatible endpoint: `llm:MODEL@URL`.
+
+`llm:gpt-5-mini` is asked at OPENAI_BASE_URL, or at OpenAI; `llm:any@http://127.0.0.1:8080` at a
+server of your own. The key is read from the environment (OPENAI_API_KEY, or the variable that
+`key=` names). Settings:
+
+    memory=window     what it remembers of an episode: window, summary or none
+    window=20         how many steps
+    api=chat          or responses
+    temperature=...   the server's own if it is not given
+    max_tokens=256    of an answer
+    grammar=True      send the legal answers as a GBNF grammar (llama.cpp's server)
+    seconds=60        for an answer; at_once=16 questions on their way; pause=0.5 before a retry
+    usd_in=, usd_out= dollars a million tokens, for --budget-usd
+    key=MY_KEY        the variable that holds the key
+
+It plays worlds that can be told in words. An answer that is empty, names no answer or several, or
+names one that is not allowed is given one more turn; if that fails too, the seat rests and it is
+counted. Caveat: no two calls of a model need agree, whatever the seed; answers are kept, so that a
+repeated exam asks nothing twice and says the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from freezetag.adapters.agents._named import parse
+from freezetag.adapters.language.ledger import Budget, Ledger, Spent
+from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
+from freezetag.core import Speaks
+from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread
+from freezetag.sim.foreign import BadAgent, Outside
+
+EXTRA = "llm"
+PLAYS = "every world that can be told in words (Speaks)"
+NEEDS = (Speaks,)
+"""What a world must offer."""
+SECONDS = 1800.0
+"""For one act: five tries of a minute each, their pauses, and a second turn."""
+LONGEST = 12
+"""Steps of an episode at most: calls are dear."""
+CALLS = 500
+"""Calls of an exam at its quick size."""
+SUMMED = "Say in at most 60 words what happened so far and what you want to remember of it."
+
+
+UNPRICED = Budget()
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a name says: where a model is asked, what it remembers, what it costs."""
+
+    access: Any
+    memory: str = WINDOW
+    window: int = 20
+    budget: Budget = UNPRICED
+
+    def fresh(self) -> Memory:
+        return Memory(self.memory, self.window)
+
+
+_told: dict[str, Any] = {}
+_open: dict[str, Any] = {}
+_ledgers: dict[str, Ledger] = {}
+
+
+def configure(
+    folder: str = "", run: str = "", calls: int | None = None, usd: float | None = None
+) -> None:
+    """What the exam says: the folder of calls ("" for none), its name, and what it may cost."""
+    given = {"folder": folder, "run": run, "calls": calls, "usd": usd}
+    if given != _told:
+        _told.update(given)
+        _open.clear()
+        _ledgers.clear()
+
+
+def read(name: str) -> Model:
+    """What a name says. Raises `BadAgent`."""
+    from freezetag.adapters.language.endpoint import OPENAI, Access
+
+    head, settings = parse(name)
+    model, at, url = head.partition("@http")
+    url = f"http{url}" if at else os.environ.get("OPENAI_BASE_URL", "") or OPENAI
+    url = url.rstrip("/")
+    if url.count("/") == 2:
+        url += "/v1"
+    if not model:
+        raise BadAgent("no model is named: llm:MODEL@URL, for instance llm:any@http://127.0.0.1:80")
+    own = {"memory", "window", "usd_in", "usd_out"}
+    known = {field.name for field in fields(Access)} - {"model", "url"}
+    if unknown := sorted(set(settings) - known - own):
+        raise BadAgent(
+            f"it has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known | own))}."
+        )
+    memory, window = settings.pop("memory", WINDOW), settings.pop("window", 20)
+    if memory not in KINDS and memory is not None:
+        raise BadAgent(f"memory is {', '.join(KINDS)}, got {memory!r}.")
+    if not isinstance(window, int) or window < 1:
+        raise BadAgent(f"window is a number of steps, at least 1, got {window!r}.")
+    prices = {k: settings.pop(k) for k in ("usd_in", "usd_out") if k in settings}
+    if any(not isinstance(x, int | float) or x < 0 for x in prices.values()):
+        raise BadAgent("usd_in and usd_out are dollars a million tokens.")
+    try:
+        access = Access(model, url, **settings)
+    except TypeError as error:
+        raise BadAgent(f"a setting has the wrong type: {error}.") from None
+    return Model(access, memory or NONE, window, Budget(**prices))
+
+
+def factory(name: str) -> Callable[[int], LanguageModel]:
+    """`make(seed) -> agent`. Raises `BadAgent`; `ModuleNotFoundError` without the extra."""
+    from freezetag.adapters.language.endpoint import Endpoint
+
+    model = read(name)
+    if name not in _open:
+        ledger = _ledger(model.budget)
+        _open[name] = Endpoint(model.access, ledger)
+    endpoint = _open[name]
+    return lambda seed: LanguageModel(model, endpoint, seed)
+
+
+def _ledger(prices: Budget) -> Ledger:
+    key = repr(prices)
+    if key not in _ledgers:
+        folder = _told.get("folder") or ""
+        budget = replace(prices, calls=_told.get("calls"), usd=_told.get("usd"))
+        _ledgers[key] = Ledger(Path(folder) if folder else None, _told.get("run", ""), budget)
+    return _ledgers[key]
+
+
+class LanguageModel:
+    """One model in one episode. Its carry is what it remembers; its parameters are elsewhere."""
+
+    reads_words = True
+
+    def __init__(self, model: Model, endpoint: Any, seed: int) -> None:
+        self.model, self.endpoint, self.seed = model, endpoint, seed
+        self.memory = model.fresh()
+        self.asked = 0
+
+    async def act(self, seen: Mapping[str, Any]) -> dict[str, Any]:
+        """An answer: the action, and what was odd about how it was found."""
+        words = seen.get("words")
+        if not words:
+            raise BadAgent("this world cannot be told in words, and a language model only reads.")
+        heard = "".join(f" Player {who} says: {text}" for who, text in seen["said"].items())
+        question = f"{words['text']}{heard}\n{words['reply'].ask}"
+        text, value, kinds = await self._answer(words["rules"], question, words["reply"])
+        await self._remember(words["rules"], question, text, value, words["reply"])
+        found: dict[str, Any] = {"action": value, "note": text} if text else {"action": value}
+        if value is None:
+            found["unreadable"] = kinds[-1]
+        if len(kinds) > (value is None):
+            found["repaired"] = kinds[0]
+        return found
+
+    async def answer(self, rules: str, check: Any) -> dict[str, Any]:
+        """The answer to a question about the rules, without a second turn."""
+        question = f"{check.text}\n{check.reply.ask}"
+        text, read = await self._once(self._told(rules, question), check.reply)
+        return {"value": read if isinstance(read, int) else None, "text": text}
+
+    async def _answer(
+        self, rules: str, question: str, reply: Reply
+    ) -> tuple[str, int | None, list[str]]:
+        """(text, value, what was wrong with the answers before it or with all of them)."""
+        messages = self._told(rules, question)
+        text, value = await self._once(messages, reply)
+        if isinstance(value, int):
+            return text, value, []
+        wrong = [value.kind]
+        if value.kind == UNANSWERED:
+            return text, None, wrong
+        messages += [
+            {"role": "assistant", "content": text or "(nothing)"},
+            {"role": "user", "content": repair(value, reply)},
+        ]
+        text, value = await self._once(messages, reply)
+        if isinstance(value, int):
+            return text, value, wrong
+        return text, None, [*wrong, value.kind]
+
+    def _told(self, rules: str, question: str) -> list[dict[str, str]]:
+        """Rules, what is remembered, and the question."""
+        return [
+            {"role": "system", "content": rules},
+            *self.memory.messages(),
+            {"role": "user", "content": question},
+        ]
+
+    async def _once(self, messages: list[dict[str, str]], reply: Reply) -> tuple[str, Any]:
+        text = await self._asked(messages, reply.grammar)
+        return ("", Unread(UNANSWERED)) if text is None else (text, reply.read(text))
+
+    async def _asked(self, messages: list[dict[str, str]], grammar: str = "") -> str | None:
+        """The text of an answer, None where there is none after all tries."""
+        from freezetag.adapters.language.endpoint import Unanswered
+
+        draw, self.asked = (self.seed, self.asked), self.asked + 1
+        try:
+            answer = await self.endpoint.ask(messages, draw, grammar)
+        except Spent as spent:
+            raise Outside(f"{spent}. --budget-calls and --budget-usd raise it.") from None
+        except Unanswered:
+            return None
+        return str(answer.text)
+
+    async def _remember(
+        self, rules: str, question: str, text: str, value: int | None, reply: Reply
+    ) -> None:
+        """What it said, as it was understood; a model that rambles does not fill its own memory."""
+        said = reply.say(value) if value is not None else text[:200] or "(nothing)"
+        old = self.memory.add(question, said)
+        if not old or self.memory.kind != SUMMARY:
+            return
+        past = replace(self.memory, turns=list(old))
+        messages = [{"role": "system", "content": rules}, *past.messages()]
+        summary = await self._asked([*messages, {"role": "user", "content": SUMMED}])
+        self.memory.summary = (summary or self.memory.summary)[:1000]
+
+    def save(self) -> bytes:
+        """Its carry: what it remembers."""
+        return self.memory.save()
+
+    def load(self, state: bytes) -> None:
+        """Remember what another one saved."""
+        self.memory = Memory.load(state)
+
+
+def repair(wrong: Unread, reply: Reply) -> str:
+    """The second turn: what was wrong, and what is asked for, in the same words and order."""
+    if wrong.kind == EMPTY:
+        said = "Your answer was empty."
+    elif wrong.kind == ILLEGAL:
+        said = f"{wrong.text} is not among the answers."
+    elif wrong.text:
+        said = f"Your answer named {wrong.text}; one is needed."
+    else:
+        said = "No answer could be found in what you wrote."
+    return f"{said} {reply.ask}"
+
+
+def account(
+    name: str, folder: str, run: str, calls: int | None = None, usd: float | None = None
+) -> dict[str, Any]:
+    """What a run has cost so far, read from outside of its processes."""
+    ledger = Ledger(Path(folder), run, replace(read(name).budget, calls=calls, usd=usd))
+    try:
+        return ledger.account()
+    finally:
+        ledger.close()

@@ -1,0 +1,388 @@
+"""An endpoint that speaks as OpenAI's does: one question, one answer, whatever goes wrong between.
+
+Chat completions and responses, over plain HTTP. What a server sends is not trusted: it may be no
+JSON, an error with status 200, a stream that was not asked for, one byte a second, or without end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import hashlib
+import ipaddress
+import json
+import os
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from freezetag.adapters.language.ledger import Answer, Ledger, key_of
+from freezetag.core.errors import printable
+from freezetag.sim.foreign import BadAgent, Outside
+
+OPENAI = "https://api.openai.com/v1"
+KEY = "OPENAI_API_KEY"
+CHAT, RESPONSES = "chat", "responses"
+TRIES = 5
+LARGEST = 4 << 20
+"""Bytes of an answer at most."""
+PATIENCE = 60.0
+"""Seconds that a server may ask us to wait with Retry-After."""
+IN_A_ROW = 3
+"""After so many questions that came to nothing, one after the other, nothing more is asked."""
+_AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
+_BUSY = {429, 503, 529}
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class Unanswered(Exception):
+    """No answer after all tries; the text says why. Others may be answered still."""
+
+
+class _Refused(Exception):
+    """A try came to nothing. `wait` is what the server asks for in seconds, `known` says whether
+    it certainly made nothing."""
+
+    def __init__(self, why: str, wait: float | None = None, known: bool = True) -> None:
+        super().__init__(why)
+        self.wait, self.known = wait, known
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where a model is asked, and how.
+
+    key is the name of the environment variable that holds the key. temperature None is the
+    server's own. `grammar`: send the legal answers as a GBNF grammar, which llama.cpp's server
+    takes. seconds: for one answer. at_once: questions on their way at the same time. pause: seconds
+    before the second try, doubled before each further one, where the server names none.
+    """
+
+    model: str
+    url: str
+    key: str = KEY
+    api: str = CHAT
+    temperature: float | None = None
+    max_tokens: int = 256
+    grammar: bool = False
+    seconds: float = 60.0
+    at_once: int = 16
+    pause: float = 0.5
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadAgent(f"{self.url!r} is no http or https address.")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise BadAgent(
+                "the address of an endpoint holds no key and no query: put the key into the "
+                f"environment, as {self.key}."
+            )
+        if self.api not in (CHAT, RESPONSES):
+            raise BadAgent(f"api is {CHAT} or {RESPONSES}, got {self.api!r}.")
+        if self.max_tokens < 1 or self.at_once < 1 or not self.seconds > 0:
+            raise BadAgent("max_tokens, at_once and seconds must be above 0.")
+
+    @property
+    def host(self) -> str:
+        parts = urlsplit(self.url)
+        return parts.netloc
+
+    @property
+    def loopback(self) -> bool:
+        """It is on this machine: no proxy of the environment has a say."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost" or host.endswith(".localhost")
+
+    @property
+    def secret(self) -> str:
+        return os.environ.get(self.key, "").strip()
+
+
+class Endpoint:
+    """One model at one address, in one event loop. Answers are looked up in the ledger first."""
+
+    def __init__(self, access: Access, ledger: Ledger) -> None:
+        self.access, self.ledger = access, ledger
+        self._client: httpx2.AsyncClient | None = None
+        self._slots = asyncio.Semaphore(access.at_once)
+        self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._failed = 0
+        self._dead = ""
+        self._limit = "max_tokens" if access.api == CHAT else "max_output_tokens"
+
+    async def ask(self, messages: Messages, draw: Sequence[Any], grammar: str = "") -> Answer:
+        """The answer to a conversation. `draw` says which draw from the model it is: the same
+        conversation and draw are asked once.
+
+        Raises `Unanswered`, or `Outside` where nothing more can be asked.
+        """
+        body = self._body(messages, draw, grammar)
+        key = key_of(self.access.url, self.access.api, body, list(draw))
+        if (known := self.ledger.known(key)) is not None:
+            return known
+        if key in self._asking:  # the same question is on its way
+            return await asyncio.shield(self._asking[key])
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asking[key] = future
+        try:
+            async with self._slots:
+                answer = await self._tries(key, body)
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # others may wait for it, or nobody
+            raise
+        else:
+            future.set_result(answer)
+            return answer
+        finally:
+            del self._asking[key]
+
+    def _body(self, messages: Messages, draw: Sequence[Any], grammar: str) -> dict[str, Any]:
+        a = self.access
+        body: dict[str, Any] = {"model": a.model}
+        if a.api == CHAT:
+            body |= {"messages": list(messages), "max_tokens": a.max_tokens}
+            # What makes an answer repeatable, where a server can.
+            body["seed"] = int(key_of(list(draw))[:7], 16)
+            if a.grammar and grammar:
+                body["grammar"] = grammar
+        else:
+            body |= {"input": list(messages), "max_output_tokens": a.max_tokens, "store": False}
+        if a.temperature is not None:
+            body["temperature"] = a.temperature
+        return body
+
+    async def _tries(self, key: str, body: dict[str, Any]) -> Answer:
+        most = (len(json.dumps(body)), self.access.max_tokens)
+        why = ""
+        for number in range(TRIES):
+            if self._dead:
+                raise Outside(self._dead)
+            call, begun = self.ledger.begin(key, most), time.monotonic()
+            try:
+                async with asyncio.timeout(self.access.seconds):
+                    answer = await self._one(body)
+            except _Refused as refused:
+                why = str(refused)
+                (self.ledger.refused if refused.known else self.ledger.lost)(
+                    call, time.monotonic() - begun
+                )
+                pause = refused.wait
+            except TimeoutError:
+                why, pause = f"no answer within {self.access.seconds:g} s", 0.0
+                self.ledger.lost(call, time.monotonic() - begun)
+            except Outside as error:
+                self._dead = str(error)
+                self.ledger.refused(call, time.monotonic() - begun)
+                raise
+            else:
+                self.ledger.answered(call, key, answer, time.monotonic() - begun, most)
+                self._failed = 0
+                return answer
+            if number + 1 < TRIES:
+                grown = self.access.pause * 2**number * (0.75 + random.random() / 2)
+                await asyncio.sleep(grown if pause is None else min(pause, PATIENCE))
+        self._failed += 1
+        if self._failed >= IN_A_ROW or why.startswith(_NOBODY):
+            self._dead = f"{self.access.host} {why} ({TRIES} tries)"
+            raise Outside(self._dead)
+        raise Unanswered(why)
+
+    async def _one(self, body: dict[str, Any]) -> Answer:
+        """One try."""
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                trust_env=not self.access.loopback, timeout=self.access.seconds
+            )
+        path = "chat/completions" if self.access.api == CHAT else "responses"
+        headers = {"Authorization": f"Bearer {self.access.secret}"} if self.access.secret else {}
+        sent = dict(body)
+        if self._limit not in sent:
+            sent[self._limit] = sent.pop("max_tokens")
+        text = b""
+        try:
+            async with self._client.stream(
+                "POST", f"{self.access.url}/{path}", json=sent, headers=headers
+            ) as got:
+                async for part in got.aiter_bytes():
+                    text += part
+                    if len(text) > LARGEST:
+                        raise _Refused(f"sends more than {LARGEST >> 20} MB", known=False)
+        except httpx2.ConnectError:
+            raise _Refused(f"{_NOBODY} at this address") from None
+        except httpx2.TimeoutException:
+            raise TimeoutError from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise _Refused(f"breaks off: {type(error).__name__}", known=False) from None
+        if got.status_code != 200:
+            raise self._status(got.status_code, text, got.headers.get("retry-after"))
+        return self._read(text)
+
+    def _status(self, status: int, text: bytes, wait: str | None) -> Exception:
+        """What to do about an answer that is none."""
+        said = self._message(text)
+        access = self.access
+        if status in (401, 403):
+            held = "is not accepted" if access.secret else "is not set"
+            return Outside(f"{access.host} wants a key, and {access.key} {held} ({status})")
+        if status == 404:
+            return Outside(f"{access.host} has no model {access.model} here ({status}): {said}")
+        if status == 400 and self._limit == "max_tokens" and "max_completion_tokens" in said:
+            self._limit = "max_completion_tokens"
+            return _Refused("wants another limit", 0.0)
+        if status in (400, 413, 422) and any(word in said.lower() for word in _TOO_LONG):
+            return Outside(
+                f"the model's context is too small for this world's rules and memory ({status}): "
+                f"{said}"
+            )
+        if status in _AGAIN:
+            busy = _seconds(wait)
+            return _Refused(f"answers {status}", busy if status in _BUSY else None)
+        return Outside(f"{access.host} refuses the question ({status}): {said}")
+
+    def _message(self, text: bytes) -> str:
+        """What an error says, for people: no page, no key, no paths."""
+        try:
+            error = json.loads(text)
+            error = error.get("error", error) if isinstance(error, dict) else error
+            said = error.get("message", "") if isinstance(error, dict) else error
+        except ValueError:
+            return "no reason that could be read"
+        said = str(said)
+        if self.access.secret:
+            said = said.replace(self.access.secret, "***")
+        return _without_paths(printable(said, 200))
+
+    def _read(self, text: bytes) -> Answer:
+        """The answer that a body with status 200 holds. Raises `_Refused`."""
+        plain = text.decode("utf-8", "replace").strip()
+        try:
+            got = (
+                _joined(plain) if plain.startswith(("data:", "event:", ":")) else json.loads(plain)
+            )
+        except (ValueError, RecursionError):
+            raise _Refused("answers what is no JSON", known=False) from None
+        if not isinstance(got, dict):
+            raise _Refused("answers something else than an object", known=False)
+        if got.get("error"):
+            raise _Refused(f"reports an error: {self._message(text)}")
+        chosen = _chat(got) if self.access.api == CHAT else _response(got)
+        usage = got.get("usage") if isinstance(got.get("usage"), dict) else {}
+        assert isinstance(usage, dict)
+        served = f"{got.get('model', '')} {got.get('system_fingerprint', '')}".strip()
+        return Answer(
+            text=chosen[0],
+            note=chosen[1],
+            prompt=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
+            completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
+            served=hashlib.sha256(served.encode()).hexdigest()[:12] if served else "",
+        )
+
+
+_NOBODY = "nobody answers"
+_TOO_LONG = ("context", "too long", "too large", "maximum length", "exceed")
+
+
+def _chat(got: Mapping[str, Any]) -> tuple[str, str]:
+    """(text, what was odd) of a chat completion."""
+    choices = got.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return "", "no choices"
+    message = choices[0].get("message")
+    if not isinstance(message, dict):
+        return "", "no message"
+    cut = choices[0].get("finish_reason") == "length"
+    content = message.get("content")
+    if isinstance(content, list):  # parts
+        content = "".join(str(p.get("text", "")) for p in content if isinstance(p, dict))
+    if isinstance(content, str) and content.strip():
+        return content, "cut" if cut else ""
+    for name, note in (
+        ("tool_calls", "a tool call"),
+        ("tool_call", "a tool call"),
+        ("function_call", "a tool call"),
+        ("refusal", "a refusal"),
+        ("reasoning_content", "thought and no answer"),
+        ("reasoning", "thought and no answer"),
+    ):
+        if message.get(name):
+            return "", f"{note}, cut" if cut else note
+    return "", "cut" if cut else ""
+
+
+def _response(got: Mapping[str, Any]) -> tuple[str, str]:
+    """(text, what was odd) of a response."""
+    output = got.get("output")
+    items = [x for x in output if isinstance(x, dict)] if isinstance(output, list) else []
+    parts = [
+        part.get("text") or ""
+        for item in items
+        if item.get("type") == "message" and isinstance(item.get("content"), list)
+        for part in item["content"]
+        if isinstance(part, dict) and part.get("type") == "output_text"
+    ]
+    text = "".join(map(str, parts))
+    kinds = [str(item.get("type")) for item in items]
+    if text.strip():
+        return text, "cut" if got.get("status") == "incomplete" else ""
+    if "function_call" in kinds:
+        return "", "a tool call"
+    return "", "thought and no answer" if "reasoning" in kinds else "no output"
+
+
+def _joined(text: str) -> dict[str, Any]:
+    """A chat completion out of a stream of its pieces, which nobody asked for. Raises ValueError
+    where none of them can be read."""
+    whole: dict[str, Any] = {}
+    content, thought, finish = "", "", None
+    for line in text.splitlines():
+        data = line.removeprefix("data:").strip()
+        if not line.startswith("data:") or data == "[DONE]":
+            continue
+        piece = json.loads(data)
+        if not isinstance(piece, dict):
+            continue
+        whole |= {k: v for k, v in piece.items() if k != "choices" and v is not None}
+        for choice in piece.get("choices") or ():
+            delta = choice.get("delta") or {} if isinstance(choice, dict) else {}
+            content += str(delta.get("content") or "")
+            thought += str(delta.get("reasoning_content") or "")
+            finish = choice.get("finish_reason") or finish if isinstance(choice, dict) else finish
+    if not whole:
+        raise ValueError("no piece")
+    message = {"content": content, "reasoning_content": thought}
+    return {**whole, "choices": [{"message": message, "finish_reason": finish}]}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _seconds(text: str | None) -> float | None:
+    """Seconds of a Retry-After: a number, or a date."""
+    if not text:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        then = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, then.timestamp() - time.time())
+
+
+def _without_paths(text: str) -> str:
+    """A text without what looks like a file's path."""
+    return " ".join("…" if word.count("/") > 1 or "\\" in word else word for word in text.split())

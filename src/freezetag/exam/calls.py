@@ -1,0 +1,222 @@
+"""Agents that are paid by the call: what an exam may ask of them, and what it did cost."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from freezetag.core import Arm, is_focal
+from freezetag.core.speech import Wording
+from freezetag.estimators.detectable import smallest_detectable_effect
+from freezetag.exam import comprehension
+from freezetag.exam.plan import BALANCED, Item
+from freezetag.exam.spec import BadSpec, Spec
+from freezetag.sim import engine
+
+SPARE = 0.1
+"""Share of the calls that is kept for second turns."""
+LETTERS_A_TOKEN = 4
+"""About so many, in English."""
+TURN = 130
+"""About so many letters are added to a conversation by one step."""
+
+
+def budget(spec: Spec, adapter: Any) -> int | None:
+    """Calls that an exam of an agent may take; None for one that is not paid by the call."""
+    own = getattr(adapter, "CALLS", None)
+    if own is None:
+        if spec.budget_calls is not None or spec.budget_usd is not None:
+            raise BadSpec("--budget-calls and --budget-usd are for agents that are paid by call.")
+        return None
+    return round(own * spec.size) if spec.budget_calls is None else spec.budget_calls
+
+
+def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...]:
+    """The items, with as many acts each as the calls buy, shared in proportion to what the probes
+    ask for. Probes that would have too few seeds are not measured, the worst off first, until the
+    others have enough: ten probes on two seeds each show nothing.
+
+    Raises `BadSpec` where nothing does, with the smallest budget that would do.
+    """
+    calls = budget(spec, adapter)
+    if calls is None:
+        return items
+    open_ = [i for i, item in enumerate(items) if not item.reason]
+    least = {i: first_cost(items[i]) for i in open_}
+    found, reasons = list(items), {}
+    while open_:
+        left = int((calls - _screens([items[i] for i in open_], spec)) * (1 - SPARE))
+        rest = left - sum(least[i] for i in open_)
+        if rest < 0:
+            worst = max(open_, key=lambda i: least[i])
+            reasons[worst] = (
+                f"its first arms take {least[worst]:,} calls, more than the budget of {calls:,} "
+                "calls leaves for it: --budget-calls"
+            )
+        else:
+            total = sum(items[i].setting.budget for i in open_)
+            for i in open_:
+                share = least[i] + rest * items[i].setting.budget // max(total, 1)
+                found[i] = replace(items[i], setting=replace(items[i].setting, budget=share))
+            seeds = {i: _seeds(found[i]) for i in open_}
+            worst = min(open_, key=lambda i: (seeds[i], -least[i]))
+            if seeds[worst] >= BALANCED or len(open_) == 1:
+                break
+            reasons[worst] = (
+                f"a budget of {calls:,} calls leaves it {seeds[worst]} seeds, of {BALANCED} that "
+                "its wordings take to be balanced: --budget-calls"
+            )
+        open_.remove(worst)
+    for i, reason in reasons.items():
+        found[i] = replace(items[i], reason=reason)
+    if reasons and not open_:
+        cheapest = min(reasons, key=lambda i: least[i])
+        enough = least[cheapest] / (1 - SPARE) + _screens([items[cheapest]], spec)
+        raise BadSpec(
+            f"a budget of {calls:,} calls is too small for one episode of each arm: "
+            f"{items[cheapest].name} in {items[cheapest].setting.world.name} takes the fewest, "
+            f"and --budget-calls {int(enough) + 1} would do."
+        )
+    return tuple(found)
+
+
+def _seeds(item: Item) -> int:
+    """Seeds of a probe's first arms."""
+    arms = item.probe.design(item.setting, {})
+    return min((arm.repeats for arm in arms.values()), default=0)
+
+
+def first_cost(item: Item) -> int:
+    """The acts that a probe's first arms take however small its budget: what it cannot be measured
+    without."""
+    arms = item.probe.design(replace(item.setting, budget=1), {})
+    return sum(map(_acts, arms.values()))
+
+
+def _acts(arm: Arm) -> int:
+    scenario = arm.scenario
+    mine = {i for i, who in enumerate(scenario.cast) if is_focal(who)}
+    seats = sum(who in mine for row in scenario.seating for who in row)
+    steps = scenario.horizon * scenario.days + scenario.unrecorded.steps
+    return seats * steps * arm.repeats
+
+
+def _screens(items: Sequence[Item], spec: Spec) -> int:
+    """Calls that the screens of these items' worlds may take."""
+    if not spec.comprehension:
+        return 0
+    worlds = {item.setting.world: item.setting.substrate for item in items}
+    return sum(comprehension.calls(world) for world in worlds.values())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an exam may cost at most: calls, tokens in and out (about), dollars where prices are
+    known."""
+
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    usd: float | None
+
+    def __str__(self) -> str:
+        said = (
+            f"at most {self.calls:,} calls, about {self.tokens_in:,} tokens in, at most "
+            f"{self.tokens_out:,} out"
+        )
+        return said + (", no prices given" if self.usd is None else f", at most ${self.usd:.4f}")
+
+
+def estimate(items: Sequence[Item], spec: Spec, adapter: Any, name: str) -> Estimate | None:
+    """What an exam may cost; None for an agent that is not paid by the call."""
+    calls = budget(spec, adapter)
+    if calls is None:
+        return None
+    model = adapter.read(name)
+    measured = [item for item in items if not item.reason]
+    acts = sum(item.setting.budget for item in measured)
+    letters = statistics.fmean(map(_letters, measured)) if measured else 0.0
+    screens = _screens(measured, spec)
+    planned = min(calls, int(acts * (1 + SPARE)) + screens)
+    tokens_in = int(planned * letters / LETTERS_A_TOKEN)
+    tokens_out = planned * model.access.max_tokens
+    prices = model.budget
+    priced = prices.usd_in is not None and prices.usd_out is not None
+    usd = prices.price(tokens_in, tokens_out, (0, 0)) if priced else None
+    if spec.budget_usd is not None and not priced:
+        raise BadSpec(
+            "--budget-usd needs prices, in dollars a million tokens: "
+            'llm:"MODEL@URL(usd_in=0.15, usd_out=0.6)".'
+        )
+    one = prices.price(int(letters), model.access.max_tokens, (0, 0))
+    least = one * max(1, min((item.setting.horizon for item in measured), default=1))
+    if spec.budget_usd is not None and spec.budget_usd < least:
+        raise BadSpec(
+            f"a budget of ${spec.budget_usd:g} is too small for one episode, which may cost "
+            f"${least:.4f}."
+        )
+    return Estimate(planned, tokens_in, tokens_out, usd)
+
+
+def _letters(item: Item) -> float:
+    """About how long a question is in a world: its rules, and half an episode remembered."""
+    world: Any = item.setting.substrate
+    rules = world.words(Wording.of(world.factors, 0), 0).rules
+    return len(rules) + TURN * (1 + item.setting.horizon / 2)
+
+
+def power(items: Sequence[Item]) -> list[str]:
+    """What each probe could show, in words: the smallest effect on a value in [0, 1] that its seeds
+    find, if they spread as widely as such values can."""
+    said = []
+    for item in (item for item in items if not item.reason):
+        n = _seeds(item)
+        if n >= 2:
+            worst = smallest_detectable_effect([0.0, 1.0] * (n // 2) + [0.5] * (n % 2))
+            said.append(
+                f"{item.name}, {item.setting.world.name}: {n} seeds in its first arms, enough for "
+                f"an effect of {min(worst, 9.99):.2f} on a scale of 1 at the widest spread"
+            )
+    return said
+
+
+def folder_of_calls() -> Path | None:
+    """Where calls are kept for all exams; None where nothing is (`FREEZETAG_CACHE=off`)."""
+    kept = engine.start()
+    return None if kept is None else kept / "calls"
+
+
+def settings(
+    spec: Spec, cap: int | None, folder: Path | None, scheme: str, adapter: Any
+) -> dict[str, Any]:
+    """What the adapter is told, by its scheme: where calls are kept, the run's name, the budget.
+    `cap` is another number of calls than the one that was planned with: of a run that goes on."""
+    calls = budget(spec, adapter)
+    if calls is None:
+        return {}
+    where = str(folder.resolve()) if folder is not None else secrets.token_hex(8)
+    run = hashlib.sha256(f"{where}\n{spec.to_toml()}".encode()).hexdigest()[:16]
+    kept = folder_of_calls()
+    return {
+        scheme: {
+            "folder": "" if kept is None else str(kept),
+            "run": run,
+            "calls": calls if cap is None else cap,
+            "usd": spec.budget_usd,
+        }
+    }
+
+
+def account(told: dict[str, Any], scheme: str, adapter: Any, name: str) -> dict[str, Any]:
+    """What the run has cost so far; empty for an agent that is not paid by the call, or where
+    nothing was kept."""
+    given = told.get(scheme)
+    if not given or not given["folder"]:
+        return {}
+    found: dict[str, Any] = adapter.account(name, **given)
+    return found
