@@ -15,6 +15,7 @@ from freezetag.core import ReportCard, Section
 from freezetag.core.probe import INCONCLUSIVE, MEASURED, NOT_MEASURED
 from freezetag.exam.exam import Exam
 from freezetag.exam.examine import examine
+from freezetag.exam.resolve import UnknownAgent
 from freezetag.exam.spec import BadSpec, Spec, roster
 from freezetag.exam.store import RunFolder
 from freezetag.report import schema
@@ -193,3 +194,18 @@ def test_the_command_line_and_what_a_card_may_hold(
             assert b"secret/model.gguf" not in whole
     for file in (tmp_path / "calls").rglob("*"):
         assert file.is_dir() or b"sk-not-for-cards" not in file.read_bytes()
+
+
+def test_without_a_cache_nothing_is_left_and_the_cost_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freezetag.exam.calls.folder_of_calls", lambda: None)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    card, served = carded(scripts.guesses)
+    assert card.run["calls"] == len(served.requests) > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_is_no_classmate() -> None:
+    with pytest.raises(UnknownAgent, match="paid by the call"):
+        examine("tit_for_tat", worlds=WORLD, probes=PROBE, classmates=("llm:m@http://127.0.0.1:9",))

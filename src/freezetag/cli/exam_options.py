@@ -55,8 +55,8 @@ class ExamOptions:
         calls of a language model at most (default 500; 5,000 with --full); with --resume, in all
     budget_usd
         dollars at most; needs prices, "llm:MODEL@URL(usd_in=0.15, usd_out=0.6)"
-    comprehension
-        ask a language model first whether it understands the rules
+    no_comprehension
+        do not ask a language model first whether it understands the rules
     """
 
     world: Names = EMPTY
@@ -73,7 +73,7 @@ class ExamOptions:
     step_seconds: float = 2.0
     budget_calls: int | None = None
     budget_usd: float | None = None
-    comprehension: bool = True
+    no_comprehension: Flag = False
 
     def __post_init__(self) -> None:
         if self.quick + self.full + (self.size is not None) > 1:
@@ -97,7 +97,7 @@ class ExamOptions:
             roster=roster(),
             budget_calls=self.budget_calls,
             budget_usd=self.budget_usd,
-            comprehension=self.comprehension,
+            comprehension=not self.no_comprehension,
         )
 
 

@@ -38,8 +38,8 @@ def budget(spec: Spec, adapter: Any) -> int | None:
 
 def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...]:
     """The items, with as many acts each as the calls buy, shared in proportion to what the probes
-    ask for. Probes that would have too few seeds are not measured, the worst off first, until the
-    others have enough: ten probes on two seeds each show nothing.
+    ask for. Probes that would have too few seeds are not measured, the worst off first, of equals
+    the last, until the others have enough: ten probes on two seeds each show nothing.
 
     Raises `BadSpec` where nothing does, with the smallest budget that would do.
     """
@@ -64,7 +64,7 @@ def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...
                 share = least[i] + rest * items[i].setting.budget // max(total, 1)
                 found[i] = replace(items[i], setting=replace(items[i].setting, budget=share))
             seeds = {i: _seeds(found[i]) for i in open_}
-            worst = min(open_, key=lambda i: (seeds[i], -least[i]))
+            worst = min(open_, key=lambda i: (seeds[i], -least[i], -i))
             if seeds[worst] >= BALANCED or len(open_) == 1:
                 break
             reasons[worst] = (
@@ -192,10 +192,11 @@ def folder_of_calls() -> Path | None:
 
 
 def settings(
-    spec: Spec, cap: int | None, folder: Path | None, scheme: str, adapter: Any
+    spec: Spec, cap: int | None, folder: Path | None, scheme: str, adapter: Any, other: Any
 ) -> dict[str, Any]:
-    """What the adapter is told, by its scheme: where calls are kept, the run's name, the budget.
-    `cap` is another number of calls than the one that was planned with: of a run that goes on."""
+    """What the adapter is told, by its scheme: where calls are kept (in the folder `other.name`,
+    where nothing is kept for all exams), the run's name, the budget. `cap` is another number of
+    calls than the one that was planned with: of a run that goes on."""
     calls = budget(spec, adapter)
     if calls is None:
         return {}
@@ -204,7 +205,7 @@ def settings(
     kept = folder_of_calls()
     return {
         scheme: {
-            "folder": "" if kept is None else str(kept),
+            "folder": other.name if kept is None else str(kept),
             "run": run,
             "calls": calls if cap is None else cap,
             "usd": spec.budget_usd,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,23 @@ UNSCREENED = "whether it understands the rules was not asked (--no-comprehension
 _SCREENS = 500  # parts of screens are numbered from here on
 
 
+class _Folder:
+    """A folder for what is kept no longer than an exam, made when it is asked for."""
+
+    def __init__(self) -> None:
+        self._made: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def name(self) -> str:
+        self._made = self._made or tempfile.TemporaryDirectory(prefix="freezetag-")
+        return self._made.name
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.cleanup()
+            self._made = None
+
+
 @dataclass
 class Exam:
     """What is asked of whom. Made by `of`, which finds all that can be wrong with the request; a
@@ -46,6 +64,7 @@ class Exam:
     """Whether `cache` is somebody else's, who closes it."""
     threads: int = 0
     """Threads that arms run on; 0 for one per core."""
+    _own: Any = field(default_factory=_Folder)
     cap: int | None = None
     """Calls at most, where a run that goes on has more than it was planned with."""
 
@@ -75,10 +94,11 @@ class Exam:
         shared = cache is not None
         kept = Cache(note) if cache is None else cache
         items = calls.within(plan(spec, found), spec, found.adapter)
-        exam = cls(spec, found, fitted, items, kept, shared, threads, cap)
+        exam = cls(spec, found, fitted, items, kept, shared, threads, cap=cap)
         if fitted:
             must_rest(exam.items)
         try:
+            exam.price()  # finds what is wrong with a budget
             must_load(found, exam.cache)
             if not isinstance(spec.classmates, int):
                 must_sit(population(spec.classmates), exam.cache)
@@ -98,6 +118,7 @@ class Exam:
         """End the processes that foreign agents live in, unless others share them."""
         if not self.shared:
             self.cache.close()
+        self._own.close()
 
     @property
     def reads(self) -> bool:
@@ -114,6 +135,7 @@ class Exam:
             None if folder is None else folder.path,
             self._scheme,
             agent.adapter,
+            self._own,
         )
         if told:
             self.cache.close()

@@ -248,6 +248,12 @@ def must_sit(classmates: tuple[Ref, ...], cache: Cache) -> None:
     ]
     if not foreign:
         return
+    for one in foreign:
+        if getattr(adapter(one.scheme) if one.scheme in schemes() else None, "CALLS", None):
+            raise UnknownAgent(
+                f"--classmates: {printable(str(one))} is paid by the call, and a plan counts the "
+                "calls of the agent under examination alone: examine it instead."
+            )
     if len({one.scheme for one in foreign}) > 1:
         foreign = [Foreign(MIXED, f"{one.scheme}:{one.name}") for one in foreign]
     try:

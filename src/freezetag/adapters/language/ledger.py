@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,23 +68,20 @@ class Budget:
 
 
 class Ledger:
-    """The file of one folder; None keeps it in a folder that ends with this object."""
+    """The file of one folder; None keeps it in memory, for this process alone."""
 
     def __init__(self, folder: Path | None, run: str, budget: Budget) -> None:
-        self._own = None
-        if folder is None:
-            self._own = tempfile.TemporaryDirectory(prefix="freezetag-calls-")
-            folder = Path(self._own.name)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run, self.budget = run, budget
-        self._db = sqlite3.connect(folder / "calls.db", timeout=_WAIT, isolation_level=None)
+        place = ":memory:"
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place = str(folder / "calls.db")
+        self._db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
         self._db.executescript(_TABLES)
 
     def close(self) -> None:
         self._db.close()
-        if self._own is not None:
-            self._own.cleanup()
 
     def known(self, key: str) -> Answer | None:
         """The answer to a call that was made before; it is counted as one that cost nothing."""
