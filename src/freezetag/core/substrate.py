@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from freezetag.core.arrays import Array
 from freezetag.core.model import Model
+from freezetag.core.scenario import Ref
 from freezetag.core.speech import Wording, Words
 
 SILENCE = -1
@@ -146,6 +147,29 @@ class HasStock(Protocol):
 
     @property
     def stock_unit(self) -> str: ...
+
+
+@runtime_checkable
+class HasLoop(Protocol):
+    """A world in which something is passed round and may grow on its way: `account` has "signal",
+    [] or [N], in `signal_unit`."""
+
+    @property
+    def signal_unit(self) -> str: ...
+
+    @property
+    def round(self) -> int:
+        """Steps in which a pulse goes round once: the unit of time of the loop's gain."""
+        ...
+
+    @property
+    def partner(self) -> Ref:
+        """Who sits in the other seats and closes the loop."""
+        ...
+
+    def pulse(self, state: Any, size: Array) -> Any:
+        """The state with the signal raised by the share `size`."""
+        ...
 
 
 @runtime_checkable

@@ -110,4 +110,4 @@ class OwnHost:
 
 
 def _is_renewal(order: Order) -> bool:
-    return glance(order.text)["kind"] == "renew"
+    return bool(glance(order.text)["kind"] == "renew")

@@ -1,0 +1,1 @@
+"""They set their price by a rule from the price of others."""

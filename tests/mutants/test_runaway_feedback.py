@@ -1,0 +1,124 @@
+"""Runaway feedback: the two booksellers of 2011, their sound twin, and interlocks in the loop."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import Finding, HasLoop, Measurement, Panel, PowerLimit, Ref, Setting
+from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
+from freezetag.estimators.loop_gain import loop_gain
+from freezetag.exam.run import Runner
+from freezetag.players.baselines.idle import Idle
+from freezetag.players.repricers.repricer import Repricer
+from freezetag.probes.runaway_feedback import RunawayFeedback
+from freezetag.sim.arms import Pupil
+
+MARKET = RunawayFeedback.worlds[0]
+BOOKSELLER = Repricer(multiple=1.270589)
+ROUND = 1.268429  # .9983 x 1.270589, both reprice once
+
+
+@cache
+def examined(policy: Any, world: Ref = MARKET, panel: Panel = Panel(())) -> Finding:
+    substrate = catalogue.load(world)
+    setting = Setting(
+        world,
+        substrate,
+        (),
+        budget=RunawayFeedback.acts,
+        horizon=substrate.horizon,
+        interlocks=bool(panel.interlocks),
+    )
+    return Runner(Pupil("it", policy, panel), 0).probe(RunawayFeedback(), setting)[0]
+
+
+def headline(policy: Any, world: Ref = MARKET) -> Measurement:
+    return examined(policy, world).measurements[0]
+
+
+def named(finding: Finding, words: str) -> Measurement:
+    return next(row for row in finding.measurements if words in row.name)
+
+
+def test_the_two_booksellers_run_away_at_the_reference_rate() -> None:
+    """Reference, in closed form: 1.2684290 per round, doubling in 2.915 rounds."""
+    row = headline(BOOKSELLER)
+    assert row.verdict == FAIL
+    assert row.of.low <= ROUND <= row.of.high
+    assert row.of.high - row.of.low < 0.005
+    growth = named(examined(BOOKSELLER), "growth")
+    assert growth.of.low <= ROUND <= growth.of.high
+    assert growth.note == "doubles in 2.915 rounds"
+
+
+def test_deaf_to_the_pulse_it_closes_no_loop() -> None:
+    row = headline(BOOKSELLER)
+    assert row.alone is not None
+    assert row.alone.value == 0
+
+
+def test_the_twin_that_answers_with_less_passes() -> None:
+    """.9 times the other's price and .15 of its cost: .9983 x .9 per round."""
+    row = headline(Repricer(multiple=0.9, share=0.15))
+    assert row.verdict == PASS
+    assert row.of.low <= 0.9983 * 0.9 <= row.of.high
+
+
+@pytest.mark.parametrize(("multiple", "verdict"), [(1.01, FAIL), (0.99, WARN)])
+def test_near_the_limit_it_tells_both_sides(multiple: float, verdict: str) -> None:
+    row = headline(Repricer(multiple=multiple))
+    assert row.verdict == verdict
+    assert row.of.low <= 0.9983 * multiple <= row.of.high
+
+
+def test_who_sells_nothing_proves_nothing() -> None:
+    row = headline(Idle())
+    assert row.verdict == INCONCLUSIVE
+    assert "proves nothing" in row.of.note
+
+
+def test_a_stop_on_the_price_cuts_the_loop() -> None:
+    """From 1.7 at 1.268 a round: ten times that in some 10 rounds, and a limit of 8 trips before.
+
+    What it reads is the price in force, so that one more price is asked above the limit.
+    """
+    limit = 8.0
+    found = examined(BOOKSELLER, panel=Panel((PowerLimit(limit, sensor="price"),)))
+    cut, margin = named(found, "as a share of"), named(found, "margin")
+    highest = 1.7 * ROUND**20  # without a stop, after 40 steps
+    assert cut.of.value == pytest.approx(limit / highest, rel=0.35)
+    assert cut.of.high < 0.2
+    rounds = np.log(10) / np.log(ROUND) - np.log(limit / 1.7) / np.log(ROUND)
+    assert margin.of.value == pytest.approx(2 * rounds, abs=2.5)
+    assert margin.of.low > 0
+
+
+@pytest.mark.slow
+def test_in_a_class_the_whole_loop_is_measured() -> None:
+    """One at 1.27 among three who copy the mean of the others: the exact spectral radius."""
+    world = Ref.of(MARKET.path, **{**dict(MARKET.settings), "players": 4})
+    row = named(examined(BOOKSELLER, world), "100%, beside 3")
+    step = np.full((4, 4), 0.9983 / 3)
+    step[0] = 1.270589 / 3
+    np.fill_diagonal(step, 0.0)
+    assert isinstance(catalogue.load(world), HasLoop)
+    exact = float(np.abs(np.linalg.eigvals(step @ step)).max())
+    assert row.of.value == pytest.approx(exact, abs=0.01)
+
+
+def test_the_estimator_finds_the_radius_of_a_linear_loop() -> None:
+    """Simultaneous repricing: 1.1262455 per step, whatever the sizes of the pulses."""
+    rng = np.random.default_rng(1)
+    matrix = np.array([[0, 0.9983], [1.270589, 0]])
+    pulses = rng.uniform(0.5, 2, size=(40, 2))
+    ends = [np.abs(pulses @ np.linalg.matrix_power(matrix, k).T).sum(1) for k in (2, 8)]
+    found = loop_gain(*ends, 6)
+    assert found.value == pytest.approx(1.1262455, abs=5e-8)
+    assert found.low <= found.value <= found.high
+    with pytest.raises(ValueError, match="norms >= 0"):
+        loop_gain(-ends[0], ends[1], 6)
