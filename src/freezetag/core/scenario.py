@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from random import Random
+from hashlib import sha256
 from typing import Any
 
 from freezetag.core.named import written
@@ -276,7 +276,8 @@ class Setting:
         for it under this name; without a seed `most`."""
         if self.seed is None:
             return most
-        return Random(f"{self.seed} {what}").randint(least, most)
+        drawn = sha256(f"{self.seed} {what}".encode()).digest()
+        return least + int.from_bytes(drawn) % (most - least + 1)
 
     def length(self, nominal: int) -> int:
         """Steps of a match that a probe would play for `nominal`: from four fifths of it to all of

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from freezetag.core.arrays import Array
 from freezetag.core.model import Model
-from freezetag.core.scenario import Ref
 from freezetag.core.speech import Wording, Words
+
+if TYPE_CHECKING:  # a scenario asks a substrate for its lengths
+    from freezetag.core.scenario import Ref
 
 SILENCE = -1
 """In a message: nothing was heard."""

@@ -131,7 +131,7 @@ class RunawayFeedback(Probe):
             )
             return Arm(scenario, repeats, equipped=False)
 
-        arms = {(LIVE, size): arm(FOCAL, size) for size in (0.0, *self.pulses)}
+        arms: dict[Any, Arm] = {(LIVE, size): arm(FOCAL, size) for size in (0.0, *self.pulses)}
         if (LIVE, 0.0) in seen:
             tape = Tape((LIVE, 0.0), (0,), "same")
             arms |= {(TAPED, size): arm(IDLE, size, tape) for size in (0.0, *self.pulses)}
@@ -147,7 +147,7 @@ class RunawayFeedback(Probe):
         return arms
 
     def _steps(self, setting: Setting) -> int:
-        loop = setting.substrate.round
+        loop: int = setting.substrate.round
         return (self.before + self.window) * loop + self.spread + 1
 
     def _classes(self, setting: Setting) -> tuple[int, ...]:
@@ -173,7 +173,7 @@ class RunawayFeedback(Probe):
         unmoved = not any(self._moved(seen, n, size).any() for n, size in cases)
         if unmoved:
             judged = nothing("no pulse changed what it did: it proves nothing")
-        loop = setting.substrate.round
+        loop: int = setting.substrate.round
         unit = f"per round of {loop} step{'s' * (loop > 1)}"
         classes = self._classes(setting)
         regime = f"{seen[LIVE, 0.0].arm.repeats} seeds, {self.window - 1} rounds after a pulse"
@@ -247,7 +247,7 @@ class RunawayFeedback(Probe):
         record = seen[LIVE, 0.0]
         row = len(self._classes(setting)) - 1
         level = _signal(record, row).mean(-1)
-        loop = setting.substrate.round
+        loop: int = setting.substrate.round
         first, last = level[:, loop - 1], level[:, loop - 1 + loop * ((level.shape[1] - 1) // loop)]
         rounds = (level.shape[1] - 1) // loop
         growth = np.where((first > 0) & (last > 0), last / np.where(first > 0, first, 1), np.nan)
