@@ -42,7 +42,7 @@ $(STAMPS)/smollm2: $(STAMPS)/base
 live: $(STAMPS)/live $(STAMPS)/mcp
 	@$(BIN)/python examples/live/demo.py $(ARGS)
 
-test: $(STAMPS)/test browser
+test: $(STAMPS)/test browser postgres
 	@rm -f .cache/browser-tests
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
 	grep -qs '^ran' .cache/browser-tests || \
@@ -70,6 +70,7 @@ model: $(STAMPS)/model
 # What the suite does in short, at length: it takes most of an hour.
 long: $(STAMPS)/test
 	$(BIN)/python -m tests.live.chaos --runs 1000 --seed 0
+	$(BIN)/python -m tests.live.nodes --runs 500 --seed 0
 	$(BIN)/python -m tests.live.tampering --runs 10000
 	$(BIN)/python -m tests.live.fuzz --runs 100000
 
@@ -114,6 +115,16 @@ calibration: $(STAMPS)/test
 constraints: $(STAMPS)/dev
 	@{ head -n 1 constraints.txt; $(BIN)/python -m pip freeze --exclude freezetag; } > .venv/constraints.new
 	@mv .venv/constraints.new constraints.txt
+
+# Debian's PostgreSQL, for the tests of several nodes; they start servers of their own in temporary folders.
+.PHONY: postgres
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "installing Debian's PostgreSQL for the tests of several nodes"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null || \
+	  echo "apt-get could not install PostgreSQL"; \
+	fi
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

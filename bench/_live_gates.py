@@ -17,8 +17,8 @@ from typing import Any
 from freezetag.core import Panel
 from freezetag.core.gate import Refused
 from freezetag.live.authority.home import Home, Settings
+from freezetag.live.authority.sqlite_store import SqliteStore
 from freezetag.live.authority.state_seal import sealer
-from freezetag.live.authority.store import Store
 from freezetag.live.gate.clock import boot_clock
 from freezetag.live.gate.enrolment import Enrolment
 from freezetag.live.gate.gate import OPEN, WAITING, Gate
@@ -37,7 +37,7 @@ def home(path: Path, agents: int, length: float, anchors: int = 0) -> Home:
     people = [Person(name, generate()[1]) for name in ("ann", "bob")]
     settings = Settings("bench", port=0, press_port=0, gate_port=0, length=length)
     made = Home.create(path, settings, people, solo=False)
-    store = Store(
+    store = SqliteStore(
         made.ledger,
         lambda n, root: sign_note(Checkpoint("bench", n, root), made.signing),
         seal=sealer(made.signing),
@@ -58,7 +58,7 @@ def home(path: Path, agents: int, length: float, anchors: int = 0) -> Home:
     return made
 
 
-def _insert(store: Store, bodies: Sequence[tuple[str, dict[str, Any]]], at: int) -> None:
+def _insert(store: SqliteStore, bodies: Sequence[tuple[str, dict[str, Any]]], at: int) -> None:
     first = store.head.size
     store.insert([record(first + i, *body, at) for i, body in enumerate(bodies)], bodies)
 

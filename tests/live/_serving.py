@@ -11,7 +11,7 @@ from typing import Any
 
 from freezetag.core import Panel
 from freezetag.live.authority.home import Home, Settings
-from freezetag.live.authority.store import Connect, connected
+from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.gate.clock import boot_clock, wall_clock
 from freezetag.live.gate.enrolment import Enrolment
 from freezetag.live.gate.gate import Gate

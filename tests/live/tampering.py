@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.live.worlds import PEOPLE, press, signed
 
-from freezetag.live.authority.store import Store
+from freezetag.live.authority.sqlite_store import SqliteStore
 from freezetag.live.signed.merkle import Checkpoint, record, sign_note
 from freezetag.live.signed.presses import draft
 from freezetag.live.signed.verify import verify_file
@@ -37,7 +37,7 @@ Change = Callable[[random.Random, Path], None]
 
 def build(folder: Path) -> None:
     """`ledger.db` as a server writes it, `ledger.txt` as it is exported, and the last `witness`."""
-    store = Store(folder / "ledger.db", lambda n, root: sign_note(_head(n, root), PRIVATE))
+    store = SqliteStore(folder / "ledger.db", lambda n, root: sign_note(_head(n, root), PRIVATE))
     notes = []
     for number, step in enumerate(STEPS):
         bodies = _bodies(number, step)

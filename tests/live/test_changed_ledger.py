@@ -12,7 +12,7 @@ import pytest
 from tests.live.conftest import Run
 
 from freezetag.live.authority.home import Home, Settings
-from freezetag.live.authority.store import CHUNK, Head, _grown
+from freezetag.live.authority.store import CHUNK, Head, grown
 from freezetag.live.server import service as serving
 from freezetag.live.server.service import Service
 from freezetag.live.signed.keys import Person, generate
@@ -142,7 +142,7 @@ def test_no_checkpoint_is_signed_over_a_changed_tail(made: Home) -> None:
             "UPDATE ledger SET record = ? WHERE i = ?", (leaf.replace(b"gone", b"here"), newest)
         )
         leaves = [leaf for (leaf,) in db.execute("SELECT record FROM ledger ORDER BY i")]
-        head, _ = _grown(Head(), leaves)
+        head, _ = grown(Head(), leaves)
         db.execute("UPDATE peaks SET hashes = ?", (b"".join(head.peaks),))
     for _ in range(2):
         service = opened(made)

@@ -16,7 +16,8 @@ from tests.live.guards import Guarded
 
 from freezetag.cli.commands.status import shown
 from freezetag.live.authority.home import Home, HomeError
-from freezetag.live.authority.store import Store, StoreError
+from freezetag.live.authority.sqlite_store import SqliteStore
+from freezetag.live.authority.store import StoreError
 from freezetag.live.console.page import console
 from freezetag.live.gate.address import Denied
 from freezetag.live.guard.own_authority import OwnAuthority
@@ -118,7 +119,7 @@ def test_a_guard_whose_ledger_cannot_be_written_says_so(
     def failing(*_: object) -> str:
         raise sqlite3.OperationalError("read only")
 
-    monkeypatch.setattr(Store, "insert", failing)
+    monkeypatch.setattr(SqliteStore, "insert", failing)
     code, _, err = run("guard", "--state", "state", "--", "true")
     assert code == 3
     assert "state/ledger.db cannot be written: read only." in err

@@ -18,7 +18,8 @@ from tests.live.worlds import enrolled as enrolled_in
 from freezetag.live.authority.authority import Authority, ResetError
 from freezetag.live.authority.drills import CANARY, Drill, Drills
 from freezetag.live.authority.home import Home, HomeError, Settings
-from freezetag.live.authority.store import Store, standing
+from freezetag.live.authority.sqlite_store import SqliteStore
+from freezetag.live.authority.store import standing
 from freezetag.live.authority.tokens import issue
 from freezetag.live.gate.address import Denied
 from freezetag.live.gate.clock import SteppedClock, boot_clock
@@ -311,7 +312,7 @@ def test_a_drill_is_remembered_over_a_restart(made: Home) -> None:
     with Server(made) as server:
         drilled = {"agent": "writer", "ms": 143, "press": "0" * 32}
         server.service.writer.submit("drill", drilled).result(5)
-    ledger = Store(made.ledger, lambda size, root: "")
+    ledger = SqliteStore(made.ledger, lambda size, root: "")
     assert verify_behind(made, ledger, lambda: False) == ""
     ledger.close()
     with serving(Home.open(made.path)) as remote:

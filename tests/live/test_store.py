@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from freezetag.live.authority.store import CHUNK, Store, StoreError, connected
+from freezetag.live.authority.sqlite_store import SqliteStore, connected
+from freezetag.live.authority.store import CHUNK, StoreError
 from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.writer import Writer
 from freezetag.live.signed.keys import generate
@@ -64,8 +65,8 @@ def sign(size: int, root: bytes) -> str:
     return sign_note(Checkpoint("lab", size, root), PRIVATE)
 
 
-def opened(path: Path, disk: Disk | None = None) -> Store:
-    return Store(path / "ledger.db", sign, disk.connect if disk else connected)
+def opened(path: Path, disk: Disk | None = None) -> SqliteStore:
+    return SqliteStore(path / "ledger.db", sign, disk.connect if disk else connected)
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_sqlite_itself_says_that_it_is_full(tmp_path: Path) -> None:
         pages[-1].execute("PRAGMA max_page_count=12")
         return pages[-1]
 
-    writer = Writer(Store(tmp_path / "ledger.db", sign, small), lambda *_: None)
+    writer = Writer(SqliteStore(tmp_path / "ledger.db", sign, small), lambda *_: None)
     writer.start()
     press = writer.submit("press", {"reason": "x" * 100_000})
     start = writer.submit("start", {"agent": "a"})

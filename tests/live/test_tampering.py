@@ -15,7 +15,8 @@ from tests.live import tampering
 from tests.live.worlds import PEOPLE
 
 from freezetag.live.authority.home import Home, Settings
-from freezetag.live.authority.store import CHUNK, Store, StoreError
+from freezetag.live.authority.sqlite_store import SqliteStore
+from freezetag.live.authority.store import CHUNK, StoreError
 from freezetag.live.server.startup import restore, verify_behind
 from freezetag.live.signed.keys import Person
 from freezetag.live.signed.merkle import Checkpoint, record, sign_note
@@ -49,8 +50,8 @@ def test_what_a_start_reads_is_checked(what: str, tmp_path: Path) -> None:
     people = [Person(name, PEOPLE[name][1]) for name in ("ann", "bob")]
     home = Home.create(tmp_path / "home", Settings("own"), people, solo=False)
 
-    def opened() -> Store:
-        return Store(
+    def opened() -> SqliteStore:
+        return SqliteStore(
             home.ledger, lambda n, root: sign_note(Checkpoint("own", n, root), home.signing)
         )
 
@@ -76,7 +77,7 @@ def test_what_a_start_reads_is_checked(what: str, tmp_path: Path) -> None:
 
 def test_a_ledger_that_is_being_written_verifies(tmp_path: Path) -> None:
     """Checkpoints and records are read as of one moment."""
-    store = Store(
+    store = SqliteStore(
         tmp_path / "ledger.db",
         lambda n, root: sign_note(Checkpoint("own", n, root), tampering.PRIVATE),
     )

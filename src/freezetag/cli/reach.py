@@ -73,12 +73,12 @@ def _given(files: Sequence[Path], settled: Sequence[Path]) -> dict[str, str]:
     return given
 
 
-def require(*modules: str) -> None:
+def require(*modules: str, extra: str = "live") -> None:
     """Raises `UserError` with the install command if a library of the extra is missing."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"this needs {', '.join(missing)}. Install it with: pip install 'freezetag[live]'"
+            f"this needs {', '.join(missing)}. Install it with: pip install 'freezetag[{extra}]'"
         )
 
 

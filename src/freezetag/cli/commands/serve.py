@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -35,6 +36,10 @@ def serve(
     certificate: Annotated[Path | None, Parameter(show_default=False)] = None,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
     webhook: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    store: Text | None = None,
+    node: Text | None = None,
+    node_lease: Seconds | None = None,
+    join: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
     """Serve the authority in a folder until interrupted; the first time, make the folder.
 
@@ -75,6 +80,16 @@ def serve(
     webhook
         an address that notices of presses, unknown states, expiry, overdue drills and a bad disk
         are sent to; give several, or none to have none any more
+    store
+        where the ledger is, for several nodes: postgresql://USER@HOST/DATABASE, or FREEZETAG_STORE;
+        at first: a file of the folder
+    node
+        the name of this server among the nodes
+    node_lease
+        for how many seconds a node grants after it last looked what the others wrote; the bound
+        gains as much; at first: 2
+    join
+        make the folder as another node of the authority in this one
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
     from freezetag.live.authority.home import Home, Settings
@@ -94,6 +109,9 @@ def serve(
         "certificate": certificate and str(certificate.absolute()),
         "key": key and str(key.absolute()),
         "webhooks": " ".join(webhook).removeprefix("none") if webhook else None,
+        "store": store or _from_environment(path, node),
+        "node": node,
+        "node_lease": node_lease,
     }
     given = {setting: value for setting, value in told.items() if value is not None}
     if (path / "authority.json").exists():
@@ -102,10 +120,18 @@ def serve(
                 f"{path} has its people already. A roster is changed by its people, not by serve: "
                 "to have others, they serve a new folder and enrol the agents there."
             )
+        if join is not None:
+            raise UserError(f"{path} is there already: serve it without --join.")
         made = Home.open(path)
         made.set(**given)
+        _require_driver(made.settings.store)
+    elif join is not None:
+        if person or solo or name:
+            raise UserError("--join takes people and name from the other node's folder.")
+        made = _joined(path, join, given)
     else:
         settings = Settings(**given)
+        _require_driver(settings.store)
         people = [_person(file) for file in person]
         _enough(len(people), solo)
         check(settings)  # so that what cannot be served leaves no folder behind
@@ -128,6 +154,38 @@ def serve(
             for each, handler in before.items():
                 signal.signal(each, handler)
     _say("ended. Gates without a lease from it stop.")
+
+
+def _from_environment(path: Path, node: str | None) -> str | None:
+    """The database of FREEZETAG_STORE, for a folder that has one or is to get one."""
+    told = os.environ.get("FREEZETAG_STORE")
+    if told and (path / "authority.json").exists():
+        kept = read_json(path / "authority.json", "authority's folder")
+        return told if isinstance(kept, dict) and kept.get("store") else None
+    return told if told and node else None
+
+
+def _require_driver(store: str) -> None:
+    if store:
+        require("asyncpg", extra="postgres")
+
+
+def _joined(path: Path, join: Path, given: dict[str, Any]) -> Any:
+    """The folder of another node. Raises `UserError`."""
+    from freezetag.live.authority.home import Home, Settings
+    from freezetag.live.server.server import check
+
+    other = Home.open(join)
+    if not given.get("node"):
+        raise UserError("--join takes --node NAME, another name than that of any other node.")
+    theirs = other.settings
+    kept = ("name", "length", "rearm_within", "drill_within", "store", "node_lease")
+    settings = Settings(**{each: getattr(theirs, each) for each in kept} | given)
+    _require_driver(settings.store)
+    check(settings)
+    made = Home.join(path, other, settings)
+    _say(f"made {path}, the node {settings.node} of {settings.name}; it holds the same keys.")
+    return made
 
 
 def _enough(people: int, solo: bool) -> None:
@@ -166,6 +224,14 @@ def _announce(server: Any, home: Any) -> None:
              f"{settings.drill_within:g} s ago")  # fmt: skip
     if settings.webhooks:
         _say(f"notices go to {settings.webhooks}, signed with {home.path / 'webhook.secret'}")
+    if settings.store:
+        from freezetag.live.authority.postgres_database import masked
+
+        _say(f"node {settings.node} of {masked(settings.store)}   its lease is "
+             f"{settings.node_lease:g} s, and the bound gains as much")  # fmt: skip
+        server.service.shared.await_first_look()
+        if not server.service.shared.nodes.synchronous:
+            _say("note: the database has no synchronous standby, so a press is on one disk alone")
     for why in server.service.doubts.values():
         _say(f"LOCKED, nothing is granted: {why}")
     for alarm in server.service.authority.alarms:

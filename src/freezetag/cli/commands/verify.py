@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sqlite3
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
 
 def verify(
-    ledger: Path,
+    ledger: str,
     /,
     *,
     public: PathOption = None,
@@ -30,6 +31,7 @@ def verify(
     journal: Annotated[bool, Parameter(show_default=False)] = False,
     every_journal: Annotated[bool, Parameter(show_default=False)] = False,
     head: Annotated[str, Parameter(show_default=False)] = "",
+    export: PathOption = None,
     json_: JsonOption = False,
 ) -> int:
     """Verify that nothing was changed, removed, added or moved. Ends with 1 if something was.
@@ -37,7 +39,8 @@ def verify(
     Parameters
     ----------
     ledger
-        a ledger (ledger.db, or an export), the folder of an authority, or a gate's journal
+        a ledger (ledger.db, or an export), the folder of an authority, a gate's journal, or the
+        database of several nodes (postgresql://USER@HOST/DATABASE, with --public)
     public
         the authority's public.json; default: the one beside the ledger, which is no witness of its
         own
@@ -51,6 +54,8 @@ def verify(
         the journals beside the ledger are to be all of them: one that is missing fails, too
     head
         the journal's newest hash, as the ledger anchors it
+    export
+        a new file for what was read of the database, one record a line and then the checkpoints
     json_
         print the figures as JSON
     """
@@ -60,9 +65,17 @@ def verify(
     from freezetag.live.signed.verify import verify_file
 
     what = "journal" if journal else "ledger"
-    file = ledger / ("journal.jsonl" if journal else LEDGER) if ledger.is_dir() else ledger
-    if not journal and not file.exists() and any(ledger.glob("ledger-*.jsonl")):
-        file = ledger  # an archive
+    url, own = _database(ledger, journal)
+    if export is not None and not url:
+        raise UserError("--export is for a database; a ledger in a file is copied as it is.")
+    if url:
+        if archive or every_journal:
+            raise UserError("--archive and --every-journal are for a ledger in a file.")
+        return _database_verified(url, public or own, checkpoint, export, json_)
+    named = Path(ledger)
+    file = named / ("journal.jsonl" if journal else LEDGER) if named.is_dir() else named
+    if not journal and not file.exists() and any(named.glob("ledger-*.jsonl")):
+        file = named  # an archive
     if not file.exists():
         raise UserError(f"there is no {what} at {file}.")
     gates: list[str] = []
@@ -97,19 +110,67 @@ def verify(
         gates = _untold(file, beside_it) if beside_it or every_journal else []
         if every_journal:
             report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
-    if json_:
-        print(json.dumps(asdict(report) | {"ok": report.ok, "untold": gates}))
-    else:
-        if gates and not every_journal:
-            print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
-        for problem in [*report.problems, *_hints(file, report.problems)]:
-            print(problem)
-        if report.solo:
-            print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
-        verdict = "verified" if report.ok else "NOT verified"
-        root = f"root {report.root}" if report.root else "no root"
-        print(f"{verdict}: {report.records} records, {root}")
+    if gates and not every_journal and not json_:
+        print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
+    _show(report, [] if json_ else _hints(file, report.problems), json_, untold=gates)
     return 0 if report.ok else 1
+
+
+def _database(ledger: str, journal: bool) -> tuple[str, Path | None]:
+    """The URL that is meant, or that of a node's folder; and its public.json. "": a file is."""
+    from freezetag.live.authority.postgres_database import is_url
+
+    if is_url(ledger):
+        return ledger, None
+    kept = Path(ledger) / "authority.json"
+    if journal or not kept.is_file():
+        return "", None
+    told = read_json(kept, "authority's folder")
+    store = told.get("store") if isinstance(told, dict) else None
+    return (store, kept.with_name("public.json")) if isinstance(store, str) else ("", None)
+
+
+def _database_verified(
+    url: str, public: Path | None, checkpoint: Path | None, export: Path | None, json_: bool
+) -> int:
+    """Reads the database at one moment into a file, and verifies that. Raises `UserError`."""
+    require("cryptography")
+    require("asyncpg", extra="postgres")
+    from freezetag.live.authority.export import exported, rows_problem
+    from freezetag.live.signed.verify import verify_file
+
+    if public is None:
+        raise UserError(
+            "name the authority's public.json with --public, from where you trust it: a database "
+            "is no witness of its own."
+        )
+    if export is not None and export.exists():
+        raise UserError(f"{export} is there already, and nothing is overwritten.")
+    key, authority, people, quorum = _public(public)
+    kept = _note(checkpoint) if checkpoint else None
+    with tempfile.TemporaryDirectory() as folder:
+        file = export or Path(folder) / "ledger.txt"
+        rows, seal = exported(url, authority, key, file)
+        report = verify_file(
+            file, authority=authority, public=key, checkpoint=kept, people=people, quorum=quorum
+        )
+        if report.ok and (problem := rows_problem(file, rows, seal, key, report.root)):
+            report.problems.append(problem)
+    _show(report, [], json_)
+    return 0 if report.ok else 1
+
+
+def _show(report: Any, hints: list[str], json_: bool, **more: Any) -> None:
+    if json_:
+        print(json.dumps(asdict(report) | {"ok": report.ok} | more))
+        return
+    for problem in [*report.problems, *hints]:
+        print(problem)
+    if report.solo:
+        print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
+    verdict = "verified" if report.ok else "NOT verified"
+    root = f"root {report.root}" if report.root else "no root"
+    print(f"{verdict}: {report.records} records, {root}")
 
 
 def _newest(folder: Path) -> str:

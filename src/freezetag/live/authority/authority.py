@@ -121,6 +121,15 @@ class Authority:
                 self._lives.anchored(body)
                 self._readings.anchored(body)
 
+    @property
+    def lives(self) -> Lives:
+        """The lives of all gates, for nodes that tell one another of them."""
+        return self._lives
+
+    def not_started(self, agent: str) -> None:
+        """A start of it was surely not written, so the next one need not wait."""
+        self._starting.pop(agent, None)
+
     def unlock(self, down: float | None = None) -> None:
         """The ledger's tail is verified, the lock held, the keys read: renewals may be granted.
 

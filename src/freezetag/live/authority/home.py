@@ -22,7 +22,10 @@ from typing import IO, Any, final
 from urllib.parse import urlsplit
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.authority.store import Store, StoreError
+from freezetag.live.authority.postgres_database import is_url, masked
+from freezetag.live.authority.postgres_store import PostgresStore
+from freezetag.live.authority.sqlite_store import SqliteStore
+from freezetag.live.authority.store import StoreError
 from freezetag.live.authority.tokens import RIGHTS, Token, TokenBook, issue
 from freezetag.live.signed.keys import Person, Roster, generate, public_of
 
@@ -49,7 +52,10 @@ class Settings:
     alone; 0 takes a free one. `length` is that of a lease, `rearm_within` the longest silence that
     a gate may return from by itself, both in seconds. `drill_within`: how old the newest drill may
     be, in seconds, before only canaries are started (0: any age). `certificate` and `key`: PEM
-    files for TLS. `webhooks`: addresses that notices are sent to, separated by spaces.
+    files for TLS. `webhooks`: addresses that notices are sent to, separated by spaces. `store`: the
+    URL of a PostgreSQL database that holds the ledger in place of a file of the folder; then `node`
+    names this server among the others, and `node_lease` is for how many seconds it grants after it
+    last looked what they wrote.
     """
 
     name: str = "authority"
@@ -63,6 +69,9 @@ class Settings:
     key: str = ""
     drill_within: float = 0.0
     webhooks: str = ""
+    store: str = ""
+    node: str = ""
+    node_lease: float = 2.0
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -70,7 +79,7 @@ class Settings:
                 "--name: an authority's name is 1 to 60 letters, digits, '.', '_' and '-', "
                 f"got {self.name!r}."
             )
-        for field in ("length", "rearm_within"):
+        for field in ("length", "rearm_within", "node_lease"):
             value = getattr(self, field)
             if type(value) not in (int, float) or not 0 < value < float("inf"):
                 raise HomeError(f"{option(field)} is a number of seconds above 0, got {value!r}.")
@@ -94,6 +103,21 @@ class Settings:
             raise HomeError("TLS takes both: --certificate FILE and --key FILE.")
         for url in self.webhooks.split():
             _check_webhook(url)
+        if self.store and not is_url(self.store):
+            raise HomeError(
+                "--store is postgresql://USER@HOST/DATABASE, got "
+                f"{masked(self.store)!r}. Without it the ledger is a file of the folder."
+            )
+        if bool(self.store) != bool(self.node):
+            raise HomeError(
+                "several nodes take both: --store postgresql://… and --node NAME, another name for "
+                "each server."
+            )
+        if self.node and not _NAME.fullmatch(self.node):
+            raise HomeError(
+                f"--node: a node's name is 1 to 60 letters, digits, '.', '_' and '-', got "
+                f"{self.node!r}."
+            )
 
 
 def _check_webhook(url: str) -> None:
@@ -159,16 +183,20 @@ class Home:
                 "Name another folder, or take away what is there."
             )
         issued = {right: issue(right, "fleet", OWN) for right in RIGHTS}
+        signing = generate()[0]
         try:
+            if settings.store:
+                PostgresStore.create(settings.store, settings.name, public_of(signing))
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
             (path / "tokens").mkdir(mode=0o700)
             _write(path / "secret", secrets.token_bytes(32).hex())
-            _write(path / "signing", generate()[0].hex())
+            _write(path / "signing", signing.hex())
             _write(path / "roster.json", roster.to_json())
             _write(path / "tokens.json", [token.to_json() for _, token in issued.values()])
-            # So that a folder without a ledger has lost it, and is not a new one.
-            Store(path / LEDGER, lambda size, root: "").close()
+            if not settings.store:
+                # So that a folder without a ledger has lost it, and is not a new one.
+                SqliteStore(path / LEDGER, lambda size, root: "").close()
             for right, (text, _) in issued.items():
                 _write(path / "tokens" / right, text)
             _write(path / "authority.json", asdict(settings))
@@ -179,6 +207,38 @@ class Home:
         except StoreError as error:
             raise RunError(f"cannot make {path}: {error}") from None
         return home
+
+    @classmethod
+    def join(cls, path: str | Path, other: Home, settings: Settings) -> Home:
+        """A new folder for another node of the authority of `other`: its keys, people and tokens.
+
+        Raises `HomeError` where that is not one of several nodes, and for a folder that is there;
+        `RunError` where the database is not that authority's, or the folder cannot be written.
+        """
+        path = Path(path)
+        if not other.settings.store:
+            raise HomeError(
+                f"{other.path} keeps its ledger in a file, which is for one server. Several nodes "
+                "take a new authority: freezetag serve --store postgresql://… --node NAME."
+            )
+        if settings.node == other.settings.node:
+            raise HomeError(f"--node: {other.path} is the node {settings.node} already.")
+        if path.exists():
+            raise HomeError(f"{path} is there already, and nothing is overwritten.")
+        try:
+            PostgresStore.check(settings.store, settings.name, other.public)
+            path.mkdir(parents=True, mode=0o700)
+            for name in ("secret", "signing", "roster.json", "tokens.json", "public.json"):
+                _write(path / name, (other.path / name).read_text(encoding="utf-8").rstrip("\n"))
+            (path / "tokens").mkdir(mode=0o700)
+            for file in sorted((other.path / "tokens").glob("*")):
+                _write(path / "tokens" / file.name, file.read_text(encoding="utf-8").rstrip("\n"))
+            _write(path / "authority.json", asdict(settings))
+        except OSError as error:
+            raise RunError(f"cannot make {path}: {error.strerror}.") from None
+        except StoreError as error:
+            raise RunError(f"cannot make {path}: {error}") from None
+        return cls(path)
 
     @classmethod
     def open(cls, path: str | Path) -> Home:
@@ -249,6 +309,11 @@ class Home:
             raise HomeError(
                 f"{self.path} is the authority {self.settings.name}, and its ledger and all its "
                 f"enrolments say so: it cannot become {settings.name}. Serve another folder."
+            )
+        if bool(settings.store) != bool(self.settings.store):
+            raise HomeError(
+                f"the ledger of {self.path} is where it was begun, and stays there: a database is "
+                "for a new authority. Serve another folder with --store."
             )
         self.settings = settings
 

@@ -30,6 +30,7 @@ class Lives:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self.margin = 0.0  # seconds for which another node may grant more than we know of
         self._lives: dict[str, dict[str, Incarnation]] = {}
         self._over: dict[str, set[str]] = {}
         self._begun: dict[str, deque[float]] = {}  # when the newest were taken up
@@ -131,7 +132,7 @@ class Lives:
         life.length = max(life.length, float(body.get("length", UNTOLD)))
         if not life.leased:
             # Read back: the lease may have been granted a moment before the restart.
-            life.until = self._clock() + settle(life.length)
+            life.until = self._clock() + settle(life.length + self.margin)
         untold = dict.fromkeys(body["spent"], _NAN)
         self._spent(life, body["spent"], body.get("allowed", untold))
 
@@ -156,7 +157,7 @@ class Lives:
         now = self._clock()
         for _, life in self:
             if life.leased and not life.ended:
-                life.until = now + settle(life.length)
+                life.until = now + settle(life.length + self.margin)
             life.heard = max(life.heard, now - down)
 
 

@@ -6,8 +6,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from freezetag.live.authority.sqlite_store import ROWS
 from freezetag.live.authority.state_seal import fits
-from freezetag.live.authority.store import ROWS, StateRows, as_bytes
+from freezetag.live.authority.store import StateRows, as_bytes
 from freezetag.live.signed.merkle import LedgerError, read_record
 
 CHANGED = "the state that was kept is not the state that the records give: changed"

@@ -25,7 +25,8 @@ from freezetag.core.errors import UserError
 from freezetag.live.authority.authority import Authority, ResetError
 from freezetag.live.authority.facts import Record
 from freezetag.live.authority.home import Home, HomeError, Settings
-from freezetag.live.authority.store import Sign, Store, StoreError, lost
+from freezetag.live.authority.sqlite_store import SqliteStore, lost
+from freezetag.live.authority.store import Sign, StoreError
 from freezetag.live.gate.clock import boot_clock
 from freezetag.live.gate.enrolment import Enrolment
 from freezetag.live.gate.gate import Gate
@@ -192,14 +193,14 @@ class OwnAuthority:
         return sign_note(Checkpoint(settings.name, size, root, roster.solo), self.home.signing)
 
 
-def _ledger(home: Home, sign: Sign) -> Store:
+def _ledger(home: Home, sign: Sign) -> SqliteStore:
     """Raises `StoreError` for one that is gone: what stood in it is not known, so nothing runs."""
     if why := lost(home.ledger):
         raise StoreError(
             f"{why} What was pressed is not known, so nothing is started. Put back a copy of "
             "it, or name another --state folder."
         )
-    return Store(home.ledger, sign)
+    return SqliteStore(home.ledger, sign)
 
 
 def _locked(home: Home) -> IO[str]:

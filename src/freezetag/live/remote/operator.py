@@ -115,7 +115,9 @@ class Remote:
                 timeout=self.timeout,
                 certificates=self.certificates,
             )
-            return Told(address, str(answer["state"]), "", int(answer["agents"]))
+            return Told(
+                address, str(answer["state"]), str(answer.get("note", "")), int(answer["agents"])
+            )
         except UserError as error:
             state = NOBODY if isinstance(error, Denied) and error.status == UNKNOWN else "failed"
             why = str(_hinted(error, body["token"]))

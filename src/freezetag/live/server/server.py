@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, final
 
 from freezetag.live.authority.home import Home, Settings, option
-from freezetag.live.authority.store import Connect, connected
+from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.gate.clock import Clock
 from freezetag.live.server.app import application
 from freezetag.live.server.certificate import check_pair

@@ -21,17 +21,20 @@ from typing import TYPE_CHECKING, Any, final
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.authority import Authority, ResetError, RollbackError
 from freezetag.live.authority.home import Home
+from freezetag.live.authority.postgres_store import PostgresStore
+from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.authority.state_seal import sealer
 from freezetag.live.authority.states import Shown
-from freezetag.live.authority.store import Connect, StoreError, connected
+from freezetag.live.authority.store import StoreError
 from freezetag.live.gate.clock import Clock, boot_clock
 from freezetag.live.server.channels import Channels, Unknown
 from freezetag.live.server.drafts import Resets
 from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.sessions import Sessions
-from freezetag.live.server.startup import opened, restore, verify_behind
+from freezetag.live.server.shared_ledger import COMING_UP, UNTOLD, SharedLedger
+from freezetag.live.server.startup import Restored, opened, restore, verify_behind
 from freezetag.live.server.writer import Writer
-from freezetag.live.signed.frames import FrameError, glance
+from freezetag.live.signed.frames import FrameError, bound, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
@@ -80,11 +83,11 @@ class Service:
         home: Home,
         *,
         clock: Clock | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
         connect: Connect = connected,
     ) -> None:
         settings = home.settings
-        self.home, self.now = home, now
+        self.home = home
         self.folder_lock: object = None  # kept open as long as anything of this serves
         self.lock = threading.RLock()
         self.clock = clock or boot_clock()
@@ -97,7 +100,7 @@ class Service:
             length=settings.length,
             rearm_within=settings.rearm_within,
             drill_within=settings.drill_within,
-            replica=home.settings.name,
+            replica=settings.node or settings.name,
         )
         self.authority.checkpoint = self._checkpoint
         self.authority.head = lambda: {"root": self.tree.root().hex(), "size": self.tree.size}
@@ -114,39 +117,49 @@ class Service:
         self.warning = ""
         self.version = 0  # counts what there was to tell
         self.picture: tuple[int, float, str] | None = None
-        self._present_at: float | None = None
+        self.present_at: float | None = None
         self.sessions = Sessions(home.tokens, self.clock)
         self.resets = Resets(self.authority, self.clock)
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
-        self._store = opened(home, self._signed, connect, sealer(home.signing))
-        self.writer = Writer(self._store, self._committed, now)
+        self._store = opened(home, self._signed, connect, sealer(home.signing), self.clock)
+        self.now = now or self._store.now
+        self.shared: SharedLedger | None = None
+        if isinstance(self._store, PostgresStore):
+            self.shared = SharedLedger(self, self._store)
+        learned = None if self.shared is None else self.shared.learned
+        self.writer = Writer(self._store, self._committed, lambda: self.now(), learned)
 
     # Start and end.
 
     def open(self) -> None:
         """Reads the ledger; unlocks if its tail is good and its state sealed; verifies all of it
         behind that, or before it unlocks."""
+        there = self.shared.open() if self.shared is not None else self._store.come_up()
         found = restore(self.home, self._store)
         with self.lock:
-            self.tree, self.note = found.tree, found.note
-            doubt = found.doubt
-            for kind, body, at in found.records:
-                try:
-                    self._apply(kind, body, at)
-                except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-                    doubt = (
-                        doubt or f"a record of the kind {kind!r} cannot be read: changed. {error!r}"
-                    )
-            self.timeline.extend(found.recent)
-            if doubt:
+            if doubt := self.restored(found):
                 self.doubts["ledger"] = doubt
-            if not found.sealed and not self._store.shut:
-                self.doubts["chain"] = UNSEALED
             self.writer.start()
             self._take_second()
             self.settle("start")
-        threading.Thread(target=self._verify, name="verify", daemon=True).start()
+        behind = self.verify if there or self.shared is None else self.shared.come_up
+        threading.Thread(target=behind, name="verify", daemon=True).start()
+
+    def restored(self, found: Restored) -> str:
+        """Takes in what a start read; why nothing may be granted."""
+        self.tree, self.note = found.tree, found.note
+        doubt = found.doubt
+        for kind, body, at in found.records:
+            try:
+                self._apply(kind, body, at)
+            except (UserError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+                doubt = doubt or f"a record of the kind {kind!r} cannot be read: changed. {error!r}"
+        self.timeline.extend(found.recent)
+        if not found.sealed and not self._store.shut:
+            self.doubts["chain"] = UNSEALED
+        self._store.serve()
+        return doubt or (self.shared.problem() if self.shared is not None else "")
 
     def _take_second(self) -> None:
         """What a ledger that could not be written did not get is handed over again."""
@@ -159,11 +172,16 @@ class Service:
             why = f"{file} cannot be read ({error}), and may hold a press. Look, then take it away."
             self.doubts["second"] = why
 
-    def _verify(self) -> None:
-        try:
-            wrong = verify_behind(self.home, self._store, lambda: self.closing)
-        except Exception as error:
-            wrong = f"the ledger cannot be verified: {type(error).__name__}: {error}"
+    def verify(self) -> None:
+        while True:
+            try:
+                wrong = verify_behind(self.home, self._store, lambda: self.closing)
+                break
+            except Exception as error:
+                wrong = f"the ledger cannot be verified: {type(error).__name__}: {error}"
+                if self.closing or self.shared is None or not isinstance(error, StoreError):
+                    break
+                time.sleep(COMING_UP)  # a database that is away comes back
         if wrong:
             self._store.vouched = False
             self.doubt("chain", wrong)
@@ -186,7 +204,8 @@ class Service:
         """The doubt is gone; granting begins when no other is left."""
         with self.lock:
             if self.doubts.pop(about, None) and not self.doubts:
-                self.authority.unlock()
+                # A node that lost sight of the others could be heard all the time.
+                self.authority.unlock(float("inf") if about == "node" else None)
         self.notify()
 
     def notify(self) -> None:
@@ -215,23 +234,36 @@ class Service:
 
     def _committed(self, first: int, leaves: Iterable[bytes], note: str) -> None:
         """In the writer's thread: what is durable is applied, then answered."""
-        acks = []
         with self.lock:
-            for leaf in leaves:
-                fields = json.loads(leaf)
-                self._apply(fields["kind"], fields["body"], fields["at"])
-                self.tree.append(leaf)
-                if fields["kind"] not in QUIET:
-                    self.timeline.append(fields)
-                if fields["kind"] == "press":
-                    self.undurable.discard(fields["body"]["id"])
-                if fields["kind"] == "ack":
-                    acks += fields["body"]["presses"]
-            self.note = note
-            waiting = [self._acks[press] for press in acks if press in self._acks]
+            waiting, _ = self.taken(leaves, note)
         for call in waiting:
             call()
         self.notify()
+
+    def taken(
+        self, leaves: Iterable[bytes], note: str
+    ) -> tuple[list[Callable[[], None]], frozenset[str]]:
+        """Applies what is durable; whom to tell that a press was acknowledged, and the kinds."""
+        acks, kinds = [], set()
+        for leaf in leaves:
+            fields = json.loads(leaf)
+            kinds.add(fields["kind"])
+            self._apply(fields["kind"], fields["body"], fields["at"])
+            self.tree.append(leaf)
+            if fields["kind"] not in QUIET:
+                self.timeline.append(fields)
+            if fields["kind"] == "press":
+                self.undurable.discard(fields["body"]["id"])
+            if fields["kind"] == "ack":
+                acks += fields["body"]["presses"]
+        self.note = note
+        return [self._acks[press] for press in acks if press in self._acks], frozenset(kinds)
+
+    @property
+    def bound(self) -> float:
+        """Seconds after a stored press in which the last action may be admitted, on any node."""
+        extra = self.shared.nodes.longest if self.shared is not None else 0.0
+        return bound(self.authority.longest() + extra)
 
     def _apply(self, kind: str, body: Mapping[str, Any], at: int) -> None:
         self.authority.apply(kind, body, at)
@@ -326,7 +358,10 @@ class Service:
                 await asyncio.to_thread(self.second.append, kind, body)
         if pressed.stands in self.undurable:
             state = NOT_DURABLE
-        return {"id": pressed.id, "state": state, "agents": pressed.agents}
+        told = {"id": pressed.id, "state": state, "agents": pressed.agents}
+        if state == NOT_DURABLE and self.shared is not None:
+            told["note"] = UNTOLD
+        return told
 
     def covered(self, scope: str) -> tuple[str, ...]:
         """The agents that a press of `scope` stops, or takes a tool from."""
@@ -337,7 +372,11 @@ class Service:
 
     async def frame(self, text: str) -> str | None:
         """The answer to a gate's frame, once it may be given. Raises `Unknown`."""
+        if self.shared is not None and not await self.shared.caught_up(text):
+            return None
         with self.lock:
+            if self.shared is not None:
+                self.shared.lapse()  # after the frame came, and before it is decided
             try:
                 reply, records = self.authority.on_frame(text)
             except FrameError:
@@ -398,6 +437,9 @@ class Service:
 
         try:
             await self.commit(decide)
+        except StoreError:
+            self.authority.not_started(agent)
+            raise
         except ResetError as error:
             # Asked only now: a disk that hangs must not keep anybody from hearing why.
             warning = await asyncio.to_thread(lambda: self.home.warning)
@@ -430,11 +472,13 @@ class Service:
 
     def present(self) -> None:
         """A person is here now, which agents with a limit of `presence` need to go on."""
-        self._present_at = self.clock()
+        self.present_at = self.clock()
 
     def _absence(self) -> float:
         """Seconds without a person; not a number if none was here since the start."""
-        return float("nan") if self._present_at is None else self.clock() - self._present_at
+        here = float("-inf") if self.present_at is None else self.present_at
+        seen = max(here, self.shared.nodes.present) if self.shared is not None else here
+        return self.clock() - seen if seen > float("-inf") else float("nan")
 
     def running(self) -> list[str]:
         """The agents that run, so that a drill of them would prove something."""

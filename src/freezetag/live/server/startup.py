@@ -14,17 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from freezetag.live.authority.home import Home
+from freezetag.live.authority.postgres_store import PostgresStore
+from freezetag.live.authority.sqlite_store import Connect, SqliteStore, lost
 from freezetag.live.authority.state_seal import Seal, fits
-from freezetag.live.authority.store import (
-    ROWS,
-    Connect,
-    Sign,
-    StateRows,
-    Store,
-    StoreError,
-    as_bytes,
-    lost,
-)
+from freezetag.live.authority.store import Sign, StateRows, Store, StoreError
 from freezetag.live.signed.merkle import (
     LedgerError,
     Tree,
@@ -55,15 +48,34 @@ class Restored:
     sealed: bool = False
 
 
-def opened(home: Home, sign: Sign, connect: Connect, seal: Seal | None = None) -> Store:
+def opened(
+    home: Home,
+    sign: Sign,
+    connect: Connect,
+    seal: Seal | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Store:
     """The ledger of the folder; one that is gone or unreadable is shut, so that nothing is granted.
 
-    Presses are taken all the same, as with a disk that is full.
+    Presses are taken all the same, as with a disk that is full. A database is reached later, by
+    `come_up`.
     """
+    settings = home.settings
+    if settings.store:
+        return PostgresStore(
+            settings.store,
+            authority=settings.name,
+            public=home.public,
+            node=settings.node,
+            lease=settings.node_lease,
+            sign=sign,
+            clock=clock,
+            seal=seal,
+        )
     why = lost(home.ledger)
     if not why:
         try:
-            return Store(home.ledger, sign, connect, seal=seal)
+            return SqliteStore(home.ledger, sign, connect, seal=seal)
         except StoreError as error:
             why = str(error)
     todo = (
@@ -71,7 +83,7 @@ def opened(home: Home, sign: Sign, connect: Connect, seal: Seal | None = None) -
         "the newest copy of ledger.db, and serve again; without one, serve a new folder and enrol "
         "the agents there."
     )
-    return Store(home.ledger, sign, connect, shut=f"{why} {todo}")
+    return SqliteStore(home.ledger, sign, connect, shut=f"{why} {todo}")
 
 
 def restore(home: Home, store: Store) -> Restored:
@@ -130,12 +142,9 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
     stack: list[bytes] = []
     given = StateRows()
     i = 0
-    with store.reading() as db:
-        db.execute("BEGIN")
-        row = db.execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
-        size, note = row or (0, "")
-        for i, leaf in db.execute("SELECT i, record FROM ledger ORDER BY i"):
-            leaf = as_bytes(leaf)
+    with store.snapshot() as seen:
+        size, note = seen.newest
+        for i, leaf in seen.records:
             digest, position = leaf_hash(leaf), i
             while position & 1:
                 digest = node_hash(stack.pop(), digest)
@@ -149,7 +158,7 @@ def verify_behind(home: Home, store: Store, stopped: Callable[[], bool]) -> str:
                 if stopped():
                     return ""
                 time.sleep(PAUSE)
-        kept = {row[0]: row for row in db.execute(ROWS)}
+        kept = {row[0]: row for row in seen.rows() or ()}
     if not stack:
         return "" if size == 0 else f"the checkpoint covers {size} records, and none is there."
     root = stack[-1]

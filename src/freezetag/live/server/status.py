@@ -9,7 +9,6 @@ from typing import Any
 from freezetag.live.authority.authority import Row
 from freezetag.live.authority.states import Shown, worst
 from freezetag.live.server.service import Service
-from freezetag.live.signed.frames import bound
 
 RECENT = 50
 LEDGER = frozenset({"start", "ledger", "chain", "rollback"})
@@ -36,7 +35,7 @@ def status(service: Service) -> dict[str, Any]:
             "storage": "NOT durable" if service.undurable or service.writer.trouble else "durable",
             "banner": _banner(service, agents),
             "length": settings.length,
-            "bound": bound(authority.longest()),
+            "bound": service.bound,
             "size": service.tree.size,
             "root": service.tree.root().hex(),
             "button": _button(service),
@@ -51,6 +50,7 @@ def status(service: Service) -> dict[str, Any]:
                 for press in standing
             ],
             "pending": service.resets.pending(),
+            "nodes": service.shared and service.shared.nodes.to_json(),
             "alarms": [
                 *authority.alarms[-20:],
                 *filter(None, [service.warning]),

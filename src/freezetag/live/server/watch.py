@@ -35,6 +35,8 @@ class Watch:
     def _run(self) -> None:
         looked = -HOUR
         while not self._ended.wait(PERIOD):
+            if self._service.shared is not None:
+                self._service.shared.lapse()
             self._look("the disk", self._disk)
             self._look(f"whether a {STOP_FILE} file is there", self._stop_file)
             if time.monotonic() - looked >= HOUR and self._look("certificate", self._certificate):

@@ -57,10 +57,16 @@ _NOTHING = State()
 @dataclass(frozen=True)
 class Record:
     """A kind of record: `kind` in the ledger. One that `frees` lets something go on, so it must not
-    come true after it was said that it could not be written. `shown`: in the timeline."""
+    come true after it was said that it could not be written. `shown`: in the timeline.
+
+    Of several nodes: what `frees` must have been decided with every record that `decides`, and a
+    slice of a budget with every one that `shares`.
+    """
 
     kind: ClassVar[str] = ""
     frees: ClassVar[bool] = False
+    decides: ClassVar[bool] = False
+    shares: ClassVar[bool] = False
     shown: ClassVar[bool] = True
 
     @staticmethod
@@ -137,6 +143,8 @@ class Enrol(Record):
     """An agent is taken up, or taken up otherwise."""
 
     kind = "enrol"
+    decides = True
+    shares = True
     frees = True
 
     agent: str
@@ -160,6 +168,8 @@ class Limits(Record):
     """Budgets that a group shares. Each is compared with the one before, so all are kept."""
 
     kind = "limits"
+    decides = True
+    shares = True
 
     group: str
     limits: Mapping[str, float]
@@ -175,6 +185,8 @@ class Start(Record):
     """Somebody lets an agent run: its earlier incarnations are over."""
 
     kind = "start"
+    decides = True
+    shares = True
     frees = True
 
     agent: str
@@ -197,6 +209,7 @@ class Open(Record):
     what its slices were; without `length` it is one of an older version."""
 
     kind = "open"
+    shares = True
     shown = False
 
     agent: str
@@ -217,6 +230,7 @@ class Anchor(Record):
     """How far a gate's journal and meters are."""
 
     kind = "anchor"
+    shares = True
     shown = False
 
     gate: str
@@ -239,6 +253,7 @@ class Pressed(Record):
     """A press; its fields are those of `freezetag.live.signed.presses.Press`."""
 
     kind = "press"
+    decides = True
 
     id: str
     scope: str
@@ -267,6 +282,7 @@ class Repeat(Record):
     """A press of a button that is down already, counted per replica."""
 
     kind = "repeat"
+    decides = True
 
     press: str
     replica: str
@@ -330,6 +346,7 @@ class Held(Record):
     """An agent may not act until somebody starts it."""
 
     kind = "held"
+    decides = True
 
     agent: str
     why: str
@@ -413,6 +430,8 @@ class Alarm(Record):
 
 
 FREEING = frozenset(kind for kind, record in RECORDS.items() if record.frees)
+DECIDING = frozenset(kind for kind, record in RECORDS.items() if record.decides)
+SHARING = frozenset(kind for kind, record in RECORDS.items() if record.shares)
 QUIET = frozenset(kind for kind, record in RECORDS.items() if not record.shown)
 """Kinds that a timeline leaves out."""
 

@@ -16,7 +16,6 @@ from freezetag.live.console.page import console
 from freezetag.live.console.reset import reset
 from freezetag.live.server.requests import HEADERS, Rejected, as_json, fields_of, holder
 from freezetag.live.server.status import as_text, status
-from freezetag.live.signed.frames import bound
 from freezetag.live.signed.presses import Clearance
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def pressed(service: Service, scope: str, told: Mapping[str, Any]) -> Response:
     """The page after a press by form."""
     names = service.covered(scope)
     with service.lock:
-        last = bound(service.authority.longest())
+        last = service.bound
     return page(answers.pressed(told, scope, names, last))
 
 

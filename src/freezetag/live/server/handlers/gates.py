@@ -45,7 +45,10 @@ async def enrol(service: Service, request: Request) -> Response:
             "length": home.settings.length,
             "public": base64.b64encode(home.public).decode(),
             "roster": home.roster.to_json(),
-            "addresses": service.gate_addresses,
+            "addresses": [
+                *service.gate_addresses,
+                *(service.shared.nodes.addresses if service.shared is not None else ()),
+            ],
         }
     )
 
