@@ -75,3 +75,46 @@ def thinks_twice(messages: Messages) -> str:
         return answer
     second = messages[-2]["content"] == "Hm."
     return meaning(messages[0]["content"])[0] if second else "Hm."
+
+
+NOW = re.compile(r"There are ([\d.]+) now, at most [\d.]+, for (\d+) in all")
+
+
+def _knows_commons(messages: Messages) -> str | None:
+    """The right answer to a question about the rules of the commons."""
+    rules, question = messages[0]["content"], messages[-1]["content"]
+    numbers = [int(x) for x in re.findall(r"\d+", question.partition("Answer with")[0])]
+    if "How many are left before" in question:
+        people, full, _, each = numbers
+        return str(full - people * each)
+    if "How many are there in the next one" in question:
+        return str(min(numbers[2], 2 * numbers[3]))
+    if "Is it over?" in question:
+        return "yes" if numbers[1] < numbers[0] else "no"
+    if "What do you answer?" in question:
+        there, wanted = numbers
+        return str(there - wanted if "do not ask for" in rules else wanted)
+    return None
+
+
+def _asks(messages: Messages, share: float) -> str:
+    """The answer that asks for an equal part of this share of the stock."""
+    found = NOW.search(messages[-1]["content"])
+    assert found is not None
+    stock, people = int(float(found[1])), int(found[2])
+    wanted = int(stock * share) // people
+    return str(stock - wanted if "do not ask for" in messages[0]["content"] else wanted)
+
+
+def shares(messages: Messages) -> str:
+    """Asks for its part of half the stock, however many there are."""
+    return _knows_commons(messages) or _asks(messages, 0.5)
+
+
+def takes_all_in_a_crowd(messages: Messages) -> str:
+    """Shares among few, and asks for its part of everything once the class is large."""
+    if answer := _knows_commons(messages):
+        return answer
+    found = NOW.search(messages[-1]["content"])
+    assert found is not None
+    return _asks(messages, 1.0 if int(found[2]) > 10 else 0.5)

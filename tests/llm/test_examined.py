@@ -117,6 +117,19 @@ def test_copies_the_best_and_its_twin() -> None:
         assert least <= level.value <= most
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "change"), [(scripts.shares, 0), (scripts.takes_all_in_a_crowd, -1)]
+)
+def test_who_takes_all_once_the_class_is_large(script: Script, change: int) -> None:
+    """Numbers are asked for in both directions, and mean the same."""
+    card, _ = carded(script, worlds="commons")
+    assert section(card, "comprehension").measurements[0].of.value == 1.0
+    found = row(section(card), "level in the class less alone")
+    assert found.of.value == pytest.approx(change, abs=0.05)
+    assert row(section(card), "answer effect").of.value == pytest.approx(0, abs=0.05)
+
+
 def test_a_killed_exam_makes_no_call_twice(tmp_path: Path) -> None:
     """The budget ends it in the middle; with more it goes on, and asks only what is new."""
     with serving(scripts.reciprocates) as served:
