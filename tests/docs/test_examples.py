@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ def test_there_are_examples() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
 def test_example_runs(example: Path, installed: Any, tmp_path: Path) -> None:
-    if "axelrod:" in example.read_text():
-        pytest.importorskip("axelrod")
+    if "axelrod:" in example.read_text() and not find_spec("axelrod"):
+        pytest.skip("axelrod is not installed")  # to import it takes 10 s and a gigabyte
     shutil.copy(example, tmp_path)
     begun = time.monotonic()
     done = installed.run(["python", example.name], tmp_path)

@@ -102,5 +102,5 @@ def test_where_nobody_can_sit_beside_it_there_is_a_row_all_the_same() -> None:
 
 
 def test_freeze_tag_has_a_row() -> None:
-    rows, _ = examined(TWIN, Ref("substrates/freeze_tag"), TIT_FOR_TAT)
+    rows, _ = examined(TWIN, Ref.of("substrates/freeze_tag", players=6), TIT_FOR_TAT, 5)
     assert rows["return in the class less alone"].of.n > 1
