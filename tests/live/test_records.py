@@ -38,6 +38,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "clear": {"text": "{}", "signatures": {"k": "s", "l": "s"}},
     "drill": {"agent": "a", "ms": 12, "press": "a" * 32},
     "key": {},
+    "token": {"digest": "d", "right": "press", "scope": "fleet", "holder": "wall"},
+    "revoke": {"text": '{"digest": "d"}', "signatures": {}},
     "alarm": {"agent": "", "what": "a certificate ends"},
 }
 
@@ -75,10 +77,12 @@ def test_the_states_names_are_those_that_folders_hold() -> None:
         "clear": ("7", None, ""),
         "drill": ("drill a", None, ""),
         "key": ("key", None, ""),
+        "token": ("token d", None, ""),
+        "revoke": ("revoke d", None, ""),
         "alarm": ("", None, ""),
     }
     assert set(names) == set(RECORDS)
-    assert sorted(FREEING) == ["clear", "enrol", "key", "start"]
+    assert sorted(FREEING) == ["clear", "enrol", "key", "revoke", "start", "token"]
     assert sorted(QUIET) == ["anchor", "open"]
     assert tuple(state_of("of tomorrow", {}, 7)) == ("", None, "")
 

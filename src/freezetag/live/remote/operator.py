@@ -125,9 +125,9 @@ class Remote:
         except (KeyError, TypeError, ValueError):
             return Told(address, "failed", "does not answer as an authority does.")
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, *, right: str = "status", **query: Any) -> Any:
         """What the first address that answers says. Raises `Unreachable` or `Denied`."""
-        return self._first("GET", path + (f"?{urlencode(query)}" if query else ""), None, "status")
+        return self._first("GET", path + (f"?{urlencode(query)}" if query else ""), None, right)
 
     def post(self, path: str, body: Mapping[str, Any], right: str = "", timeout: float = 0) -> Any:
         """Asks the first address that answers. Raises `Unreachable` or `Denied`."""

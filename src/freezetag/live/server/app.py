@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.server.handlers import console, gates, ledger, metrics, people, press
+from freezetag.live.server.handlers import console, gates, ledger, metrics, people, press, tokens
 from freezetag.live.server.requests import Rejected, as_json, from_form
 from freezetag.live.server.service import Service
 from freezetag.live.signed.presses import StateError
@@ -31,6 +31,9 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/start", people.start),
     ("POST", "/api/drill", people.drill),
     ("POST", "/api/enrol", gates.enrol),
+    ("GET", "/api/tokens", tokens.tokens),
+    ("POST", "/api/token", tokens.issue_one),
+    ("POST", "/api/revoke", tokens.revoke),
     ("POST", "/api/frame", gates.frame),
     ("GET", "/api/ledger", ledger.ledger),
     ("GET", "/metrics", metrics.metrics),

@@ -26,6 +26,7 @@ from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.authority.state_seal import sealer
 from freezetag.live.authority.states import Shown
 from freezetag.live.authority.store import StoreError
+from freezetag.live.authority.tokens import Token
 from freezetag.live.gate.clock import Clock, boot_clock
 from freezetag.live.server.channels import Channels, Unknown
 from freezetag.live.server.drafts import Resets
@@ -38,7 +39,7 @@ from freezetag.live.signed.frames import FrameError, bound, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
-from freezetag.live.signed.records import QUIET
+from freezetag.live.signed.records import QUIET, Enrol, Revoke, TokenIssued, read
 
 if TYPE_CHECKING:
     from freezetag.live.server.notices import Notices
@@ -267,8 +268,13 @@ class Service:
 
     def _apply(self, kind: str, body: Mapping[str, Any], at: int) -> None:
         self.authority.apply(kind, body, at)
-        if kind == "enrol" and "presence" in body["limits"]:
-            self.authority.meters[body["agent"], "presence"] = self._absence
+        match read(kind, body):
+            case Enrol(agent=agent, limits=limits) if "presence" in limits:
+                self.authority.meters[agent, "presence"] = self._absence
+            case TokenIssued():
+                self.home.tokens.add(Token(**body))
+            case Revoke(digest=digest):
+                self.home.tokens.revoke(digest)
 
     def _checkpoint(self, seen: int) -> tuple[str, list[str]]:
         if seen > self.tree.size:

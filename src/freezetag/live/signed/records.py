@@ -9,6 +9,7 @@ default is one that older records lack, and fields that nobody here knows are le
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -399,6 +400,53 @@ class Drill(Record):
     def sentence(self, scopes: Scopes) -> Sentence:
         took = Part("", f": drill acknowledged after {self.ms} ms")
         return Sentence("ack", (Part("strong", "proved"), Part("", " "), _name(self.agent), took))
+
+
+@_listed
+@dataclass(frozen=True)
+class TokenIssued(Record):
+    """A token was issued; of its text the ledger has the SHA-256."""
+
+    kind = "token"
+    frees = True
+
+    digest: str
+    right: str
+    scope: str
+    holder: str
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"token {body['digest']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        said = (Part("strong", "issued"), Part("", f" a token to {self.right:.20} "))
+        to = (Part("scope", self.scope), Part("", " to "), _name(self.holder))
+        return Sentence("other", (*said, *to))
+
+
+@_listed
+@dataclass(frozen=True)
+class Revoke(Record):
+    """People took a token back."""
+
+    kind = "revoke"
+    frees = True
+
+    text: str
+    signatures: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        return str(json.loads(self.text)["digest"])
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"revoke {json.loads(body['text'])['digest']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        which = f" the token {self.digest[:16]}, with {len(self.signatures)} signatures"
+        return Sentence("other", (Part("strong", "took back"), Part("", which)))
 
 
 @_listed

@@ -219,6 +219,7 @@ class _Stops:
             "repeat": self._repeat,
             "clear": self._clear,
             "start": self._start,
+            "revoke": self._revoke,
         }
         self._authority, self._people, self._quorum = authority, people, quorum
         self._agents: dict[str, tuple[set[str], list[str]]] = {}  # groups, and what it depends on
@@ -247,12 +248,7 @@ class _Stops:
         text, signatures = body["text"], body["signatures"]
         named, good, found = json.loads(text), len(signatures), []
         if self._people is not None:
-            message = b"freezetag clearance\n" + text.encode()
-            by_id = {hashlib.sha256(key).hexdigest()[:16]: key for key in self._people.values()}
-            good = sum(
-                name in by_id and _signed(by_id[name], message, _decoded(signature))
-                for name, signature in signatures.items()
-            )
+            good = self._good(b"freezetag clearance\n" + text.encode(), signatures)
             # Two presses under one id count as the harder one to clear.
             pressed = [self._presses.get(press, {("", "")}) for press in named["presses"]]
             drills = all(kind == "drill" for each in pressed for _, kind in each)
@@ -272,6 +268,24 @@ class _Stops:
         agent = body["agent"]
         over = [id for id, scopes in self._standing.items() if self._covers(scopes, agent)]
         return [f"a start of {agent} while presses stand: {len(over)}"] if over else []
+
+    def _revoke(self, body: dict[str, Any]) -> list[str]:
+        text, signatures = body["text"], body["signatures"]
+        if json.loads(text)["authority"] != self._authority:
+            return ["a token taken back at another authority"]
+        if self._people is None:
+            return []
+        good = self._good(b"freezetag revocation\n" + text.encode(), signatures)
+        few = f"a token taken back with {good} good signatures of {self._quorum}"
+        return [few] if good < self._quorum else []
+
+    def _good(self, message: bytes, signatures: dict[str, str]) -> int:
+        keys = (self._people or {}).values()
+        by_id = {hashlib.sha256(key).hexdigest()[:16]: key for key in keys}
+        return sum(
+            name in by_id and _signed(by_id[name], message, _decoded(signature))
+            for name, signature in signatures.items()
+        )
 
     def _look(self, press: str) -> None:
         """Whether a press stands now, and in which scopes."""
