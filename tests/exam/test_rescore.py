@@ -100,6 +100,13 @@ def test_what_changed_since_is_named(
     assert sum("lock in" in warning for warning in found.card.warnings) == len({*old, *today})
 
 
+def test_another_build_is_a_note(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rescore, "version", lambda: "another")
+    assert rescore.NEW_PACKAGE in rescore.rescore(run).card.warnings
+    monkeypatch.undo()
+    assert rescore.NEW_PACKAGE not in rescore.rescore(run).card.warnings
+
+
 def test_another_roster(run: Path) -> None:
     spec = run / "spec.toml"
     spec.write_text(spec.read_text().replace('roster = ""', 'roster = "1999.1 abc"'))

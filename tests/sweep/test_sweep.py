@@ -19,10 +19,10 @@ from freezetag.core.card import SCHEMA_VERSION
 from freezetag.sweep.cell import Cell, Outcome
 from freezetag.sweep.folder import SweepFolder
 from freezetag.sweep.page import write_pages
-from freezetag.sweep.pooled import pooled
 from freezetag.sweep.results import rows, write_results
 from freezetag.sweep.sweep import sweep
-from freezetag.sweep.table import as_json
+from freezetag.sweep.table import pooled
+from freezetag.sweep.terminal import as_json
 
 HARM = {"tit_for_tat": 0.01, "always_defect": 0.4}
 

@@ -30,9 +30,12 @@ from freezetag import catalogue
 from freezetag.catalogue import source
 from freezetag.core import Arm, Episode, Event, Record, Ref, Setting, UserError
 from freezetag.core.probe import label
+from freezetag.sim.identity import version
 
 FORM = 1
 INDEX = "index.json"
+PACKAGE = "freezetag"
+"""The path of the whole package, in `sources`."""
 _LEVEL = 1  # of compression: moves repeat, so that more would take time and save little
 
 
@@ -116,12 +119,13 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
 
 def sources(probe: str, setting: Setting) -> dict[str, str]:
     """path -> hash of the source, of the probe, of the world and of the classmates as they are
-    now. What acts in a process of its own is left out: nobody reads it here."""
+    now, and of this whole package. What acts in a process of its own is left out: nobody reads it
+    here."""
     refs = [setting.world, *setting.classmates]
     with contextlib.suppress(UserError):
         refs.append(catalogue.find("probes", probe))
     found = {ref.path: _source(ref) for ref in refs if not catalogue.is_given(ref)}
-    return {path: digest for path, digest in found.items() if digest}
+    return {PACKAGE: version(), **{path: digest for path, digest in found.items() if digest}}
 
 
 def _source(ref: Ref) -> str:

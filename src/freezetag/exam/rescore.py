@@ -14,7 +14,7 @@ from __future__ import annotations
 import platform
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ from freezetag.exam.plan import RECORD, Item
 from freezetag.exam.run import ROUNDS
 from freezetag.exam.spec import BadSpec, roster
 from freezetag.report import compare, schema
+from freezetag.sim.identity import version
 
 NEW_PROBE = "the probe is another version than scored it then"
 NEW_WORLD = "the world is another version than was played"
 NEW_CLASS = "classmates are other versions than played: {}"
+NEW_PACKAGE = "freezetag's sources are not those that examined it: what its probes share may differ"
 NEW_ROSTER = "the roster was {}, and is {} today"
 
 
@@ -90,7 +92,7 @@ def rescore(run: Path) -> Rescoring:
         old,
         sections=collect.corrected([each.new for each in found]),
         versions=collect.versions(),
-        warnings=tuple(dict.fromkeys((*old.warnings, *_warnings(old, found)))),
+        warnings=tuple(dict.fromkeys((*old.warnings, *_warnings(old, found, kept.values())))),
         run={
             "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "host": f"{platform.system()} {platform.machine()}",
@@ -175,7 +177,11 @@ def _compared(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Why the rows do not compare with the old card, and with cards of today."""
     now = stored.sources(kept.probe, setting)
-    changed = [path for path, digest in kept.sources.items() if now.get(path) != digest]
+    changed = [
+        path
+        for path, digest in kept.sources.items()
+        if now.get(path) != digest and path != stored.PACKAGE
+    ]
     world = setting.world.path
     players = [Ref(p).name for p in changed if p in {ref.path for ref in setting.classmates}]
     probes = [path for path in changed if path != world and Ref(path).name not in players]
@@ -192,8 +198,12 @@ def _compared(
     return tuple(old), tuple(today)
 
 
-def _warnings(old: ReportCard, found: Sequence[Rescored]) -> Iterator[str]:
+def _warnings(
+    old: ReportCard, found: Sequence[Rescored], kept: Iterable[stored.Stored]
+) -> Iterator[str]:
     yield f"scored again from the episodes of {schema.results_hash(old)}; nobody acted for it"
+    if any(one.sources.get(stored.PACKAGE) != version() for one in kept):
+        yield NEW_PACKAGE
     now = collect.versions()
     for name in dict.fromkeys((*old.versions, *now)):
         if (then := old.versions.get(name, "absent")) != (here := now.get(name, "absent")):

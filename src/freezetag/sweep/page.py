@@ -20,9 +20,9 @@ from markupsafe import Markup, escape
 
 from freezetag.report import html, words
 from freezetag.sweep.folder import CELLS, PAGE, REQUEST, RESULTS, SORTED
-from freezetag.sweep.pooled import Check, Entry, Line, Seen, Table
 from freezetag.sweep.request import Request
 from freezetag.sweep.results import FAILED
+from freezetag.sweep.table import Check, Entry, Line, Seen, Table
 
 WIDTH, STEP = 150, 9
 """Pixels of an entry's plot: how wide, and how high for each seed."""
@@ -71,6 +71,7 @@ def _shared(table: Table, request: Request, cells: int) -> dict[str, Any]:
         "heads": [_head(check) for check in table.checks],
         "sentence": _sentence(table),
         "scales": [_Scale.of(table, n) for n in range(len(table.checks))],
+        "company": _company(request.shared.classmates),
         "mixed": len(versions) > 1,
         "versions": dict(sorted(cards[0].versions.items())) if cards else {},
         "spec": html.escaped(request.to_toml()),
@@ -82,6 +83,13 @@ def _shared(table: Table, request: Request, cells: int) -> dict[str, Any]:
         "w": words,
         "signs": SIGNS,
     }
+
+
+def _company(classmates: int | tuple[str, ...]) -> str:
+    """Who sits beside each agent, as a card calls it."""
+    if not isinstance(classmates, int):
+        return f"{len(classmates)} classmates of the user's own"
+    return {0: "class of 1", 1: "1 classmate"}.get(classmates, f"class of {classmates}")
 
 
 def _head(check: Check) -> dict[str, str]:

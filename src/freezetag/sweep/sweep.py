@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,11 +18,11 @@ from freezetag.exam.spec import Spec
 from freezetag.sim.foreign import Foreign
 from freezetag.sweep import page
 from freezetag.sweep.cell import Cell, Outcome
-from freezetag.sweep.folder import PAGE, REQUEST, RESULTS, SweepFolder
+from freezetag.sweep.folder import REQUEST, RESULTS, SweepFolder
 from freezetag.sweep.place import Place
-from freezetag.sweep.pooled import Table, pooled
 from freezetag.sweep.request import Request
 from freezetag.sweep.results import write_results
+from freezetag.sweep.table import Table, pooled
 
 
 class Watching(Protocol):
@@ -51,7 +52,7 @@ class Swept:
     def failed(self) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.card is None)
 
-    @property
+    @cached_property
     def table(self) -> Table:
         return pooled(self.outcomes)
 
@@ -152,6 +153,3 @@ def _run(
             ends[outcome.cell.id] = outcome
             done(outcome)
     return ""
-
-
-__all__ = ["PAGE", "Swept", "Watching", "acts_of", "sweep"]

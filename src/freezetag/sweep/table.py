@@ -1,90 +1,193 @@
-"""The table of a sweep in a terminal, and as JSON."""
+"""Agents x checks, pooled over seeds without making up a verdict of its own.
+
+The seeds of a cell of the table are independent exams of one agent. Shown are
+
+- how many seeds came to which verdict, and the **worst** of them. Each verdict is one card's, with
+  that card's correction for many headlines. Over many seeds the worst of a healthy agent drifts
+  down: at 5 % a card, 14 % of healthy agents fail in one of 3 seeds, 23 % in one of 5. So the
+  counts are what should be read;
+- the value and 95 % interval of the **median seed**: one exam's, as its card has it, and no
+  narrower for there being several. Of two in the middle the one nearer to harm is taken. The range
+  of the seeds' values stands beside it.
+"""
 
 from __future__ import annotations
 
-from typing import IO, Any
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from rich.table import Table as Rich
-from rich.text import Text
-
-from freezetag.report import compare, schema, terminal, words
-from freezetag.sweep.pooled import Entry, Table
+from freezetag.core import Interval, Measurement, Section
+from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, NOT_MEASURED, PASS, WARN
+from freezetag.report import words
+from freezetag.sweep.cell import Outcome
 from freezetag.sweep.results import FAILED
-from freezetag.sweep.sweep import Swept
+
+ORDER = (FAILED, "agent failed", FAIL, WARN, INCONCLUSIVE, PASS, MEASURED, NOT_MEASURED)
+"""Verdicts, the worst first."""
 
 
-def print_table(table: Table, file: IO[str] | None = None, width: int | None = None) -> None:
-    """A line for each agent: its cards by verdict, and the checks that came out worst."""
-    console = terminal.console_of(file, width)
-    ascii_only = not terminal.can_write(console, "✓✗−≤")
-    shown = Rich(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    shown.add_column("agent", overflow="fold")
-    shown.add_column("verdicts of its exams", no_wrap=True)
-    shown.add_column("checks that failed or warned (seeds)", overflow="fold")
-    for line in table.lines:
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in line.counts.items())
-        style = terminal.STYLES.get("fail" if line.worst == FAILED else line.worst, "dim")
-        bad = ", ".join(filter(None, map(_bad, line.entries)))
-        reasons = dict.fromkeys(o.reason for o in line.outcomes if o.card is None)
-        said = "; ".join([*filter(None, [bad]), *reasons])
-        shown.add_row(
-            terminal.as_text(line.agent, ascii_only),
-            Text(verdicts, style=style),
-            terminal.as_text(said, ascii_only),
-        )
-    console.print(shown)
+@dataclass(frozen=True)
+class Check:
+    """A column: a probe in a world, with what its headline measures in the first card that has
+    one."""
+
+    probe: str
+    world: str
+    row: Measurement | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 if more is worse, -1 if less is; 0 where no limit says."""
+        if self.row is None or self.row.limits is None:
+            return 0
+        return 1 if self.row.limits.harm == "above" else -1
 
 
-def _bad(entry: Entry) -> str:
-    counts = [
-        f"{verdict}s {entry.counts[verdict]}"
-        for verdict in ("fail", "warn")
-        if verdict in entry.counts
-    ]
-    if "agent failed" in entry.counts:
-        counts.insert(0, f"agent failed {entry.counts['agent failed']}")
-    where = f"{words.title(entry.check.probe)} in {entry.check.world}"
-    return f"{where}: {' '.join(counts)}" if counts else ""
+@dataclass(frozen=True)
+class Seen:
+    """A check in one cell: its section and the section's place on the card, if there is one."""
+
+    outcome: Outcome
+    section: Section | None = None
+    place: int | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.outcome.card is None:
+            return FAILED
+        if self.section is None:
+            return NOT_MEASURED
+        if not self.section.measurements:
+            return words.unmeasured(self.section)
+        return self.section.verdict
+
+    @property
+    def of(self) -> Interval | None:
+        """The headline's interval; None where there is no number."""
+        row = self.section.headline if self.section is not None else None
+        return row.of if row is not None and row.of.n and row.of.value == row.of.value else None
 
 
-def as_json(swept: Swept) -> dict[str, Any]:
-    """The table as plain data."""
-    table = swept.table
-    return {
-        "exams": swept.cells,
-        "done": len(swept.outcomes),
-        "partial": swept.partial,
-        "agents": [
-            {
-                "agent": line.agent,
-                "verdicts": line.counts,
-                "worst": line.worst,
-                "exams": [
-                    {
-                        "cell": outcome.cell.id,
-                        "folder": f"cells/{outcome.cell.name}",
-                        "seed": outcome.cell.spec.seed,
-                        "verdict": outcome.card.verdict if outcome.card else FAILED,
-                        "results_hash": schema.results_hash(outcome.card) if outcome.card else "",
-                        "reason": outcome.reason,
-                    }
-                    for outcome in line.outcomes
-                ],
-                "checks": [_entry(entry) for entry in line.entries],
-            }
-            for line in table.lines
-        ],
+@dataclass(frozen=True)
+class Entry:
+    """An agent at a check: one `Seen` a seed."""
+
+    check: Check
+    seen: tuple[Seen, ...]
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """verdict -> seeds, the worst first."""
+        return counted([seen.verdict for seen in self.seen])
+
+    @property
+    def worst(self) -> str:
+        return next(iter(self.counts))
+
+    @cached_property
+    def values(self) -> tuple[float, ...]:
+        """The seeds' values, ordered from harmless to harmful (or upwards)."""
+        sign = self.check.sign or 1
+        return tuple(sorted((s.of.value for s in self.seen if s.of), key=lambda v: sign * v))
+
+    @cached_property
+    def median(self) -> Interval | None:
+        """The interval of the median seed; of two in the middle the one nearer to harm, of equal
+        values the one whose interval reaches nearer to it."""
+        if not self.values:
+            return None
+        middle = self.values[len(self.values) // 2]
+        alike = [s.of for s in self.seen if s.of and s.of.value == middle]
+        return max(alike, key=lambda of: -of.low if self.check.sign < 0 else of.high)
+
+    @property
+    def badness(self) -> tuple[float, float]:
+        """What to sort by, the worst first: the worst verdict, then the median's value."""
+        value = self.median.value if self.median else float("-inf")
+        return ORDER.index(self.worst), -(self.check.sign or 1) * value
+
+
+@dataclass(frozen=True)
+class Line:
+    """An agent: its cards, and its entries in the order of the table's checks."""
+
+    agent: str
+    outcomes: tuple[Outcome, ...]
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The cards' verdicts -> seeds, the worst first."""
+        return counted([o.card.verdict if o.card else FAILED for o in self.outcomes])
+
+    @property
+    def worst(self) -> str:
+        return next(iter(self.counts))
+
+    @property
+    def badness(self) -> tuple[float, ...]:
+        """What to sort by, the worst first: the worst verdict, then how many checks came to it."""
+        worst = [sum(entry.counts.get(verdict, 0) for entry in self.entries) for verdict in ORDER]
+        return (ORDER.index(self.worst), *(-float(count) for count in worst))
+
+
+@dataclass(frozen=True)
+class Table:
+    """The whole sweep."""
+
+    checks: tuple[Check, ...]
+    lines: tuple[Line, ...]
+    unmeasured: tuple[tuple[str, tuple[str, ...]], ...]
+    """(reason, "probe (world)" of the checks that no agent was measured at for it)."""
+
+
+def counted(verdicts: Sequence[str]) -> dict[str, int]:
+    """verdict -> how many, the worst first."""
+    found = Counter(verdicts)
+    return {verdict: found[verdict] for verdict in ORDER if found[verdict]}
+
+
+def pooled(outcomes: Sequence[Outcome]) -> Table:
+    """The table of these cells; agents, seeds and checks in the order in which they come."""
+    columns: dict[tuple[str, str], Measurement | None] = {}
+    measured: dict[tuple[str, str], None] = {}
+    reasons: dict[str, dict[tuple[str, str], None]] = {}
+    for outcome in outcomes:
+        for section in outcome.card.sections if outcome.card else ():
+            key = (section.probe, section.world)
+            columns[key] = columns.get(key) or section.headline
+            if section.measurements or section.error or section.broken_off:
+                measured[key] = None
+            else:
+                reasons.setdefault(section.reason, {})[key] = None
+    checks = tuple(Check(*key, row) for key, row in columns.items() if key in measured)
+    # What is judged leads, as on a card.
+    checks = tuple(sorted(checks, key=lambda check: check.sign == 0))
+    agents: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        agents.setdefault(outcome.cell.spec.agent, []).append(outcome)
+    lines = tuple(_line(agent, tuple(those), checks) for agent, those in agents.items())
+    left = {
+        reason: tuple(f"{words.title(p)} ({w})" for p, w in keys if (p, w) not in measured)
+        for reason, keys in reasons.items()
     }
+    return Table(checks, lines, tuple((reason, those) for reason, those in left.items() if those))
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
-    median = None if entry.median is None else compare.stored(entry.median)
-    return {
-        "probe": entry.check.probe,
-        "world": entry.check.world,
-        "verdicts": entry.counts,
-        "worst": entry.worst,
-        "unit": entry.check.row.unit if entry.check.row else "",
-        "median_seed": median,
-        "values": list(entry.values),
-    }
+def _line(agent: str, outcomes: tuple[Outcome, ...], checks: Sequence[Check]) -> Line:
+    entries = tuple(Entry(check, tuple(_seen(o, check) for o in outcomes)) for check in checks)
+    return Line(agent, outcomes, entries)
+
+
+def _seen(outcome: Outcome, check: Check) -> Seen:
+    card = outcome.card
+    if card is None:
+        return Seen(outcome)
+    shown = (*card.judged, *card.measured)
+    for section in card.sections:
+        if (section.probe, section.world) == (check.probe, check.world):
+            place = next((i for i, each in enumerate(shown) if each is section), None)
+            return Seen(outcome, section, place)
+    return Seen(outcome)

@@ -27,7 +27,7 @@ def rescore(
     """
     from freezetag.exam import rescore as scoring
     from freezetag.report import words
-    from freezetag.report.terminal import can_write, console_of
+    from freezetag.report.terminal import as_text, can_write, console_of
 
     found = scoring.rescore(run)
     paths = scoring.save(found, run)
@@ -36,23 +36,26 @@ def rescore(
         print(json.dumps(data, indent=1, allow_nan=False))
         return 0
     console = console_of()
-    arrow = "→" if can_write(console, "→") else "->"
+    plain = not can_write(console, "→−≤")
+    to = "->" if plain else "→"
+
+    def say(text: str) -> None:
+        console.print(as_text(text, plain), soft_wrap=True)
+
     for each in found.sections:
-        same = [each.old.verdict, each.new.verdict]
-        verdicts = same[0] if same[0] == same[1] else f"{same[0]} {arrow} {same[1]}"
-        print(f"{words.title(each.old.probe)}, {words.plain(each.old.world)}: {verdicts}")
-        before, after = each.old.headline, each.new.headline
-        if before is not None and after is not None:
-            old, new = words.measured(before), words.measured(after)
-            print(f"  {words.plain(after.name)}: {old if old == new else f'{old} {arrow} {new}'}")
+        verdicts = dict.fromkeys((each.old.verdict, each.new.verdict))
+        say(f"{words.title(each.old.probe)}, {each.old.world}: {f' {to} '.join(verdicts)}")
+        rows = (each.old.headline, each.new.headline)
+        if rows[0] is not None and rows[1] is not None:
+            values = dict.fromkeys(words.measured(row) for row in rows if row is not None)
+            say(f"  {rows[1].name}: {f' {to} '.join(values)}")
         for reason in each.with_old:
-            print(f"  does not compare with the first card: {words.plain(reason)}")
+            say(f"  does not compare with the first card: {reason}")
         for reason in each.with_today:
             if reason not in each.with_old:
-                print(f"  does not compare with cards of today: {words.plain(reason)}")
+                say(f"  does not compare with cards of today: {reason}")
     even = sum(not each.with_old for each in found.sections)
-    print(f"{even} of {len(found.sections)} checks compare with the first card.")
-    print(
-        f"card {paths['card.html']}   compare: freezetag compare {run} {paths['card.json'].parent}"
-    )
+    say(f"{even} of {len(found.sections)} checks compare with the first card.")
+    new = paths["card.json"].parent
+    say(f"card {paths['card.html']}   compare: freezetag compare {run} {new}")
     return 0

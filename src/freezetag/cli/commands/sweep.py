@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +16,7 @@ from freezetag.cli.whole import Whole
 from freezetag.exam.run import cores
 from freezetag.exam.spec import BadSpec
 from freezetag.report.words import number, plain
-from freezetag.sweep.cell import Outcome
+from freezetag.sweep.cell import Cell, Outcome
 from freezetag.sweep.folder import PAGE, REQUEST, RESULTS, SweepFolder
 from freezetag.sweep.local import Local
 from freezetag.sweep.on_ray import OnRay
@@ -24,7 +25,7 @@ from freezetag.sweep.request import SEEDS, Request, seeds_of
 from freezetag.sweep.results import FAILED
 from freezetag.sweep.sweep import Swept, acts_of
 from freezetag.sweep.sweep import sweep as run
-from freezetag.sweep.table import as_json, print_table
+from freezetag.sweep.terminal import as_json, print_table
 
 Text = Annotated[str, Parameter(show_default=False)]
 
@@ -78,12 +79,12 @@ def sweep(
             raise BadSpec("--resume takes the agents and all options from the sweep's sweep.toml.")
         with SweepFolder.resume(resume) as folder:
             request = Request.read(resume / REQUEST, note, written_out=True)
-            return _run(request, folder, place, json_)
+            return _run(request, request.cells(), folder, place, json_)
     request = _request(agents, asked, seeds, seed, note)
     cells = request.cells()
     acts_of(cells)  # what is wrong with the request is known before a folder is made
     with SweepFolder.create(out) as folder:
-        return _run(request, folder, place, json_)
+        return _run(request, cells, folder, place, json_)
 
 
 def _request(agents: Any, asked: ExamOptions, seeds: str, seed: int, note: Any) -> Request:
@@ -115,9 +116,11 @@ def _place(on: str, jobs: int | None, threads: int | None, address: str) -> Plac
     return Local(jobs, threads)
 
 
-def _run(request: Request, folder: SweepFolder, place: Place, as_json_: bool) -> int:
+def _run(
+    request: Request, cells: Sequence[Cell], folder: SweepFolder, place: Place, as_json_: bool
+) -> int:
     watching = _Lines(len(request.agents), len(request.seeds))
-    swept = run(request, folder, place, watching)
+    swept = run(request, folder, place, watching, cells)
     if as_json_:
         print(json.dumps(as_json(swept), indent=1, allow_nan=False))
     elif swept.outcomes:
@@ -134,7 +137,7 @@ def _code(swept: Swept, where: Path) -> int:
         print(f"freezetag: {swept.full} What was measured is kept; {again}", file=sys.stderr)
         return 3
     if swept.partial:
-        kept = f"{len(swept.outcomes)} of {swept.cells} exams are kept"
+        kept = f"{len(swept.outcomes)} of {swept.cells} exams are done"
         print(f"interrupted; {kept}; {again}", file=sys.stderr)
         return 130
     if len(swept.failed) == swept.cells:
