@@ -14,6 +14,7 @@ from freezetag.report import schema
 from freezetag.report.stored import StoredInterval
 from freezetag.sweep.cell import Cell, Outcome
 from freezetag.sweep.request import Request
+from freezetag.sweep.sweep import Cost
 
 LIMITS = Limits(0.05, 0.1, "invented")
 
@@ -63,7 +64,7 @@ class Nowhere:
 class Silent:
     """Is told, and does nothing."""
 
-    def begun(self, cells: int, kept: int, acts: int, place: str) -> None:
+    def begun(self, cells: int, kept: int, cost: Cost, place: str) -> None:
         pass
 
     def done(self, outcome: Outcome) -> None:

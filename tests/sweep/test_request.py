@@ -12,6 +12,7 @@ from freezetag import cli
 from freezetag.exam.spec import BadSpec
 from freezetag.sweep.cell import Cell
 from freezetag.sweep.request import Request, seeds_of
+from freezetag.sweep.sweep import cost_of
 
 AGENT = "def act(obs):\n    return obs['prosocial']\n"
 
@@ -75,6 +76,18 @@ def test_what_no_sweep_can_be(text: str, told: str, capsys: pytest.CaptureFixtur
     assert cli.run(["sweep", "s.toml"]) == 2
     assert told in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_calls_are_counted_before_the_first_and_are_of_those_who_make_them() -> None:
+    model = "llm:tiny@http://127.0.0.1:1/v1"
+    asked = replace(request("tit_for_tat", model), shared=shared(budget_calls=300))
+    cells = {(cell.spec.agent, cell.spec.seed): cell for cell in asked.cells()}
+    assert cells["tit_for_tat", 0].spec.budget_calls is None
+    assert cells[model, 0].spec.budget_calls == 300
+    assert cost_of(asked.cells()).calls == 600
+    players = replace(asked, agents=("tit_for_tat", "grudger"))
+    with pytest.raises(BadSpec, match="paid by call"):
+        cost_of(players.cells())
 
 
 def test_seeds() -> None:

@@ -105,7 +105,12 @@ def examine(
         return Outcome(cell, reason=reason)
     finally:
         cache.end(lambda foreign: foreign.scheme not in set(schemes()) - {FILE})
-    return Outcome(cell, card, cut=card.partial)
+        cache.told = {}  # what this exam may spend is no other's
+    if not card.partial:
+        return Outcome(cell, card)
+    # Somebody told us to end; or a service that the agent needs is gone, which is tried again.
+    broken_off = [section.reason for section in card.sections if section.broken_off]
+    return Outcome(cell, reason=broken_off[-1]) if broken_off else Outcome(cell, cut=True)
 
 
 def _anywhere(reason: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.exam.files import unchanged, with_files
+from freezetag.exam.resolve import adapter_of
 from freezetag.exam.spec import BadSpec, Spec, roster
 from freezetag.report import toml
 from freezetag.sweep.agents import Note, agents_named
@@ -39,7 +40,7 @@ class Request:
         finding worlds, probes and classmates raises."""
         seeds = seeds_of(seeds, note)
         names = agents_named(agents, note)
-        specs = [with_files(replace(shared, agent=name)) for name in names]
+        specs = [with_files(spec) for spec in _specs(shared, names)]
         files = dict.fromkeys(line for spec in specs for line in spec.files)
         return cls(names, seeds, shared, tuple(files))
 
@@ -47,10 +48,8 @@ class Request:
         """Agents in order, the seeds of one after the other. Raises `BadSpec` for files that have
         changed since the request was made."""
         unchanged(replace(self.shared, files=self.files))
-        filed = {name: with_files(replace(self.shared, agent=name)) for name in self.agents}
-        return tuple(
-            Cell(replace(filed[name], seed=seed)) for name in self.agents for seed in self.seeds
-        )
+        filed = map(with_files, _specs(self.shared, self.agents))
+        return tuple(Cell(replace(spec, seed=seed)) for spec in filed for seed in self.seeds)
 
     def to_toml(self) -> str:
         """`sweep.toml`, every default written out."""
@@ -95,6 +94,14 @@ class Request:
         if written_out:
             return cls(tuple(agents), seeds_of(seeds), shared, files)
         return cls.of(tuple(agents), seeds, shared, note)
+
+
+def _specs(shared: Spec, agents: tuple[str, ...]) -> list[Spec]:
+    """The spec of each agent. What a call may cost is said of those that are paid by the call; if
+    none is, of all, so that it is refused."""
+    free = replace(shared, budget_calls=None, budget_usd=None)
+    paid = {name for name in agents if getattr(adapter_of(name), "CALLS", None) is not None}
+    return [replace(shared if name in paid or not paid else free, agent=name) for name in agents]
 
 
 def seeds_of(given: Any, note: Note = lambda text: None, first: int = 0) -> tuple[int, ...]:

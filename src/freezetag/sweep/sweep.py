@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from freezetag.catalogue import Unknown
 from freezetag.core import Panel, UserError
+from freezetag.exam import calls
 from freezetag.exam.exam import DEFAULT_PANEL
 from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.plan import budget, plan
@@ -25,10 +26,18 @@ from freezetag.sweep.results import write_results
 from freezetag.sweep.table import Table, pooled
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What exams may take at most, together: acts of their agents, and paid calls of models."""
+
+    acts: int = 0
+    calls: int = 0
+
+
 class Watching(Protocol):
     """Who is told how a sweep goes on."""
 
-    def begun(self, cells: int, kept: int, acts: int, place: str) -> None: ...
+    def begun(self, cells: int, kept: int, cost: Cost, place: str) -> None: ...
     def done(self, outcome: Outcome) -> None: ...
 
 
@@ -57,34 +66,34 @@ class Swept:
         return pooled(self.outcomes)
 
 
-def acts_of(cells: Sequence[Cell]) -> int:
-    """Acts of the agents that these exams may take at most, together.
+def cost_of(cells: Sequence[Cell]) -> Cost:
+    """What these exams may take at most.
 
     Raises what naming worlds and probes raises, and, where no agent could be examined at all, the
     first one's `UserError`: what is wrong with one agent of many is a row of that one.
     """
-    costs: dict[Any, int] = {}
-    total, problems, fine = 0, list[UserError](), 0
+    known: dict[Any, Cost] = {}
+    found, problems = list[Cost](), list[UserError]()
     for cell in cells:
         try:
-            total += _cost(cell.spec, costs)
-            fine += 1
+            found.append(_cost(cell.spec, known))
         except Unknown:
             raise
         except UserError as error:
             problems.append(error)
-    if problems and not fine:
+    if problems and not found:
         raise problems[0]
-    return total
+    return Cost(sum(one.acts for one in found), sum(one.calls for one in found))
 
 
-def _cost(spec: Spec, known: dict[Any, int]) -> int:
+def _cost(spec: Spec, known: dict[Any, Cost]) -> Cost:
     found = resolve(spec.agent, spec.panel(), spec.step_seconds)
     policy = found.pupil.policy
     # Agents in processes of their own are planned alike but for the adapter's world.
     key = (found.adapter, policy.scheme) if isinstance(policy, Foreign) else spec.agent
     if key not in known:
-        known[key] = budget(plan(spec, _fitted(found)))
+        paid = calls.budget(spec, found.adapter)
+        known[key] = Cost(budget(plan(spec, _fitted(found))), paid or 0)
     return known[key]
 
 
@@ -118,7 +127,7 @@ def sweep(
             missing.append(cell)
     # Every agent's first seed first: what is compiled for it is there for the others.
     missing.sort(key=lambda cell: request.seeds.index(cell.spec.seed))
-    watching.begun(len(cells), len(ends), acts_of(missing), str(place))
+    watching.begun(len(cells), len(ends), cost_of(missing), str(place))
     full = ""
     try:
         if missing:

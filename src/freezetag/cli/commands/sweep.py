@@ -23,7 +23,7 @@ from freezetag.sweep.on_ray import OnRay
 from freezetag.sweep.place import Place, threads_of
 from freezetag.sweep.request import SEEDS, Request, seeds_of
 from freezetag.sweep.results import FAILED
-from freezetag.sweep.sweep import Swept, acts_of
+from freezetag.sweep.sweep import Cost, Swept, cost_of
 from freezetag.sweep.sweep import sweep as run
 from freezetag.sweep.terminal import as_json, print_table
 
@@ -82,7 +82,7 @@ def sweep(
             return _run(request, request.cells(), folder, place, json_)
     request = _request(agents, asked, seeds, seed, note)
     cells = request.cells()
-    acts_of(cells)  # what is wrong with the request is known before a folder is made
+    cost_of(cells)  # what is wrong with the request is known before a folder is made
     with SweepFolder.create(out) as folder:
         return _run(request, cells, folder, place, json_)
 
@@ -153,15 +153,15 @@ class _Lines:
         self.begin = time.monotonic()
         self.cells = self.ended = 0
 
-    def begun(self, cells: int, kept: int, acts: int, place: str) -> None:
+    def begun(self, cells: int, kept: int, cost: Cost, place: str) -> None:
         self.cells, self.ended = cells, kept
         agents = f"{self.agents} agent{'s' if self.agents != 1 else ''}"
         seeds = f"{self.seeds} seed{'s' if self.seeds != 1 else ''}"
         exams = f"{cells} exam{'s' if cells != 1 else ''}"
         had = f"   {kept} of them are there already" if kept else ""
         self._say(
-            f"{agents} x {seeds} = {exams}{had}   {place}   at most {acts:,} acts   "
-            "Ctrl-C keeps results"
+            f"{agents} x {seeds} = {exams}{had}   {place}   at most {cost.acts:,} acts   "
+            f"LLM calls {f'at most {cost.calls:,}' if cost.calls else 0}   Ctrl-C keeps results"
         )
 
     def done(self, outcome: Outcome) -> None:
