@@ -195,17 +195,11 @@ class Authority:
 
     def merge(self, state: Presses) -> list[Record]:
         """Takes in another replica's presses and clearances."""
-        mine = self.facts.presses
-        records: list[Record] = [("press", p.to_json()) for p in state.presses - mine.presses]
-        records += [("clear", c.to_json()) for c in state.clearances - mine.clearances]
-        for press, counts in state.repeats.items():
-            for replica, count in counts.items():
-                if count > mine.repeats.get(press, {}).get(replica, 0):
-                    records.append(("repeat", {"count": count, "press": press, "replica": replica}))
+        records = self.facts.news(state)
         for heard in state.presses:
             self.facts.pressed(heard)
-        mine.merge(state)
-        standing = mine.standing(self.facts.roster)
+        self.facts.presses.merge(state)
+        standing = self.facts.presses.standing(self.facts.roster)
         self.facts.hold_covered(press for press in standing if press.id in state.repeats)
         return records
 

@@ -98,6 +98,17 @@ class Facts:
             case Ack(gate=gate, acked=acked):
                 self.incarnations.setdefault(gate, {})[acked] = dict(body)
 
+    def news(self, state: Presses) -> list[Record]:
+        """The records of what `state` has and we have not."""
+        mine = self.presses
+        records: list[Record] = [("press", p.to_json()) for p in state.presses - mine.presses]
+        records += [("clear", c.to_json()) for c in state.clearances - mine.clearances]
+        for press, counts in state.repeats.items():
+            for replica, count in counts.items():
+                if count > mine.repeats.get(press, {}).get(replica, 0):
+                    records.append(("repeat", {"count": count, "press": press, "replica": replica}))
+        return records
+
     def pressed(self, press: Press) -> None:
         """A press: whoever it covers is no longer started, until cleared and started again."""
         self.presses.add(press)
