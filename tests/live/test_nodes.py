@@ -442,7 +442,7 @@ def test_what_comes_while_a_commit_is_not_known_is_written_too(arrived: bool) ->
     assert written == (["q", "b"] if arrived else ["p", "q", "b"])
 
 
-@pytest.mark.parametrize("theirs", ["press", "repeat", "start", "enrol"])
+@pytest.mark.parametrize("theirs", ["press", "repeat", "start", "enrol", "revoke"])
 def test_what_was_decided_without_the_other_nodes_records_fails(theirs: str) -> None:
     shared, learned = Shared(record(0, theirs, {}, 0)), []
     writer = Writer(shared, lambda *_: None, learned=learned.append)  # type: ignore[arg-type]

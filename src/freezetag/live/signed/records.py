@@ -432,6 +432,7 @@ class Revoke(Record):
 
     kind = "revoke"
     frees = True
+    decides = True  # two nodes must not take back the last two of one scope
 
     text: str
     signatures: Mapping[str, str]
