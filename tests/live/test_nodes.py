@@ -128,6 +128,8 @@ def test_two_nodes_are_one_authority(
             told = remote.get("/api/status")
             assert told["bound"] == pytest.approx(bound(LENGTH + LEASE))
             assert told["nodes"]["synchronous"]
+        assert cli.run(["status", "--home", str(two.path)]) == 0
+        assert "node b; others: a 0." in capsys.readouterr().out
         until(lambda: a.get("/api/status")["root"] == b.get("/api/status")["root"])
     assert cli.run(["verify", str(two.path)]) == 0
     kept, public = str(tmp_path / "kept.txt"), str(one.path / "public.json")

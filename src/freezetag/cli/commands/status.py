@@ -75,6 +75,7 @@ def shown(picture: dict[str, Any]) -> list[str]:
     alone = "   SOLO: one person resets" if picture["solo"] else ""
     lines = [f"{picture['authority']}: {worst}   bound {picture['bound']:.3f} s{alone}"]
     lines += [f"LOCKED, nothing is granted: {why}" for why in picture["locked"]]
+    lines += _nodes(picture.get("nodes"))
     if picture["storage"] != "durable":
         lines.append("the ledger cannot be written: what is pressed stops, but is NOT durable")
     lines.append(_proof(picture))
@@ -122,6 +123,19 @@ def _flying(agent: dict[str, Any]) -> str:
     if not incarnations:
         return ""
     return f", {sum(told)} in flight" if told else ", in flight unknown"
+
+
+def _nodes(nodes: dict[str, Any] | None) -> list[str]:
+    """Which node this is, and when the others were there."""
+    if not nodes:
+        return []
+    others = [
+        f"{name} {'never' if ago is None else f'{ago:.1f} s ago'}"
+        for name, ago in nodes["others"].items()
+    ]
+    told = f"node {nodes['node']}; others: {', '.join(others) or 'none'}"
+    alone = "" if nodes["synchronous"] else "   NO STANDBY: a press is on one disk"
+    return [f"{told}{alone}"]
 
 
 def _proof(picture: dict[str, Any]) -> str:
