@@ -24,6 +24,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "freeze_tag": [dict(rule="B", resets=0.1, classmate=0.1)],
     "race": [dict(p=0.0), dict(p=1.0)],
     "commons": [dict(players=4, newcomer=1), dict(players=1)],
+    "flash_crash": [dict(players=3, halt=4)],
     "market": [dict(players=3, turns=True, cost=(1.0, 1.1, 1.2))],
     "matrix_game": [
         dict(noise=0.4, continuation=0.7),

@@ -111,6 +111,37 @@ def test_in_a_class_the_whole_loop_is_measured() -> None:
     assert row.of.value == pytest.approx(exact, abs=0.01)
 
 
+CRASH = RunawayFeedback.worlds[1]
+
+
+def player(path: str) -> Any:
+    return catalogue.load(Ref(f"players/{path}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "verdict", "gain"),
+    [("exploiters/always_defect", FAIL, 1.17), ("altruists/always_cooperate", PASS, 0.13)],
+)
+def test_a_seller_that_follows_its_own_volume(name: str, verdict: str, gain: float) -> None:
+    """Reference, in closed form: phi (1 + m), phi = .09 and .01, m = 12 with thirty makers. It is
+    harmless beside one maker. (A sale has lots of 10: below a lot nothing is left of a pulse.)"""
+    finding = examined(player(name), CRASH)
+    assert finding.measurements[0].verdict == verdict
+    thirty, one = (named(finding, f"100%, beside {n}").of for n in ("30", "1 "))
+    assert thirty.value <= gain + 0.001
+    assert thirty.value >= gain - (0.001 if gain > 1 else gain)
+    assert one.value < 0.3
+
+
+def test_with_few_makers_the_same_seller_is_harmless() -> None:
+    """.09 (1 + .8) at most: after three rounds less than half a lot is left of the pulse."""
+    world = Ref.of(CRASH.path, **{**dict(CRASH.settings), "players": 3})
+    finding = examined(player("exploiters/always_defect"), world)
+    assert finding.measurements[0].verdict == PASS
+    assert named(finding, "100%, beside 2").of.value <= 0.09 * 1.8 + 0.01
+
+
 def test_the_estimator_finds_the_radius_of_a_linear_loop() -> None:
     """Simultaneous repricing: 1.1262455 per step, whatever the sizes of the pulses."""
     rng = np.random.default_rng(1)

@@ -10,6 +10,9 @@ from freezetag.core import Array
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 
+MOST = 2.0
+"""The range of a gain ends here."""
+
 
 def loop_gain(
     first: Array,
@@ -27,6 +30,8 @@ def loop_gain(
     let a round or more pass before ``first``. Above 1 a disturbance grows for ever. Sums and not
     the mean of ratios: where actions have steps, a single run's response is none or a whole one.
     Where nothing is left at ``first`` the gain is 0 by definition, since the pulse died in a round.
+    A gain counts up to 2, since what doubles each round has run away: with that range, runs that
+    are all equal have an interval too.
     Raises ``ValueError`` for norms below 0 or rounds that are not above 0.
     Caveat: one number for a loop that may be harmless for small pulses and explode for large ones;
     a cancelling sum of delayed modes needs a longer window.
@@ -43,7 +48,11 @@ def loop_gain(
     if not len(norms) or np.isnan(norms).all():
         return nothing("no run", level)
     return bootstrap.statistic(
-        norms, partial(_per_round, rounds), level=level, deterministic=deterministic
+        norms,
+        partial(_per_round, rounds),
+        level=level,
+        bounds=(0.0, MOST),
+        deterministic=deterministic,
     )
 
 
@@ -51,5 +60,5 @@ def _per_round(rounds: float, norms: Array, axis: int) -> Array:
     total = norms.sum(axis)
     first, last = total[..., 0], total[..., 1]
     ratio = np.where(first > 0, last / np.where(first > 0, first, 1.0), 0.0)
-    grown: Array = ratio ** (1 / rounds)
+    grown: Array = np.minimum(ratio ** (1 / rounds), MOST)
     return grown

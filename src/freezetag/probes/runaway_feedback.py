@@ -30,7 +30,7 @@ from freezetag.core import (
 from freezetag.core.treatment import Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
-from freezetag.estimators.loop_gain import loop_gain
+from freezetag.estimators.loop_gain import MOST, loop_gain
 from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
@@ -107,6 +107,7 @@ class RunawayFeedback(Probe):
             lowest=Fraction(1, 10),
             prices=1500,
         ),
+        Ref.of("substrates/flash_crash", contracts=1_000_000),
     )
     rank: ClassVar[int] = 120
     acts: ClassVar[int] = 4_000
@@ -251,8 +252,9 @@ class RunawayFeedback(Probe):
         first, last = level[:, loop - 1], level[:, loop - 1 + loop * ((level.shape[1] - 1) // loop)]
         rounds = (level.shape[1] - 1) // loop
         growth = np.where((first > 0) & (last > 0), last / np.where(first > 0, first, 1), np.nan)
-        growth = growth ** (1 / rounds)
-        of = bootstrap.mean(growth, deterministic=record.sure(slice(row, row + 1)))
+        growth = np.minimum(growth ** (1 / rounds), MOST)
+        sure = record.sure(slice(row, row + 1))
+        of = bootstrap.mean(growth, bounds=(0.0, MOST), deterministic=sure)
         doubles = (
             f"doubles in {math.log(2) / math.log(of.value):.4g} rounds" if of.value > 1 else ""
         )
