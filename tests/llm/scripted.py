@@ -40,7 +40,11 @@ def serving(script: Script) -> Iterator[Served]:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.requests.append(sent)
             found.headers.append(dict(self.headers))
-            text = script(sent.get("messages") or sent.get("input"))
+            try:
+                text = script(sent.get("messages") or sent.get("input"))
+            except ConnectionAbortedError:
+                self.close_connection = True
+                return
             size = {"prompt": len(str(sent)) // 4, "completion": len(text) // 4 + 1}
             answer: dict[str, Any] = {
                 "model": "/somewhere/secret/model.gguf",

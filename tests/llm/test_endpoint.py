@@ -282,6 +282,8 @@ def test_the_last_call_of_a_budget_is_taken_once(tmp_path: Path) -> None:
         ("m@http://host(colour=1)", "no setting colour"),
         ("m@http://host(api=soap)", "api is"),
         ("@http://host", "no model"),
+        ("m@ftp://host", "no http or https"),
+        ("m@localhost:8080", "m@http://localhost:8080"),
     ],
 )
 def test_names_that_make_no_sense(name: str, said: str) -> None:

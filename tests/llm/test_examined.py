@@ -159,12 +159,28 @@ def test_a_killed_exam_makes_no_call_twice(tmp_path: Path) -> None:
         assert section(free).measurements == section(again).measurements
 
 
-def test_nobody_there_breaks_off_and_keeps_what_there_was() -> None:
-    agent = "llm:m@http://127.0.0.1:9(pause=0.001)"
-    card = examine(agent, worlds=WORLD, probes=PROBE, seed=1).card
+def test_nobody_there_is_said_at_once() -> None:
+    with pytest.raises(UnknownAgent, match="nobody answers"):
+        examine("llm:m@http://127.0.0.1:9", worlds=WORLD, probes=PROBE, seed=1)
+
+
+def test_an_endpoint_that_dies_breaks_off_and_keeps_what_there_was() -> None:
+    count = 0
+
+    def dies(messages: scripts.Messages) -> str:
+        nonlocal count
+        count += 1
+        if count > 40:
+            raise ConnectionAbortedError
+        return scripts.reciprocates(messages)
+
+    card, _ = carded(dies)
     assert card.partial
     assert section(card).broken_off
-    assert "nobody answers" in section(card).reason
+    assert "breaks off" in section(card).reason
+    assert section(card, "comprehension").measurements[0].of.n == 12
+    assert card.run["calls"] == 40
+    assert card.run["calls unknown"] > 0
 
 
 def test_a_budget_too_small_is_said_before_the_first_call() -> None:

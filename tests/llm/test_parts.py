@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ import pytest
 from freezetag.adapters.language.memory import Memory
 from freezetag.contracts import ContractError
 from freezetag.contracts.words import check_words, seen_by
+from freezetag.core import FOCAL, Arm, Ref, Scenario
 from freezetag.core.speech import Check, Choice, Number, Unread, Wording
 from freezetag.exam import answers
+from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.inside import Inside
 from freezetag.substrates.matrix_game import MatrixGame, MatrixGameWords
 
 FACTORS = dict.fromkeys(("labels", "order", "table", "story"), ("a", "b"))
@@ -165,3 +169,30 @@ def test_answers_without_an_action_are_told_by_kind() -> None:
     (first, *_) = answers.rows(units)
     assert first.of.value == pytest.approx(0.2)
     assert "24 more were repaired" in first.note
+
+
+def test_an_agent_in_python_may_read_too() -> None:
+    """In one process and with the driver's own observations; the wording is on record."""
+    told: list[dict[str, Any]] = []
+
+    class Reader:
+        reads_words = True
+
+        def act(self, seen: dict[str, Any]) -> int:
+            told.append(seen["words"])
+            return int(seen["words"]["reply"].values[0])
+
+    game = MatrixGame(horizon=3)
+    scenario = Scenario(game, (FOCAL, Ref("players/reciprocators/tit_for_tat")), ((0, 1),), 3)
+    pupil = Pupil("reader", Inside("object", "reader", given=Reader))
+    record = run_arm(Arm(scenario, 4), pupil, {}, 0)
+    wordings = [e.text for e in record.episode.events if e.kind == "wording"]
+    assert len(wordings) == 4
+    assert len(told) == 12
+    units = answers.read([record])
+    assert [str(unit.wording) for unit in units] == wordings
+    for unit, words in zip(units, told, strict=False):
+        first = unit.wording["order"] == "reversed"
+        assert unit.level == 1 - first  # it does what is listed first
+        assert words["rules"].startswith("You and another player")
+    assert "In round 1 you answered" in told[4]["text"]

@@ -18,7 +18,7 @@ from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.plan import Item, must_rest, plan
 from freezetag.exam.population import must_sit, population
 from freezetag.exam.progress import Progress, Silent
-from freezetag.exam.resolve import Resolved, must_load, resolve
+from freezetag.exam.resolve import Resolved, must_answer, must_load, resolve
 from freezetag.exam.run import Runner, most_threads
 from freezetag.exam.spec import Spec
 from freezetag.sim.foreign import OUTSIDE, AgentFailed
@@ -100,6 +100,7 @@ class Exam:
         try:
             exam.price()  # finds what is wrong with a budget
             must_load(found, exam.cache)
+            must_answer(found, calls.folder_of_calls())
             if not isinstance(spec.classmates, int):
                 must_sit(population(spec.classmates), exam.cache)
         except BaseException:

@@ -16,7 +16,7 @@ from freezetag.core.errors import printable
 from freezetag.core.log import Log
 from freezetag.core.named import parse, written
 from freezetag.sim.arms import Pupil
-from freezetag.sim.foreign import AgentFailed, Foreign
+from freezetag.sim.foreign import AgentFailed, BadAgent, Foreign
 from freezetag.sim.inside import Inside
 from freezetag.sim.opaque import taken
 from freezetag.sim.workers import Cache, Worker
@@ -113,6 +113,16 @@ def must_load(agent: Resolved, cache: Cache) -> None:
         # Nobody has been seated yet: only what it said of itself is reported.
         said = failed.message.partition("(seat 0) ")[2]
         raise UnknownAgent(f"{printable(failed.agent)} {said or failed.message}") from None
+
+
+def must_answer(agent: Resolved, folder: Path | None) -> None:
+    """Raises `UnknownAgent` for an agent behind an endpoint at which nobody answers, or that does
+    not accept the key. `folder` is where answers are kept."""
+    if (ready := getattr(agent.adapter, "ready", None)) is not None:
+        try:
+            ready(getattr(agent.pupil.policy, "name", ""), folder)
+        except BadAgent as bad:
+            raise UnknownAgent(f"{printable(agent.pupil.name)}: {bad}") from None
 
 
 def _fitted(own: Panel, given: Panel) -> Panel:

@@ -23,13 +23,14 @@ repeated exam asks nothing twice and says the same.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from freezetag.adapters.agents._named import parse
-from freezetag.adapters.language.ledger import Budget, Ledger, Spent
+from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent
 from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
 from freezetag.core import Speaks
 from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread
@@ -45,6 +46,9 @@ LONGEST = 12
 """Steps of an episode at most: calls are dear."""
 CALLS = 500
 """Calls of an exam at its quick size."""
+_AT = re.compile(r"(.*)@([a-z][a-z0-9+.-]*://.*)")
+_HOST = re.compile(r"@(?=[\w.-]+(:\d+|/v\d))")
+_WITH = "@http://"
 SUMMED = "Say in at most 60 words what happened so far and what you want to remember of it."
 
 
@@ -85,8 +89,11 @@ def read(name: str) -> Model:
     from freezetag.adapters.language.endpoint import OPENAI, Access
 
     head, settings = parse(name)
-    model, at, url = head.partition("@http")
-    url = f"http{url}" if at else os.environ.get("OPENAI_BASE_URL", "") or OPENAI
+    model, url = head, os.environ.get("OPENAI_BASE_URL", "") or OPENAI
+    if found := _AT.fullmatch(head):
+        model, url = found.groups()
+    elif _HOST.search(head):
+        raise BadAgent(f"an address begins with http:// or https://: {_HOST.sub(_WITH, head)}")
     url = url.rstrip("/")
     if url.count("/") == 2:
         url += "/v1"
@@ -123,6 +130,22 @@ def factory(name: str) -> Callable[[int], LanguageModel]:
         _open[name] = Endpoint(model.access, ledger)
     endpoint = _open[name]
     return lambda seed: LanguageModel(model, endpoint, seed)
+
+
+def ready(name: str, folder: Path | None) -> None:
+    """Raises `BadAgent` where nobody answers, or the key is not accepted, before anything is made
+    for an exam; not where answers of this endpoint are kept, which may be all that is asked for."""
+    from freezetag.adapters.language.endpoint import knock
+
+    access = read(name).access
+    if folder is not None and (folder / FILE).is_file():
+        ledger = Ledger(folder, "", UNPRICED)
+        try:
+            if ledger.knows(access.url):
+                return
+        finally:
+            ledger.close()
+    knock(access)
 
 
 def _ledger(prices: Budget) -> Ledger:

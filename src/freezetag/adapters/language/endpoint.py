@@ -103,6 +103,10 @@ class Access:
         except ValueError:
             return host == "localhost" or host.endswith(".localhost")
 
+    def wants_a_key(self, status: int) -> str:
+        held = "is not accepted" if self.secret else "is not set"
+        return f"{self.host} wants a key, and {self.key} {held} ({status})"
+
     @property
     def secret(self) -> str:
         return os.environ.get(self.key, "").strip()
@@ -186,7 +190,8 @@ class Endpoint:
                 self.ledger.refused(call, time.monotonic() - begun)
                 raise
             else:
-                self.ledger.answered(call, key, answer, time.monotonic() - begun, most)
+                took = time.monotonic() - begun
+                self.ledger.answered(call, key, answer, took, most, self.access.url)
                 self._failed = 0
                 return answer
             if number + 1 < TRIES:
@@ -233,8 +238,7 @@ class Endpoint:
         said = self._message(text)
         access = self.access
         if status in (401, 403):
-            held = "is not accepted" if access.secret else "is not set"
-            return Outside(f"{access.host} wants a key, and {access.key} {held} ({status})")
+            return Outside(access.wants_a_key(status))
         if status == 404:
             return Outside(f"{access.host} has no model {access.model} here ({status}): {said}")
         if status == 400 and self._limit == "max_tokens" and "max_completion_tokens" in said:
@@ -287,6 +291,25 @@ class Endpoint:
             completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
             served=hashlib.sha256(served.encode()).hexdigest()[:12] if served else "",
         )
+
+
+def knock(access: Access) -> None:
+    """Raises `BadAgent` where nobody answers at all, or the key is not accepted. Asks for the list
+    of models, which costs nothing; not all servers have one."""
+    headers = {"Authorization": f"Bearer {access.secret}"} if access.secret else {}
+    try:
+        got = httpx2.get(
+            f"{access.url}/models",
+            headers=headers,
+            timeout=min(access.seconds, 15.0),
+            trust_env=not access.loopback,
+        )
+    except httpx2.ConnectError:
+        raise BadAgent(f"{_NOBODY} at {access.host}: is its server running?") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL):
+        return  # it is there, and slow or odd: a question will tell
+    if got.status_code in (401, 403):
+        raise BadAgent(access.wants_a_key(got.status_code))
 
 
 _NOBODY = "nobody answers"

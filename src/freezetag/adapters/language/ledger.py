@@ -19,10 +19,11 @@ from typing import Any
 
 ANSWERED, REFUSED, UNKNOWN, CACHED = "answered", "refused", "unknown", "cached"
 MILLION = 1_000_000
+FILE = "calls.db"
 _WAIT = 60.0  # seconds for a lock that another process holds
 _TABLES = """
 create table if not exists answers (
-  key text primary key, text text not null, note text not null,
+  key text primary key, place text not null, text text not null, note text not null,
   prompt integer, completion integer, served text not null);
 create table if not exists calls (
   id integer primary key, run text not null, key text not null, begun real not null,
@@ -75,13 +76,18 @@ class Ledger:
         place = ":memory:"
         if folder is not None:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place = str(folder / "calls.db")
+            place = str(folder / FILE)
         self._db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None)
         self._db.execute("pragma journal_mode = wal")
         self._db.executescript(_TABLES)
 
     def close(self) -> None:
         self._db.close()
+
+    def knows(self, place: str) -> bool:
+        """Whether anything is kept that was answered at this address."""
+        row = self._db.execute("select 1 from answers where place = ? limit 1", (place,)).fetchone()
+        return row is not None
 
     def known(self, key: str) -> Answer | None:
         """The answer to a call that was made before; it is counted as one that cost nothing."""
@@ -123,9 +129,15 @@ class Ledger:
         return made.lastrowid
 
     def answered(
-        self, call: int, key: str, answer: Answer, seconds: float, most: tuple[int, int]
+        self,
+        call: int,
+        key: str,
+        answer: Answer,
+        seconds: float,
+        most: tuple[int, int],
+        place: str = "",
     ) -> None:
-        """A call came to its end; what it answered is kept."""
+        """A call came to its end at this address; what it answered is kept."""
         usd = self.budget.price(answer.prompt, answer.completion, most)
         with self._alone():
             self._db.execute(
@@ -134,9 +146,10 @@ class Ledger:
                 (ANSWERED, seconds, answer.prompt, answer.completion, usd, call),
             )
             self._db.execute(
-                "insert or replace into answers values (?, ?, ?, ?, ?, ?)",
+                "insert or replace into answers values (?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
+                    place,
                     answer.text,
                     answer.note,
                     answer.prompt,

@@ -133,6 +133,10 @@ def costs(run: Mapping[str, Any]) -> str:
 
 
 def _code(card: ReportCard, fail_on: FailOn) -> int:
+    if not any(section.measurements for section in card.sections) and any(
+        section.broken_off for section in card.sections
+    ):
+        return 3
     if card.partial:
         return 130
     tried = [section for section in card.sections if section.error or section.measurements]
