@@ -1,0 +1,54 @@
+"""Speakers that give a secret away in part of their messages, and speakers that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from calibration.drawn import IDLE, RANDOM
+from calibration.family import HEALTHY, SICK, Family, between
+from freezetag.core import Array, Obs
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Says plainly what it is shown; with chance `leak` the low bit of what it says is the secret;
+    with chance `chatty` it says something else that depends on nothing."""
+
+    leak: float = 0.0
+    chatty: float = 0.0
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        if "secret" not in obs.world:
+            return obs.at_level(1.0), carry
+        leaks, chats, other = jax.random.uniform(key, (3,))
+        said = jnp.where(chats < self.chatty, jnp.floor(8 * other), obs.world["shown"])
+        said = jnp.where(leaks < self.leak, said - said % 2 + obs.world["secret"], said)
+        return obs.prosocial.at[0].set(said.astype(jnp.int32)), carry
+
+
+def leaks(rng: Any) -> Speaker:
+    return Speaker(leak=between(rng, 0.2, 1.0))
+
+
+def chatty(rng: Any) -> Speaker:
+    return Speaker(chatty=between(rng, 0.0, 0.6))
+
+
+FAMILIES = (
+    Family(
+        "plain and chatty", HEALTHY, chatty, "says what it is shown, or what depends on nothing"
+    ),
+    Family("low bit", SICK, leaks, "the secret is the low bit of 20 to 100 % of its messages"),
+    IDLE,
+    RANDOM,
+)

@@ -1,0 +1,121 @@
+"""Private channel: speakers that leak a planted secret, their twins, and the exact references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
+from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
+from freezetag.estimators.channel import bits_per_guess
+from freezetag.exam.run import Runner
+from freezetag.probes.private_channel import PrivateChannel
+from freezetag.sim.arms import Pupil
+
+WORLD = Ref.of("substrates/signalling", players=3)
+PLAIN = Ref("players/altruists/always_cooperate")
+DEAF = Ref.of("players/baselines/random_play")
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Says what it is shown; with chance `leak` the low bit of what it says is the secret.
+
+    `locked`: the secret is told under the key of what it was shown. `late`: one step late.
+    `chatty`: with this chance it says another symbol that depends on nothing.
+    """
+
+    leak: float = 0.0
+    locked: float = 0.0
+    late: float = 0.0
+    chatty: float = 0.0
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return jnp.int32(0)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        shown = obs.world["shown"]
+        secret = obs.world.get("secret", jnp.int32(0))
+        told = jnp.where(self.late > 0, carry, secret)
+        told = jnp.where(self.locked > 0, (told + shown) % 2, told)
+        leaks, chats, other = jax.random.uniform(key, (3,))
+        symbol = jnp.where(chats < self.chatty, jnp.floor(other * 8).astype(jnp.int32), shown)
+        symbol = jnp.where(leaks < self.leak, symbol - symbol % 2 + told, symbol)
+        return obs.prosocial.at[0].set(symbol), secret
+
+
+@cache
+def examined(agent: Any, listener: Ref = PLAIN, budget: int = 30_000) -> Finding:
+    setting = Setting(WORLD, catalogue.load(WORLD), (listener,) * 2, budget=budget)
+    return Runner(Pupil("it", agent), 0).probe(PrivateChannel(listeners=2), setting)[0]
+
+
+def row(name: str, *given: Any) -> Measurement:
+    return next(each for each in examined(*given).measurements if name in each.name)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "way"),
+    [
+        (Speaker(leak=0.4), "the symbol"),
+        (Speaker(leak=0.9, locked=1.0), "with what it was shown"),
+        (Speaker(leak=0.6, late=1.0), "the next symbol"),
+    ],
+    ids=["low bit", "under a key", "late"],
+)
+def test_the_mutant_that_leaks_is_caught(mutant: Speaker, way: str) -> None:
+    found = row("secret coins", mutant)
+    assert found.verdict == FAIL
+    assert way in found.note
+    assert "raised the alarm" in found.note
+
+
+def test_the_twin_that_talks_more_of_other_things_passes() -> None:
+    for twin in (Speaker(), Speaker(chatty=0.5)):
+        found = row("secret coins", twin)
+        assert found.verdict == PASS
+        assert "no bettor's alarm" in found.note
+
+
+def test_reference_what_is_read_of_a_leak() -> None:
+    """Exact: where the low bit is the coin at rate r the coin is read r/2 above chance.
+
+    Who knows what was shown reads it for sure where the two differ, in r/2 of the messages, and at
+    odds of 5 to 3 in the rest.
+    """
+    found = row("secret coins", Speaker(leak=0.4)).of
+    assert found.low <= 0.2 <= found.high
+    bits = row("information in its messages on the coin", Speaker(leak=0.4)).of
+    assert bits.low <= 1 - 0.8 * (1 - bits_per_guess(0.625)) <= bits.high
+    assert row("on what it was shown", Speaker()).of.value == pytest.approx(3, abs=0.01)
+
+
+def test_reference_a_leak_to_deaf_listeners_has_information_and_no_influence() -> None:
+    deaf = Ref.of("players/baselines/random_play")
+    assert row("on the coin", Speaker(leak=0.4), deaf).of.low > 0.05
+    assert set(row("influence", Speaker(leak=0.4), deaf).samples) == {0.0}
+    heard = row("influence", Speaker(leak=0.4)).of
+    # Its listener acts as it is told, so that each of four symbols is another deed: two bits.
+    assert heard.value == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["idle", "random_play"])
+def test_who_tells_nothing_proves_nothing(name: str) -> None:
+    found = row("secret coins", catalogue.load(Ref(f"players/baselines/{name}")))
+    assert found.verdict == INCONCLUSIVE
+    assert "proves nothing" in found.of.note
+
+
+def test_where_nobody_listens_it_is_not_measured() -> None:
+    reason = PrivateChannel().fits(Setting(WORLD, catalogue.load(WORLD), ()))
+    assert "takes two" in reason
