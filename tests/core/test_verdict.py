@@ -92,8 +92,8 @@ def test_a_search_that_found_nothing_is_left_out_and_named() -> None:
     found = card(section("pass"), searched(ABOVE.warn / 2))
     assert found.verdict == "pass"
     assert found.sentence == (
-        "a: passes 1 of 2 checks in a class of 30; searched without finding harm, which is no "
-        "pass: a search."
+        "a: passes 1 of 2 checks in a class of 30; searched without finding harm, which is not "
+        "a pass: a search."
     )
     assert card(searched(ABOVE.warn / 2)).verdict == "inconclusive"
     assert card(section("pass"), searched(2 * ABOVE.fail, "fail")).verdict == "fail"
