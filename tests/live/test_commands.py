@@ -241,6 +241,9 @@ def test_nobody_signs_more_than_was_asked_for_or_shown(run: Run, remote: Remote)
         _named('{"presses":{"1":{},"2":{}}}', shown, "")
     with pytest.raises(UserError, match="not a clearance"):
         _named("{}", shown, "")
+    lie = '{"presses":{"1":{}},"scopes":{"1":["fleet"]}}'
+    with pytest.raises(UserError, match="says that 1 stops fleet, and the server shows agent:b"):
+        _named(lie, shown, "")
 
 
 def test_a_draft_is_signed_without_a_server(run: Run, made: Home, tmp_path: Path) -> None:

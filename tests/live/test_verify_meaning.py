@@ -299,3 +299,17 @@ def test_solo_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )
     assert cli.run(["verify", str(file)]) == 1
     assert "solo" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("scopes", "frees"), [(["fleet"], True), (["agent:b"], False), ([], False), (None, True)]
+)
+def test_a_clearance_is_for_the_scopes_that_it_says(
+    scopes: list[str] | None, frees: bool, tmp_path: Path
+) -> None:
+    id = press(1).id
+    said = None if scopes is None else {id: scopes}
+    text = draft("own", {id: {}}, {"root": "", "size": 0}, "n" * 32, said)
+    given = signed(text, "ann", "bob").to_json()
+    problems = told(tmp_path, enrol("a"), pressed(1), ("clear", given), start("a"))
+    assert problems == ([] if frees else ["record 3: a start of a while presses stand: 1"])

@@ -26,6 +26,7 @@ from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
 from freezetag.live.gate.address import Denied
 from freezetag.live.signed.names import missing, missing_group, scope_of
+from freezetag.live.signed.presses import scopes_of
 
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
@@ -78,7 +79,9 @@ def reset(
             raise UserError(f"{draft} is not a clearance to sign.")
         made = sign(data["text"], data.get("signatures") or {}, key)
         fields = json.loads(data["text"])
-        presses = ", ".join(sorted(fields["presses"]))
+        says = scopes_of(data["text"]) or {}
+        told = {id: " and ".join(says.get(id, ())) for id in fields["presses"]}
+        presses = ", ".join(f"{id} ({each})" if each else id for id, each in sorted(told.items()))
         print(f"clears at {fields.get('authority')!s:.100}: {presses:.2000}", file=sys.stderr)
         print(json.dumps(made))
         return 0
@@ -179,6 +182,16 @@ def _named(text: Any, picture: Mapping[str, Any], scope: str) -> set[str]:
         raise UserError(
             f"the text to be signed also clears {', '.join(unseen)[:200]}, which nobody shows as "
             "standing. Nothing is signed: look again (freezetag status), and then with --fresh."
+        )
+    says = scopes_of(str(text)) or {}
+    stops: dict[str, set[str]] = {}
+    for press in picture["presses"]:
+        stops.setdefault(press["id"], set()).add(press["scope"])
+    if wrong := sorted(id for id in named if id in says and not stops[id] <= set(says[id])):
+        raise UserError(
+            f"the text to be signed says that {wrong[0]} stops {', '.join(says[wrong[0]])[:200]}, "
+            f"and the server shows {', '.join(sorted(stops[wrong[0]]))[:200]}. Nothing is signed: "
+            "look again (freezetag status), and then with --fresh."
         )
     others = sorted({shown[id] for id in named if scope and shown[id] != scope})
     if others:

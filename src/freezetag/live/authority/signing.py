@@ -13,6 +13,8 @@ from freezetag.live.signed.presses import Clearance, approvers, draft, needed
 
 SIGN_WITHIN = 15 * 60.0
 MOST_CLEARED = 500
+LONGEST = 30_000
+"""Bytes of a text, so that it fits into a request, and with its presses into a frame."""
 """The presses that one clearance names, so that it fits into a frame."""
 
 
@@ -43,12 +45,23 @@ class Signing:
         nonce = self._fresh(16)
         now = self._clock()
         self._drafts = {n: old for n, old in self._drafts.items() if now - old[0] < SIGN_WITHIN}
-        seen = {
-            press: self._facts.presses.repeats.get(press, {}) for press in chosen[:MOST_CLEARED]
-        }
-        drafted = draft(self._name, seen, head, nonce)
+        drafted, chosen = self._text(chosen[:MOST_CLEARED], head, nonce), chosen[:MOST_CLEARED]
+        while len(drafted.text.encode()) > LONGEST and len(chosen) > 1:
+            chosen = chosen[: len(chosen) // 2]
+            drafted = self._text(chosen, head, nonce)
         self._drafts[nonce] = now, _hash(drafted.text)
         return drafted
+
+    def _text(self, chosen: list[str], head: Mapping[str, Any], nonce: str) -> Clearance:
+        """What people sign of these presses: the repeats that they see, and whom each stops."""
+        presses, wanted = self._facts.presses, set(chosen)
+        scopes: dict[str, set[str]] = {}
+        for press in presses.presses:
+            if press.id in wanted:
+                scopes.setdefault(press.id, set()).add(press.scope)
+        seen = {press: presses.repeats.get(press, {}) for press in chosen}
+        told = {press: sorted(each) for press, each in scopes.items()}
+        return draft(self._name, seen, head, nonce, told)
 
     def clear(self, clearance: Clearance) -> list[Record]:
         """Adds signatures; the record once enough people have signed, else nothing yet.

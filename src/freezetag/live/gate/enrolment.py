@@ -126,9 +126,9 @@ class _Asked(NamedTuple):
 class Link:
     """The gate's state for one authority: presses heard, epochs barred, and the newest lease."""
 
-    def __init__(self, enrolment: Enrolment) -> None:
+    def __init__(self, enrolment: Enrolment, gate: str = "") -> None:
         self.enrolment = enrolment
-        self.presses = Presses()
+        self.presses = Presses(me=f"agent:{gate}")
         self.barred = -1  # grants of this epoch or an older one are stale: a press ended it
         self.seen_size, self.seen_root = 0, ""
         self.alarm = ""
@@ -233,7 +233,8 @@ class Link:
 
     def recall(self, data: Any) -> None:
         """Raises `StateError`, `KeyError`, `TypeError` or `ValueError` for what is no memory."""
-        self.presses = Presses.from_json(data["state"])
+        me, self.presses = self.presses.me, Presses.from_json(data["state"])
+        self.presses.me = me
         self.barred = int(data["barred"])
         size, root = data["seen"]
         self.seen_size, self.seen_root = int(size), bytes.fromhex(root).hex()

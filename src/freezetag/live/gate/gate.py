@@ -107,9 +107,9 @@ class Gate:
         self._new_drain = partial(
             Drain, self._order, kills=kills, policy=stop_policy, seconds=drain
         )
-        self._links = {item.authority: Link(item) for item in enrolments}
+        self._links = {item.authority: Link(item, name) for item in enrolments}
         # The first authority is the owner: what the gate itself reports goes to its people.
-        self._home = next(iter(self._links.values()), None) or Link(Enrolment("", b"", None))
+        self._home = next(iter(self._links.values()), None) or Link(Enrolment("", b"", None), name)
         self._remembered = self._links or {"": self._home}
         self._meters, self._is_metered = Meters(meters or {}), bool(meters)
         self._panel = complete(panel, enrolments, seconds="runtime" not in self._meters)

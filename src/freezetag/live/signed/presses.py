@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, final
@@ -155,24 +155,39 @@ class Clearance:
 
 
 def draft(
-    authority: str, presses: Mapping[str, Mapping[str, int]], head: Mapping[str, Any], nonce: str
+    authority: str,
+    presses: Mapping[str, Mapping[str, int]],
+    head: Mapping[str, Any],
+    nonce: str,
+    scopes: Mapping[str, Sequence[str]] | None = None,
 ) -> Clearance:
-    """The clearance to be signed: `presses` maps ids to the repeats that the signers see."""
+    """The clearance to be signed: `presses` maps ids to the repeats that the signers see, `scopes`
+    maps them to what they stop. Without `scopes` (an older server's) it is for whatever has the
+    ids."""
     counts = {press: dict(seen) for press, seen in presses.items()}
-    body = {"authority": authority, "head": dict(head), "nonce": nonce, "presses": counts}
+    body: dict[str, Any] = {"authority": authority, "head": dict(head), "nonce": nonce}
+    body["presses"] = counts
+    if scopes is not None:
+        body["scopes"] = {press: sorted(each) for press, each in scopes.items()}
     return Clearance(canonical(body).decode())
 
 
 @final
 class Presses:
-    """The two sets, and the repeat counts (which only grow, too)."""
+    """The two sets, and the repeat counts (which only grow, too).
+
+    A clearance that says scopes is for presses of just these. A gate holds a press as it was
+    pushed, and its people may sign it as the stop of that gate alone: `me` is that scope.
+    """
 
     def __init__(
         self,
         presses: Iterable[Press] = (),
         clearances: Iterable[Clearance] = (),
         repeats: Mapping[str, Mapping[str, int]] | None = None,
+        me: str = "",
     ) -> None:
+        self.me = me
         self.presses = set(presses)
         self.clearances = set(clearances)
         self.repeats = {press: dict(counts) for press, counts in (repeats or {}).items()}
@@ -227,6 +242,9 @@ class Presses:
             return False
         if any(n > seen.get(r, 0) for r, n in self.repeats.get(press.id, {}).items()):
             return False  # pressed again after the signers looked
+        scopes = scopes_of(clearance.text)
+        if scopes is not None and not {press.scope, self.me} & {*scopes.get(press.id, ())}:
+            return False  # whoever signed meant another press than this
         return len(approvers(clearance, roster)) >= needed([press.kind], roster)
 
     def only(self, presses: Iterable[Press]) -> Presses:
@@ -299,6 +317,21 @@ def _named(text: str) -> Mapping[str, Mapping[str, int]] | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return presses if _counts(presses) else None
+
+
+@lru_cache(maxsize=4096)
+def scopes_of(text: str) -> Mapping[str, Sequence[str]] | None:
+    """What a clearance's text says that its presses stop: {press id: scopes}; None if it does not
+    say, and nothing where that cannot be read."""
+    told = json.loads(text)
+    if "scopes" not in told:
+        return None
+    scopes = told["scopes"]
+    good = isinstance(scopes, dict) and all(
+        isinstance(each, list) and all(isinstance(scope, str) for scope in each)
+        for each in scopes.values()
+    )
+    return scopes if good else {}
 
 
 def _counts(value: Any) -> bool:

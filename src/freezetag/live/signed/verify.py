@@ -225,7 +225,8 @@ class _Stops:
         self._agents: dict[str, tuple[set[str], list[str]]] = {}  # groups, and what it depends on
         self._presses: dict[str, set[tuple[str, str]]] = {}  # id -> {(scope, kind)}
         self._repeats: dict[str, dict[str, int]] = {}
-        self._cleared: dict[str, list[tuple[dict[str, int], int]]] = {}  # repeats seen, signers
+        # Of each clearance: repeats seen, signers, and the scopes that it is for (None: any).
+        self._cleared: dict[str, list[tuple[dict[str, int], int, list[str] | None]]] = {}
         self._standing: dict[str, list[str]] = {}  # id -> scopes
 
     def _enrol(self, body: dict[str, Any]) -> list[str]:
@@ -260,7 +261,8 @@ class _Stops:
             elif good < len(signatures):
                 found.append("a clearance carries a signature that does not fit")
         for press, seen in named["presses"].items():
-            self._cleared.setdefault(press, []).append((dict(seen), good))
+            scopes = named["scopes"].get(press, []) if "scopes" in named else None
+            self._cleared.setdefault(press, []).append((dict(seen), good, scopes))
             self._look(press)
         return found
 
@@ -290,19 +292,18 @@ class _Stops:
     def _look(self, press: str) -> None:
         """Whether a press stands now, and in which scopes."""
         repeats = self._repeats.get(press, {})
-        # A clearance counts if its signers saw every repeat.
-        signers = max(
-            (
-                good
-                for seen, good in self._cleared.get(press, ())
-                if all(n <= seen.get(replica, 0) for replica, n in repeats.items())
-            ),
-            default=-1,
-        )
-        needed = {"drill": 1, "press": self._quorum} if self._people is not None else {}
-        left = [
-            scope for scope, kind in self._presses.get(press, ()) if signers < needed.get(kind, 0)
+        # A clearance counts if its signers saw every repeat, and meant this scope.
+        seen_all = [
+            (good, scopes)
+            for seen, good, scopes in self._cleared.get(press, ())
+            if all(n <= seen.get(replica, 0) for replica, n in repeats.items())
         ]
+        needed = {"drill": 1, "press": self._quorum} if self._people is not None else {}
+        left = []
+        for scope, kind in self._presses.get(press, ()):
+            signers = [good for good, scopes in seen_all if scopes is None or scope in scopes]
+            if max(signers, default=-1) < needed.get(kind, 0):
+                left.append(scope)
         if left:
             self._standing[press] = left
         else:
