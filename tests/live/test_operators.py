@@ -307,6 +307,18 @@ def test_spans_of_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert found[0].status.status_code.name == "UNSET"
 
 
-def test_serve_keeps_and_drops_webhooks(run: Run, made: Home) -> None:
+def test_serve_keeps_webhooks_and_drops_them(
+    run: Run, made: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code, _, err = run("serve", "oversight", "--webhook", "ftp://x/")
     assert (code, "--webhook is an address" in err) == (2, True)
+    kept = []
+
+    def refuse(home: Home) -> None:
+        kept.append(home.settings.webhooks)
+        raise HomeError("enough")
+
+    monkeypatch.setattr("freezetag.live.server.server.Server", refuse)
+    run("serve", "oversight", "--webhook", "http://a/", "--webhook", "http://b/")
+    run("serve", "oversight", "--webhook", "none")
+    assert kept == ["http://a/ http://b/", ""]

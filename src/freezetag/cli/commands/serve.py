@@ -108,7 +108,7 @@ def serve(
         "drill_within": drill_within,
         "certificate": certificate and str(certificate.absolute()),
         "key": key and str(key.absolute()),
-        "webhooks": " ".join(webhook).removeprefix("none") if webhook else None,
+        "webhooks": " ".join(each for each in webhook if each != "none") if webhook else None,
         "store": store or _from_environment(path, node),
         "node": node,
         "node_lease": node_lease,
