@@ -54,22 +54,21 @@ def served() -> Iterator[str]:
         "print(server.listening_address, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code, str(weights())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-    )
-    try:
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        if not address:
-            raise SystemExit("the model's server ended before it had an address.")
-        yield address
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            if not address:
+                raise SystemExit("the model's server ended before it had an address.")
+            yield address
+        finally:
+            process.kill()
 
 
 def agent(address: str) -> str:

@@ -127,8 +127,8 @@ class Exam:
         return Speaks in getattr(self.agent.adapter, "NEEDS", ())
 
     def pays_for(self, folder: store.RunFolder | None) -> None:
-        """Tell the agent's processes where its calls are kept, and what they may cost: those that
-        run already know neither."""
+        """Tell the agent's processes, before they are next asked, where its calls are kept and what
+        they may cost."""
         agent = self.agent
         told = calls.settings(
             self.spec,
@@ -138,9 +138,7 @@ class Exam:
             agent.adapter,
             self._own,
         )
-        if told:
-            self.cache.close()
-            self.cache.told = told
+        self.cache.told = told
 
     @property
     def _scheme(self) -> str:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Child:
     def __init__(self, module: str = "freezetag.sim._worker") -> None:
         self.loaded: set[str] = set()
         """Names of agents that it has loaded, whatever it imported for them."""
+        self.told: Mapping[str, Any] = {}
+        """Settings of the exam that it was told when it last loaded an agent."""
         mine, its = socket.socketpair()
         mine.setblocking(False)
         with tempfile.TemporaryFile() as shared, its:

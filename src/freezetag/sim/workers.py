@@ -55,7 +55,7 @@ class Cache:
                 idle = self._idle.get(known, [])
                 while idle:
                     if (child := idle.pop()).alive():
-                        return child, known == foreign
+                        return child, known == foreign and child.told == self.told
                     child.kill()
         return None, False
 
@@ -136,6 +136,7 @@ class Worker:
         self._ask("load", (f.scheme, name, f.step_seconds, told), stall=LOAD_SECONDS)
         assert self._child is not None
         self._child.loaded.add(name)
+        self._child.told = told
 
     def reset(self, seeds: list[int], names: Sequence[str] | None = None) -> None:
         """One fresh agent per episode, episode b seeded with seeds[b].
