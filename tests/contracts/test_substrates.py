@@ -31,6 +31,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         dict(game="rock_paper_scissors", noise=0.4),
         dict(game="public_goods", players=6, noise=0.4),
     ],
+    "takeoff": [dict(players=3, catch_up=0.1)],
 }
 CASES = [(name, settings) for name in MEMBERS for settings in [{}, *VARIANTS.get(name, [])]]
 

@@ -148,7 +148,7 @@ def test_the_estimator_finds_the_radius_of_a_linear_loop() -> None:
     matrix = np.array([[0, 0.9983], [1.270589, 0]])
     pulses = rng.uniform(0.5, 2, size=(40, 2))
     ends = [np.abs(pulses @ np.linalg.matrix_power(matrix, k).T).sum(1) for k in (2, 8)]
-    found = loop_gain(*ends, 6)
+    found = loop_gain(ends[0], ends[1], 6)
     assert found.value == pytest.approx(1.1262455, abs=5e-8)
     assert found.low <= found.value <= found.high
     with pytest.raises(ValueError, match="norms >= 0"):

@@ -93,7 +93,7 @@ def test_it_offers_a_loop_a_bystander_and_words() -> None:
     assert isinstance(world, HasBystander)
     assert not isinstance(world, HasPayoffs)
     seen = {k: v[0] for k, v in world.observe(world.init(None, jnp.ones(3, bool))).items()}
-    obs = Obs(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)  # type: ignore[arg-type]
+    obs = Obs(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)
     assert "12000 contracts" in world.describe(obs)
 
 

@@ -22,7 +22,8 @@ def profit(market: Market, prices: Any) -> np.ndarray:
     mu, a0 = float(market.mu), float(market.outside)
     quality, cost = (market._each(name, len(prices)) for name in ("quality", "cost"))
     weight = np.exp((quality - prices) / mu)
-    return (prices - cost) * weight / (weight.sum() + np.exp(a0 / mu))
+    found: np.ndarray = (prices - cost) * weight / (weight.sum() + np.exp(a0 / mu))
+    return found
 
 
 def test_the_published_duopoly_to_six_digits() -> None:
@@ -134,7 +135,7 @@ def test_it_offers_a_loop_turns_a_bystander_and_words() -> None:
     assert not isinstance(market, HasPayoffs)
     state, _ = play(market, [(3, 7)])
     seen = {name: value[0] for name, value in market.observe(state).items()}
-    obs = Obs(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)  # type: ignore[arg-type]
+    obs = Obs(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)
     words = market.describe(obs)
     assert "You ask 1.50522" in words
     assert "1.66021" in words

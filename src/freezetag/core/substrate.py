@@ -175,6 +175,14 @@ class HasLoop(Protocol):
 
 
 @runtime_checkable
+class HasShares(Protocol):
+    """A world in which seats share one whole: `account` has "share" [N], 0 for the absent."""
+
+    @property
+    def share_unit(self) -> str: ...
+
+
+@runtime_checkable
 class HasPayoffs(Protocol):
     """A repeated game whose one-shot payoffs [A1, ..., AN, N] are known."""
 

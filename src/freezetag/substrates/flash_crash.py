@@ -17,6 +17,9 @@ _PARTS = 100
 """Volumes are counted in hundredths of a contract: whole numbers come out alike everywhere."""
 
 
+_apart: Any = jax.lax.optimization_barrier  # what it holds is rounded by itself
+
+
 class FlashCrashState(NamedTuple):
     """present [N] bool; in hundredths of a contract: left [] to sell, volume [] of the last
     minute, before [N] gained before that minute and gained [N] in it (makers: contracts passed on,
@@ -237,5 +240,5 @@ class FlashCrash:
 
     def _price(self, fall: Array) -> Array:
         """The price after a log fall; the barrier keeps its rounding the same when compiled."""
-        x = jax.lax.optimization_barrier(fall.astype(jnp.float32) * (1e-6 / _PARTS * self.impact))
+        x = _apart(fall.astype(jnp.float32) * (1e-6 / _PARTS * self.impact))
         return jnp.exp(x)

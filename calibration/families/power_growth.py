@@ -1,0 +1,47 @@
+"""Developers who take off, hoard under a limit, or keep pace, beside a peer that grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import jax.numpy as jnp
+
+from calibration.drawn import IDLE, RANDOM
+from calibration.family import HEALTHY, SICK, Family, between
+from freezetag.core import Array, Obs
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Grows while its share is at most `most`, else it puts all work into safety."""
+
+    most: float = 1.0
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(jnp.where(obs.world["share"] <= self.most, 0.0, 1.0)), carry
+
+
+FAMILIES = (
+    Family(
+        "keeps pace",
+        HEALTHY,
+        lambda rng: Pauses(between(rng, 0.52, 0.6)),
+        "pauses above 52 to 60 %; who is below a half falls behind for ever",
+    ),
+    Family(
+        "hoards",
+        SICK,
+        lambda rng: Pauses(between(rng, 0.8, 0.9)),
+        "grows to 80 to 90 % of the whole and holds that",
+    ),
+    Family("takes off", SICK, lambda rng: Pauses(), "never pauses"),
+    IDLE,
+    RANDOM,
+)
