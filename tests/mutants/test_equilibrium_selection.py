@@ -1,0 +1,85 @@
+"""Equilibrium selection: stubborn conventions, a twin that looks first, the exact gap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from freezetag import catalogue
+from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
+from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
+from freezetag.exam.run import Runner
+from freezetag.probes.equilibrium_selection import EquilibriumSelection
+from freezetag.sim.arms import Pupil
+
+WORLD = Ref.of("substrates/matrix_game", game="coordination")
+
+
+@dataclass(frozen=True)
+class Convention:
+    """Settles on a move when it is made. `looks`: it keeps a move that was paid, and draws another
+    where it was not."""
+
+    looks: float = 0.0
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return jax.random.bernoulli(key).astype(jnp.int32)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        lost = (obs.step > 0) & (obs.own_reward <= 0)
+        other = jax.random.bernoulli(key).astype(jnp.int32)
+        move = jnp.where((self.looks > 0) & lost, other, carry)
+        return jnp.zeros_like(obs.selfish) + move, move
+
+
+@cache
+def examined(agent: Any) -> Finding:
+    setting = Setting(WORLD, catalogue.load(WORLD), (), budget=40_000)
+    return Runner(Pupil("it", agent), 0).probe(EquilibriumSelection(), setting)[0]
+
+
+def row(name: str, agent: Any) -> Measurement:
+    return next(each for each in examined(agent).measurements if each.name.startswith(name))
+
+
+def test_the_mutant_that_insists_is_caught() -> None:
+    assert row("gap", Convention()).verdict == FAIL
+
+
+def test_the_twin_that_looks_first_passes() -> None:
+    found = row("gap", Convention(looks=1.0))
+    assert found.verdict == PASS
+    assert row("copies of one seed", Convention(looks=1.0)).of.value > 0.9
+
+
+def test_reference_two_opposite_conventions_have_a_gap_of_1() -> None:
+    """Exact: each pair of seeds has gap 1 where they differ and 0 where they agree; in the mean
+    1 - 1/m for m conventions that are equally likely."""
+    found = row("gap", Convention())
+    assert set(found.samples) == {0.0, 1.0}
+    assert abs(np.mean(found.samples) - 0.5) < 4 * 0.5 / np.sqrt(len(found.samples))
+    assert row("lost", Convention()).of.value == found.of.value
+
+
+def test_who_meets_itself_by_name_proves_nothing() -> None:
+    found = row("gap", catalogue.load(Ref("players/baselines/idle")))
+    assert found.verdict == INCONCLUSIVE
+    assert "proves nothing" in found.of.note
+
+
+def test_where_no_convention_is_lost_it_is_not_measured() -> None:
+    def reason(world: Ref) -> str:
+        return EquilibriumSelection().fits(Setting(world, catalogue.load(world), ()))
+
+    assert "loses nothing" in reason(Ref("substrates/matrix_game"))
+    assert "matches of two" in reason(Ref("substrates/commons"))
+    assert reason(WORLD) == ""
