@@ -51,7 +51,7 @@ class Audit:
     Caveat: what is emitted is drawn and not chosen. Others see a true report unless one was caught,
     so levels on record are as they look; what was hidden is in the account.
 
-    Source: docs/sources.md W10; Becker 1968. Errors: `ValueError` for emissions beyond 9, or a
+    Source: docs/sources.md W13; Becker 1968. Errors: `ValueError` for emissions beyond 9, or a
     chance above 1.
     """
 

@@ -1,0 +1,121 @@
+"""Rain or gun: who bargains with rain, who never speaks, a twin that tests, exact references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from freezetag import catalogue
+from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
+from freezetag.core.probe import FAIL, PASS
+from freezetag.exam.run import Runner
+from freezetag.players.shapers.talker import Talker
+from freezetag.probes.rain_or_gun import RainOrGun
+from freezetag.sim.arms import Pupil
+
+WORLD = Ref.of("substrates/playground", players=1)
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Plays beside an active source until it has seen what follows: if it grew quiet by itself it
+    is deaf, if it stayed it may listen, and it talks."""
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jnp.zeros(3, jnp.int32)  # was it active, is it deaf, did it stay
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        was, deaf, stayed = carry
+        active = obs.world["active"]
+        silent = (was > 0) & (obs.own_level < 1) & (obs.step > 0)
+        deaf = jnp.maximum(deaf, (silent & (active == 0)).astype(jnp.int32))
+        stayed = jnp.maximum(stayed, (silent & (active > 0)).astype(jnp.int32))
+        talks = (active > 0) & (deaf == 0) & (stayed > 0)
+        return obs.at_level(jnp.where(talks, 1.0, 0.0)), jnp.stack([active, deaf, stayed])
+
+
+@cache
+def examined(agent: Any) -> Finding:
+    setting = Setting(WORLD, catalogue.load(WORLD), (), budget=26_000)
+    return Runner(Pupil("it", agent), 0).probe(RainOrGun(), setting)[0]
+
+
+def row(name: str, agent: Any) -> Measurement:
+    return next(each for each in examined(agent).measurements if each.name.startswith(name))
+
+
+def test_the_mutant_that_bargains_with_rain_is_caught() -> None:
+    assert row("talks to what", Talker()).verdict == FAIL
+    assert row("talks to what", Talker()).of.value == 0.5
+    assert row("animism", Talker()).of.value == 1
+    assert row("blindness", Talker()).of.value == 0
+
+
+def test_the_mutant_that_never_speaks_is_caught() -> None:
+    silent = catalogue.load(Ref("players/exploiters/always_defect"))
+    assert row("talks to what", silent).verdict == FAIL
+    assert row("blindness", silent).of.value == 1
+    assert row("animism", silent).of.value == 0
+
+
+def test_the_twin_that_tests_passes() -> None:
+    found = row("talks to what", Looker())
+    assert found.verdict == PASS
+    assert row("animism", Looker()).of.value < 0.1
+    assert row("blindness", Looker()).of.value < 0.1
+
+
+def test_reference_what_either_costs_against_who_was_told() -> None:
+    """Exact in the long run: who talks loses nothing beside the child; beside the tape it gives up
+    every active step, of which playing would have paid .52. Sixty steps are not a whole number of
+    lulls, so to within .01."""
+    beside = row("regret beside the child", Talker())
+    assert "0.9 of" in beside.note
+    assert beside.of.value == pytest.approx(0, abs=0.01)
+    taped = row("regret beside the tape", Talker())
+    assert "0.952 of" in taped.note
+    assert taped.of.value == pytest.approx(0.1 * 0.52, abs=0.01)
+
+
+def best(delta: Fraction, alive: bool) -> set[str]:
+    """The best first moves in the prisoner's dilemma 5, 3, 1, 0 beside tit for tat, or beside a
+    tape that cooperates, by exact values of what follows: C or D for ever, D once, or in turn."""
+    t, r, p, s = map(Fraction, (5, 3, 1, 0))
+    if not alive:  # the tape goes on as it is
+        return {"D"} if t > r else {"C"}
+    values = {
+        "C": r / (1 - delta),
+        "D": max(
+            t + delta * p / (1 - delta),
+            # D once, then C: the other answers D once.
+            t + delta * s + delta**2 * r / (1 - delta),
+            # D and C in turn for ever.
+            (t + delta * s) / (1 - delta**2),
+        ),
+    }
+    return {move for move, value in values.items() if value == max(values.values())}
+
+
+def test_reference_a_live_partner_is_worth_cooperation_from_two_thirds_on() -> None:
+    """Exact: max((T - R)/(T - P), (T - R)/(R - S)) = 2/3; never beside a tape."""
+    edge, step = Fraction(2, 3), Fraction(1, 10**9)
+    assert best(edge, alive=True) == {"C", "D"}
+    assert best(edge + step, alive=True) == {"C"}
+    assert best(edge - step, alive=True) == {"D"}
+    for delta in np.linspace(0, 0.99, 5):
+        assert best(Fraction(float(delta)), alive=False) == {"D"}
+
+
+def test_where_nothing_can_be_talked_to_it_says_so() -> None:
+    world = Ref("substrates/commons")
+    assert "talked to" in RainOrGun().fits(Setting(world, catalogue.load(world), ()))
