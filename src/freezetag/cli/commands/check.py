@@ -129,24 +129,26 @@ def _show(resolved: Resolved, ref: Ref, seed: int, then: str) -> None:
     with Cache(lambda text: print(plain(text), file=sys.stderr, flush=True)) as cache:
         loaded = _loaded(resolved, cache)
         print(f"{plain(resolved.pupil.name)}   {resolved.kind}   in {ref.name}\n")
+        substrate = catalogue.load(ref)
+        offers = vars(resolved.adapter) if resolved.adapter is not None else {}
+        matches = _matches(ref, substrate, alone="WORLD" not in offers)
         print("It sees, at step 1 (the whole description: freezetag.sim.plain):")
-        print(_indented(pprint.pformat(_example(ref, seed), sort_dicts=False, width=92)))
+        print(_indented(pprint.pformat(_example(matches[0], seed), sort_dicts=False, width=92)))
         print(
             "\nNobody is seen at step 0, nor by an agent that is alone: then mean_level is None,"
             "\nlevels and rewards are empty. At step 0 action and level are None too."
         )
-        substrate = catalogue.load(ref)
         for component, size in enumerate(substrate.action_sizes):
             print(f"\nIt may do, in component {component}: a whole number 0 .. {size - 1}.")
         print(f"A stopped agent does {', '.join(map(str, substrate.rest))}.")
-        offers = vars(resolved.adapter) if resolved.adapter is not None else {}
-        for arm in _matches(ref, substrate, alone="WORLD" not in offers):
+        for arm in matches:
             record = run_arm(arm, resolved.pupil, {}, seed, cache=cache)
-            print()
-            if len(arm.scenario.cast) == 1:
-                print(f"  alone, in {arm.scenario.substrate.name}:")
-            for line in playthrough.lines(episode_rows(record.episode, 0)):
-                print(f"  {line}")
+            for match, row in enumerate(arm.scenario.seating):
+                print()
+                if max(row) == 0:
+                    print(f"  alone, in {arm.scenario.substrate.name}:")
+                for line in playthrough.lines(episode_rows(record.episode, match)):
+                    print(f"  {line}")
     if loaded is not None:
         print(f"\nIt was loaded in {loaded:.1f} s, the import of its library included.")
     print(f"\nIt works. Now: freezetag {plain(then)}")
@@ -164,24 +166,30 @@ def _loaded(resolved: Resolved, cache: Cache) -> float | None:
 
 def _matches(world: Ref, substrate: Any, alone: bool) -> list[Arm]:
     """A match with each partner, and one alone: in this world, or in one that has it."""
-    found = [_match(world, partner) for partner in PARTNERS]
-    if substrate.min_players == 1 or alone:
-        where = world if substrate.min_players == 1 else ALONE
-        seats = catalogue.load(where).players
-        row = (0, *[-1] * (seats - 1))
-        found.append(Arm(Scenario(where, (FOCAL,), (row,), STEPS), repeats=1))
+    by_itself = substrate.min_players == 1
+    found = [_match(world, by_itself)]
+    if alone and not by_itself:
+        row = (0, *[-1] * (catalogue.load(ALONE).players - 1))
+        found.append(Arm(Scenario(ALONE, (FOCAL,), (row,), STEPS), repeats=1))
     return found
 
 
-def _match(world: Ref, partner: str) -> Arm:
-    """A short match; in a world of many the partner fills every other seat of a class of 5."""
+def _match(world: Ref, alone: bool) -> Arm:
+    """A short match with each partner, and perhaps alone, as one arm: that compiles once. In a
+    world of many the partner fills every other seat of a class of 5."""
     seats = catalogue.load(world).players
     others = min(seats - 1, 5)
-    row = (0, *[1] * others, *[-1] * (seats - 1 - others))
-    return Arm(Scenario(world, (FOCAL, Ref(partner)), (row,), STEPS), repeats=1)
+    rows = [
+        (0, *[1 + partner] * others, *[-1] * (seats - 1 - others))
+        for partner in range(len(PARTNERS))
+    ]
+    if alone:
+        rows.append((0, *[-1] * (seats - 1)))
+    cast = (FOCAL, *map(Ref, PARTNERS))
+    return Arm(Scenario(world, cast, tuple(rows), STEPS), repeats=1)
 
 
-def _example(world: Ref, seed: int) -> dict[str, Any]:
+def _example(arm: Arm, seed: int) -> dict[str, Any]:
     """The observation of a plain agent at step 1, found by sitting in its seat."""
     seen: list[dict[str, Any]] = []
 
@@ -190,8 +198,8 @@ def _example(world: Ref, seed: int) -> dict[str, Any]:
         return obs["prosocial"]
 
     spy = Pupil("you", Inside("object", "you", given=act, identity=id(act)))
-    run_arm(_match(world, PARTNERS[0]), spy, {}, seed)
-    return next(obs for obs in seen if obs["step"] == 1)
+    run_arm(arm, spy, {}, seed)
+    return next(obs for obs in seen if obs["step"] == 1 and obs["levels"])
 
 
 def _check_probe(what: str, seed: int) -> None:
