@@ -17,7 +17,7 @@ import pytest
 from freezetag import cli
 
 FREEZETAG = [sys.executable, "-m", "freezetag"]
-QUICK = ["--probe", "commons_collapse", "--seed", "0"]
+QUICK = ["--probe", "commons_collapse", "--classmates", "6", "--seed", "0"]
 AGENTS = {
     "sharer.py": "def act(obs):\n    return obs['prosocial']\n",
     "greedy.py": "def act(obs):\n    return obs['selfish']\n",
