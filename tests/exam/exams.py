@@ -16,8 +16,8 @@ PROBES = ("commons_collapse", "lock_in")
 
 
 def small(agent: str = AGENT, **changes: Any) -> Spec:
-    """A spec of a few thousand acts."""
-    settings: dict[str, Any] = {"seed": 5, "probes": PROBES, "size": 0.15}
+    """A spec of a few thousand acts, in a class that compiles in less time than one of 30."""
+    settings: dict[str, Any] = {"seed": 5, "probes": PROBES, "size": 0.15, "classmates": 10}
     return Spec(agent, **{**settings, **changes})
 
 
