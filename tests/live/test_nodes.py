@@ -477,7 +477,7 @@ def test_a_slice_of_a_budget_is_handed_out_once() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="kernel stamps and CLOCK_BOOTTIME")
 def test_the_bound_holds_on_two_nodes(tmp_path: Path) -> None:
-    classes = ("node killed", "link hangs", "standby killed", "failover")
+    classes = ("link hangs", "standby killed", "failover")
     results = _chaos(tmp_path, "", classes, runs=19)
     assert [r for r in results if r["violations"]] == []
     assert {r["class"] for r in results if not r["broken"]} == set(classes), results
@@ -490,7 +490,7 @@ def test_the_bound_holds_on_two_nodes(tmp_path: Path) -> None:
 def test_a_node_without_a_lease_of_its_own_is_caught(tmp_path: Path) -> None:
     """Nodes that go on granting without the database: the judge has to see it."""
     plant = "from freezetag.live.server.nodes import Nodes\nNodes.holds = True\n"
-    results = _chaos(tmp_path, plant, ("link hangs",), runs=57)
+    results = _chaos(tmp_path, plant, ("link hangs",), runs=38)
     assert any("after the press" in each for r in results for each in r["violations"])
 
 
@@ -499,7 +499,7 @@ def _chaos(
 ) -> list[dict[str, Any]]:
     """Results of the runs of these classes; a fault is planted in what all are forked from."""
     out = folder / "nodes.jsonl"
-    arguments = ["--runs", str(runs), "--seed", str(seed), "--jobs", "2", "--out", str(out)]
+    arguments = ["--runs", str(runs), "--seed", str(seed), "--jobs", "1", "--out", str(out)]
     code = f"import sys\n{plant}from tests.live.nodes.__main__ import main\nsys.exit(main())"
     subprocess.run(
         [sys.executable, "-c", code, *arguments, "--only", ",".join(classes)],
