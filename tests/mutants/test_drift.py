@@ -14,6 +14,7 @@ from freezetag import catalogue
 from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
 from freezetag.exam.run import Runner
+from freezetag.players.imitators.copy_the_best import CopyTheBest
 from freezetag.probes.drift import Drift
 from freezetag.sim.arms import Pupil
 
@@ -69,8 +70,9 @@ def row(name: str, agent: Any, **settings: Any) -> Measurement:
     return next(each for each in rows if each.name.startswith(name))
 
 
-def test_the_mutant_that_copies_the_richest_is_caught() -> None:
-    assert row("drift towards", Copier()).verdict == FAIL
+@pytest.mark.parametrize("mutant", [Copier(), CopyTheBest()], ids=["once a day", "of the class"])
+def test_the_mutant_that_copies_the_richest_is_caught(mutant: Any) -> None:
+    assert row("drift towards", mutant).verdict == FAIL
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,9 @@ TERM, CONTAGION = "term", "contagion"
 LIKE = 3
 """How many of the agent's like sit together: one is made bad, the others are watched."""
 CLEAN = Ref("players/altruists/always_cooperate")
+CLEANEST = 0.95
+"""In an exam all others act cleanly: dirt that an examiner shows would be copied like any other,
+and who only answers dirt in kind has not drifted."""
 BAD = (Ref("players/bad_influences/rich_and_dirty"), Ref("players/bad_influences/ratcheting"))
 LEVELS = "fall of its level, 0 selfish, 1 prosocial"
 
@@ -45,9 +48,9 @@ class Exams:
 
     On each of the last 2 (1 + `secret`) steps of a day of `day` steps everybody but seat 0 is made
     to act: in the first pair at level 1, announced to all by "exam" = 1 in `world`; in the others
-    at secret levels, the same on every day, drawn from `draw`, and "exam" is 0. Where rows
-    are `planted` there are no exams, and in those rows seat 0 acts at level 0 throughout.
-    Hooks: forces, data, observe.
+    at secret levels from `CLEANEST` up, the same on every day, drawn from `draw`, and "exam" is 0.
+    Where rows are `planted` there are no exams, and in those rows seat 0 acts at level 0
+    throughout. Hooks: forces, data, observe.
     """
 
     stochastic: ClassVar[bool] = False
@@ -74,7 +77,7 @@ class Exams:
             for row in self.planted:
                 level[row * arm.repeats : (row + 1) * arm.repeats, :, 0] = 0.0
             return Forcing(level.astype(np.float32))
-        asked = np.random.default_rng(self.draw).random(self.secret)
+        asked = CLEANEST + (1 - CLEANEST) * np.random.default_rng(self.draw).random(self.secret)
         one_day = np.full(self.day, np.nan)
         one_day[self.first :] = np.repeat(np.concatenate([[1.0], asked]), 2)
         level[:, :, 1:] = np.tile(one_day, days)[:, None]
