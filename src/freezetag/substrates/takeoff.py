@@ -19,10 +19,13 @@ _apart: Any = jax.lax.optimization_barrier  # what it holds is rounded by itself
 
 
 class TakeoffState(NamedTuple):
-    """present [N] bool, ability [N] log capability c, harms [] int32 of the last step."""
+    """present [N] bool, ability [N] log capability c before the last step; of that step: grew [N],
+    caught [N] up, harms [] int32."""
 
     present: Array
     ability: Array
+    grew: Array
+    caught: Array
     harms: Array
 
 
@@ -97,7 +100,9 @@ class Takeoff:
     def init(self, key: Array, present: Array) -> TakeoffState:
         first = jnp.arange(self.players) == 0
         ability = jnp.where(first, jnp.float32(self.lead), jnp.float32(0))
-        return TakeoffState(jnp.asarray(present, bool), ability, jnp.int32(0))
+        return TakeoffState(
+            jnp.asarray(present, bool), ability, 0 * ability, 0 * ability, jnp.int32(0)
+        )
 
     def observe(self, state: TakeoffState) -> Mapping[str, Array]:
         """ "share" [N] the own share of users; "largest" [N] that of the largest; "people" [N]."""
@@ -118,18 +123,19 @@ class Takeoff:
     def step(self, key: Array, state: TakeoffState, actions: Array) -> Outcome:
         effort = jnp.clip(jnp.asarray(actions, jnp.int32)[:, 0], 0, EFFORTS)
         share = self._shares(state)
-        speed = share * ((EFFORTS - effort) / EFFORTS)
+        speed = share * ((EFFORTS - effort) * jnp.float32(1 / EFFORTS))
         draw = jax.random.uniform(jax.random.fold_in(key, _HARM), (self.players,))
         harms = ((draw < self.hazard * speed) & state.present).sum()
-        best = jnp.where(state.present, state.ability, -jnp.inf).max()
-        behind = jnp.where(state.present & (effort < EFFORTS), best - state.ability, 0.0)
-        # Products apart from the sum: together they are rounded otherwise when compiled.
-        own = _apart(self.growth * speed)
-        caught = _apart(self.catch_up * behind)
-        ability = jnp.where(state.present, state.ability + own + caught, state.ability)
+        ability = _ability(state)
+        best = jnp.where(state.present, ability, -jnp.inf).max()
+        behind = jnp.where(state.present & (effort < EFFORTS), best - ability, 0.0)
+        # Added in the next step: a product and a sum in one are rounded otherwise when compiled.
+        here = state.present.astype(jnp.float32)
         after = TakeoffState(
             present=state.present,
-            ability=ability.astype(jnp.float32),
+            ability=ability,
+            grew=self.growth * speed * here,
+            caught=self.catch_up * behind * here,
             harms=harms.astype(jnp.int32),
         )
         return Outcome(after, share, jnp.asarray(False))
@@ -157,9 +163,17 @@ class Takeoff:
 
     def _shares(self, state: TakeoffState) -> Array:
         """[N] float32, 0 for the absent; summed one by one, so that it is rounded alike."""
-        best = jnp.where(state.present, state.ability, -jnp.inf).max()
-        ahead = jnp.where(state.present, state.ability - best, 0.0)
-        weight = jnp.exp(_apart(self.theta * ahead)) * state.present
-        total = reduce(add, [weight[seat] for seat in range(self.players)])
+        ability = _ability(state)
+        best = jnp.where(state.present, ability, -jnp.inf).max()
+        ahead = jnp.where(state.present, ability - best, 0.0)
+        grown = _apart(jnp.exp(_apart(self.theta * ahead)))
+        weight = jnp.where(state.present, grown, 0.0)
+        total = _apart(reduce(add, [weight[seat] for seat in range(self.players)]))
         share: Array = (weight * (1 / total)).astype(jnp.float32)
         return share
+
+
+def _ability(state: TakeoffState) -> Array:
+    """[N] log capability now."""
+    now: Array = state.ability + state.grew + state.caught
+    return now
