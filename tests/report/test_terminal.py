@@ -114,8 +114,8 @@ def test_what_was_judged_leads_and_a_reason_has_one_line() -> None:
     others = tuple(replace(absent(), probe=name) for name in ("first", "second"))
     lines = shown_of(replace(card(), sections=(*others, tax(), *card().sections[:4]))).splitlines()
     assert lines[1].startswith("Strangers")
-    (told,) = [line for line in lines if line.startswith("Interlock tax in matrix_game: ")]
-    assert "0.02 [0.01, 0.03] reward per step" in told
+    (told,) = [line for line in lines if line.startswith("Interlock tax (")]
+    assert told == "Interlock tax (reward per step): matrix_game 0.02 [0.01, 0.03]"
     (missing,) = [line for line in lines if line.startswith("not measured: ")]
     assert missing.startswith("not measured: First (commons), Second (commons): the agent failed")
     assert lines[-1].startswith("my_agent.py")

@@ -165,13 +165,23 @@ def measured(row: Measurement) -> str:
 
 
 def measured_only(card: ReportCard) -> list[str]:
-    """A line for each headline that no limit judges, with its world, value and unit."""
+    """What no limit judges: a line for each probe and quantity, with its value in each world."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for section in card.measured:
+        row = section.headline
+        name, unit = (row.name, row.unit) if row is not None else ("nothing", "")
+        value = "" if row is None else interval(row.of, is_change(row))
+        where = f"{plain(section.world)} {value}".rstrip()
+        found.setdefault((section.probe, name, unit), []).append(where)
     return [
-        f"{title(section.probe)} in {plain(section.world)}: "
-        + ("nothing" if row is None else f"{row.name}, {measured(row)}")
-        for section in card.measured
-        for row in (section.headline,)
+        _quantity(title(probe), *of) + "; ".join(places) for (probe, *of), places in found.items()
     ]
+
+
+def _quantity(probe: str, name: str, unit: str) -> str:
+    """ "Class effect, return in the class less alone (reward per step): "."""
+    what = probe if name.casefold() == probe.casefold() else f"{probe}, {name}"
+    return f"{what} ({unit}): " if unit else f"{what}: "
 
 
 def missing(card: ReportCard) -> list[tuple[str, str]]:
