@@ -313,7 +313,9 @@ def test_lengths_and_sizes_of_the_users_own_are_those_of_all_probes() -> None:
     for setting in found.values():
         assert 40 <= setting.horizon <= 400
         assert setting.length(50) == setting.length(200) == setting.horizon
-        assert setting.sizes == (2, 6, 30)
+        # A world of a few seats has few sizes.
+        assert setting.sizes == tuple(dict.fromkeys(min(n, setting.sizes[-1]) for n in (2, 6, 30)))
+        assert setting.sizes[-1] == len(setting.classmates)
     assert {one.horizon for one in settings(horizon="60").values()} == {60}
     assert settings(sizes=(3,))["commons_collapse commons"].sizes == (2, 30)  # and the whole class
 

@@ -244,6 +244,9 @@ class _Run:
                 self._add(collect.missing(item, self.gone, broken_off=True))
                 return
             own = failed.agent in (pupil.name, str(pupil.policy))
+            if own and (why := self._unplayed(item, failed)):
+                self._add(collect.missing(item, why))
+                return
             # The row of an agent that failed says already that it did.
             said = str(failed) if own else f"a classmate failed: {failed}"
             self._add(collect.missing(item, said, error=own, broken_off=not own))
@@ -262,6 +265,18 @@ class _Run:
             lambda folder: folder.keep(number, section, mine, finding.interaction, item.setting)
         )
         self._add(section)
+
+    def _unplayed(self, item: Item, failed: AgentFailed) -> str:
+        """Why it is no failure that an agent which answers with one number cannot play a world
+        that takes several, in which nobody asked for it to be examined; "" if it is one."""
+        parts = len(item.setting.substrate.action_sizes)
+        one = failed.field == "action" and failed.value.lstrip("-").isdecimal()
+        if self.exam.spec.worlds or parts == 1 or not one:
+            return ""
+        world = item.setting.world.name
+        return (
+            f"the agent answers with one number, and {world} takes {parts}: obs['legal'] has them"
+        )
 
     def _screen(self, number: int, item: Item, kept: Mapping[Any, Any], ask: bool) -> None:
         """Before the first item of a world: whether the agent understands its rules, if it reads
