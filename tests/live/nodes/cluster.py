@@ -92,7 +92,17 @@ class Cluster:
     def start(self, name: str) -> None:
         log, port = self.folder / f"{name}.log", self.ports[name]
         options = ("-o", f"-p {port}", "-l", log, "-w", "-t", "20")
-        self._run("pg_ctl", "-D", self._data(name), *options, "start")
+        end = time.monotonic() + 20
+        while True:
+            try:
+                self._run("pg_ctl", "-D", self._data(name), *options, "start")
+                return
+            except RuntimeError as error:
+                # What a killed server left, shared memory or its port, is free a little later.
+                if time.monotonic() > end:
+                    said = log.read_text(errors="replace")[-1000:] if log.exists() else ""
+                    raise RuntimeError(f"{error}\n{said}") from None
+                time.sleep(0.5)
 
     def follow(self, name: str, primary: str) -> None:
         """Makes `name` anew, as the standby of `primary`."""
