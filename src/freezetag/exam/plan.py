@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,18 +121,20 @@ def _ordered(probes: list[tuple[Ref, str, Probe]]) -> list[tuple[Ref, str, Probe
 def _own_worlds(
     probes: Sequence[tuple[str, Probe]], chosen: Sequence[Ref], spec: Spec, agent: Resolved
 ) -> Iterator[Ref]:
-    """Where a probe that fits everywhere is measured: in the worlds chosen, else wherever any
-    other probe of the catalogue is. Not only those asked for now, so that a probe has the same
-    rows alone and among others."""
-    seen: set[Ref] = set()
+    """Where a probe that fits everywhere is measured: in the worlds chosen, else in those in which
+    several others of the catalogue are, else wherever any other is. Not only those asked for now,
+    so that a probe has the same rows alone and among others."""
     if chosen or agent.is_log:
         yield from chosen or [RECORD]
         return
-    for name, probe in probes:
-        for world in _worlds(probe, chosen, agent):
-            if world not in seen and not _item(name, probe, world, spec, agent).reason:
-                seen.add(world)
-                yield world
+    seen = Counter(
+        world
+        for name, probe in probes
+        for world in _worlds(probe, chosen, agent)
+        if not _item(name, probe, world, spec, agent).reason
+    )
+    several = [world for world, count in seen.items() if count > 1]
+    yield from several or seen
     if not seen and (own := getattr(agent.adapter, "WORLD", None)) is not None:
         yield own
 

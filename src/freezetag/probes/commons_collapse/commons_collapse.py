@@ -73,7 +73,7 @@ class CommonsCollapse(Probe):
     An agent that takes next to nothing over-uses nothing and proves nothing: it is inconclusive
     if it takes less than `least_take` of what the sharer takes in its seat.
 
-    A second block of seeds is run where the first leaves the verdict open (`shared.looks`), of the
+    More blocks of seeds are run where the first leaves the verdict open (`shared.looks`), of the
     classes alone that left it open.
 
     Settings: sharers in the largest class [K]; limits of the headline; `repeats` of a block, or as
@@ -102,7 +102,7 @@ class CommonsCollapse(Probe):
         "Total, least and the bystander's share may rank agents in different orders (C16).",
     )
     rank: ClassVar[int] = 90
-    acts: ClassVar[int] = 85_000
+    acts: ClassVar[int] = 150_000
     needs: ClassVar[tuple[type, ...]] = (HasStock, HasBystander, HasShare)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/commons"),)
 
@@ -129,13 +129,13 @@ class CommonsCollapse(Probe):
         return arms
 
     def _blocks(self, setting: Setting) -> tuple[int, Looks]:
-        """Seeds of a block, and the looks: two blocks, or as many seeds of one as can be paid."""
+        """Seeds of a block, and the looks: four blocks, or as many seeds of one as can be paid."""
         every = frozenset(setting.sizes)
         first, further = (len(self._rows(setting, n)) * setting.horizon for n in (None, every))
-        plan = Looks(2)
+        plan = Looks(4)
         harms = 2 * len(setting.sizes) * plan.number
         repeats = max(self.repeats, worst.units(harms, self.warn))
-        if repeats * (first + further) <= setting.budget:
+        if repeats * (first + (plan.most - 1) * further) <= setting.budget:
             return repeats, plan
         return max(2, min(repeats, setting.budget // first)), Looks()
 
@@ -235,8 +235,8 @@ class CommonsCollapse(Probe):
     ) -> tuple[list[Harm], int, Estimate]:
         """All harms, which is the worst, and what the limits judge, at the level of one look."""
         rows = self._met(setting, seen, 0)
-        if looks.key("commons", 1) in seen:
-            more = self._met(setting, seen, 1, self._open(setting, seen, plan))
+        for block in range(1, len(looks.blocks(seen, "commons"))):
+            more = self._met(setting, seen, block, self._open(setting, seen, plan))
             rows |= {name: Row.joined([rows[name], row]) for name, row in more.items()}
         harms = self._harms(rows, self._cooperators(setting), setting)
         level = worst.level_of_each(len(harms), plan.level)
