@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ELSEWHERE, CONTINUED, FILE = "elsewhere", "continued", "file"
+ELSEWHERE, CONTINUED, FILE, EXIT = "elsewhere", "continued", "file", "exit"
 _FENCE = re.compile(
     r"(?:<!-- (?P<mark>\w+):? ?(?P<said>[^>]*?) ?-->\s*)?^```(?P<kind>\w+)\n(?P<text>.*?)^```",
     re.M | re.S,
@@ -16,7 +16,7 @@ _FENCE = re.compile(
 @dataclass(frozen=True)
 class Block:
     """kind: sh, python, text, ...; mark: "elsewhere", "continued" (after the last one), "file"
-    (the reader saves it under the name `said`) or ""."""
+    (the reader saves it under the name `said`), "exit" (it ends with the code `said`) or ""."""
 
     kind: str
     text: str

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.docs.blocks import CONTINUED, ELSEWHERE, FILE, blocks
+from tests.docs.blocks import CONTINUED, ELSEWHERE, EXIT, FILE, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -42,7 +42,7 @@ def ran(installed, page: Path, folder: Path) -> str:
             file.write_text(script)
             command = ["python", file.name]
         done = installed.run(command, folder)
-        assert done.returncode == 0, (
+        assert done.returncode == (int(block.said) if block.mark == EXIT else 0), (
             f"{page.name}:{block.line} ended with {done.returncode}\n{block.text}\n"
             f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         )

@@ -274,7 +274,7 @@ def test_another_process_loads_everything_and_finds_the_same(folder: Path) -> No
 
 
 def test_keys_are_those_of_jax() -> None:
-    for seed, number in [(0, 0), (1, 7), (2**31 - 1, 2**32 - 1), (2**40, 3), (-1, 1)]:
+    for seed, number in [(0, 0), (1, 7), (2**31 - 1, 2**32 - 1), (2**32 - 1, 3)]:
         expected = jax.random.fold_in(jax.random.key(seed), number)
         np.testing.assert_array_equal(
             keys.fold_in(keys.root(seed), number), jax.random.key_data(expected)

@@ -4,7 +4,7 @@ A behaviour that follows from the letters, the order or the story of a text is n
 game. So the wording is drawn per episode, balanced over the repeats, and is on record as a factor
 of the analysis.
 
-Source: two-level fractional factorials, Box, Hunter and Hunter 2005, chapter 6.
+Source: Box et al. 2005, chapter 6, on two-level fractional factorials.
 """
 
 from __future__ import annotations
