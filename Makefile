@@ -73,6 +73,7 @@ long: $(STAMPS)/test
 	$(BIN)/python -m tests.live.nodes --runs 500 --seed 0
 	$(BIN)/python -m tests.live.tampering --runs 10000
 	$(BIN)/python -m tests.live.fuzz --runs 100000
+	FREEZETAG_LONG=1 $(BIN)/python -m pytest -q tests/substrates/test_signalling.py
 
 # Inspect AI needs other versions of what other extras need, so its test has an environment of its own.
 inspect: .venv-inspect/.ready
