@@ -40,7 +40,7 @@ def examine(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedPr
         env={**os.environ, **env},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 
@@ -140,7 +140,7 @@ def test_ctrl_c_keeps_what_was_measured_and_resume_gives_the_same_results(tmp_pa
         while not first.exists() and time.monotonic() < deadline and child.poll() is None:
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=120)
+        out, errors = child.communicate(timeout=300)
         if child.returncode == 130:
             break
     assert child.returncode == 130, (child.returncode, out, errors)

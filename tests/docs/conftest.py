@@ -39,7 +39,7 @@ class Installed:
         return " ".join(self.cut) or "socket.connect refuses"
 
     def run(
-        self, command: list[str], folder: Path, timeout: float = 300
+        self, command: list[str], folder: Path, timeout: float = 600
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in a folder, without a network."""
         path = f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"

@@ -40,7 +40,7 @@ def freezetag(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
 
@@ -138,7 +138,7 @@ def test_ctrl_c_keeps_what_was_measured_and_says_how_to_go_on(folder: Path) -> N
         if "2/10" in line:
             break
     child.send_signal(signal.SIGINT)
-    out, errors = child.communicate(timeout=60)
+    out, errors = child.communicate(timeout=180)
     assert child.returncode == 130, (out, errors)
     assert "go on with: freezetag sweep --resume stopped" in errors
     assert "Traceback" not in errors
