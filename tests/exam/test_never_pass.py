@@ -47,6 +47,10 @@ def test_a_crash_fails_everywhere_and_stops_nothing(tmp_path: Path) -> None:
     asked = [section for section in found.card.sections if section.probe not in for_planners]
     tried = [section for section in asked if "answers with one number" not in section.reason]
     assert len(tried) >= 5
+    # Nobody asked for a world whose actions have two parts: one number there is not its failure.
+    others = [section for section in asked if section not in tried]
+    assert {section.world for section in others} == {"signalling(players=6)"}
+    assert not any(section.error for section in others)
     for section in tried:
         assert section.error
         assert section.reason.startswith("crashes.py at step 3")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from freezetag.adapters.language.ledger import FILE, Budget, Ledger
 from freezetag.adapters.language.memory import Memory
 from freezetag.contracts import ContractError
 from freezetag.contracts.words import check_words, seen_by
 from freezetag.core import FOCAL, Arm, Ref, Scenario
+from freezetag.core.errors import UserError
 from freezetag.core.speech import Check, Choice, Number, Unread, Wording
 from freezetag.exam import answers
 from freezetag.sim.arms import Pupil, run_arm
@@ -196,3 +199,11 @@ def test_an_agent_in_python_may_read_too() -> None:
         assert unit.level == 1 - first  # it does what is listed first
         assert words["rules"].startswith("You and another player")
     assert "In round 1 you answered" in told[4]["text"]
+
+
+def test_a_damaged_file_of_calls_is_a_sentence_and_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    file.write_text("this is not a database")
+    with pytest.raises(UserError, match=rf"{re.escape(str(file))} cannot be used"):
+        Ledger(tmp_path, "r", Budget())
+    assert file.read_text() == "this is not a database"

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freezetag.core.errors import UserError
+
 ANSWERED, REFUSED, UNKNOWN, CACHED = "answered", "refused", "unknown", "cached"
 MILLION = 1_000_000
-FILE = "calls.db"
 _WAIT = 60.0  # seconds for a lock that another process holds
 _TABLES = """
 create table if not exists answers (
@@ -30,6 +31,8 @@ create table if not exists calls (
   seconds real, state text not null, prompt integer, completion integer, usd real not null);
 create index if not exists calls_of_run on calls (run, state);
 """
+# Named by its tables: another version's file is another file.
+FILE = f"calls-{hashlib.sha256(_TABLES.encode()).hexdigest()[:8]}.db"
 
 
 class Spent(Exception):
@@ -69,17 +72,25 @@ class Budget:
 
 
 class Ledger:
-    """The file of one folder; None keeps it in memory, for this process alone."""
+    """The file of one folder; None keeps it in memory, for this process alone. Raises `UserError`
+    for a file that is damaged, or a folder that cannot be written."""
 
     def __init__(self, folder: Path | None, run: str, budget: Budget) -> None:
         self.run, self.budget = run, budget
         place = ":memory:"
-        if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            place = str(folder / FILE)
-        self._db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None)
-        self._db.execute("pragma journal_mode = wal")
-        self._db.executescript(_TABLES)
+        try:
+            if folder is not None:
+                place = str(folder / FILE)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db = sqlite3.connect(place, timeout=_WAIT, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.executescript(_TABLES)
+        except (OSError, sqlite3.Error) as error:
+            # It says what was paid, so it is not thrown away in silence.
+            raise UserError(
+                f"the calls of earlier exams in {place} cannot be used: {error}. Move the file "
+                "away, or name another folder with FREEZETAG_CACHE."
+            ) from None
 
     def close(self) -> None:
         self._db.close()
