@@ -267,7 +267,9 @@ async def fronted(gate: Gate, upstream: int) -> AsyncIterator[str]:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as made:
         host = f"127.0.0.1:{made.getsockname()[1]}"
         proxy = McpHttpProxy(gate, f"http://127.0.0.1:{upstream}/mcp", allowed_hosts=[host])
-        config = uvicorn.Config(proxy, lifespan="off", log_level="critical", ws="websockets-sansio")
+        config = uvicorn.Config(
+            proxy, lifespan="off", log_config=None, log_level="critical", ws="websockets-sansio"
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server._serve([made]))
         while not server.started:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import logging
 import os
 import shutil
 import signal
@@ -511,6 +512,13 @@ def test_a_server_comes_up_locked(made: Home, tmp_path: Path) -> None:
     service.open()
     assert not service.authority.locked
     service.close()
+
+
+def test_a_server_leaves_the_logging_of_its_program_alone(made: Home, tmp_path: Path) -> None:
+    handler = logging.FileHandler(tmp_path / "program.log")
+    with serving(made):
+        assert handler.stream is not None, "the server closed a handler that is not its own"
+    handler.close()
 
 
 def test_a_second_server_on_the_same_folder_is_refused(idle: Remote, idle_home: Home) -> None:

@@ -289,7 +289,9 @@ def _mcp_http(
         say=say,
     )
     guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
-    config = uvicorn.Config(proxy, lifespan="off", log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        proxy, lifespan="off", log_config=None, log_level="error", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     serving = threading.Thread(
         target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True

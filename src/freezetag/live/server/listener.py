@@ -71,6 +71,7 @@ class Listener:
             ws=_known_by_its_frames(self.places),
             loop="asyncio",
             lifespan="off",
+            log_config=None,  # uvicorn's own would close the handlers of the program we are part of
             log_level="error",
             access_log=False,
             server_header=False,
