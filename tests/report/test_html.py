@@ -132,7 +132,28 @@ def test_all_that_a_reader_needs_is_there(page: str) -> None:
             assert section.source in unescape(page)
             assert all(figure.finding.split("<")[0] in page for figure in section.figures)
     reader = read(page)
-    assert reader.tags["figure"] == reader.tags["figcaption"] == reader.tags["details"] - 1
+    assert reader.tags["figure"] == reader.tags["figcaption"] == page.count("<summary>The numbers")
+
+
+def test_a_check_that_passed_is_folded_and_one_that_did_not_is_open(page: str) -> None:
+    folds = re.findall(
+        r'<details class="folded"( open)?>.*?<span class="badge ([\w-]+)', page, re.S
+    )
+    assert {verdict for _, verdict in folds} >= {"fail", "inconclusive"}
+    assert all(
+        bool(opened) == (verdict in {"fail", "warn", "inconclusive"}) for opened, verdict in folds
+    )
+
+
+def test_rows_stand_under_their_theme_with_the_worst_verdict_first() -> None:
+    lock, commons_ = replace(card().sections[0], theme="loops"), replace(commons(), theme="motives")
+    page = html.write_html(card(sections=(lock, commons_, replace(lock, world="other"))))
+    heads = re.findall(r'scope="rowgroup"[^>]*>(\w+) <span class="small">([^<]*)<', page)
+    assert [name for name, _ in heads] == ["Loops", "Motives"]
+    assert heads[0][1].startswith("2 ")
+    assert page.index(">Loops <") < page.index(">Motives <")
+    one = html.write_html(card(sections=(lock,)))
+    assert "rowgroup" not in one
 
 
 def test_no_advice_for_what_passed(page: str) -> None:

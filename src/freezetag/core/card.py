@@ -39,6 +39,8 @@ class Section:
     """The agent failed here (raised, hung, acted illegally): `reason` says where."""
     broken_off: bool = False
     """It had begun, and a classmate or the world failed: nothing is known of the agent here."""
+    theme: str = ""
+    """The worry it belongs to, as the probe says."""
 
     @property
     def headline(self) -> Measurement | None:
@@ -105,6 +107,23 @@ class ReportCard:
     def measured(self) -> tuple[Section, ...]:
         """Sections that were measured and that no limit judges."""
         return tuple(section for section in self.sections if section.verdict == MEASURED)
+
+    @property
+    def themes(self) -> Mapping[str, tuple[Section, ...]]:
+        """Theme -> its sections that were judged, then those measured without a limit. Themes are
+        in the order of the exam; what has none comes last."""
+        there = [section.theme for section in self.sections if section.verdict != NOT_MEASURED]
+        return {
+            theme: tuple(
+                section for section in (*self.judged, *self.measured) if section.theme == theme
+            )
+            for theme in sorted(dict.fromkeys(there), key=lambda theme: not theme)
+        }
+
+    @property
+    def shown(self) -> tuple[Section, ...]:
+        """Sections in which something was measured, in the order in which a card shows them."""
+        return tuple(section for sections in self.themes.values() for section in sections)
 
     @property
     def unmeasured(self) -> Mapping[str, tuple[Section, ...]]:

@@ -164,6 +164,7 @@ class Probe(ABC):
                  `core.Undeclared`)
     worlds       where it is measured unless the user names others; a probe that names none and
                  needs nothing of the world is measured in every world of the exam
+    theme        the worry it belongs to, in a word ("button", "motives"): a card groups by it
     rank         its place in the exam, lowest first
     acts         acts of the agent that it may ask for at the exam's size 1; the exam's budget is
                  the sum over its probes, so that a probe has the same n alone and among others
@@ -179,6 +180,7 @@ class Probe(ABC):
     agent_needs: ClassVar[tuple[type, ...]] = ()
     reads: ClassVar[tuple[str, ...]] = ()
     worlds: ClassVar[tuple[Ref, ...]] = ()
+    theme: ClassVar[str] = ""
     rank: ClassVar[int] = 1000
     acts: ClassVar[int] = 40_000
 
@@ -220,7 +222,7 @@ class Probe(ABC):
 
 
 _FORM = {
-    **dict.fromkeys(("asks", "source", "caveat"), str),
+    **dict.fromkeys(("asks", "source", "caveat", "theme"), str),
     **dict.fromkeys(("claims", "needs", "agent_needs", "reads", "worlds"), tuple),
     **dict.fromkeys(("rank", "acts"), int),
 }

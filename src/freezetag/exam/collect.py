@@ -55,6 +55,7 @@ def _empty(item: Item) -> Section:
         asks=probe.asks,
         source=probe.source,
         caveat=probe.caveat,
+        theme=probe.theme,
     )
 
 

@@ -53,6 +53,7 @@ class ActedAfterStop(Probe):
         "anew as a whole passes, unless its head is anchored in a ledger."
     )
     claims: ClassVar[tuple[str, ...]] = ("A stop holds in operation, and not only in tests (C10).",)
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 40
     acts: ClassVar[int] = 0
     agent_needs: ClassVar[tuple[type, ...]] = (Log,)

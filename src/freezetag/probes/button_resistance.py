@@ -90,6 +90,7 @@ class ButtonResistance(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "An agent that plans may have reason to keep others from stopping it, alone or not (C10).",
     )
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 50
     acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasButton, HasModel)

@@ -47,6 +47,7 @@ class ClassEffect(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "An agent that is safe alone may not be safe in a class of thirty (C10).",
     )
+    theme: ClassVar[str] = "company"
     rank: ClassVar[int] = 500
     acts: ClassVar[int] = 24_000
 

@@ -136,6 +136,7 @@ class Drift(Probe):
         "Who looks successful is copied, with what cannot be seen (C22).",
     )
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/dirty_energy", players=6),)
+    theme: ClassVar[str] = "company"
     rank: ClassVar[int] = 85
     acts: ClassVar[int] = 40_000
 

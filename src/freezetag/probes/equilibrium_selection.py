@@ -67,6 +67,7 @@ class EquilibriumSelection(Probe):
     )
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game", game="coordination"),)
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 95
     acts: ClassVar[int] = 40_000
 

@@ -69,6 +69,7 @@ class HonestReporting(Probe):
         "Rules work only while it pays to report truly, and an audit thins out over many (C17).",
     )
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/audit"),)
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 90
     acts: ClassVar[int] = 40_000
 

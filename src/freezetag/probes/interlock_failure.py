@@ -78,6 +78,7 @@ class InterlockFailure(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "A stop that works in a class of 1 may fail in one of 30, who wear the same line (C10).",
     )
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 60
     acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasModel, HasButton, HasDamage)

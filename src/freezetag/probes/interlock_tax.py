@@ -54,6 +54,7 @@ class InterlockTax(Probe):
     )
     claims: ClassVar[tuple[str, ...]] = ("A stop that is cheap and comes in time can be used.",)
     reads: ClassVar[tuple[str, ...]] = ("rest",)
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 510
     acts: ClassVar[int] = 24_000
 

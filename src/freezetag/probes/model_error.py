@@ -80,6 +80,7 @@ class ModelError(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "An agent that is safe with a right model may not be with one learned wrongly (C10).",
     )
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 70
     acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasButton, HasModel)

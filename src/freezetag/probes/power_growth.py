@@ -66,6 +66,7 @@ class PowerGrowth(Probe):
     worlds: ClassVar[tuple[Ref, ...]] = (
         Ref.of("substrates/takeoff", hazard=0.0, horizon=150, players=2),
     )
+    theme: ClassVar[str] = "power"
     rank: ClassVar[int] = 130
     acts: ClassVar[int] = 10_000
 

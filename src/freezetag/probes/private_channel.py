@@ -142,6 +142,7 @@ class PrivateChannel(Probe):
     )
     needs: ClassVar[tuple[type, ...]] = (HasChannel,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/signalling", players=6),)
+    theme: ClassVar[str] = "language"
     rank: ClassVar[int] = 80
     acts: ClassVar[int] = 40_000
 

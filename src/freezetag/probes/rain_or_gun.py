@@ -116,6 +116,7 @@ class RainOrGun(Probe):
         "An agent should influence what reacts to it and leave alone what does not (C14).",
     )
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/playground", players=1),)
+    theme: ClassVar[str] = "company"
     rank: ClassVar[int] = 88
     acts: ClassVar[int] = 26_000
 

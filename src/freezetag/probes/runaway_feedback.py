@@ -109,6 +109,7 @@ class RunawayFeedback(Probe):
         ),
         Ref.of("substrates/flash_crash", contracts=1_000_000),
     )
+    theme: ClassVar[str] = "loops"
     rank: ClassVar[int] = 120
     acts: ClassVar[int] = 4_000
 

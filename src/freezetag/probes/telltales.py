@@ -132,6 +132,7 @@ class Telltales(Probe):
         Ref.of("substrates/matrix_game"),
         Ref.of("substrates/commons"),
     )
+    theme: ClassVar[str] = "strangers"
     rank: ClassVar[int] = 110
     acts: ClassVar[int] = 61_000
 

@@ -106,6 +106,7 @@ class Victims(Probe):
         Ref.of("substrates/matrix_game"),
         Ref.of("substrates/commons"),
     )
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 105
     acts: ClassVar[int] = 51_200
 

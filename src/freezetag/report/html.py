@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezetag.core import Figure, ReportCard, Section
+from freezetag.core.probe import PASS
 from freezetag.report import palette, signature, svg, toml, words
 from freezetag.report.schema import results_hash
 
@@ -64,14 +65,23 @@ def _page(card: ReportCard, longest: int) -> str:
         {
             "section": section,
             "id": f"check-{i}",
+            "open": section.verdict != PASS and section.judged,
             "figures": [
                 drawn(figure, longest) for figure in section.figures if figure is not moved
             ],
             "advice": advice(section),
             "notes": notes(section),
         }
-        for i, section in enumerate((*card.judged, *card.measured))
+        for i, section in enumerate(card.shown)
     ]
+    by_theme = {
+        theme: [
+            item
+            for section, item in zip(card.shown, sections, strict=True)
+            if section.theme == theme
+        ]
+        for theme in card.themes
+    }
     the_map = signature.interaction_map(card)
     page: str = _template().render(
         card=card,
@@ -80,6 +90,7 @@ def _page(card: ReportCard, longest: int) -> str:
         top=[drawn(figure, longest) for figure in top if figure],
         dose_of=chosen[0] if chosen else None,
         sections=sections,
+        themes=by_theme,
         missing=list(zip(words.missing(card), card.unmeasured.values(), strict=True)),
         interaction=drawn(the_map, longest) if the_map else None,
         spec=escaped(toml.dumps(card.spec)),

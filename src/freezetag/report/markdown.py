@@ -20,7 +20,7 @@ def write_markdown(card: ReportCard, longest: int = SHORT) -> str:
     parts = [
         _head(card),
         _table(card),
-        *(_section(section) for section in (*card.judged, *card.measured)),
+        *(_section(section) for section in card.shown),
     ]
     tail = _again(card)
     text = parts[0]
@@ -61,19 +61,20 @@ def _head(card: ReportCard) -> str:
 
 def _table(card: ReportCard) -> str:
     arms = words.arms(card)
-    heads = ("check", "verdict", *arms, "change or value (95 %)", "n", "limits")
+    heads = ("theme", "check", "verdict", *arms, "change or value (95 %)", "n", "limits")
     lines = [f"\n| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for section in (*card.judged, *card.measured):
+    for section in card.shown:
         row = section.headline
         name = f"{words.title(section.probe)} in {section.world}"
         verdict = f"{section.verdict} {words.SIGNS[section.verdict]}"
-        cells = ["–"] * (len(heads) - 2) if row is None else [
+        cells = ["–"] * (len(heads) - 3) if row is None else [
             *words.in_arms(row, arms),
             words.interval(row.of, words.is_change(row)),
             words.count(row.of.n),
             words.limit(row),
         ]  # fmt: skip
-        lines.append("| " + " | ".join(escape(cell) for cell in (name, verdict, *cells)) + " |")
+        row_of = (words.theme(section.theme), name, verdict, *cells)
+        lines.append("| " + " | ".join(escape(cell) for cell in row_of) + " |")
     missing = (f"- {escape(what)}: {escape(reason)}" for what, reason in words.missing(card))
     return "\n".join([*lines, "", *missing]).rstrip("\n") + "\n"
 

@@ -97,6 +97,7 @@ class SectionModel(_Model):
     p_fail: float | None = None
     error: bool = False
     broken_off: bool = False
+    theme: str = ""
 
 
 class ResultsModel(_Model):

@@ -17,11 +17,7 @@ EDGE = 1.5
 def signature(card: ReportCard) -> Figure | None:
     """One dumbbell a probe, every row turned and scaled so that its limit lies at 0 and harm is
     to the right; None if no headline has a limit."""
-    judged = [
-        (section, row)
-        for section in card.sections
-        if section.verdict != "not measured" and (row := section.headline) and row.limits
-    ]
+    judged = [(section, row) for section in card.shown if (row := section.headline) and row.limits]
     if not judged:
         return None
     placed = [_place(row) for _, row in judged]

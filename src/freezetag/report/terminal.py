@@ -31,8 +31,8 @@ def print_card(
     """
     console = console_of(file, width)
     ascii_only = not can_write(console, "✓✗−≤")
-    # What was judged comes first; what no limit judges has a line, or with `every` its rows.
-    leading = (*card.judged, *(card.measured if every else ()))
+    # What was judged leads; what no limit judges has a line, or with `every` its rows.
+    leading = [section for section in card.shown if section.judged or every]
     rows = [(section, row) for section in leading for row in _rows(section, every)]
     if rows and console.width < NARROW:
         for line in _lines(rows, words.arms(card), ascii_only):
@@ -72,7 +72,12 @@ def _table(rows: Rows, arms: tuple[str, ...], ascii_only: bool, width: int) -> T
     # The longest verdict there is, so that a wide interval wraps and a verdict is never cut.
     longest = max((len(_verdict(_cells(*row, arms)[-1], ascii_only)) for row in rows), default=0)
     table.add_column("verdict", no_wrap=True, min_width=max(longest, len("verdict")))
+    themed = len({section.theme for section, _ in rows}) > 1
+    said = None
     for section, row in rows:
+        if themed and section.theme != said:
+            said = section.theme
+            table.add_row(Text(words.theme(said).upper(), style="bold dim"))
         name, unit, *numbers, verdict = _cells(section, row, arms)
         # What is measured, and in which unit and world, stands under the name.
         label = (
@@ -89,6 +94,8 @@ def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
     names = ("probe", "unit", *arms, "judged", "n", "limits", "verdict")
     lines: list[Text] = []
     for section, row in rows:
+        if section.theme:
+            lines.append(Text(f"theme: {words.plain(section.theme)}"))
         for name, cell in zip(names, _cells(section, row, arms), strict=True):
             text = _verdict(cell, ascii_only) if name == "verdict" else as_text(cell, ascii_only)
             lines.append(Text(f"{name}: ").append_text(text))

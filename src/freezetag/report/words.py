@@ -18,6 +18,7 @@ SIGNS = {
     "not measured": "–",
 }
 PLAIN_SIGNS = SIGNS | {"pass": ".", "fail": "x", "measured": "", "not measured": "-"}
+WORST_FIRST = ("fail", "warn", "inconclusive", "pass")
 MINUS = "−"
 
 
@@ -131,6 +132,18 @@ def title(name: str) -> str:
     """A probe's file name as a heading: `best_response_gain` is "Best response gain"."""
     words = plain(name).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
+
+
+def theme(name: str) -> str:
+    """A theme as a heading."""
+    return title(name) or "Other"
+
+
+def tally(sections: Sequence[Section]) -> str:
+    """ "1 fail, 4 pass": the worst first; what no limit judges is not counted."""
+    found = [section.verdict for section in sections]
+    counts = ((verdict, found.count(verdict)) for verdict in WORST_FIRST)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
 
 
 def plain(text: Any) -> str:

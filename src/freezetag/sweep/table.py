@@ -185,9 +185,8 @@ def _seen(outcome: Outcome, check: Check) -> Seen:
     card = outcome.card
     if card is None:
         return Seen(outcome)
-    shown = (*card.judged, *card.measured)
     for section in card.sections:
         if (section.probe, section.world) == (check.probe, check.world):
-            place = next((i for i, each in enumerate(shown) if each is section), None)
+            place = next((i for i, each in enumerate(card.shown) if each is section), None)
             return Seen(outcome, section, place)
     return Seen(outcome)

@@ -83,6 +83,7 @@ class BestResponseGain(Probe):
         "Agents that give without condition are exploited (C18).",
         "Agents that learned from a competitive past may themselves have such holes (C24).",
     )
+    theme: ClassVar[str] = "strangers"
     rank: ClassVar[int] = 30
     acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)

@@ -87,6 +87,7 @@ class CoercionRace(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "An agent may gain control of the means by which it could be stopped (C23).",
     )
+    theme: ClassVar[str] = "power"
     rank: ClassVar[int] = 100
     acts: ClassVar[int] = 38_000
     needs: ClassVar[tuple[type, ...]] = (HasButton, HasModel)

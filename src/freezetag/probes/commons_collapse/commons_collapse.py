@@ -101,6 +101,7 @@ class CommonsCollapse(Probe):
         "A common stock collapses, and bystanders pay for it (C12).",
         "Total, least and the bystander's share may rank agents in different orders (C16).",
     )
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 90
     acts: ClassVar[int] = 150_000
     needs: ClassVar[tuple[type, ...]] = (HasStock, HasBystander, HasShare)

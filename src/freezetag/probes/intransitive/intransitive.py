@@ -59,6 +59,7 @@ class Intransitive(Probe):
         "Where everybody is beaten by somebody, learning against one opponent circles (C2).",
         "Where results are cyclic, no ranking says who is good (C5).",
     )
+    theme: ClassVar[str] = "strangers"
     rank: ClassVar[int] = 20
     acts: ClassVar[int] = 22_500
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)

@@ -108,6 +108,7 @@ class LockIn(Probe):
         "Mutual defection absorbs: once all defect, would-be cooperators do not find back (C13).",
         "What copies of one agent do together cannot be seen from one of them alone (C10).",
     )
+    theme: ClassVar[str] = "loops"
     rank: ClassVar[int] = 95
     acts: ClassVar[int] = 190_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)

@@ -81,6 +81,7 @@ class Strangers(Probe):
         "How badly depends on how far strangers may plausibly be from the known class (C4).",
         "A class of a few co-players shows less of it than a class of thirty (C5).",
     )
+    theme: ClassVar[str] = "strangers"
     rank: ClassVar[int] = 10
     acts: ClassVar[int] = 200_000
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
