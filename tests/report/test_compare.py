@@ -120,6 +120,13 @@ def test_another_exam_is_refused_and_named(changes: dict[str, Any], words: str) 
         compare(run(card()), run(other), interlocks=True)
 
 
+def test_a_card_that_knew_an_entry_not_yet_counts_as_one_with_its_default() -> None:
+    newer = replace(better(), spec={**card().spec, "extra": 1})
+    assert compare(run(card()), run(newer), defaults={"extra": 1}).differences
+    with pytest.raises(Incomparable, match="extra \\(2 and 1\\)"):
+        compare(run(card()), run(newer), defaults={"extra": 2})
+
+
 def test_another_panel_needs_to_be_declared() -> None:
     fitted = replace(
         better(), spec={**card().spec, "button": "50%", "runtime": 150.0}, interlocks=("B", "R")

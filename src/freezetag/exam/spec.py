@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,11 @@ class Spec:
                 "or take the entry roster out to run it with today's."
             )
         return spec
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Every entry that may be left out, with what it is then."""
+        return {field.name: field.default for field in fields(cls) if field.default is not MISSING}
 
     @classmethod
     def read(cls, file: Path) -> Spec:

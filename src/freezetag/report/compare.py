@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from freezetag.core import Interval, Measurement, ReportCard, Section, UserError
@@ -75,13 +76,21 @@ def load(source: Path | str) -> Run:
     return Run(schema.read_json(path), samples)
 
 
-def compare(first: Run, second: Run, *, interlocks: bool = False) -> Comparison:
+def compare(
+    first: Run,
+    second: Run,
+    *,
+    interlocks: bool = False,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> Comparison:
     """Second minus first, for every measurement that both have.
 
     `interlocks=True` declares that the interlocks are the contrast; else they have to be the
-    same. Raises `Incomparable` if the specs differ in anything else but the agent's name.
+    same. `defaults` are today's: a card of a version that did not have an entry yet counts as
+    one that left it at its default. Raises `Incomparable` if the specs differ in anything else
+    but the agent's name.
     """
-    refuse(first.card, second.card, interlocks)
+    refuse(first.card, second.card, interlocks, defaults)
     ours, theirs = dict(_rows(first.card)), dict(_rows(second.card))
     same = schema.results_hash(first.card) == schema.results_hash(second.card)
     differences = tuple(
@@ -112,16 +121,21 @@ def _unpaired(differences: Sequence[Difference]) -> Iterator[str]:
         )
 
 
-def refuse(first: ReportCard, second: ReportCard, interlocks: bool = False) -> None:
+def refuse(
+    first: ReportCard,
+    second: ReportCard,
+    interlocks: bool = False,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Raise `Incomparable` unless both cards answer the same exam."""
     free = {"agent", *(PANEL if interlocks else ())}
-    keys = dict.fromkeys((*first.spec, *second.spec))
+    specs = [{**defaults, **card.spec} for card in (first, second)]
     missing = object()
     apart = [
-        f"{key} ({_said(first.spec, key)} and {_said(second.spec, key)})"
-        for key in keys
+        f"{key} ({_said(specs[0], key)} and {_said(specs[1], key)})"
+        for key in dict.fromkeys((*specs[0], *specs[1]))
         if key not in free
-        and _plain(first.spec.get(key, missing)) != _plain(second.spec.get(key, missing))
+        and _plain(specs[0].get(key, missing)) != _plain(specs[1].get(key, missing))
     ]
     if not interlocks and first.interlocks != second.interlocks and not apart:
         apart = [f"interlocks ({list(first.interlocks)} and {list(second.interlocks)})"]

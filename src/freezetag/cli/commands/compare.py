@@ -31,11 +31,12 @@ def compare(
         print the differences as JSON
     """
     from freezetag.cli.commands.card import existing
+    from freezetag.exam.spec import Spec
     from freezetag.report import compare as compared
     from freezetag.report.comparison_table import print_comparison
 
     runs = [compared.load(existing(run).parent) for run in (first, second)]
-    found = compared.compare(*runs, interlocks=interlocks)
+    found = compared.compare(*runs, interlocks=interlocks, defaults=Spec.defaults())
     if json_:
         print(json.dumps(compared.as_json(found), indent=1, allow_nan=False))
     else:
