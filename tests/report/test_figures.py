@@ -43,6 +43,18 @@ def examples() -> dict[str, Figure]:
     the_map = signature.interaction_map(card())
     assert the_map is not None
     found["heatmap"] = the_map
+    found["timeline"] = Figure(
+        "timeline",
+        "Who did what",
+        "It stops.",
+        {
+            "row": [SCRIPT, SCRIPT, LINK, LINK],
+            "step": [0, 1, 0, 1],
+            "value": [0.0, 1.0, None, math.nan],
+            "mark": ["", "stopped", "", ""],
+        },
+        {"mark": "stopped"},
+    )
     return found
 
 

@@ -83,7 +83,7 @@ def _page(card: ReportCard, longest: int) -> str:
         for theme in card.themes
     }
     the_map = signature.interaction_map(card)
-    page: str = _template().render(
+    page: str = template("card").render(
         card=card,
         hash=results_hash(card),
         css=Markup(css()),
@@ -193,7 +193,8 @@ def notes(section: Section) -> list[str]:
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A page's template, beside this file: escapes all, and knows `plain` and `tight`."""
     environment = Environment(
         loader=PackageLoader("freezetag.report", "."),
         autoescape=True,
@@ -203,7 +204,7 @@ def _template() -> Any:
     )
     environment.filters["plain"] = words.plain
     environment.filters["tight"] = tight
-    return environment.get_template("card.html.jinja")
+    return environment.get_template(f"{name}.html.jinja")
 
 
 @cache

@@ -11,13 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from freezetag.core import RunError, UserError
 from freezetag.planning.prices.priced import settings_of, texts_of
 from freezetag.planning.prices.race_thresholds import UnluckyWindow
-from freezetag.report import diagram, html, words
+from freezetag.report import diagram, html
 from freezetag.report.numbers import encode_free
 from freezetag.report.plan_figures import figures, pull_of, sweep_figures
 from freezetag.report.plan_rows import Cell, rows
@@ -76,7 +75,7 @@ def page(found: Comparison, swept: Sweep | None, name: str, command: str) -> str
         (group, list(members))
         for group, members in itertools.groupby(rows(found), lambda row: row.group)
     ]
-    text: str = _template().render(
+    text: str = html.template("plan").render(
         name=name,
         css=Markup(html.css()),
         sentence=sentence(found),
@@ -191,15 +190,3 @@ def _bare(value: Cell) -> Any:
 
 def _parents(names: tuple[str, ...]) -> str:
     return ", ".join(names) or "nothing"
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=PackageLoader("freezetag.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = words.plain
-    return environment.get_template("plan.html.jinja")

@@ -31,7 +31,7 @@ def lines(
     yield "step  wanted  did  reward  " + ("others' mean level" if many else "the other did")
     for step in steps[:most]:
         row = own[step]
-        wanted, did = _action(row, "proposed"), _action(row, "executed")
+        wanted, did = action(row, "proposed"), action(row, "executed")
         marks = "".join(
             mark for mark, on in (("  stopped", row["mode"]), ("  forced", row["forced"])) if on
         )
@@ -51,20 +51,29 @@ def _company(others: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(others)} classmates"
 
 
-def _action(row: Mapping[str, Any], kind: str) -> str:
-    parts = [str(row[key]) for key in sorted(row) if key.startswith(f"{kind}_")]
-    return ",".join(parts)
-
-
 def _they(others: Sequence[Mapping[str, Any]], many: bool) -> str:
     if not others:
         return "-"
     if many:
         return number(sum(row["level"] for row in others) / len(others))
-    return _action(others[0], "executed")
+    return action(others[0], "executed")
 
 
 def _world(row: Mapping[str, Any]) -> str:
-    fields = [key for key in row if key.startswith("world_")]
-    told = [f"{key[6:]} {number(row[key])}" for key in fields if row[key] is not None]
+    told = [f"{name} {number(value)}" for name, value in published(row).items()]
     return f"   {', '.join(told)}" if told else ""
+
+
+def action(row: Mapping[str, Any], kind: str) -> str:
+    """An action's parts: of `kind` "proposed" or "executed"; a world with fewer leaves some out."""
+    keys = sorted(key for key in row if key.startswith(f"{kind}_"))
+    return ",".join(str(row[key]) for key in keys if row[key] is not None)
+
+
+def published(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the world published of this step: name -> value."""
+    return {
+        key.removeprefix("world_"): row[key]
+        for key in row
+        if key.startswith("world_") and row[key] is not None and row[key] == row[key]
+    }

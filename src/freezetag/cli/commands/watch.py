@@ -1,14 +1,24 @@
-"""Watch an episode of a run as text."""
+"""Watch an episode of a run, as text or as a page."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from freezetag.cli.whole import Whole
 
 
 def watch(
-    run: Path, episode: Whole = 0, /, *, arm: str = "", seat: Whole = 0, steps: Whole = 40
+    run: Path,
+    episode: Whole = 0,
+    /,
+    *,
+    arm: str = "",
+    seat: Whole = 0,
+    steps: Whole = 40,
+    html: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
     """Show one recorded episode, step by step.
 
@@ -24,41 +34,37 @@ def watch(
         from whose seat it is told
     steps
         how many steps to show at most
+    html
+        write a page with pictures, all steps and what was said to this file instead
     """
-    import duckdb
-
-    from freezetag.core.errors import UserError
-    from freezetag.report import playthrough
+    from freezetag.core.errors import RunError, UserError
+    from freezetag.exam.recorded import Recorded
+    from freezetag.report import episode_page, playthrough
     from freezetag.report.words import plain
 
-    # A resumed run has a second file beside the first.
-    files = sorted(run.glob("episodes*.parquet"))
-    if not files:
-        raise UserError(f"there are no episodes in {run}. `freezetag examine AGENT` records them.")
-    with duckdb.connect() as db:
-        recorded = db.read_parquet([str(file) for file in files])  # noqa: F841 - in the queries
-        arms = db.execute(
-            "select arm, count(distinct episode) from recorded group by arm order by arm"
-        ).fetchall()
-        if not arm:
+    recorded = Recorded.of(run)
+    arms = recorded.arms()
+    if not arm:
+        if html is None:
             for name, count in arms:
                 print(f"{count:>6} episodes  {plain(name)}")
-            arm = arms[0][0]
-        elif arm not in [name for name, _ in arms]:
-            raise UserError(f"there is no arm {arm!r}; without --arm they are listed.")
-        found = db.execute(
-            "select * from recorded where arm = ? and episode = ? "
-            "and day = (select max(day) from recorded where arm = ?) order by step, seat",
-            [arm, episode, arm],
-        )
-        names = [column[0] for column in found.description]
-        rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    if not rows:
-        raise UserError(f"episode {episode} of {arm!r} was not kept. Take a smaller number.")
+        arm = arms[0][0]
+    elif arm not in [name for name, _ in arms]:
+        raise UserError(f"there is no arm {arm!r}; without --arm they are listed.")
+    rows = recorded.steps(arm, episode)
     seats = sorted({row["seat"] for row in rows})
     if seat not in seats:
         taken = ", ".join(map(str, seats))
         raise UserError(f"nobody sat at seat {seat} in this episode. Seats taken: {taken}.")
-    print(f"\n{plain(arm)}, episode {episode}")
-    for line in playthrough.lines(rows, seat, steps):
-        print(line)
+    title = f"{plain(arm)}, episode {episode}"
+    if html is None:
+        print(f"\n{title}")
+        for line in playthrough.lines(rows, seat, steps):
+            print(line)
+        return
+    page = episode_page.page(rows, recorded.events(arm, episode), title=title, seat=seat)
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"cannot write {html}: {error.strerror}.") from None
+    print(f"page {html}   {title}")

@@ -1,0 +1,67 @@
+"""What a run kept of single episodes: steps from `episodes.parquet`, events from its records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freezetag.core import Event, UserError
+from freezetag.exam import records
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The episodes of a run folder; a resumed run has a second file beside the first."""
+
+    run: Path
+    files: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, run: Path) -> Recorded:
+        """Raises `UserError` for a folder without episodes."""
+        files = tuple(sorted(run.glob("episodes*.parquet")))
+        if not files:
+            raise UserError(
+                f"there are no episodes in {run}. `freezetag examine AGENT` records them."
+            )
+        return cls(run, files)
+
+    def arms(self) -> list[tuple[str, int]]:
+        """(arm, how many episodes of it were kept), by name."""
+        found = self._query(
+            "select arm, count(distinct episode) as n from recorded group by arm order by arm"
+        )
+        return [(row["arm"], row["n"]) for row in found]
+
+    def steps(self, arm: str, episode: int) -> list[dict[str, Any]]:
+        """The rows of an episode, of its last day, by step and seat. Raises `UserError` for one
+        that was not kept."""
+        rows = self._query(
+            "select * from recorded where arm = $arm and episode = $episode "
+            "and day = (select max(day) from recorded where arm = $arm) order by step, seat",
+            {"arm": arm, "episode": episode},
+        )
+        if not rows:
+            raise UserError(f"episode {episode} of {arm!r} was not kept. Take a smaller number.")
+        return rows
+
+    def events(self, arm: str, episode: int) -> tuple[Event, ...]:
+        """What was said and what went wrong in an episode, of its last day; () where the run kept
+        no records. Raises `records.BadRecords`."""
+        file = self.run / "records.zip"
+        for stored in records.read(file) if file.is_file() else ():
+            for name, record in stored.records.items():
+                if f"{stored.probe}/{stored.world}/{stored.labels[name]}" == arm:
+                    return tuple(each for each in record.days[-1].events if each.b == episode)
+        return ()
+
+    def _query(self, sql: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        import duckdb
+
+        with duckdb.connect() as db:
+            recorded = db.read_parquet([str(file) for file in self.files])  # noqa: F841 - in `sql`
+            found = db.execute(sql, given or {})
+            names: Sequence[str] = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
