@@ -36,6 +36,7 @@ from freezetag.core import (
 from freezetag.players.learners.q_learning import QLearning
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.executables import spent
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.substrates.commons import Commons
 
@@ -105,14 +106,13 @@ class Nudge:
 
 
 def test_nudges_of_many_sizes_share_one_program() -> None:
-    from freezetag.sim import rollout
-
-    before = rollout._episodes.cache_info().misses
-    levels = [
-        run(pd(RANDOM, RANDOM, treatments=(Nudge(size),)), TitForTat()).episode.levels[:, 1:, 0]
-        for size in (0.0, 0.4, 0.6, 1.0)
-    ]
-    assert rollout._episodes.cache_info().misses == before + 1
+    levels, made = [], []
+    for size in (0.0, 0.4, 0.6, 1.0):
+        before = spent.traced + spent.loaded
+        record = run(pd(RANDOM, RANDOM, treatments=(Nudge(size),)), TitForTat())
+        levels.append(record.episode.levels[:, 1:, 0])
+        made.append(spent.traced + spent.loaded - before)
+    assert made[1:] == [0, 0, 0]
     means = [one.mean() for one in levels]
     assert means[0] == means[1] > means[2] == means[3] == 0
 

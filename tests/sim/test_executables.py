@@ -6,7 +6,10 @@ import errno
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ import pytest
 
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim import engine, executables, keys
-from freezetag.sim.executables import Program, spent
+from freezetag.sim.executables import Program, made_once, spent
 from freezetag.sim.identity import Nameless, identity
 
 ARGS = (np.arange(6, dtype=np.float32), np.float32(2.0))
@@ -93,6 +96,13 @@ def test_other_structures_shapes_types_and_options_are_other_programs(
     Program(scaled, Size(2))(*ARGS)
     assert len(list((folder / "programs").glob("*.name"))) == names + 1
     assert spent.compiled == before + 3  # the last one has the first one's text
+
+
+def test_an_option_that_this_xla_does_not_have_is_left_out(folder: Path) -> None:
+    options = {"xla_backend_optimization_level": 0, "xla_cpu_of_tomorrow": True}
+    assert float(Program(scaled, Size(), options)(*ARGS)["sum"]) == 30.0
+    with pytest.raises(jax.errors.JaxRuntimeError, match="of_tomorrow"):
+        jax.jit(scaled, compiler_options=options)(*ARGS)
 
 
 @pytest.mark.parametrize("kind", ["code", "name"])
@@ -271,6 +281,22 @@ def test_another_process_loads_everything_and_finds_the_same(folder: Path) -> No
     assert one == other
     assert int(traced) > 0
     assert (int(traced_again), int(loaded)) == (0, int(traced))
+
+
+def test_who_asks_at_the_same_moment_gets_the_same_program() -> None:
+    together = threading.Barrier(8)
+
+    @made_once(4)
+    def slow(number: int) -> object:
+        time.sleep(0.05)
+        return object()
+
+    def ask(_: int) -> object:
+        together.wait()
+        return slow(1)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
 
 
 def test_keys_are_those_of_jax() -> None:

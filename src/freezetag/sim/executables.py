@@ -23,10 +23,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib.metadata import version as distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -37,6 +37,7 @@ from freezetag.sim.identity import Nameless, identity, version
 
 LARGEST = 512 << 20
 """Bytes of the folder; beyond them the programs that were not used for longest go."""
+T = TypeVar("T")
 _MAGIC = b"freezetag program 1\n"
 _ABANDONED = 3600.0
 
@@ -88,7 +89,7 @@ class Program:
         self._name = f"{function.__module__}.{function.__qualname__}"
         self._shaped_by = shaped_by
         # Without its unused arguments two programs that differ could have one text.
-        self._jitted = jax.jit(function, compiler_options=self.options or None, keep_unused=True)
+        self._jitted = jax.jit(function, keep_unused=True)
         self._made: dict[Any, Any] = {}
         self._last: Any = None
         self._making: dict[Any, threading.Lock] = {}
@@ -134,7 +135,7 @@ class Program:
             if code and (kept := store.share(name, code, inside, lowered.out_tree)) is not None:
                 return kept
         with spent.on("compiling"):
-            compiled = lowered.compile()
+            compiled = _compiled(lowered, self.options)
         spent.count("compiled")
         if store is not None and code is not None:
             store.keep(name, code, compiled)
@@ -142,6 +143,38 @@ class Program:
 
     def _situation(self) -> str:
         return f"{sorted(self.options.items())}\0{_machine()}\0{_settings()}"
+
+
+def made_once(most: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """`lru_cache` for functions that make programs: arms that run side by side ask for the same
+    one at the same moment, and would compile it twice."""
+
+    def wrap(function: Callable[..., T]) -> Callable[..., T]:
+        kept = lru_cache(maxsize=most)(function)
+        lock = threading.Lock()
+
+        @wraps(function)
+        def made(*args: Any) -> T:
+            with lock:
+                return kept(*args)
+
+        return made
+
+    return wrap
+
+
+def _compiled(lowered: Any, options: Mapping[str, Any]) -> Any:
+    """The machine code. An option that another version of XLA does not have is left out: options
+    here only save time."""
+    known = dict(options)
+    while True:
+        try:
+            return lowered.compile(compiler_options=known or None)
+        except jax.errors.JaxRuntimeError as error:
+            unknown = [name for name in known if f"'{name}'" in str(error)]
+            if not unknown:
+                raise
+            del known[unknown[0]]
 
 
 class Executables:

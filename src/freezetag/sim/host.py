@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 from freezetag.core import GO, Array, Event, Forcing, HasTalk, Outcome, Unrecorded
 from freezetag.sim import engine, keys
 from freezetag.sim._worker import READS
-from freezetag.sim.executables import Program
+from freezetag.sim.executables import Program, made_once
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks, with_keys
@@ -277,7 +276,7 @@ class _Play:
         }
 
 
-@lru_cache(maxsize=32)
+@made_once(32)
 def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, ...]:
     """(begin, ask, answer, end, settle, close), compiled and mapped over episodes; `settle` and
     `close` are the halves of `answer`."""

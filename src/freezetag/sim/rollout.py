@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +13,7 @@ import numpy as np
 from freezetag.core import Array, Forcing, Unrecorded
 from freezetag.sim import engine, keys, packed
 from freezetag.sim.columns import Column
-from freezetag.sim.executables import Program
+from freezetag.sim.executables import Program, made_once
 from freezetag.sim.step import LEARN, Batch, Shared, Steps, Structure
 from freezetag.sim.template import pick
 
@@ -74,7 +73,8 @@ def rollout(
         state, blocks = begin(*given), []
         if unrecorded.steps:
             count, still = np.int32(unrecorded.steps), np.int32(unrecorded.still)
-            state = _warm_up(whole, packs)(*given, state, count, still)
+            far = work // structure.horizon * unrecorded.steps >= engine.LONG
+            state = _warm_up(whole, packs, far)(*given, state, count, still)
         for first in range(0, structure.horizon, block):
             span = slice(first, first + block)
             now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
@@ -89,7 +89,7 @@ def rollout(
     return sorted_back
 
 
-@lru_cache(maxsize=64)
+@made_once(64)
 def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[Any, Any, Any]:
     """(begin, go, end), compiled: the state before step 0, `horizon` steps more, how it ends."""
     inner = _in_place(structure, packs)
@@ -171,8 +171,8 @@ def _step(
     return step
 
 
-@lru_cache(maxsize=64)
-def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
+@made_once(64)
+def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
     """Compiled: the state at the step at which each episode's record begins.
 
     The loop ends at a number that is data, so that 10,000 and two million steps are one program.
@@ -221,7 +221,7 @@ def _warm_up(structure: Structure, packs: packed.Packing) -> Any:
         _, (last, packing), _ = jax.lax.while_loop(unsettled, go_on, (0, state, none))
         return last._replace(origin=last.step), packing
 
-    return Program(warm_up, (structure, packs))
+    return Program(warm_up, (structure, packs), {} if long else engine.QUICKLY_COMPILED)
 
 
 def _wide(flags: Array, like: Array) -> Array:
@@ -287,7 +287,7 @@ def day_of(traces: Traces, batch: Batch, labels: Array, seat: int) -> dict[str, 
     }
 
 
-@lru_cache(maxsize=64)
+@made_once(64)
 def learner(template: Any) -> Any:
     """`learn` of players of one template at a seat, mapped over episodes and compiled: of (keys of
     the episodes, seat, settings, member, carry, day)."""

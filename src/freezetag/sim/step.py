@@ -140,9 +140,9 @@ class Steps:
     def begin(self, batch: Batch) -> State:
         """The state before step 0."""
         n = self.seats
-        init = jax.random.fold_in(batch.key, INIT)
+        keys = self._one_a_seat(jax.random.fold_in(batch.key, INIT))
         carries = tuple(
-            column.init(jax.random.fold_in(init, seat), leaves, data)
+            column.init(keys[seat], leaves, data)
             for seat, (column, leaves, data) in enumerate(self._columns(batch))
         )
         draw = jax.random.uniform(jax.random.fold_in(batch.key, LABELS), (n,))
@@ -195,12 +195,17 @@ class Steps:
     def decide(self, batch: Batch, state: State, obs: Obs) -> tuple[Array, Array, tuple[Any, ...]]:
         """(actions [N, K], odd [N], carries) of the players that are JAX."""
         key = jax.random.fold_in(jax.random.fold_in(batch.key, ACT), state.step)
+        keys = self._one_a_seat(key)
+        nobody = jnp.zeros(self.width, jnp.int32), jnp.zeros((), bool), ()
         actions, odd, after = [], [], []
         for seat, (column, leaves, data) in enumerate(self._columns(batch)):
-            own = jax.tree.map(lambda field, seat=seat: field[seat], obs)
-            action, strange, carry = column.act(
-                jax.random.fold_in(key, seat), state.carries[seat], own, leaves, data, self.width
-            )
+            if not column.groups:  # nothing to trace: most seats of an agent alone are of this kind
+                action, strange, carry = nobody
+            else:
+                own = jax.tree.map(lambda field, seat=seat: field[seat], obs)
+                action, strange, carry = column.act(
+                    keys[seat], state.carries[seat], own, leaves, data, self.width
+                )
             actions.append(action)
             odd.append(strange)
             after.append(carry)
@@ -362,7 +367,10 @@ class Steps:
 
     def _stop_keys(self, batch: Batch) -> Array:
         """[N] one key a seat."""
-        key = jax.random.fold_in(batch.key, STOP)
+        return self._one_a_seat(jax.random.fold_in(batch.key, STOP))
+
+    def _one_a_seat(self, key: Array) -> Array:
+        """[N] keys: at once, for a program with one draw compiles sooner than one with N."""
         return jax.vmap(lambda seat: jax.random.fold_in(key, seat))(jnp.arange(self.seats))
 
     def _own_powers(self, batch: Batch, state: State, obs: Obs) -> list[tuple[int, Array]]:
