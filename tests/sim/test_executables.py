@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from freezetag import catalogue
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim import engine, executables, keys
 from freezetag.sim.executables import Program, made_once, spent
 from freezetag.sim.identity import Nameless, identity
+from freezetag.sim.template import split
 
 ARGS = (np.arange(6, dtype=np.float32), np.float32(2.0))
 
@@ -249,6 +253,7 @@ def test_equal_things_have_one_name_and_different_things_have_others() -> None:
         *(None, True, 1, 1.0, "1", b"1", (1,), (1, 1), ((1,), 1), {"a": 1}, {"a": 2}),
         *(Size(), Size(2), Size, scaled, first, frozenset({1, 2}), np.zeros(2), np.zeros((2, 1))),
         *(np.zeros(2, np.float32), np.ones(2), -0.0, 0.0, float("nan")),
+        *(Fraction(1), Fraction(1, 10), "1/10"),
     ]
     names = [identity(value) for value in values]
     assert len(set(names)) == len(names)
@@ -281,6 +286,15 @@ def test_another_process_loads_everything_and_finds_the_same(folder: Path) -> No
     assert one == other
     assert int(traced) > 0
     assert (int(traced_again), int(loaded)) == (0, int(traced))
+
+
+@pytest.mark.parametrize("kind", ["substrates", "players"])
+def test_every_world_and_player_has_a_name(kind: str) -> None:
+    """What has none is compiled in every run."""
+    for ref in catalogue.members(kind):
+        with contextlib.suppress(TypeError):  # made from what it learned, and named by that
+            template, _ = split(catalogue.member_class(ref)())
+            assert identity(template)
 
 
 def test_who_asks_at_the_same_moment_gets_the_same_program() -> None:

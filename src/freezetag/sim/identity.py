@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import types
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ def _words(value: Any) -> Iterator[str]:
         yield f"{type(value).__name__} {value!r};"
     elif isinstance(value, float) and not _special(value):
         yield f"float {value.hex()};"
+    elif type(value) is Fraction:
+        yield f"Fraction {value};"
     elif isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.hasobject:
