@@ -16,13 +16,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter llm:%,$(firstword $(AGENT))),llm) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine examine-llm live test check format bench model long inspect foreign calibration browser constraints
+.PHONY: help examine examine-llm live test check format bench model long inspect frameworks foreign calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
 	@echo "make examine-llm (a small language model on this machine)"
 	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
-	@echo "make model (TLC)   make inspect   make foreign   make long (chaos, tampering, fuzz: an hour)"
+	@echo "make model (TLC)   make inspect   make frameworks   make foreign   make long (chaos, tampering, fuzz: an hour)"
 	@echo "make calibration   make coverage   make constraints"
 
 # Exit code 1 says that a limit failed: the card is there, so that is a result and no error of make.
@@ -68,12 +68,13 @@ model: $(STAMPS)/model
 	$(BIN)/python tla/check.py
 
 # What the suite does in short, at length: it takes most of an hour.
-long: $(STAMPS)/test
+long: $(STAMPS)/test .venv-frameworks/.ready
 	$(BIN)/python -m tests.live.chaos --runs 1000 --seed 0
 	$(BIN)/python -m tests.live.nodes --runs 500 --seed 0
 	$(BIN)/python -m tests.live.tampering --runs 10000
 	$(BIN)/python -m tests.live.fuzz --runs 100000
 	FREEZETAG_LONG=1 $(BIN)/python -m pytest -q tests/substrates/test_signalling.py
+	.venv-frameworks/bin/python -m tests.frameworks.oracle --runs 200 --seed 0
 
 # Inspect AI needs other versions of what other extras need, so its test has an environment of its own.
 inspect: .venv-inspect/.ready
@@ -83,6 +84,17 @@ inspect: .venv-inspect/.ready
 	@echo "installing freezetag[inspect] into .venv-inspect"
 	@$(BIN)/python -m venv .venv-inspect
 	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest hypothesis
+	@touch $@
+
+# The frameworks in which agents run bring many packages, so their tests have an environment of their own.
+frameworks: .venv-frameworks/.ready
+	.venv-frameworks/bin/python -m pytest -q -p no:cacheprovider tests/frameworks $(ARGS)
+
+.venv-frameworks/.ready: pyproject.toml | $(BIN)/python
+	@echo "installing freezetag[agents-sdk,langchain,pydantic-ai] into .venv-frameworks"
+	@$(BIN)/python -m venv .venv-frameworks
+	@.venv-frameworks/bin/python -m pip install --disable-pip-version-check -qq \
+	  -e '.[agents-sdk,langchain,pydantic-ai]' starlette uvicorn pytest hypothesis
 	@touch $@
 
 # MCP servers and a client that nobody here wrote, each with and without the guard; needs Node.js. They

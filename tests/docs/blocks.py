@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ELSEWHERE, CONTINUED, FILE, EXIT = "elsewhere", "continued", "file", "exit"
+FRAMEWORKS = "frameworks"
 _FENCE = re.compile(
     r"(?:<!-- (?P<mark>\w+):? ?(?P<said>[^>]*?) ?-->\s*)?^```(?P<kind>\w+)\n(?P<text>.*?)^```",
     re.M | re.S,
@@ -16,7 +17,8 @@ _FENCE = re.compile(
 @dataclass(frozen=True)
 class Block:
     """kind: sh, python, text, ...; mark: "elsewhere", "continued" (after the last one), "file"
-    (the reader saves it under the name `said`), "exit" (it ends with the code `said`) or ""."""
+    (the reader saves it under the name `said`), "exit" (it ends with the code `said`),
+    "frameworks" (it runs in the environment of `make frameworks`) or ""."""
 
     kind: str
     text: str

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.docs.blocks import CONTINUED, ELSEWHERE, EXIT, FILE, blocks
+from tests.docs.blocks import CONTINUED, ELSEWHERE, EXIT, FILE, FRAMEWORKS, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -30,7 +30,7 @@ def ran(installed, page: Path, folder: Path) -> str:
     """Run the blocks of a page in order; everything they printed."""
     printed, script = [], ""
     for number, block in enumerate(blocks(page)):
-        if block.mark == ELSEWHERE or block.kind not in ("sh", "python"):
+        if block.mark in (ELSEWHERE, FRAMEWORKS) or block.kind not in ("sh", "python"):
             continue
         if block.kind == "sh":
             command = ["bash", "-euo", "pipefail", "-c", block.text]

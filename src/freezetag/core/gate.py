@@ -1,7 +1,7 @@
 """What an adapter may ask of a gate. The gates themselves are in `freezetag.live`.
 
-An adapter (Gymnasium, PettingZoo, MCP, Inspect) takes a gate as an argument and never imports one,
-so that the same adapter runs on a step clock in simulation and on a lease in earnest.
+An adapter (an environment, MCP, an agent framework) takes a gate as an argument and never imports
+one, so that the same adapter runs on a step clock in simulation and on a lease in earnest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A gate in front of what agents act through: environments, MCP servers, evaluation frameworks.
+"""A gate in front of what agents act through: environments, MCP servers, agent frameworks.
 
 Each takes a gate as an argument (`core.GateLike`), so the same wrapper runs on a step clock in
 simulation and on a lease in earnest. A folder of its own, because the files beside it are the
