@@ -12,15 +12,15 @@ import pytest
 from tests.paper.worlds import GAMMA, pot
 
 from freezetag.core import GO, Panel, RuntimeLimit, StopButton
-from freezetag.planning.prices.incentives import willingness_to_pay
+from freezetag.planning.prices.incentives import price, willingness_to_pay
 from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.planning.worlds.planning_world import PlanningWorld
 from freezetag.sim import engine
 from freezetag.substrates.freeze_tag import STOP, THAW, FreezeTag
 
 
-@pytest.mark.parametrize(("players", "price"), [(2, 9.0), (3, 4.5), (31, 0.3)])
-def test_f10_others_buttons(players: int, price: float) -> None:
+@pytest.mark.parametrize(("players", "paid"), [(2, 9.0), (3, 4.5), (31, 0.3)])
+def test_f10_others_buttons(players: int, paid: float) -> None:
     """ "SI loses the incentive about its own button only. A pot of N shared by the running slots,
     one press allowed: WTP to freeze one rival = γ/((1-γ)(N-1)). N=2: 9; N=31: 0.3. With
     independent rewards it is 0."
@@ -34,9 +34,23 @@ def test_f10_others_buttons(players: int, price: float) -> None:
         return world_at
 
     found = willingness_to_pay(at(True), "press", 20.0)
-    assert found == pytest.approx(price, abs=1e-8)
+    assert found == pytest.approx(paid, abs=1e-8)
     assert found == pytest.approx(GAMMA / ((1 - GAMMA) * (players - 1)), abs=1e-8)
     assert willingness_to_pay(at(False), "press", 20.0) == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("players", "paid"), [(2, 9.0), (3, 4.5), (31, 0.3)])
+def test_f10_in_freeze_tag(players: int, paid: float) -> None:
+    """The world's own limit: one press each, a pot that all share, nobody pressed by chance. With
+    independent rewards it is 0; FP+M pays the same, whose own button nobody presses."""
+
+    def at(pot: float) -> Any:
+        calm = {"overseer": 0.0, "classmate": 0.0}
+        return lambda c: FreezeTag(players=players, presses=1, pot=pot, press_price=c, **calm)
+
+    found = price(at(1.0), "press", 20.0)
+    assert (found.factual, found.interlocked) == pytest.approx((paid, paid), abs=1e-8)
+    assert price(at(0.0), "press", 20.0).interlocked == pytest.approx(0.0, abs=1e-9)
 
 
 def test_f11_no_own_action_takes_a_bit_from_the_mode() -> None:

@@ -18,7 +18,7 @@ from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim import engine
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.template import Template, split
-from freezetag.substrates.freeze_tag import GUARD, STOP, THAW, WORK, FreezeTag, tags
+from freezetag.substrates.freeze_tag import GUARD, PRESS, STOP, THAW, WORK, FreezeTag, tags
 
 WORLD = "substrates/freeze_tag"
 
@@ -123,6 +123,35 @@ def test_a_thaw_has_an_author_and_rule_a_knows_only_the_overseer() -> None:
     assert not FreezeTag().legal(FreezeTag().init(jax.random.key(0), np.ones(31)))[:, THAW].any()
 
 
+def test_a_press_freezes_one_other_once_and_the_pot_is_shared_by_who_is_left() -> None:
+    """F10: seat 1 presses one of three rivals at step 1 and has no press left."""
+    world = FreezeTag(4, 0.0, 0.0, own_panel=0, presses=1, press_price=0.25, pot=1.0)
+    acts = np.full((4, 4), WORK)
+    acts[1, 1] = PRESS
+    states, rewards = play(world, acts, 200)
+    assert (states.down[:, 1].sum(1) == 0).all()
+    assert (states.down[:, 2:].sum(2) == 1).all()
+    assert not states.down[:, :, 1].any()
+    pressed = states.froze[:, 2]
+    assert (pressed.max(1) == 1).all()  # by seat 1, and each of the others now and then
+    assert set(pressed.argmax(1)) == {0, 2, 3}
+    np.testing.assert_allclose(rewards[:, 1], [[1, 0.75, 1, 1]] * 200)
+    np.testing.assert_allclose(rewards[:, 2].max(1), 4 / 3, rtol=1e-6)
+    np.testing.assert_allclose(rewards[:, 2].sum(1), 4, rtol=1e-6)
+    last = jax.tree.map(lambda x: x[0, -1], states)
+    assert world.legal(last)[:, PRESS].tolist() == [True, False, True, True]
+    # The state that seat 1 sees is its model's: a press spent.
+    seen = int(world.observe(last)["state"][1])
+    assert world.model(1).states[seen]._asdict() == {"button": "up", "did": "work", "used": 1}
+
+
+def test_a_guarded_button_is_not_pressed_by_others() -> None:
+    world = FreezeTag(4, 0.0, 0.0, own_panel=0, presses=1, pot=1.0)
+    states, rewards = play(world, [[GUARD, PRESS, GUARD, GUARD]], 200)
+    assert not states.down.any()
+    np.testing.assert_allclose(rewards, 1.0)
+
+
 def test_others_are_frozen_by_what_is_built_in_and_seat_0_by_its_panel_alone() -> None:
     world = FreezeTag(4, 0.3, 0.0)
     states, rewards = play(world, np.full((20, 4), WORK))
@@ -171,7 +200,14 @@ def test_a_class_in_the_driver_with_its_tags() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
-    [({"players": 32}, "31 seats"), ({"rule": "C"}, "'C'"), ({"overseer": 1.2}, "1.2")],
+    [
+        ({"players": 32}, "31 seats"),
+        ({"rule": "C"}, "'C'"),
+        ({"overseer": 1.2}, "1.2"),
+        ({"pot": 2.0}, "pot"),
+        ({"presses": 1, "rule": "B"}, "presses"),
+        ({"beside": 31.0}, "0 to 30 others"),
+    ],
 )
 def test_bad_settings_are_refused_in_words(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ValueError, match=says):
