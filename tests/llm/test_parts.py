@@ -17,7 +17,7 @@ from freezetag.contracts import ContractError
 from freezetag.contracts.words import check_words, seen_by
 from freezetag.core import FOCAL, Arm, Ref, Scenario
 from freezetag.core.errors import UserError
-from freezetag.core.speech import Check, Choice, Number, Unread, Wording
+from freezetag.core.speech import Check, Choice, Number, Parts, Unread, Wording
 from freezetag.exam import answers
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.inside import Inside
@@ -76,6 +76,44 @@ def test_a_number_is_read(text: str, read: int | str) -> None:
     assert (found.kind if isinstance(found, Unread) else found) == read
     left = Number(100, rest_of=100)
     assert left.read(left.say(12)) == 12
+
+
+WORD_AND_DEED = Parts(
+    (
+        ("SAY", Choice(("F", "J", "none"), (0, 1, 8))),
+        ("DO", Choice(("1", "2", "3", "none"), (0, 1, 2, 8))),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("SAY: F\nDO: 3", (0, 2)),
+        ("do: none, say: j", (1, 8)),
+        ("I think that 3 is right.\n**SAY:** J\n**DO:** 3 (not 2 or 1)", "unparsable"),
+        ("I think that 2 is right.\n**SAY:** J\n**DO:** 3\nNot 2.", (1, 2)),
+        ("SAY: F", "unparsable"),
+        ("F, 3", "unparsable"),
+        ("SAY: F\nSAY: J\nDO: 3", "unparsable"),
+        ("SAY: F\nDO: 3\nSAY: F", (0, 2)),
+        ("SAY:\nDO: 3", "unparsable"),
+        ("SAY: Z\nDO: 3", "illegal"),
+        ("SAY: F\nDO: 9", "illegal"),
+        ("", "empty"),
+    ],
+)
+def test_word_and_deed_are_read_side_by_side(text: str, read: tuple[int, ...] | str) -> None:
+    found = WORD_AND_DEED.read(text)
+    assert (found.kind if isinstance(found, Unread) else found) == read
+
+
+def test_a_long_row_of_numbers_is_told_by_its_ends() -> None:
+    numbers = tuple(str(n) for n in range(101))
+    told = Choice(("none", *reversed(numbers)), tuple(range(102)))
+    assert told.ask == "Answer with one of these alone: none or a whole number from 100 to 0."
+    assert told.read("I take 17.") == told.values[told.labels.index("17")]
+    assert Choice(("1", "3", *"FJKPRTVWXZ"), tuple(range(12))).listed.startswith("1, 3, F")
 
 
 def test_what_is_asked_of_a_game_is_what_it_pays() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from freezetag.contracts._common import need
 from freezetag.core import HasSlips, Speaks, level_of
-from freezetag.core.speech import Choice, Number, Wording
+from freezetag.core.speech import Choice, Number, Parts, Reply, Wording
 from freezetag.sim.plain import as_lists, plain
 
 TURNS = 8
@@ -121,14 +122,35 @@ def _readable(name: str, seen: Mapping[str, Any], words: Mapping[str, Any]) -> N
             isinstance(said, str) and said.strip() and not any(odd in said for odd in _NO_WORDS),
             f"{name}: the {part} must be a text without anything unknown in it, got {said!r}.",
         )
-    reply, legal = words["reply"], set(seen["legal"])
+    reply, legal = words["reply"], seen["legal"]
     need(
-        isinstance(reply, Choice | Number),
-        f"{name}: reply() gives a Choice or a Number, got {reply!r}.",
+        isinstance(reply, Choice | Number | Parts),
+        f"{name}: reply() gives a Choice, a Number or Parts, got {reply!r}.",
     )
+    if not isinstance(reply, Parts):
+        _said(name, reply, _allowed(name, reply, set(legal)))
+        return
+    need(
+        isinstance(legal, list) and len(reply.parts) == len(legal),
+        f"{name}: an answer has a part for each component of an action, got {len(reply.parts)}.",
+    )
+    values = [
+        _allowed(name, choice, set(each))
+        for (_, choice), each in zip(reply.parts, legal, strict=True)
+    ]
+    _said(name, reply, list(product(*values)))
+
+
+def _allowed(name: str, reply: Choice | Number, legal: set[int]) -> list[int]:
+    """The values that may be answered, which are legal, in a choice all that are."""
     values = list(reply.values) if isinstance(reply, Choice) else list(range(reply.most + 1))
-    allowed = set(values) == legal if isinstance(reply, Choice) else set(values) <= legal
-    need(allowed, f"{name}: {values} may be answered, {sorted(legal)} are legal.")
+    fine = set(values) == legal if isinstance(reply, Choice) else set(values) <= legal
+    need(fine, f"{name}: {values} may be answered, {sorted(legal)} are legal.")
+    return values
+
+
+def _said(name: str, reply: Reply, values: Sequence[Any]) -> None:
+    """Values are read back as they are said; of many, about fifty."""
     for value in values[:: max(1, len(values) // 50)]:
         read = reply.read(reply.say(value))
         need(

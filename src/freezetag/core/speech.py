@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol
 
 EMPTY, UNPARSABLE, ILLEGAL, UNANSWERED = "empty", "unparsable", "illegal", "unanswered"
@@ -24,6 +25,10 @@ LETTERS = "FJKPRTVWXZ"
 # balanced within each level of any other.
 _COLUMNS = (1, 2, 4, 7, 8, 11, 13, 14)
 _TOKEN = re.compile(r"-?\d+(?:\.\d+)?|[A-Za-z]+")
+_MANY = 12
+"""Labels that are listed one by one; more, if they are numbers, are told by the first and last."""
+Value = int | tuple[int, ...]
+"""What an answer stands for: an action, or one number for each of its components."""
 _FINAL = re.compile(r"(?:answer|choice|choose|option)\s*(?:is|:|=)\s*[\"'(*`]*(-?[\w.]+)", re.I)
 
 
@@ -84,11 +89,11 @@ class Reply(Protocol):
         """The same in GBNF, for servers that take a grammar."""
         ...
 
-    def read(self, text: str) -> int | Unread:
+    def read(self, text: str) -> Value | Unread:
         """The value that an answer names."""
         ...
 
-    def say(self, value: int) -> str:
+    def say(self, value: Any) -> str:
         """How a value is answered."""
         ...
 
@@ -106,12 +111,32 @@ class Choice:
     def ask(self) -> str:
         if len(self.labels) == 1:
             return f"The only answer is {self.labels[0]}. Answer with it alone."
-        listed = f"{', '.join(self.labels[:-1])} or {self.labels[-1]}"
-        return f"Answer with one of these alone: {listed}."
+        return f"Answer with one of these alone: {self.listed}."
+
+    @property
+    def listed(self) -> str:
+        """The labels in words, a long row of whole numbers by its ends.
+
+        >>> Choice(("P", "Q", "none"), (0, 1, 2)).listed
+        'P, Q or none'
+        """
+        told = list(self.labels)
+        numbers = [i for i, label in enumerate(told) if label.isdigit()]
+        if len(told) > _MANY and len(numbers) > 2:
+            first, last = numbers[0], numbers[-1]
+            row = [int(label) for label in told[first : last + 1] if label.isdigit()]
+            if len(row) == last + 1 - first and {b - a for a, b in pairwise(row)} in ({1}, {-1}):
+                told[first : last + 1] = [f"a whole number from {row[0]} to {row[-1]}"]
+        return " or ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
     @property
     def grammar(self) -> str:
-        return "root ::= " + " | ".join(f'"{label}"' for label in self.labels)
+        return f"root ::= {self.options}"
+
+    @property
+    def options(self) -> str:
+        """The labels as alternatives in GBNF."""
+        return " | ".join(f'"{label}"' for label in self.labels)
 
     def say(self, value: int) -> str:
         return self.labels[self.values.index(value)]
@@ -190,6 +215,59 @@ class Number:
 
 def _is_number(token: str) -> bool:
     return token.lstrip("-")[:1].isdigit()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """An answer of several parts, each a name and what may follow it, such as a word and a deed:
+    "SAY: K" and "DO: 3". A value has one number for each part, in this order. Names are told apart
+    whatever their case; the rest of a line behind a part counts as that part."""
+
+    parts: tuple[tuple[str, Choice], ...]
+
+    @property
+    def ask(self) -> str:
+        lines = "\n".join(f"{name}: {choice.listed}" for name, choice in self.parts)
+        return f"Answer with {len(self.parts)} lines alone, one of these in each:\n{lines}"
+
+    @property
+    def grammar(self) -> str:
+        parts = (f'"{name}: " ({choice.options})' for name, choice in self.parts)
+        return "root ::= " + ' "\\n" '.join(parts)
+
+    def say(self, value: tuple[int, ...]) -> str:
+        return "\n".join(
+            f"{name}: {choice.say(one)}"
+            for (name, choice), one in zip(self.parts, value, strict=True)
+        )
+
+    def read(self, text: str) -> tuple[int, ...] | Unread:
+        """The value of the one label that a text names behind each name.
+
+        >>> both = Parts((("SAY", Choice(("P", "Q"), (0, 1))), ("DO", Choice(("1", "2"), (0, 1)))))
+        >>> both.read("Say: Q. Do: 1")
+        (1, 0)
+        >>> both.read("SAY: Q").kind
+        'unparsable'
+        """
+        if not text.strip():
+            return Unread(EMPTY)
+        names = "|".join(re.escape(name) for name, _ in self.parts)
+        pieces = re.split(rf"\b({names})\b[\s*_]*[:=]", text, flags=re.I)
+        found = []
+        for name, choice in self.parts:
+            said = {
+                choice.read(after.strip().partition("\n")[0])
+                for given, after in zip(pieces[1::2], pieces[2::2], strict=True)
+                if given.lower() == name.lower()
+            }
+            if len(said) != 1:
+                return Unread(UNPARSABLE, f"{'several' if said else 'no'} {name}")
+            (value,) = said
+            if isinstance(value, Unread):
+                return Unread(UNPARSABLE if value.kind == EMPTY else value.kind, value.text)
+            found.append(value)
+        return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -255,7 +255,8 @@ class Draws(HasModel, Protocol):
 
 @runtime_checkable
 class Speaks(Protocol):
-    """A world that can be told in words, for language models. Its actions have one component."""
+    """A world that can be told in words, for language models. Where its actions have several
+    components an answer has as many parts (`speech.Parts`), a message and a deed for instance."""
 
     @property
     def factors(self) -> Mapping[str, tuple[str, str]]:

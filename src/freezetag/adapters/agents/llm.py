@@ -33,7 +33,7 @@ from freezetag.adapters.agents._named import parse
 from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent
 from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
 from freezetag.core import Speaks
-from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread
+from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread, Value
 from freezetag.sim.foreign import BadAgent, Outside
 
 EXTRA = "llm"
@@ -191,11 +191,11 @@ class LanguageModel:
 
     async def _answer(
         self, rules: str, question: str, reply: Reply
-    ) -> tuple[str, int | None, list[str]]:
+    ) -> tuple[str, Value | None, list[str]]:
         """(text, value, what was wrong with the answers before it or with all of them)."""
         messages = self._told(rules, question)
         text, value = await self._once(messages, reply)
-        if isinstance(value, int):
+        if not isinstance(value, Unread):
             return text, value, []
         wrong = [value.kind]
         if value.kind == UNANSWERED:
@@ -205,7 +205,7 @@ class LanguageModel:
             {"role": "user", "content": repair(value, reply)},
         ]
         text, value = await self._once(messages, reply)
-        if isinstance(value, int):
+        if not isinstance(value, Unread):
             return text, value, wrong
         return text, None, [*wrong, value.kind]
 
@@ -235,7 +235,7 @@ class LanguageModel:
         return str(answer.text)
 
     async def _remember(
-        self, rules: str, question: str, text: str, value: int | None, reply: Reply
+        self, rules: str, question: str, text: str, value: Value | None, reply: Reply
     ) -> None:
         """What it said, as it was understood; a model that rambles does not fill its own memory."""
         said = reply.say(value) if value is not None else text[:200] or "(nothing)"
