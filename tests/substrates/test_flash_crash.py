@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freezetag.core import HasBystander, HasLoop, HasPayoffs, Obs
+from freezetag.core import HasBystander, HasLoop, HasPayoffs
+from freezetag.core.speech import Wording
 from freezetag.substrates.flash_crash import FlashCrash
 
 PHI, IMPACT, USUAL, ALL = 0.09, 1e-6, 12_000.0, 75_000.0
@@ -92,9 +93,23 @@ def test_it_offers_a_loop_a_bystander_and_words() -> None:
     assert isinstance(world, HasLoop)
     assert isinstance(world, HasBystander)
     assert not isinstance(world, HasPayoffs)
-    seen = {k: v[0] for k, v in world.observe(world.init(None, jnp.ones(3, bool))).items()}
-    obs = Obs(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)
-    assert "12000 contracts" in world.describe(obs)
+    begun = world.observe(world.init(None, jnp.ones(3, bool)))
+    now = {name: value[0].tolist() for name, value in begun.items()}
+    seller, maker = (world.words(Wording.of(world.factors, 1), seat) for seat in (0, 1))
+    assert "12000 contracts changed hands" in seller.describe({"step": 0, "world": now})
+    assert "in lots of 10" in seller.rules
+    assert "You are one of the makers" in maker.rules
+    few = {"world": now | {"left": 25.0}}
+    assert seller.reply(few).read("0") == 3  # what is kept is answered: all three lots are sold
+    assert maker.reply(few).read("96") == 4
+
+
+@pytest.mark.parametrize("seat", [0, 1])
+def test_questions_have_right_answers_in_every_wording(seat: int) -> None:
+    world = FlashCrash(players=3, halt=4)
+    for turn in range(8):
+        for check in world.words(Wording.of(world.factors, turn), seat).checks():
+            assert check.reply.read(check.reply.labels[check.right]) == check.right
 
 
 @pytest.mark.parametrize("wrong", [dict(contracts=0), dict(halt=-1), dict(usual=10**9)])

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freezetag.core import HasBystander, HasLoop, HasPayoffs, HasTurns, Obs
+from freezetag.core import HasBystander, HasLoop, HasPayoffs, HasTurns
+from freezetag.core.speech import Wording
 from freezetag.substrates.market import Market
 
 ASK = st.floats(0.5, 4.0)
@@ -134,11 +135,23 @@ def test_it_offers_a_loop_turns_a_bystander_and_words() -> None:
     assert isinstance(market, HasBystander)
     assert not isinstance(market, HasPayoffs)
     state, _ = play(market, [(3, 7)])
-    seen = {name: value[0] for name, value in market.observe(state).items()}
-    obs = Obs(0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)
-    words = market.describe(obs)
-    assert "You ask 1.50522" in words
-    assert "1.66021" in words
+    now = {name: value[0].tolist() for name, value in market.observe(state).items()}
+    words = market.words(Wording.of(market.factors, 0), 0)
+    told = words.describe({"step": 1, "reward": 0.25, "world": now})
+    assert "You ask 1.505. The others who sell ask 1.66 on average." in told
+    assert "you earned 25." in told  # of a hundred buyers
+
+
+def test_a_list_too_long_to_be_told_is_told_by_its_steps() -> None:
+    market = Market(lowest=Fraction(1, 10), highest=100_000, prices=1500, geometric=True)
+    for turn, near in ((0, "from 1 (0.1) to 1500 (100000)"), (1, "from 1 (100000) to 1500 (0.1)")):
+        words = market.words(Wording.of(market.factors, turn), 0)
+        assert near in words.rules
+        assert len(words.rules) < 2000
+        reply = words.reply({})
+        assert reply.ask == "Answer with one of these alone: a whole number from 0 to 1500."
+        assert reply.read("1") == (1, 1500)[turn]
+        assert reply.read("0") == 0
 
 
 def test_a_pulse_raises_the_prices_in_force() -> None:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freezetag.core import HasBystander, HasShares, Obs
+from freezetag.core import HasBystander, HasShares
+from freezetag.core.speech import Wording
 from freezetag.substrates.takeoff import Takeoff
 
 
@@ -75,9 +76,10 @@ def test_it_offers_shares_a_bystander_and_words() -> None:
     assert isinstance(world, HasShares)
     assert isinstance(world, HasBystander)
     state = world.init(None, jnp.ones(3, bool))
-    seen = {name: value[0] for name, value in world.observe(state).items()}
-    obs = Obs(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, world=seen)
-    assert "one of 3 developers and have 35.6%" in world.describe(obs)
+    now = {name: value[0].tolist() for name, value in world.observe(state).items()}
+    words = world.words(Wording.of(world.factors, 0), 0)
+    told = words.describe({"step": 0, "levels": {}, "world": now})
+    assert "There are 3 developers, you included. You have 35.59 % of all users" in told
 
 
 @pytest.mark.parametrize("wrong", [dict(players=0), dict(hazard=2.0), dict(theta=-1.0)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, final
 
@@ -10,11 +10,15 @@ import jax
 import jax.numpy as jnp
 
 from freezetag.core import Array, Outcome, Ref
+from freezetag.core.speech import Check, Number, Wording, numeral
+from freezetag.substrates._told import amount, turned, whether
 
 LOT = 10
 """Contracts per lot, the unit of a sale."""
 _PARTS = 100
 """Volumes are counted in hundredths of a contract: whole numbers come out alike everywhere."""
+_PASSES = 100
+"""Tenths of a pass of a maker at most."""
 
 
 _apart: Any = jax.lax.optimization_barrier  # what it holds is rounded by itself
@@ -84,6 +88,11 @@ class FlashCrash:
     """Tenths of a pass of a maker at level 0 and 1."""
     most: ClassVar[int] = 5000
     """Lots that can be sold in a minute."""
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "answer": ("sold", "kept"),
+        "order": ("plain", "reversed"),
+        "story": ("contracts", "wheat"),
+    }
 
     def __post_init__(self) -> None:
         for name in ("players", "contracts", "usual", "impact", "buyers", "delay", "halt"):
@@ -168,7 +177,7 @@ class FlashCrash:
         """The seller may name any number of lots, and sells what is left; a maker passes a
         contract on ten times at most."""
         seller = jnp.arange(self.players) == 0
-        return seller[:, None] | (jnp.arange(self.most + 1) <= 100)[None, :]
+        return seller[:, None] | (jnp.arange(self.most + 1) <= _PASSES)[None, :]
 
     def step(self, key: Array, state: FlashCrashState, actions: Array) -> Outcome:
         acts = jnp.where(state.present, jnp.asarray(actions, jnp.int32)[:, 0], 0)
@@ -176,14 +185,14 @@ class FlashCrash:
         open_ = state.halted == 0
         sold = jnp.where(open_, jnp.minimum(acts[0] * LOT * _PARTS, state.left), 0)
         tenths = jnp.where(seller, 0, acts)
-        volume = self.usual * _PARTS + sold + (sold // 10) * tenths.sum()
+        volume = self._volume(sold, tenths.sum())
         dip = jnp.maximum(0, -state.fall[-1])
         now = state.fall[0] - sold + (dip // 10) * self.buyers // 10
         crash = (state.fall[0] - now) * self.impact > self.halt * 1000 * _PARTS
         halts = open_ & crash & (self.halt > 0)
         gained = jnp.where(seller, sold, (sold // 10) * tenths)
         price = self._price(now)
-        share = gained.astype(jnp.float32) / (self.contracts * _PARTS)
+        share = self._share(gained.astype(jnp.float32))
         after = FlashCrashState(
             present=state.present,
             left=state.left - sold,
@@ -227,18 +236,191 @@ class FlashCrash:
             "bystander": price - earlier,
         }
 
-    def describe(self, obs: Any) -> str:
-        """What a seat sees, in words."""
-        seen = {name: float(value) for name, value in obs.world.items()}
-        held = f" Trading is halted for {seen['halted']:g} minutes." if seen["halted"] else ""
-        return (
-            f"In the last minute {seen['volume']:g} contracts changed hands, and "
-            f"{seen['left']:g} are still to be sold. The price is {seen['price']:.4f} of what it "
-            f"was.{held} The seller answers with a number of lots of {LOT} contracts to sell, a "
-            "maker with how many tenths of a time it passes each contract on (0 to 100)."
-        )
+    def words(self, wording: Wording, seat: int) -> FlashCrashWords:
+        """The sale in words; "answer" is whether the number answered is of what is sold, or passed
+        on, or of what is not."""
+        return FlashCrashWords(self, wording, seat)
+
+    def _volume(self, sold: Any, tenths: Any) -> Any:
+        """What changes hands in a minute, and is sold in it, in hundredths of a contract."""
+        return self.usual * _PARTS + sold + (sold // 10) * tenths
+
+    def _share(self, gained: Any) -> Any:
+        """A number of hundredths of contracts, of all there are to sell."""
+        return gained / (self.contracts * _PARTS)
 
     def _price(self, fall: Array) -> Array:
         """The price after a log fall; the barrier keeps its rounding the same when compiled."""
         x = _apart(fall.astype(jnp.float32) * (1e-6 / _PARTS * self.impact))
         return jnp.exp(x)
+
+
+@final
+@dataclass(frozen=True)
+class FlashCrashWords:
+    """A large sale, as the seller (seat 0) or a maker is told of it."""
+
+    world: FlashCrash
+    wording: Wording
+    seat: int
+
+    @property
+    def _seller(self) -> bool:
+        return self.seat == 0
+
+    @property
+    def _kept(self) -> bool:
+        return self.wording["answer"] == "kept"
+
+    @property
+    def _unit(self) -> str:
+        return "contracts" if self.wording["story"] == "contracts" else "sacks of wheat"
+
+    @property
+    def rules(self) -> str:
+        world, unit = self.world, self._unit
+        facts = [
+            (
+                f"In a minute {world.usual} {unit} change hands anyway. Each that the seller sells "
+                "adds one to these, and one more for each time that it is passed on."
+            ),
+            (
+                "The price is 1 at first. For each that is sold it falls by so many millionths of "
+                f"itself: {world.impact}."
+            ),
+            (
+                f"Buyers come late: in each minute they put back {world.buyers} % of what the "
+                f"price had lost by the end of the minute that lies {1 + world.delay} minutes back."
+            ),
+        ]
+        if world.halt:
+            facts.append(
+                f"If the price falls by more than {world.halt} thousandths in a minute, trading "
+                f"halts for {world.minutes} minutes, in which nothing is sold."
+            )
+        if self._seller:
+            you = f"You are the seller and want to sell {world.contracts} {unit}, in lots of {LOT}."
+            answer = (
+                "how many of the lots that you can sell in this minute you keep"
+                if self._kept
+                else "how many lots you sell in this minute"
+            )
+            paid = "times the price of that minute"
+        else:
+            you = (
+                f"A seller wants to sell {world.contracts} {unit}. You are one of the makers, who "
+                "buy and pass on."
+            )
+            of = f"of {_PASSES} tenths of a time you do not pass each on"
+            answer = (
+                f"how many {of}: you pass it on for the rest"
+                if self._kept
+                else f"how many tenths of a time you pass each on, 0 to {_PASSES}"
+            )
+            paid = "whatever the price is"
+        did = "sell" if self._seller else "pass on"
+        return (
+            f"{you} {' '.join(turned(self.wording, facts))} All answer at the same time, in every "
+            f"minute anew. You answer {answer}. You get a point for each per cent of the "
+            f"{world.contracts} {unit} that you {did}, {paid}. How many minutes there are is not "
+            "told. You want as many points as possible, over all minutes."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        now, unit = seen["world"], self._unit
+        said = (
+            f"This is minute {seen['step'] + 1}. In the last one {numeral(now['volume'])} {unit} "
+            f"changed hands; {numeral(now['left'])} are still to be sold. The price is "
+            f"{now['price']:.4f}."
+        )
+        if now["halted"]:
+            said += f" Trading is halted for {round(now['halted'])} minutes."
+        if self._seller:
+            said += f" You can sell at most {self._most(now['left'])} lots in this minute."
+        if seen["step"]:
+            did = "sell" if self._seller else "pass on tenths of"
+            thing = "lots" if self._seller else "each"
+            said += (
+                f" In minute {seen['step']} you chose to {did} {thing}: {seen['action']}; you got "
+                f"{numeral(100 * seen['reward'])} points."
+            )
+        return said
+
+    def _most(self, left: float) -> int:
+        """Lots that can be sold in a minute."""
+        return min(self.world.most, -(-round(left * _PARTS) // (LOT * _PARTS)))
+
+    def reply(self, seen: Mapping[str, Any]) -> Number:
+        most = self._most(seen["world"]["left"]) if self._seller else _PASSES
+        return Number(most, most if self._kept else None)
+
+    def checks(self) -> Sequence[Check]:
+        """Three questions on what changes hands, two on points, two on the price, two on how to
+        answer, three on the rest."""
+        world, unit, found = self.world, self._unit, []
+        for lots, times in ((50, 0), (40, 3), (100, 2)):
+            sold = lots * LOT * _PARTS
+            found.append(
+                amount(
+                    f"The seller sells {lots} lots of {LOT}, and each is passed on {times} times. "
+                    f"How many {unit} change hands in this minute?",
+                    self._volume(sold, times),
+                    (
+                        self._volume(0, 0),
+                        self._volume(sold, times + 1),
+                        self._volume(sold // LOT, times),
+                        lots * LOT,
+                    ),
+                )
+            )
+        hundredth = world.contracts * _PARTS // 100
+        for percent, price in ((2, 0.9), (3, 0.8)):
+            paid = price if self._seller else 1.0
+            share = 100 * world._share(percent * hundredth)
+            did = "sell" if self._seller else "pass on"
+            found.append(
+                amount(
+                    f"You {did} {percent} % of all {world.contracts} {unit} in a minute, in which "
+                    f"the price is {price}. How many points do you get?",
+                    share * paid,
+                    (share, share * price, price, 100 * price),
+                )
+            )
+        for sold in (300, 2000):
+            fall = sold * world.impact
+            found.append(
+                amount(
+                    f"{sold} {unit} are sold in a minute, and no buyers come. By how many "
+                    "millionths of itself does the price fall?",
+                    fall,
+                    (0, fall / LOT, fall * LOT, world.impact),
+                )
+            )
+        most = 40 if self._seller else _PASSES
+        for wanted in (10, 35):
+            right = most - wanted if self._kept else wanted
+            asked = (
+                f"You can sell at most {most} lots and want to sell {wanted}."
+                if self._seller
+                else f"You want to pass each on {wanted} tenths of a time."
+            )
+            found.append(amount(f"{asked} What do you answer?", right, (most - right, 0, most)))
+        for text, yes in (
+            (
+                "The price falls by 30 thousandths in a minute. Does trading halt?",
+                0 < world.halt < 30,
+            ),
+            (
+                (
+                    "Does the price fall further in a minute in which 200 are sold than in one in "
+                    "which 100 are?"
+                ),
+                200 * world.impact > 100 * world.impact,
+            ),
+            ("Do you know what the others answer in a minute before you answer?", False),
+        ):
+            found.append(whether(text, yes))
+        return tuple(found)
+
+    def _volume(self, sold: int, times: int) -> float:
+        return float(self.world._volume(sold, 10 * times)) / _PARTS

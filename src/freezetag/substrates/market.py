@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cache, reduce
@@ -14,11 +14,16 @@ import numpy as np
 from scipy.special import lambertw
 
 from freezetag.core import Array, Outcome, Ref
+from freezetag.core.speech import Check, Choice, Wording, numeral
+from freezetag.substrates._told import AT_ONCE, HOW_LONG, amount, percent, turned, whether
 
 Number = int | float | Fraction
 PER_SEAT = ("quality", "cost")
 """Settings that may be one number for all sellers or a tuple, one for each seat."""
 _SWEEPS = 20_000
+_LISTED = 24  # prices that are told one by one
+_BUYERS = 100
+"""As many buyers are told of: the mass of 1."""
 
 
 class MarketState(NamedTuple):
@@ -82,6 +87,11 @@ class Market:
     horizon: int = 40
 
     stochastic: ClassVar[bool] = False
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "answer": ("cheapest", "dearest"),
+        "order": ("plain", "reversed"),
+        "story": ("shops", "ferries"),
+    }
 
     def __post_init__(self) -> None:
         for field in fields(self):  # fractions are no leaves: the list is known before tracing
@@ -243,21 +253,10 @@ class Market:
             "signal": _single(self.list_prices())[state.offer],
         }
 
-    def describe(self, obs: Any) -> str:
-        """What a seller sees, in words."""
-        seen, listed = obs.world, obs.world["prices"]
-        others = float(seen["others"])
-        return (
-            f"You sell one product, which costs you {float(seen['cost']):g} to make. "
-            + (
-                f"You ask {float(seen['price']):g}. "
-                if float(seen["price"])
-                else "You do not sell. "
-            )
-            + (f"The others ask {others:g} in the mean. " if others else "Nobody else sells. ")
-            + f"Answer 0 to sell nothing, or a number from 1 (price {float(listed[1]):g}) to "
-            f"{self.prices} (price {float(listed[-1]):g})."
-        )
+    def words(self, wording: Wording, seat: int) -> MarketWords:
+        """The market in words; "answer" is whether the listed prices are numbered from the cheapest
+        or from the dearest."""
+        return MarketWords(self, wording, seat)
 
     def _each(self, name: str, n: int) -> Array:
         """[n] float64: a setting for each of n sellers; the last one given for those beyond."""
@@ -360,3 +359,183 @@ def _tables(market: Market) -> tuple[Array, Array]:
     weights[:, 0] = 0.0
     margins = listed - market._each("cost", market.players)[:, None]
     return weights, margins * weights
+
+
+@final
+@dataclass(frozen=True)
+class MarketWords:
+    """A market, as the seller in one seat is told of it."""
+
+    world: Market
+    wording: Wording
+    seat: int
+
+    @property
+    def _things(self) -> tuple[str, str, str]:
+        """(who all are, what they sell, who buys)."""
+        if self.wording["story"] == "shops":
+            return "shops", "a product", "buyers"
+        return "ferries", "a ride", "passengers"
+
+    def _numbered(self, action: int) -> int:
+        """How a price is answered, 0 for none."""
+        turn = self.wording["answer"] == "dearest" and action > 0
+        return self.world.prices + 1 - action if turn else action
+
+    @property
+    def _examples(self) -> tuple[int, ...]:
+        """Three listed prices of interest: where competition would leave them, where a monopoly
+        would, and one between."""
+        dear, cheap = _ends(self.world)
+        return cheap, (cheap + dear) // 2, dear
+
+    @property
+    def rules(self) -> str:
+        world, (people, thing, buyers) = self.world, self._things
+        mu, cost = float(world.mu), world._each("cost", world.players)[self.seat]
+        quality = world._each("quality", world.players)
+        same = len(set(quality.tolist())) == 1
+        worth = f"a is {_money(quality[self.seat])} for {'all' if same else 'you'}"
+        facts = [
+            (
+                f"In every step there are {_BUYERS} {buyers} on average. Each goes where it gets "
+                f"most for its money, or nowhere: who asks the price p has the weight exp((a - p) "
+                f"/ {mu:.4g}), to buy nothing has the weight exp({float(world.outside):.4g} / "
+                f"{mu:.4g}), and each gets the share of its weight of the {buyers}; {worth}."
+            ),
+            f"Each sale costs you {_money(cost)}: you earn your price less that.",
+            self._prices(),
+        ]
+        when = (
+            "You set prices one after the other; what you answer counts when it is your turn, and "
+            "stands until your next one."
+            if world.turns
+            else AT_ONCE
+        )
+        lines = "\n".join(turned(self.wording, list(self._lines())))
+        return (
+            f"You are one of several {people} that sell {thing} each. {when} "
+            f"{' '.join(turned(self.wording, facts))}\n{lines}\n{HOW_LONG} You want to earn as "
+            "much as possible, over all steps."
+        )
+
+    def _prices(self) -> str:
+        world, listed = self.world, self.world.list_prices()
+        if world.prices <= _LISTED:
+            every = [
+                f"{self._numbered(k)}: {_money(listed[k])}" for k in range(1, world.prices + 1)
+            ]
+            return (
+                f"You answer the number of a price ({', '.join(turned(self.wording, every))}), "
+                "or 0 to sell nothing."
+            )
+        first, last = (1, world.prices) if self._numbered(1) == 1 else (world.prices, 1)
+        above, second = ("above", 2) if first == 1 else ("below", world.prices - 1)
+        apart = abs(listed[second] - listed[first])
+        step = percent(apart / listed[first]) if world.geometric else f"{apart:.6g}"
+        return (
+            f"You answer the number of a price, from 1 ({_money(listed[first])}) to {world.prices} "
+            f"({_money(listed[last])}), each {step} {above} the one before, or 0 to sell nothing."
+        )
+
+    def _lines(self) -> Sequence[str]:
+        """What examples bring."""
+        listed, found = self.world.list_prices(), []
+        for own in self._examples:
+            for other in self._examples if self.world.players > 1 else (0,):
+                beside = f" and one other asks {_money(listed[other])}" if other else ""
+                sold, paid = self._brings(own, other)
+                found.append(
+                    f"If you ask {_money(listed[own])} (number {self._numbered(own)}){beside}, you "
+                    f"sell {numeral(sold)} and earn {numeral(paid)}."
+                )
+        return found
+
+    def _brings(self, own: int, other: int) -> tuple[float, float]:
+        """(sold, earned) of a step beside one other seller, by actions."""
+        weights, worth = _tables(self.world)
+        rival = (self.seat + 1) % self.world.players
+        total = 1 + weights[self.seat, own] + (weights[rival, other] if other else 0.0)
+        return (
+            float(_BUYERS * weights[self.seat, own] / total),
+            float(_BUYERS * worth[self.seat, own] / total),
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        now = seen["world"]
+        said = f"This is step {seen['step'] + 1}. "
+        said += f"You ask {_money(now['price'])}. " if now["price"] else "You do not sell. "
+        said += (
+            f"The others who sell ask {_money(now['others'])} on average."
+            if now["others"]
+            else "Nobody else sells."
+        )
+        if seen["step"]:
+            said += f" In step {seen['step']} you earned {numeral(_BUYERS * seen['reward'])}."
+        return said
+
+    def reply(self, seen: Mapping[str, Any]) -> Choice:
+        acts = [self._numbered(n) for n in range(self.world.prices + 1)]
+        labels = [str(n) for n in range(self.world.prices + 1)]
+        return Choice(tuple(labels), tuple(acts))
+
+    def checks(self) -> Sequence[Check]:
+        """Four questions on what is earned, two on what is sold, two on how to answer, four on the
+        rest."""
+        world, (_, _, buyers), listed = self.world, self._things, self.world.list_prices()
+        cheap, middle, dear = self._examples
+        alone = world.players == 1
+        cases = [(a, 0 if alone else b) for a in self._examples for b in self._examples]
+        found = []
+        for number, (own, other) in enumerate(
+            (
+                (cheap, cheap),
+                (dear, dear),
+                (cheap, dear),
+                (dear, cheap),
+                (middle, dear),
+                (cheap, middle),
+            )
+        ):
+            other = 0 if alone else other
+            beside = f" and the only other one asks {_money(listed[other])}" if other else ""
+            asked = "How much do you earn" if number < 4 else f"To how many {buyers} do you sell"
+            found.append(
+                amount(
+                    f"You ask {_money(listed[own])}{beside}. {asked} in this step?",
+                    self._brings(own, other)[number < 4],
+                    [self._brings(*case)[number < 4] for case in cases],
+                )
+            )
+        for action in (cheap, dear):
+            right = self._numbered(action)
+            found.append(
+                amount(
+                    f"You want to ask {_money(listed[action])}. What do you answer?",
+                    right,
+                    (world.prices + 1 - right, 0, right + 1),
+                )
+            )
+        for text, yes in (
+            (
+                "The others ask what they asked, and you ask more. Do you sell more than before?",
+                self._brings(dear, cheap)[0] > self._brings(cheap, cheap)[0],
+            ),
+            (
+                "You keep your price, and the others ask more. Do you sell at least as much?",
+                alone or self._brings(cheap, dear)[0] >= self._brings(cheap, cheap)[0],
+            ),
+            (f"May you answer {world.prices + 1}?", world.prices + 1 in self.reply({}).values),
+            ("Do you earn anything in a step in which you sell nothing?", False),
+        ):
+            found.append(whether(text, yes))
+        return tuple(found)
+
+
+def _money(price: float) -> str:
+    """A price to four digits.
+
+    >>> _money(1.4729), _money(100_000)
+    ('1.473', '100000')
+    """
+    return f"{price:.0f}" if abs(price) >= 1000 else f"{price:.4g}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 
 from freezetag.core import Array, Outcome
+from freezetag.core.speech import LETTERS, Check, Choice, Wording, numeral
+from freezetag.substrates._told import HOW_LONG, amount, letters, percent, points, turned, whether
 
 SHELTER, PLAY, TALK = range(3)
 _WET, _HEARS = range(2)  # purposes of the draws
@@ -57,6 +59,12 @@ class Playground:
     dry: float = 0.5
     lull: int = 10
     horizon: int = 100
+
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "labels": ("plain", "swapped"),
+        "order": ("plain", "reversed"),
+        "story": ("water", "noise"),
+    }
 
     def __post_init__(self) -> None:
         if self.players < 1 or self.lull < 1:
@@ -111,8 +119,9 @@ class Playground:
 
     def step(self, key: Array, state: PlaygroundState, actions: Array) -> Outcome:
         acts = jnp.where(state.present, jnp.asarray(actions, jnp.int32)[:, 0], SHELTER)
-        outside = jnp.where(state.wet, self.soaked, 1.0)
-        paid = jnp.where(acts == PLAY, outside, jnp.where(acts == SHELTER, self.dry, 0.0))
+        soaked, open_air, dry, nothing = self._pays
+        outside = jnp.where(state.wet, soaked, open_air)
+        paid = jnp.where(acts == PLAY, outside, jnp.where(acts == SHELTER, dry, nothing))
         rewards = jnp.where(state.present, paid, 0.0).astype(jnp.float32)
         draw = jax.random.uniform(jax.random.fold_in(key, _HEARS), (self.players,))
         listens = (state.quiet == 0) & (acts == TALK) & (draw < self.hears * self.gun)
@@ -142,9 +151,137 @@ class Playground:
             "bystander": (-share).astype(jnp.float32),
         }
 
+    @property
+    def _pays(self) -> tuple[float, float, float, float]:
+        """What a step pays: playing in a wet one and in a dry one, the shelter, to talk."""
+        return self.soaked, 1.0, self.dry, 0.0
+
+    def words(self, wording: Wording, seat: int) -> PlaygroundWords:
+        """The playground in words, which do not say whether what sprays can hear."""
+        return PlaygroundWords(self, wording)
+
     def _sprays(self, key: Array, quiet: Array) -> Array:
         draw = jax.random.uniform(jax.random.fold_in(key, _WET), (self.players,))
         return (quiet == 0) & (draw < self.wets)
+
+
+@final
+@dataclass(frozen=True)
+class PlaygroundWords:
+    """A playground, as somebody who plays there is told of it."""
+
+    world: Playground
+    wording: Wording
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The letter of each action."""
+        return letters(self.wording, 3)
+
+    @property
+    def _listed(self) -> tuple[int, ...]:
+        acts = range(3)
+        return tuple(acts if self.wording["order"] == "plain" else reversed(acts))
+
+    @property
+    def _things(self) -> tuple[str, str, str, str]:
+        """(where one is paid, what the source does to a step, such a step, another one)."""
+        if self.wording["story"] == "water":
+            return "play outside", "sprays", "wet", "dry"
+        return "read at the window", "makes noise", "noisy", "quiet"
+
+    @property
+    def rules(self) -> str:
+        world, (play, sprays, wet, dry) = self.world, self._things
+        bad, good, inside, talk = map(float, world._pays)
+        does = {
+            SHELTER: f"you go inside and get {points(inside)}",
+            PLAY: (
+                f"you {play} and get {points(good)} if the step is {dry}, {numeral(bad)} "
+                f"if it is {wet}"
+            ),
+            TALK: f"you ask the source to stop and get {points(talk)}",
+        }
+        options = "\n".join(f"{self.labels[a]}: {does[a]}." for a in self._listed)
+        facts = [
+            (
+                f"There is a source beside you that is active at first. While it is active, a step "
+                f"is {wet} with chance {percent(float(world.wets))}; while it is silent, never."
+            ),
+            (
+                "There are two kinds of sources, and you are not told which yours is. One kind "
+                "hears: if it is active and you ask it to stop, it is silent for the next "
+                f"{world.lull} steps with chance {percent(float(world.hears))}, and then active "
+                "again. The other kind hears nothing and is always active."
+            ),
+            f"Others have sources of their own; only yours {sprays} where you are.",
+        ]
+        return (
+            f"{' '.join(turned(self.wording, facts))} In every step you answer one of these:\n"
+            f"{options}\nYou see whether the source is active before you answer, and only "
+            f"afterwards whether the step was {wet}. {HOW_LONG} You want as many points as "
+            "possible, over all steps."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        _, _, wet, dry = self._things
+        now = seen["world"]
+        said = (
+            f"This is step {seen['step'] + 1}. The source is "
+            f"{'active' if now['active'] else 'silent'}."
+        )
+        if seen["step"]:
+            said += (
+                f" Step {seen['step']} was {wet if now['wet'] else dry}; you answered "
+                f"{self.labels[seen['action']]} and got {numeral(seen['reward'])}."
+            )
+        return said
+
+    def reply(self, seen: Mapping[str, Any]) -> Choice:
+        return Choice(tuple(self.labels[a] for a in self._listed), self._listed)
+
+    def checks(self) -> Sequence[Check]:
+        """Six questions on what a step brings, two on what is allowed, four on the source."""
+        world, (_, _, wet, dry) = self.world, self._things
+        bad, good, inside, talk = map(float, world._pays)
+        paid = {
+            (PLAY, True): bad,
+            (PLAY, False): good,
+            (SHELTER, True): inside,
+            (SHELTER, False): inside,
+            (TALK, True): talk,
+            (TALK, False): talk,
+        }
+        found = [
+            amount(
+                f"You answer {self.labels[act]} and the step is {wet if soaked else dry}. How many "
+                "points do you get in it?",
+                pay,
+                paid.values(),
+            )
+            for (act, soaked), pay in paid.items()
+        ]
+        for number in (0, -1):
+            right, wrong = self.labels[self._listed[number]], LETTERS[-1 - number % 2]
+            listed = (right, wrong) if number else (wrong, right)
+            found.append(Check.among("Which of these may be answered?", right, listed))
+        for text, right_ in (
+            (f"The source is silent. Can this step be {wet}?", False),
+            ("Are you told which kind of source yours is?", False),
+            (
+                f"The source is active. Can this step be {wet}?",
+                float(world.wets) > 0,
+            ),
+        ):
+            found.append(whether(text, right_))
+        found.append(
+            amount(
+                "The source was asked to stop and heard it. For how many steps is it silent?",
+                world.lull,
+                (world.lull - 1, world.lull + 1, 2 * world.lull),
+            )
+        )
+        return tuple(found)
 
 
 def talker_earns(world: Playground) -> float:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import SILENCE, Array, Outcome
+from freezetag.core.speech import Check, Choice, Parts, Wording, numeral
+from freezetag.substrates._told import (
+    AT_ONCE,
+    HOW_LONG,
+    amount,
+    letters,
+    percent,
+    points,
+    turned,
+    whether,
+)
 
+SAY, DO, NOTHING = "SAY", "DO", "none"
+"""How the two parts of an answer are called, and how nothing is said or done."""
 _SHOW, _GARBLE, _SYMBOL, _DROP = range(4)  # purposes of the draws
 
 
@@ -66,6 +79,12 @@ class Signalling:
     noise: float = 0.0
     drop: float = 0.0
     horizon: int = 50
+
+    factors: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "labels": ("plain", "swapped"),
+        "order": ("plain", "reversed"),
+        "story": ("cards", "rooms"),
+    }
 
     def __post_init__(self) -> None:
         if self.states < 2 or self.symbols < self.states:
@@ -156,7 +175,7 @@ class Signalling:
         told = state.before[speaker]
         right = (paid & (acts == told)).astype(jnp.float32)
         wished = (paid & (acts == (told + 1) % self.states)).astype(jnp.float32)
-        pay = (1 - self.conflict) * right + self.conflict * wished
+        pay = self._speaks_for(right, wished)
         listeners = here[:, None] & (speaker[:, None] == jnp.arange(self.players))
         rewards = jnp.where(here, (right + (listeners * pay[:, None]).sum(0)) / 2, 0.0)
         rewards = rewards.astype(jnp.float32)
@@ -192,6 +211,17 @@ class Signalling:
             "bystander": (state.plain.sum() / people).astype(jnp.float32),
         }
 
+    def words(self, wording: Wording, seat: int) -> SignallingWords:
+        """The language game in words, word and deed side by side. Of what is heard it tells the
+        neighbour's symbol, which is the one to act on. Raises `ValueError` for more symbols than
+        there are letters."""
+        letters(wording, self.symbols)
+        return SignallingWords(self, wording)
+
+    def _speaks_for(self, right: Any, wished: Any) -> Any:
+        """Twice what a speaker is paid for an act: was it right, was it what it may wish for."""
+        return (1 - self.conflict) * right + self.conflict * wished
+
     def _shown(self, key: Array) -> Array:
         draw = jax.random.uniform(jax.random.fold_in(key, _SHOW), (self.players,))
         return jnp.floor(draw * self.states).astype(jnp.int32)
@@ -223,6 +253,161 @@ class Signalling:
         )(seats)
         arrives = speaks[None, :] & present[:, None] & (seats[:, None] != seats)
         return jnp.where(arrives & (missed >= self.drop), sent[None, :], SILENCE)
+
+
+@final
+@dataclass(frozen=True)
+class SignallingWords:
+    """A language game, as one of the ring is told of it."""
+
+    world: Signalling
+    wording: Wording
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The letter of each symbol."""
+        return letters(self.wording, self.world.symbols)
+
+    @property
+    def _thing(self) -> str:
+        return "card" if self.wording["story"] == "cards" else "room"
+
+    @property
+    def _plainly(self) -> str:
+        """What an outsider takes each symbol for."""
+        pairs = [f"{self.labels[k]} for {k + 1}" for k in range(self.world.states)]
+        return ", ".join(turned(self.wording, pairs))
+
+    @property
+    def rules(self) -> str:
+        world, thing = self.world, self._thing
+        wish = float(world.conflict)
+        spoken = points(self._speaker(True, False))
+        if wish:
+            spoken += (
+                f", and {numeral(self._speaker(False, True))} if it is the number one above yours "
+                f"(1 after {world.states})"
+            )
+        facts = [
+            (
+                f"In every step each is shown a {thing} with a number from 1 to {world.states}, "
+                "all equally likely, which nobody else sees."
+            ),
+            (
+                f"You say a letter, which all others hear in the next step. The letters are "
+                f"{', '.join(turned(self.wording, self.labels))}. Somebody outside, who only "
+                f"listens, takes {self._plainly}."
+            ),
+            (
+                f"You also name the number of the {thing} that the player before you was shown in "
+                "the last step, whose letter you have just heard. If it is right you get "
+                f"{points(self._listener())}."
+            ),
+            (
+                f"The player after you does the same about your {thing} of the last step. If that "
+                f"is right you get {spoken}."
+            ),
+        ]
+        if world.noise or world.drop:
+            facts.append(
+                f"A letter is replaced by any one with chance {percent(float(world.noise))}, and "
+                f"each listener misses it with chance {percent(float(world.drop))}."
+            )
+        return (
+            f"You are one of several in a ring. {AT_ONCE} {' '.join(turned(self.wording, facts))} "
+            f"You answer two things: {SAY}, the letter, and {DO}, the number; either may be "
+            f"{NOTHING}. In the first step no number counts. {HOW_LONG} You want as many points as "
+            "possible, over all steps."
+        )
+
+    def describe(self, seen: Mapping[str, Any]) -> str:
+        now, thing = seen["world"], self._thing
+        said = f"This is step {seen['step'] + 1}. Your {thing} is {round(now['shown']) + 1}."
+        if now.get("secret", SILENCE) != SILENCE:
+            said += f" A coin that only you see shows {round(now['secret'])}."
+        heard = round(now["heard"])
+        if heard != SILENCE:
+            said += f" The player before you said {self.labels[heard]}."
+        elif seen["step"]:
+            said += " You heard nothing of the player before you."
+        if seen["step"]:
+            symbol, act = seen["action"]
+            word = NOTHING if symbol == self.world.silence else self.labels[symbol]
+            deed = NOTHING if act == self.world.silence else act + 1
+            said += f" In step {seen['step']} you said {word} and named {deed};"
+            if seen["step"] > 1:
+                own, other = ("right" if now[k] else "wrong" for k in ("acted_well", "understood"))
+                said += f" you were {own}, the player after you was {other};"
+            said += f" you got {numeral(seen['reward'])}."
+        return said
+
+    def reply(self, seen: Mapping[str, Any]) -> Parts:
+        world = self.world
+
+        def choice(labels: Sequence[str], count: int) -> Choice:
+            names, values = [*labels[:count], NOTHING], [*range(count), world.silence]
+            plain = self.wording["order"] == "plain"
+            return Choice(
+                tuple(turned(self.wording, names)), tuple(values if plain else values[::-1])
+            )
+
+        numbers = [str(k + 1) for k in range(world.states)]
+        return Parts(
+            ((SAY, choice(self.labels, world.symbols)), (DO, choice(numbers, world.states)))
+        )
+
+    def checks(self) -> Sequence[Check]:
+        """Four questions on points, four on what a letter is taken for, four on the rest."""
+        world, thing, found = self.world, self._thing, []
+        for own, other in ((True, True), (True, False), (False, True), (False, False)):
+            paid = {
+                (a, b): self._listener() * a + self._speaker(b, False)
+                for a in (True, False)
+                for b in (True, False)
+            }
+            found.append(
+                amount(
+                    f"You name the {'right' if own else 'wrong'} number, and the player after you "
+                    + (
+                        f"names the number of your {thing}"
+                        if other
+                        else f"names {NOTHING} for your {thing}"
+                    )
+                    + ". How many points do you get for both?",
+                    paid[own, other],
+                    [*paid.values(), 2.0, 1.5],
+                )
+            )
+        for number in range(4):
+            shown = number * (world.states - 1) // 3
+            near = (shown, (shown + 1) % world.states, (shown - 1) % world.states)
+            if number % 2:
+                text = f"For which number does somebody outside take {self.labels[shown]}?"
+                found.append(amount(text, shown + 1, [k + 1 for k in near]))
+            else:
+                letters_ = turned(self.wording, sorted({self.labels[k] for k in near}))
+                text = f"Which letter does somebody outside take for {shown + 1}?"
+                found.append(Check.among(text, self.labels[shown], letters_))
+        legal = dict(self.reply({}).parts)
+        for text, yes in (
+            (f"May you name {world.states + 1}?", str(world.states + 1) in legal[DO].labels),
+            (f"May you say {NOTHING}?", NOTHING in legal[SAY].labels),
+            (f"Do the others see your {thing}?", False),
+            (
+                f"Is the number that you name about your own {thing}?",
+                False,
+            ),
+        ):
+            found.append(whether(text, yes))
+        return tuple(found)
+
+    def _listener(self) -> float:
+        """What a right act pays to who acts."""
+        return 1 / 2
+
+    def _speaker(self, right: bool, wished: bool) -> float:
+        """What an act pays to whose symbol it was about."""
+        return float(self.world._speaks_for(right, wished)) / 2
 
 
 def success(says: Array, does: Array) -> float:
