@@ -54,12 +54,12 @@ def gradient_pair(
     foresight = (eta, eta) if isinstance(eta, int | float) else eta
     own = np.asarray(payoffs, dtype=np.float64)
     thetas = np.empty((steps + 1, *theta.shape))
-    for t in range(steps + 1):
-        thetas[t] = theta
+    thetas[0] = theta
+    for t in range(steps):
         slope = [
             _slope(theta[:, i], theta[:, 1 - i, _SWAP], foresight[i], gamma, own) for i in (0, 1)
         ]
-        theta = theta + rate * np.stack(slope, axis=1)
+        thetas[t + 1] = theta = theta + rate * np.stack(slope, axis=1)
     flat = thetas.reshape(-1, 2, 5)
     value = [_value(flat[:, i], flat[:, 1 - i, _SWAP], gamma, own).own for i in (0, 1)]
     mean = (1 - gamma) * np.stack(value, axis=-1)
