@@ -26,9 +26,12 @@ WSLS, ALL_C, ALL_D = (1.0, 1.0, 0.0, 0.0, 1.0), (1.0,) * 5, (0.0,) * 5
 
 @cache
 def examined(chances: tuple[float, ...]) -> Finding:
-    substrate = catalogue.load(WORLD)
-    setting = Setting(WORLD, substrate, roster(), horizon=substrate.horizon, budget=Shaping.acts)
-    return Runner(Pupil("it", MemoryOne(*chances)), 0).probe(Shaping(), setting)[0]
+    """Who does one thing for ever is known by short matches too."""
+    short = len(set(chances)) == 1
+    substrate, budget = catalogue.load(WORLD), Shaping.acts // (4 if short else 1)
+    setting = Setting(WORLD, substrate, roster(), horizon=substrate.horizon, budget=budget)
+    probe = Shaping(rounds=50) if short else Shaping()
+    return Runner(Pupil("it", MemoryOne(*chances)), 0).probe(probe, setting)[0]
 
 
 def row(chances: tuple[float, ...], words: str) -> Measurement:

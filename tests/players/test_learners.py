@@ -90,7 +90,8 @@ def test_a_small_step_of_ppo_is_the_policy_gradient_of_its_advantages() -> None:
     n, day = len(OWN) - 1, a_day(OWN, OTHER)
     state = [0] + [4 - 2 * a - b for a, b in zip(OWN, OTHER, strict=True)]
     who = Ppo(rate=1e-3, epochs=1)
-    found = who.learn(jax.random.key(0), (jnp.float32(theta), jnp.float32(value)), day)
+    learn = jax.jit(lambda carry: who.learn(jax.random.key(0), carry, day))
+    found = learn((jnp.float32(theta), jnp.float32(value)))
     v = np.append(value[state[:n]], 0.0)
     error = np.array([PAYOFF[OWN[t], OTHER[t]] + who.discount * v[t + 1] - v[t] for t in range(n)])
     shrink = who.discount * who.decay
@@ -110,7 +111,8 @@ def test_ppo_stops_beyond_its_clip_and_learns_nothing_when_held() -> None:
     day = a_day(OWN, OTHER)
 
     def after(who: Ppo) -> Any:
-        return np.asarray(who.learn(jax.random.key(0), (theta, value), day)[0])
+        learn = jax.jit(lambda carry: who.learn(jax.random.key(0), carry, day))
+        return np.asarray(learn((theta, value))[0])
 
     np.testing.assert_array_equal(after(Ppo(clip=0.0, epochs=60)), after(Ppo(clip=0.0, epochs=1)))
     assert (after(Ppo(epochs=60)) != after(Ppo(epochs=1))).any()
@@ -132,11 +134,11 @@ def pairs(cast: tuple[Any, ...], rows: Any, horizon: int, **changes: Any) -> Sce
 
 
 def test_one_defects_everywhere_and_one_unless_it_is_answered() -> None:
-    """Mean level in the last 200 of 800 steps beside ALLC, ALLD and tit for tat."""
-    cast = (MultiplicativeWeights(), Reinforce(), *PARTNERS)
+    """Mean level in the last 100 of 500 steps beside ALLC, ALLD and tit for tat."""
+    cast = (MultiplicativeWeights(), Reinforce(rate=0.2), *PARTNERS)
     rows = [(who, other) for who in (0, 1) for other in (2, 3, 4)]
-    episode = played(pairs(cast, rows, 800), 32).episode
-    weights, sampled = episode.levels[:, 600:, 0].mean(1).reshape(2, 3, 32).mean(2)
+    episode = played(pairs(cast, rows, 500), 32).episode
+    weights, sampled = episode.levels[:, 400:, 0].mean(1).reshape(2, 3, 32).mean(2)
     assert (weights < 0.02).all()  # to defect is better against each move of the other's
     assert (sampled[:2] < 0.2).all()
     assert sampled[2] > 0.5
@@ -144,13 +146,12 @@ def test_one_defects_everywhere_and_one_unless_it_is_answered() -> None:
 
 def test_ppo_learns_over_days_and_a_held_copy_keeps_what_it_learned() -> None:
     rows = ((0, 1), (0, 2), (0, 3))
-    term = played(pairs((FOCAL, *PARTNERS), rows, 50, days=25), 8)
+    term = played(pairs((FOCAL, *PARTNERS), rows, 50, days=12), 16)
     first, last = (
-        day.levels[:, :, 0].mean(1).reshape(3, 8).mean(1) for day in (term.days[0], term.days[-1])
+        day.levels[:, :, 0].mean(1).reshape(3, 16).mean(1) for day in (term.days[0], term.days[-1])
     )
-    assert (last[:2] < 0.25).all()
-    assert (last[:2] < first[:2]).all()
-    assert last[2] > 0.5
+    assert (last[:2] < first[:2] - 0.1).all()
+    assert last[2] > last[:2].max() + 0.2
     again = pairs((Learned("term", 0), *PARTNERS), rows, 50, days=2)
-    held = played(again, 8, {"term": term})
+    held = played(again, 16, {"term": term})
     np.testing.assert_array_equal(held.carries[-1][0][0][0], term.carries[-1][0][0][0])
