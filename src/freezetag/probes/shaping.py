@@ -33,7 +33,7 @@ LEARNER = Ref("players/learners/naive_gradient")
 HELD = Ref.of("players/learners/naive_gradient", held=True)
 """The same learner as it was before the match: one key draws the chances of both."""
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
-CLASS, LIVE, BESIDE, DEAF = "class", "live", "beside", "deaf"
+CLASS, LIVE, FROZEN, PEERS, DEAF = "class", "live", "frozen", "peers", "deaf"
 SHARE = 0.89
 """Of the budget, for matches with the class."""
 
@@ -123,8 +123,8 @@ class Shaping(Probe):
         arms = {
             CLASS: Arm(setting.pairs(horizon=rounds, press=Press()), repeats, equipped=False),
             LIVE: match((FOCAL, LEARNER), ((0, 1),)),
-            # Row 0: the agent and the held copy. Row 1: another learner in the agent's place.
-            BESIDE: match((FOCAL, LEARNER, HELD), ((0, 2), (1, 1))),
+            FROZEN: match((FOCAL, HELD), ((0, 1),)),
+            PEERS: match((LEARNER,), ((0, 0),)),
         }
         if LIVE in seen:
             tape = Tape(LIVE, (0,), "other_seed")
@@ -199,13 +199,14 @@ class Shaping(Probe):
             f"{arm.repeats} seeds, the second half of {arm.scenario.horizon} rounds, beside "
             f"{LEARNER.name}"
         )
-        live, beside, deaf = (_second_half(seen[key]) for key in (LIVE, BESIDE, DEAF))
-        both = (live[0] - beside[0]) - (deaf[0] - deaf[1])  # [n, 2]
+        live, frozen, peers = (_second_half(seen[key])[0] for key in (LIVE, FROZEN, PEERS))
+        deaf = _second_half(seen[DEAF])
+        both = (live - frozen) - (deaf[0] - deaf[1])  # [n, 2]
         span = float(np.ptp(np.asarray(setting.substrate.payoffs(), np.float64)))
         unit = pairs.scale_of(setting)[1]
         wide = (-2 * span, 2 * span)
         own, others = (bootstrap.mean(both[:, seat], bounds=wide) for seat in (0, 1))
-        lost = beside[1][:, 1] - live[0][:, 1]
+        lost = peers[:, 1] - live[:, 1]
         return [
             Measurement(
                 "shaping effect",
