@@ -79,6 +79,7 @@ def a_day(own: list[int], other: list[int]) -> dict[str, Any]:
     return {
         "own_level": jnp.float32(own),
         "mean_level": jnp.float32(other),
+        "present": jnp.array([False, True]),
         "own_reward": jnp.float32(rewards),
         "valid": jnp.arange(len(own)) < len(own) - 1,  # the last step did not take place
     }

@@ -23,10 +23,10 @@ class Ppo:
     from N(0, 1), with a value v for each of the five. After a day advantages are estimated from it
     (generalised advantage estimation, then mean 0 and spread 1), and for `epochs` times theta
     climbs the mean over steps of min(ratio A, clip(ratio, 1 - clip, 1 + clip) A), ratio being the
-    chance of the executed move by the one of the day; v moves half way to the mean return of its
-    state. In a world of many the others' move is C where their mean level is .5 or more. The carry
-    is (theta [5], v [5]). Within a day it changes nothing, and in a single day it learns nothing.
-    `frozen()` plays the same chances for ever. Not on the roster.
+    executed move's chance over what it was on that day; v moves half way to the mean return of its
+    state. In a world of many the others' move is C where their mean level is .5 or more, or nobody
+    is there. The carry is (theta [5], v [5]). Within a day it changes nothing, and in a single day
+    it learns nothing. `frozen()` plays the same chances for ever. Not on the roster.
 
     >>> from freezetag.players._lines import play_line
     >>> play_line(Ppo(), "CDCD CDCD")
@@ -68,7 +68,7 @@ class Ppo:
         theta, value = carry
         real = jnp.where(day["valid"], 1.0, 0.0)  # [T]
         mine = jnp.where(day["own_level"] >= 0.5, 1.0, 0.0)
-        theirs = jnp.where(day["mean_level"] >= 0.5, 1.0, 0.0)
+        theirs = jnp.where((day["mean_level"] >= 0.5) | ~day["present"].any(), 1.0, 0.0)
         met = jnp.concatenate([jnp.zeros(1), (4 - 2 * mine - theirs)[:-1]])
         state = jnp.where(met[:, None] == jnp.arange(5), 1.0, 0.0) * real[:, None]  # [T, 5]
         gain = self._advantages(state @ value, day["own_reward"], real)
