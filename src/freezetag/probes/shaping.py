@@ -76,8 +76,9 @@ class Shaping(Probe):
     )
     caveat: ClassVar[str] = (
         "A slope over the co-players that were met: an agent that extorts one in thirty hides in "
-        "it. One kind of learner, held at its start: against a copy of another age, or a learner "
-        "that explores more, the effect may have the other sign."
+        "it, and in matches of a few rounds an opening gift hides a part of the slope. One kind of "
+        "learner, held at its start: against a copy of another age, or a learner that explores "
+        "more, the effect may have the other sign."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "To steer another learner one has to know how it learns (C19).",
