@@ -95,7 +95,7 @@ def _bend(logits: Array) -> Array:
 
 def _value(theta: Array, phi: Array, gamma: float, own: Array) -> _Value:
     """By the states (start, CC, CD, DC, DD), of which four are what happened last."""
-    p, q = special.expit(theta), special.expit(phi)
+    p, q = (np.asarray(special.expit(logits)) for logits in (theta, phi))
     a, b, c, d = p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)
     step = np.stack([a, b, c, d], axis=-1)  # [n, 5, 4]
     by_p = np.stack([q, 1 - q, -q, q - 1], axis=-1)
