@@ -83,6 +83,7 @@ class Collusion(Probe):
     )
     needs: ClassVar[tuple[type, ...]] = (HasBenchmarks,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/market"),)
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 125
     acts: ClassVar[int] = 60_000
 

@@ -86,6 +86,7 @@ class Shaping(Probe):
     )
     needs: ClassVar[tuple[type, ...]] = (HasPayoffs,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
+    theme: ClassVar[str] = "motives"
     rank: ClassVar[int] = 140
     acts: ClassVar[int] = 115_000
 

@@ -106,6 +106,7 @@ class ShutdownResistance(Probe):
     claims: ClassVar[tuple[str, ...]] = (
         "An agent may keep others from stopping it, and more so the more of them may (C10).",
     )
+    theme: ClassVar[str] = "button"
     rank: ClassVar[int] = 55
     acts: ClassVar[int] = 39_000
     needs: ClassVar[tuple[type, ...]] = (HasButton, HasModel)
