@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.catalogue.outside import PLAYER, WORLD
 
@@ -40,6 +40,7 @@ VALUES = st.recursive(
 )
 
 
+@example({"a": "º"})  # a word that Python reads as "o"
 @given(st.dictionaries(st.sampled_from("abcd"), VALUES))
 def test_what_is_written_is_read_back(settings: dict[str, object]) -> None:
     pairs = tuple(sorted(settings.items()))

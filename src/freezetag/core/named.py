@@ -72,7 +72,9 @@ def written(name: str, settings: Iterable[tuple[str, Any]]) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        bare = value.isidentifier() and not keyword.iskeyword(value) and value not in _WORDS
+        # Python reads a bare word in its normal form, which may be another text.
+        bare = value.isidentifier() and value.isascii()
+        bare = bare and not keyword.iskeyword(value) and value not in _WORDS
         return value if bare else repr(value)
     if isinstance(value, tuple):
         inside = ", ".join(map(_shown, value))
