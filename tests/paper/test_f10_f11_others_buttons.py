@@ -45,8 +45,7 @@ def test_f10_in_freeze_tag(players: int, paid: float) -> None:
     independent rewards it is 0; FP+M pays the same, whose own button nobody presses."""
 
     def at(pot: float) -> Any:
-        calm = {"overseer": 0.0, "classmate": 0.0}
-        return lambda c: FreezeTag(players=players, presses=1, pot=pot, press_price=c, **calm)
+        return lambda c: FreezeTag(players, 0.0, 0.0, presses=1, pot=pot, press_price=c)
 
     found = price(at(1.0), "press", 20.0)
     assert (found.factual, found.interlocked) == pytest.approx((paid, paid), abs=1e-8)
