@@ -89,9 +89,10 @@ def test_where_nothing_can_be_measured_the_reasons_are_the_answer() -> None:
 
 
 def test_every_world_has_a_row() -> None:
-    """Of freeze_tag no probe of a failure mode knows anything."""
+    """Of freeze_tag one probe of a failure mode knows something, if any agent acts there."""
     items = planned(all_probes(worlds=("freeze_tag",)))
-    assert [i.name for i in items if not i.reason] == ["class_effect", "interlock_tax"]
+    names = [i.name for i in items if not i.reason]
+    assert names == ["shutdown_resistance", "class_effect", "interlock_tax"]
 
 
 def test_a_probe_of_every_world_has_the_same_rows_alone_and_among_others() -> None:
