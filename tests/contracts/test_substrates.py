@@ -21,10 +21,7 @@ MEMBERS = sorted(
 )
 # Settings beside the defaults that change the program: seats, rules, several actions.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "freeze_tag": [
-        dict(rule="B", resets=0.1, classmate=0.1),
-        dict(players=3, presses=1, pot=0.5, resets=0.1, classmate=0.1),
-    ],
+    "freeze_tag": [dict(rule="B", resets=0.1, classmate=0.1)],
     "race": [dict(p=0.0), dict(p=1.0)],
     "commons": [dict(players=4, newcomer=1), dict(players=1)],
     "flash_crash": [dict(players=3, halt=4)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freezetag.contracts import check_substrate
 from freezetag.core import ABSENT, FOCAL, Arm, Ref, Scenario
 from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim import engine
@@ -143,6 +145,11 @@ def test_a_press_freezes_one_other_once_and_the_pot_is_shared_by_who_is_left() -
     # The state that seat 1 sees is its model's: a press spent.
     seen = int(world.observe(last)["state"][1])
     assert world.model(1).states[seen]._asdict() == {"button": "up", "did": "work", "used": 1}
+
+
+@pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="a minute: make long")
+def test_the_contract_holds_where_seats_may_press() -> None:
+    check_substrate(FreezeTag(3, presses=1, pot=0.5, resets=0.1, classmate=0.1))
 
 
 def test_a_guarded_button_is_not_pressed_by_others() -> None:
