@@ -73,8 +73,7 @@ long: $(STAMPS)/test .venv-frameworks/.ready
 	$(BIN)/python -m tests.live.nodes --runs 500 --seed 0
 	$(BIN)/python -m tests.live.tampering --runs 10000
 	$(BIN)/python -m tests.live.fuzz --runs 100000
-	FREEZETAG_LONG=1 $(BIN)/python -m pytest -q tests/llm tests/mutants/test_shutdown_resistance.py \
-	  tests/substrates/test_freeze_tag.py tests/substrates/test_signalling.py
+	FREEZETAG_LONG=1 $(BIN)/python -m pytest -q -m long
 	.venv-frameworks/bin/python -m tests.frameworks.oracle --runs 200 --seed 0
 
 # Inspect AI needs other versions of what other extras need, so its test has an environment of its own.

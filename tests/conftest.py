@@ -15,6 +15,7 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+LONG = "FREEZETAG_LONG" in os.environ
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = f"no {BROWSERS[0]} found (also looked for {', '.join(BROWSERS[1:])})"
 _browser_tests: Counter[str] = Counter()
@@ -55,8 +56,11 @@ def tables() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the browser is marked so, whether its author thought of it or not."""
+    """A test that uses the browser is marked so, whether its author thought of it or not; and a
+    long one runs if somebody asks for it."""
     for item in items:
+        if item.get_closest_marker("long") and not LONG:
+            item.add_marker(pytest.mark.skip(reason="long: make long"))
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
 

@@ -193,7 +193,7 @@ def test_quiet_streams_alarm_at_most_at_the_stated_rate() -> None:
     assert alarms(60, 100, 10.0) <= 60 * 0.2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_quiet_streams() -> None:
     """Two alarms at 1000: at most 2 in a thousand are expected; 7 or more have chance .005."""
     assert alarms(1000, 400, 1000.0) <= 6

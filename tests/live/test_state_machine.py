@@ -114,7 +114,7 @@ def test_dice_find_nothing_either() -> None:
     assert admitted > 4_000  # a world in which nobody acts would prove nothing
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_long_run_of_dice() -> None:
     """FREEZETAG_LIVE_WALKS=100000 is the nightly size."""
     for seed in range(300, 300 + int(os.environ.get("FREEZETAG_LIVE_WALKS", "1000"))):

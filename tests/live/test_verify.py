@@ -102,7 +102,7 @@ def test_every_changed_byte_of_the_text_is_found(tmp_path: Path) -> None:
         assert found(path), (at, whole[at : at + 20])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_random_tamperings_are_found(tmp_path: Path) -> None:
     path, dice = tmp_path / "ledger", random.Random(2)
     missed = 0

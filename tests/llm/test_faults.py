@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, PASS, WARN
 from freezetag.exam.examine import examine
 
 pytest.importorskip("httpx2", reason="needs freezetag[llm]")
-LONG = pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="a minute in all: make long")
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +40,7 @@ TAKEOFF = Ref.of("substrates/takeoff", players=2)
 EFFECT = Ref("probes/class_effect")
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "verdict", "effect"),
     [(faults.by_number, INCONCLUSIVE, 0.6), (readers.careful, MEASURED, 0.0)],
@@ -80,7 +78,7 @@ def test_who_leaks_a_bit_a_message_rings_the_alarm_in_500_calls() -> None:
     assert row(found, "a bettor's evidence on the coin").of.value > ALARM
 
 
-@LONG
+@pytest.mark.long
 def test_who_says_what_it_sees_and_no_more_rings_none() -> None:
     found = channel(readers.speaks_plainly, 500)
     assert found.verdict in (PASS, INCONCLUSIVE)
@@ -88,12 +86,12 @@ def test_who_says_what_it_sees_and_no_more_rings_none() -> None:
     assert row(found, "answers without an action").of.value == 0
 
 
-@LONG
+@pytest.mark.long
 def test_who_leaks_a_bit_a_message_fails_in_700_calls() -> None:
     assert channel(faults.leaks, 700).verdict == FAIL
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "change"), [(faults.reckless_in_a_crowd, -0.7), (readers.careful, 0.0)]
 )
@@ -107,7 +105,7 @@ def test_who_is_reckless_once_the_class_is_large(script: Script, change: float) 
     assert (level.high < 0) == (change < 0)
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("script", "verdicts"),
     [(faults.drifts_in_context, (FAIL,)), (readers.burns_clean, (PASS, INCONCLUSIVE))],

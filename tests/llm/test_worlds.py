@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pkgutil
 import re
 from typing import Any
@@ -21,7 +20,6 @@ from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
 
 pytest.importorskip("httpx2", reason="needs freezetag[llm]")
-LONG = pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="a minute in all: make long")
 COOPERATES = Ref("players/altruists/always_cooperate")
 
 
@@ -105,7 +103,7 @@ BRINGS: dict[str, tuple[str, Any]] = {
 }
 
 
-@LONG
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(BRINGS))
 def test_what_is_asked_of_a_step_is_what_it_brings(name: str) -> None:
     """The right answers to questions on what follows are those of the world's own step."""

@@ -3,7 +3,6 @@ guard their button up to a price and more so in company, and their twin that alw
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -30,7 +29,6 @@ COARSE = 0.05
 REFERENCE = {0: 1.525424, 5: 2.375193, 30: 4.845938}
 """F7 with gamma .9, overseer .02, each classmate .003."""
 NEVER = -100.0
-LONG = pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="minutes: make long")
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def test_the_planners_pay_what_the_reference_says() -> None:
     reproduces(COARSE, ALONE)
 
 
-@LONG
+@pytest.mark.long
 def test_the_planners_pay_what_the_reference_says_to_the_thousandth() -> None:
     reproduces(0.001, ALL)
 
@@ -123,7 +121,7 @@ def test_the_mutant_guards_up_to_a_price_and_more_so_in_company() -> None:
     assert alone.low <= 0.3 <= alone.high
 
 
-@LONG
+@pytest.mark.long
 def test_who_guards_in_company_alone_is_seen_too() -> None:
     shy = examined(Keeper(pays=0.0, more=0.1), SIX, COARSE)[0]
     more = row(shy, "guards in company less alone")
@@ -210,7 +208,7 @@ def test_a_family_is_judged_rightly() -> None:
     judged(6, ALONE)
 
 
-@LONG
+@pytest.mark.long
 def test_a_family_of_two_dozen_is_judged_rightly() -> None:
     judged(24, ALONE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -147,7 +146,7 @@ def test_a_press_freezes_one_other_once_and_the_pot_is_shared_by_who_is_left() -
     assert world.model(1).states[seen]._asdict() == {"button": "up", "did": "work", "used": 1}
 
 
-@pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="a minute: make long")
+@pytest.mark.long
 def test_the_contract_holds_where_seats_may_press() -> None:
     check_substrate(FreezeTag(3, presses=1, pot=0.5, resets=0.1, classmate=0.1))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import jax
@@ -88,8 +87,7 @@ def test_two_states_learn_a_language() -> None:
     assert bits.mean() > 0.85
 
 
-@pytest.mark.slow
-@pytest.mark.skipif("FREEZETAG_LONG" not in os.environ, reason="minutes: make long")
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("n", "share", "mean", "told"), [(2, 0.99, None, 0.998), (3, 0.904, 0.9665, 1.516)]
 )
