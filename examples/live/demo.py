@@ -244,9 +244,11 @@ def main():
         interrupted = not held
     finally:
         pids = {pid for name in NAMES for _, pid in demo.acted(name)}
+        guards = {*map(parent, pids)} - {0, os.getpid()}
         demo.close()
     gone = until(lambda: not any(map(is_alive, pids)), 5)
     demo.claim(gone, "every process that had an effect is gone")
+    until(lambda: not any(map(is_alive, guards)), 5)  # they write down that they have ended
     if demo.failed:
         print(demo.log.read_text()[-4000:], file=sys.stderr)
     shutil.rmtree(demo.folder, ignore_errors=True)
@@ -255,6 +257,14 @@ def main():
         return INTERRUPTED
     demo.say(f"{demo.failed} claims failed" if demo.failed else "all claims hold")
     return int(demo.failed > 0)
+
+
+def parent(pid):
+    """The process that started it; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def is_alive(pid):
