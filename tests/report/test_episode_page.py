@@ -81,6 +81,8 @@ def test_the_command_writes_it(
     assert cli.run(["watch", ".", "--html", "one.html"]) == 0
     assert "one.html" in capsys.readouterr().out
     assert "3" in Path("one.html").read_text(encoding="utf-8")
+    assert cli.run(["replay", "."]) == 2
+    assert "freezetag watch ." in capsys.readouterr().err
     assert cli.run(["watch", ".", "--html", "none/one.html"]) == 3
     said = capsys.readouterr().err
     assert "cannot write none/one.html" in said

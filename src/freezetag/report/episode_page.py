@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from freezetag.core import Event, Figure
 from freezetag.report import html, words
-from freezetag.report.palette import SERIES
 from freezetag.report.playthrough import action, published
 
 DRAWN = 200
@@ -144,7 +143,7 @@ def _world(rows: Sequence[Row], seat: int) -> list[Figure]:
     own.sort(key=lambda row: row["step"])
     names = dict.fromkeys(name for row in own for name in published(row))
     figures = []
-    for name in list(names)[: len(SERIES)]:
+    for name in names:
         values = [published(row).get(name) for row in own]
         if len(set(values)) < 2:
             continue

@@ -12,8 +12,8 @@ QUICKLY_COMPILED = {
     "xla_cpu_use_fusion_emitters": False,
 }
 """Compiler options for programs that run for less time than they take to compile: a class of 31
-different players compiles in a quarter of the time and runs at half the speed, tenths of a
-second."""
+different players compiles in less than half of the time and runs at half the speed, tenths of a
+second (design/0003)."""
 LONG = 200_000_000
 """Seat-steps from which full optimisation is worth its compile time."""
 OFF = "off"

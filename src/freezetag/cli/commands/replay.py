@@ -48,7 +48,9 @@ def replay(
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
-        raise UserError(f"cannot read the journal {file}: {error.strerror}.") from None
+        run = journal.is_dir() and any(journal.glob("episodes*.parquet"))
+        hint = f" This is the folder of a run: `freezetag watch {journal}`." if run else ""
+        raise UserError(f"cannot read the journal {file}: {error.strerror}.{hint}") from None
     try:
         if panel is None:
             return _again(lines, head or None, json_)
