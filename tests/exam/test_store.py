@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freezetag import catalogue
 from freezetag.core import (
     FOCAL,
     Arm,
@@ -24,6 +26,7 @@ from freezetag.core import (
     ReportCard,
     Scenario,
     Section,
+    Setting,
 )
 from freezetag.estimators.estimate import exact
 from freezetag.exam import parquet, store
@@ -150,11 +153,11 @@ def test_a_full_disk_is_said_and_leaves_what_was_there(
     monkeypatch.setattr(Path, "replace", full_disk)
     with pytest.raises(parquet.CannotWrite, match=r"card\.json: No space left on device"):
         run.finish(a_card(partial=False))
-    with pytest.raises(parquet.CannotWrite, match=r"001\.parquet: .*No space left on device"):
+    with pytest.raises(parquet.CannotWrite, match=r"001\.json: .*No space left on device"):
         run.keep(1, a_section(), {"arm": record()})
     assert run.kept() == before
     names = sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*"))
-    assert names == ["parts", "parts/000.json", "parts/000.parquet"]
+    assert names == ["parts", "parts/000.json"]
 
 
 def test_parquet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -195,21 +198,23 @@ def test_a_finished_run_has_all_its_files(tmp_path: Path) -> None:
     assert not run.parts.exists()
 
 
-def test_parts_merged_are_the_file_that_one_run_writes(tmp_path: Path) -> None:
-    """Of two worlds that publish different things, and under a ceiling."""
+def test_the_file_of_episodes_of_a_resumed_run_is_that_of_one_run(tmp_path: Path) -> None:
+    """Of two worlds that publish different things; the first was measured by another process."""
     one, other = record(1), record(2)
     other.episode.world["fish"] = other.episode.world.pop("stock")
-    parts = [
-        parquet.write_parquet({name: each}, tmp_path / f"{name}.parquet")
-        for name, each in (("1", one), ("2", other))
-    ]
-    for ceiling in (10_000, 40):
-        merged = parquet.merge_parquet(parts, tmp_path / "merged.parquet", ceiling)
-        whole = parquet.write_parquet({"1": one, "2": other}, tmp_path / "whole.parquet", ceiling)
-        names = [name for name, *_ in duckdb.execute(f"describe from '{whole}'").fetchall()]
-        query = "select " + ", ".join(names)
-        np.testing.assert_equal(rows(merged, query), rows(whole, query))
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
+    first = a_section((1.0,))
+    second = replace(first, world="sea")
+    world = Ref("substrates/commons")
+    setting = Setting(world, catalogue.load(world), ())
+    with store.RunFolder.create(tmp_path / "run", "agent") as stopped:
+        stopped.keep(0, first, {"one/world/a": one}, setting=setting)
+    (tmp_path / "run" / "spec.toml").write_text("")
+    with store.RunFolder.resume(tmp_path / "run") as run:
+        run.keep(1, second, {"one/sea/a": other}, setting=setting)
+        found = run.finish(a_card(partial=True))["episodes.parquet"]
+    both = {"one/world/a": one, "one/sea/a": other}
+    whole = parquet.write_parquet(both, tmp_path / "whole.parquet")
+    np.testing.assert_equal(rows(found), rows(whole))
 
 
 def test_a_folder_has_one_owner(tmp_path: Path) -> None:

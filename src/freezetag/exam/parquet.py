@@ -36,10 +36,7 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
         for day, episode in enumerate(record.days):
             names.append((arm, day, episode.players, len(episode.valid)))
             parts.append(_rows(episode, len(names) - 1, share))
-    columns = {
-        key: np.concatenate([_column(part, key) for part in parts])
-        for key in dict.fromkeys(key for part in parts for key in part)
-    }
+    tables = _tables(parts)
     labels = [
         {"which": i, "arm": arm, "day": day, "episodes_in_arm": total}
         for i, (arm, day, _, total) in enumerate(names)
@@ -55,46 +52,17 @@ def write_parquet(records: Mapping[str, Record], target: Path, max_rows: int = M
             tempfile.TemporaryDirectory() as scratch,
             duckdb.connect() as db,
         ):
-            db.register("columns", columns)
+            for i, columns in enumerate(tables):
+                db.register(f"columns_{i}", columns)
+            union = " union all by name ".join(f"from columns_{i}" for i in range(len(tables)))
             for table, rows in (("labels", labels), ("who", who)):
                 file = Path(scratch) / f"{table}.json"
                 file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
                 db.execute(f"create table {table} as from read_json('{file}')")
             db.execute(
                 "copy (select arm, day, episodes_in_arm, columns.* exclude (which), player "
-                "from columns join labels using (which) join who using (which, player_id) "
-                f"order by which, episode, step, seat) to {_quoted(made)} (format parquet, "
-                "compression zstd)"
-            )
-    except (OSError, duckdb.Error) as error:
-        raise CannotWrite(f"cannot write {target}: {error}.") from None
-    return target
-
-
-def merge_parquet(parts: Sequence[Path], target: Path, max_rows: int = MAX_ROWS) -> Path:
-    """One file of the parts, in the order of their names, under the ceiling of `write_parquet`:
-    the same rows, whether the parts were written in one run or in several. Raises `CannotWrite`.
-    """
-    import duckdb
-
-    files = ", ".join(map(_quoted, parts))
-    try:
-        with _whole(target) as made, duckdb.connect() as db:
-            db.execute(
-                f"create view rows as from read_parquet([{files}], union_by_name=true, "
-                "filename='part', file_row_number=true)"
-            )
-            db.execute(
-                "create table episodes as select arm, day, episode, "
-                "sum(count(*)) over (partition by arm, day order by episode) as so_far "
-                "from rows group by arm, day, episode"
-            )
-            sizes = db.execute("select max(so_far) from episodes group by arm, day").fetchall()
-            share = max(_share([int(size) for (size,) in sizes], max_rows), 1)
-            db.execute(
-                "copy (select rows.* exclude (part, file_row_number) "
-                "from rows join episodes using (arm, day, episode) "
-                f"where so_far <= {share} order by part, file_row_number) "
+                f"from ({union}) as columns join labels using (which) "
+                "join who using (which, player_id) order by which, episode, step, seat) "
                 f"to {_quoted(made)} (format parquet, compression zstd)"
             )
     except (OSError, duckdb.Error) as error:
@@ -135,9 +103,16 @@ def _share(sizes: Sequence[int], total: int) -> int:
     return total
 
 
-def _column(part: Mapping[str, Any], key: str) -> Any:
-    """A column of a part; NaN where its world has no such thing."""
-    return part[key] if key in part else np.full(len(part["which"]), np.nan)
+def _tables(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The parts put together, a table for each set of columns: what a world does not publish takes
+    no room."""
+    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for part in parts:
+        alike.setdefault(tuple(part), []).append(part)
+    return [
+        {key: np.concatenate([part[key] for part in some]) for key in keys}
+        for keys, some in alike.items()
+    ]
 
 
 def episode_rows(episode: Episode, b: int) -> list[dict[str, Any]]:

@@ -219,22 +219,42 @@ def read(file: Path) -> Iterator[Stored]:
         raise BadRecords(f"{file} is damaged: {error}.") from None
 
 
+def read_part(file: Path) -> dict[str, Record]:
+    """What `write` wrote of one section, by "probe/world/label". Raises `BadRecords`."""
+    try:
+        with zipfile.ZipFile(file) as part:
+            index = _index(part)
+            prefix = f"{index['probe']}/{index['world']}"
+            return {f"{prefix}/{arm['label']}": one for arm, one in _arms(part, index)}
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise BadRecords(f"{file} is damaged: {type(error).__name__}: {error}.") from None
+
+
 def _section(part: zipfile.ZipFile) -> Stored:
-    index = json.loads(part.read(INDEX))
-    if index["form"] > FORM:
-        raise BadRecords("it was written by a newer freezetag: upgrade this one.")
+    index = _index(part)
     setting: Setting = _decoded(index["setting"])
     records, labels = {}, {}
+    for number, (arm, record) in enumerate(_arms(part, index)):
+        name = arm["name"] or f"nameless {number}"
+        records[name], labels[name] = record, arm["label"]
+    return Stored(index["probe"], index["world"], setting, records, labels, index["sources"])
+
+
+def _index(part: zipfile.ZipFile) -> dict[str, Any]:
+    index: dict[str, Any] = json.loads(part.read(INDEX))
+    if index["form"] > FORM:
+        raise BadRecords("it was written by a newer freezetag: upgrade this one.")
+    return index
+
+
+def _arms(part: zipfile.ZipFile, index: Mapping[str, Any]) -> Iterator[tuple[Any, Record]]:
     for number, arm in enumerate(index["arms"]):
         days = tuple(
             _read_episode(part, f"{number}/{day}", about) for day, about in enumerate(arm["days"])
         )
         # Whoever reads it gives the record the arm that it asked for.
         nothing: Any = None
-        name = arm["name"] or f"nameless {number}"
-        records[name] = Record(nothing, days, tuple({} for _ in days), tuple(arm["certain"]))
-        labels[name] = arm["label"]
-    return Stored(index["probe"], index["world"], setting, records, labels, index["sources"])
+        yield arm, Record(nothing, days, tuple({} for _ in days), tuple(arm["certain"]))
 
 
 _MAPPINGS = ("world", "readings")

@@ -23,7 +23,7 @@ from freezetag.core import (
     UserError,
 )
 from freezetag.exam import records as stored
-from freezetag.exam.parquet import CannotWrite, merge_parquet, write_parquet
+from freezetag.exam.parquet import CannotWrite, write_parquet
 from freezetag.exam.spec import BadSpec
 from freezetag.report import html, schema
 from freezetag.report.numbers import decode_free, encode_free
@@ -55,6 +55,7 @@ class RunFolder:
     def __init__(self, path: Path, owned: int) -> None:
         self.path = path
         self._owned = owned
+        self._measured: dict[str, Mapping[str, Record]] = {}
 
     @classmethod
     def create(cls, path: Path | None, agent: str) -> RunFolder:
@@ -117,12 +118,12 @@ class RunFolder:
         the `setting` of its probe, so that they can be scored again. Raises `CannotWrite`."""
         name = f"{number:03d}"
         if records:
-            try:
-                self.parts.mkdir(exist_ok=True)
-            except OSError as error:
-                raise CannotWrite(f"cannot make {self.parts}: {error.strerror}.") from None
-            write_parquet(records, self.parts / f"{name}.parquet")
+            self._measured[name] = records
             if setting is not None:
+                try:
+                    self.parts.mkdir(exist_ok=True)
+                except OSError as error:
+                    raise CannotWrite(f"cannot make {self.parts}: {error.strerror}.") from None
                 _keep_records(self.parts / f"{name}.zip", section, records, setting)
         kept = {
             "section": schema.section_json(section),
@@ -163,9 +164,8 @@ class RunFolder:
         }
         if samples:
             found["samples.json"] = self.write("samples.json", json.dumps(samples) + "\n")
-        parts = sorted(self.parts.glob("*.parquet"))
-        if parts:
-            found["episodes.parquet"] = merge_parquet(parts, self.path / "episodes.parquet")
+        if episodes := self._recorded():
+            found["episodes.parquet"] = write_parquet(episodes, self.path / "episodes.parquet")
         if whole := sorted(self.parts.glob("*.zip")):
             try:
                 found[RECORDS] = stored.merge(whole, self.path / RECORDS)
@@ -175,6 +175,17 @@ class RunFolder:
             shutil.rmtree(self.parts, ignore_errors=True)
         if latest:
             self._latest()
+        return found
+
+    def _recorded(self) -> dict[str, Record]:
+        """All records in the order of their sections: of those that an earlier process measured,
+        what it kept. A part that cannot be read is left out, here and by whoever scores it again.
+        """
+        numbers = {file.stem for file in self.parts.glob("*.zip")} | self._measured.keys()
+        found: dict[str, Record] = {}
+        for name in sorted(numbers):
+            with contextlib.suppress(stored.BadRecords):
+                found |= self._measured.get(name) or stored.read_part(self.parts / f"{name}.zip")
         return found
 
     def _latest(self) -> None:
