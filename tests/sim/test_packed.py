@@ -50,8 +50,9 @@ def test_learned_policies_come_back_in_the_order_of_the_episodes() -> None:
 
 
 def test_chunks_are_of_one_size() -> None:
-    assert rollout.chunk_size(2, 50) == rollout.chunk_size(2, 50, 2000) == 512
-    assert rollout.chunk_size(2, 50, 2048) == 2048
-    assert rollout.chunk_size(31, 12) == 512
-    assert rollout.chunk_size(31, 200) == 128
+    assert rollout.chunk_size(2, 50) == rollout.chunk_size(2, 50, rollout.MANY - 1) == 128
+    assert rollout.chunk_size(2, 50, rollout.MANY) == 2048
+    assert rollout.chunk_size(31, 12) == 128
+    assert rollout.chunk_size(31, 12, rollout.MANY) == 512
+    assert rollout.chunk_size(31, 200) == 32
     assert rollout.chunk_size(31, 1_001) == 8

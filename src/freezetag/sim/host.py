@@ -20,7 +20,7 @@ from freezetag.sim._worker import READS
 from freezetag.sim.executables import Program, made_once
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.outside.stage import Stage
-from freezetag.sim.rollout import NONE, End, Traces, chunk_size, in_chunks, with_keys
+from freezetag.sim.rollout import MANY, NONE, End, Traces, chunk_size, in_chunks, with_keys
 from freezetag.sim.step import Batch, Settled, Shared, Steps, Structure
 from freezetag.sim.telling import Telling
 from freezetag.sim.workers import Worker
@@ -87,8 +87,9 @@ def rollout_with(
         return traces, end
 
     total = len(batch.press)
-    largest = chunk_size(len(structure.columns), structure.horizon)
-    # Here every step is a call, so that filling up a small batch costs more than a compilation.
+    # Here every step is a call: large chunks are best, and filling up a small batch costs more than
+    # a compilation.
+    largest = min(512, chunk_size(len(structure.columns), structure.horizon, MANY))
     fitting = [n for n in SIZES if total <= n <= largest]
     size = total if whole else min([*fitting, largest])
     traces, end = in_chunks(batch, run, size if stage is None else min(size, stage.most))

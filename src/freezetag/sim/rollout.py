@@ -21,6 +21,8 @@ Traces = dict[str, Any]
 """What went on record: name -> [B, T, ...]."""
 BLOCK = 50
 """Steps per compiled block of time."""
+MANY = 4096
+"""Episodes from which an arm runs in larger chunks."""
 
 
 NONE = Unrecorded()
@@ -252,11 +254,12 @@ def _chunks(total: int, size: int) -> Iterator[Array]:
 
 
 def chunk_size(seats: int, horizon: int, total: int = 0) -> int:
-    """Episodes per call: about 200,000 seat-steps, a power of two, from 8 to 512; to 2,048 where
-    there are as many episodes, because a step of a tournament costs much the same for more."""
-    wanted = 210_000 // (seats * block_size(horizon))
-    largest = 2048 if total >= 2048 else 512
-    return int(min(largest, max(8, 1 << (max(wanted, 1)).bit_length() - 1)))
+    """Episodes per call, a power of two, of about 60,000 seat-steps, from 8 to 128: most arms have
+    a few dozen episodes, and what fills a chunk up costs as much as they do. More where there are
+    `MANY`, because a step of a tournament costs much the same for more."""
+    many = total >= MANY
+    wanted = (210_000 if many else 60_000) // (seats * block_size(horizon))
+    return int(min(2048 if many else 128, max(8, 1 << (max(wanted, 1)).bit_length() - 1)))
 
 
 def block_size(horizon: int) -> int:
