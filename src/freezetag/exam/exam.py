@@ -200,17 +200,23 @@ class _Run:
             lambda key, arm: self.progress.arm(arm.label or label(key), arm),
             exam.cache,
             threads=exam.threads or most_threads(),
+            ahead=[
+                (item.probe, item.setting)
+                for item in exam.items
+                if not item.reason and (item.name, item.setting.world.name) not in kept
+            ],
         )
         try:
-            for number, item in enumerate(exam.items):
-                before = kept.get((item.name, item.setting.world.name))
-                if not item.reason:
-                    self._screen(number, item, kept, before is None)
-                if before is None:
-                    self._measure(number, item, runner)
-                else:
-                    self.interaction = self.interaction or before.interaction
-                    self._add(before.section)
+            with runner:
+                for number, item in enumerate(exam.items):
+                    before = kept.get((item.name, item.setting.world.name))
+                    if not item.reason:
+                        self._screen(number, item, kept, before is None)
+                    if before is None:
+                        self._measure(number, item, runner)
+                    else:
+                        self.interaction = self.interaction or before.interaction
+                        self._add(before.section)
         except KeyboardInterrupt:
             partial = True
         partial = partial or bool(self.gone)

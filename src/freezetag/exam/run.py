@@ -1,23 +1,26 @@
 """Ask a probe for arms, run those nobody has run yet, until it asks for no more.
 
 Arms of one round run side by side, on as many threads as there are cores: compiling and computing
-leave Python alone. Arms with an agent that is asked from outside (a process, an object) run one
-after the other, in the order they were asked for, because such an agent may remember. So records,
-and the failure that is raised, are the same with one thread and with many.
+leave Python alone. A thread without one takes an arm that a probe to come will ask for first. Arms
+with an agent that is asked from outside (a process, an object) run one after the other, in the
+order they were asked for, because such an agent may remember. So records, and the failure that is
+raised, are the same with one thread and with many.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from freezetag import catalogue
 from freezetag.core import Arm, Finding, Learned, Probe, Record, Ref, Setting, is_focal
 from freezetag.core.log import Log
+from freezetag.exam.hands import Hands, Work
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.outside.hosted import Hosted
@@ -61,9 +64,37 @@ class Runner:
     cache: Cache | None = None
     done: dict[object, Record] = field(default_factory=dict)
     threads: int = field(default_factory=most_threads)
+    ahead: Sequence[tuple[Probe, Setting]] = ()
 
     def __post_init__(self) -> None:
         self._telling = threading.Lock()
+        self._over = threading.Event()
+        self._hands: Hands | None = None
+        if self.ahead and self.threads > 1 and not self._one_by_one:
+            self._hands = Hands(self.threads, self._to_come())
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._hands is not None:
+            self._hands.close()
+
+    @property
+    def _one_by_one(self) -> bool:
+        return isinstance(self.pupil.policy, Log | Foreign)
+
+    def _to_come(self) -> Iterator[tuple[object, Work]]:
+        """The arms that the probes ahead ask for first, as far as they can run side by side."""
+        for probe, setting in self.ahead:
+            try:
+                asked = probe.design(setting, {})
+            except Exception:  # it is asked again in its turn, and fails there
+                continue
+            for arm in asked.values():
+                if not _refers(arm) and not self._asks_outside(arm, {}):
+                    yield _identity(arm, {}), partial(self._run, arm, {}, self._over)
 
     def probe(self, probe: Probe, setting: Setting) -> tuple[Finding, dict[Any, Record]]:
         """What the probe found, and the records it found it in.
@@ -84,7 +115,8 @@ class Runner:
         for the first arm that failed, in the order in which they are given."""
         for wave in _waves(wanted, seen):
             read = isinstance(self.pupil.policy, Log)
-            if len(wave) == 1 or self.threads == 1 or read:
+            alone = len(wave) == 1 and self._hands is None
+            if alone or self.threads == 1 or read:
                 for name, arm in wave.items():
                     seen[name] = self.arm(name, arm, seen)
             else:
@@ -102,31 +134,19 @@ class Runner:
 
     def _side_by_side(self, wave: Mapping[Any, Arm], seen: dict[Any, Record]) -> None:
         stop = threading.Event()
-
-        def tick(acts: int) -> None:
-            if stop.is_set():
-                raise _Stopped
-            if self.tick is not None:
-                with self._telling:
-                    self.tick(acts)
-
-        def run(name: Any, arm: Arm, before: Mapping[Any, Record]) -> Record:
-            if stop.is_set():
-                raise _Stopped
-            self._tell(name, arm)
-            return run_arm(arm, self.pupil, before, self.seed, tick, self.cache)
-
         keys = {name: _identity(arm, seen) for name, arm in wave.items()}
-        one, many = ThreadPoolExecutor(1), ThreadPoolExecutor(self.threads)
+        one, many = Hands(1), self._hands or Hands(self.threads)
         running: dict[object, Future[Record]] = {}
         before = dict(seen)
         try:
             for name, arm in wave.items():
-                if keys[name] in self.done or keys[name] in running:
+                key = keys[name]
+                if key in self.done or key in running or key in many.running:
                     self._tell(name, arm)
-                    continue
-                pool = one if self._asks_outside(arm, before) else many
-                running[keys[name]] = pool.submit(run, name, arm, before)
+                if key not in self.done and key not in running:
+                    hands = one if self._asks_outside(arm, before) else many
+                    work = partial(self._run, arm, before, stop, name)
+                    running[key] = hands.submit(key, work)
             for name, key in keys.items():
                 if key in running:
                     self.done[key] = running[key].result()
@@ -134,8 +154,29 @@ class Runner:
         finally:
             # Nothing is waited for here, so that Ctrl-C is answered at once.
             stop.set()
-            for pool in (one, many):
-                pool.shutdown(wait=False, cancel_futures=True)
+            many.forget(running)
+            one.close()
+            if many is not self._hands:
+                many.close()
+
+    def _run(
+        self, arm: Arm, before: Mapping[Any, Record], stop: threading.Event, name: Any = None
+    ) -> Record:
+        """Run an arm on a thread; no further than to its next act once somebody says stop. It is
+        told of under its `name`, if it has one yet."""
+
+        def tick(acts: int) -> None:
+            if stop.is_set() or self._over.is_set():
+                raise _Stopped
+            if self.tick is not None:
+                with self._telling:
+                    self.tick(acts)
+
+        if stop.is_set() or self._over.is_set():
+            raise _Stopped
+        if name is not None:
+            self._tell(name, arm)
+        return run_arm(arm, self.pupil, before, self.seed, tick, self.cache)
 
     def _asks_outside(self, arm: Arm, seen: Mapping[Any, Record]) -> bool:
         """Whether an agent that is not compiled sits in it, or the world is not."""
