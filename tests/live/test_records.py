@@ -40,6 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "key": {},
     "token": {"digest": "d", "right": "press", "scope": "fleet", "holder": "wall"},
     "revoke": {"text": '{"digest": "d"}', "signatures": {}},
+    "browser_key": {"text": '{"credential": "c", "person": "ada"}', "signatures": {"k": "s"}},
+    "handover": {"text": '{"new": [3, "r"], "old": [[9, "q"]], "why": "x"}', "signatures": {}},
     "alarm": {"agent": "", "what": "a certificate ends"},
 }
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, final
 
-from freezetag.core.errors import UserError
 from freezetag.core.interlock import GO, UNKNOWN, Panel
 from freezetag.live.authority.budget import allowance
 from freezetag.live.authority.drills import Drills
@@ -21,6 +20,8 @@ from freezetag.live.authority.facts import Agent, Facts, Record
 from freezetag.live.authority.incarnations import DOUBLED, OUTLIVED, PER_HOUR, Lives, joined
 from freezetag.live.authority.readings import Readings
 from freezetag.live.authority.reasons import Reasons
+from freezetag.live.authority.rollback import RollbackError as RollbackError
+from freezetag.live.authority.rollback import no_checkpoint, no_handover
 from freezetag.live.authority.signing import SIGN_WITHIN as SIGN_WITHIN
 from freezetag.live.authority.signing import ResetError as ResetError
 from freezetag.live.authority.signing import Signing
@@ -35,6 +36,7 @@ from freezetag.live.signed.frames import (
     settle,
     unseal,
 )
+from freezetag.live.signed.handover import Handover
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import CAPABILITY, Clearance, Press, Presses, is_bar
 from freezetag.live.signed.records import Ack, Anchor, Open, Start, read
@@ -47,22 +49,15 @@ ANCHOR_EVERY = 10.0
 """Seconds between two records of how far a gate's journal and meters are."""
 
 
-class RollbackError(UserError):
-    """A gate saw a longer ledger than ours: ours was cut back, or replaced by an older copy."""
-
-
-def _no_checkpoint(size: int) -> tuple[str, list[str]]:
-    return "", []
-
-
 @final
 class Authority:
     """One overseer of agents. Locked from construction: takes presses, grants nothing.
 
     `clock` is the clock that leases are waited out on; `wall` gives Unix milliseconds. The host may
     set `checkpoint`: size that a gate saw -> (newest note, proof), which raises `RollbackError` if
-    the gate saw more than there is. With `drill_within` seconds, not 0, nobody is started while the
-    newest drill is older (`freezetag.live.authority.drills`); renewals go on.
+    the gate saw more than there is; and `past`: head that a gate saw -> the size to prove from, and
+    the handover by which people gave that head up. With `drill_within` seconds, not 0, nobody is
+    started while the newest drill is older (`freezetag.live.authority.drills`); renewals go on.
     """
 
     def __init__(
@@ -85,7 +80,8 @@ class Authority:
         self.locked = True
         self.spurious = 0
         self.alarms: list[str] = []  # the newest hundred
-        self.checkpoint: Callable[[int], tuple[str, list[str]]] = _no_checkpoint
+        self.checkpoint: Callable[[int], tuple[str, list[str]]] = no_checkpoint
+        self.past: Callable[[int, str], tuple[int, Handover | None]] = no_handover
         self.head: Callable[[], dict[str, Any]] = lambda: {"root": "", "size": 0}
         self._secret, self._clock, self._wall, self._fresh = secret, clock, wall, fresh
         self._drain, self._rearm_within = drain, rearm_within
@@ -95,7 +91,7 @@ class Authority:
         self.drills = Drills(drill_within, clock, wall)
         self._reasons = Reasons()
         self._starting: dict[str, float] = {}  # since when a start waits to be durable
-        self._signing = Signing(name, self.facts, clock, fresh)
+        self._signing = Signing(name, self.facts, clock, fresh, wall)
 
     # Durable facts.
 
@@ -204,17 +200,13 @@ class Authority:
         return records
 
     def draft(self, ids: Iterable[str] | None = None) -> Clearance:
-        """The text to sign: all standing presses (the oldest 500), or those named.
-
-        Good for 15 minutes. Raises `ResetError` if none of them stands.
-        """
+        """The text to sign, as `Signing.draft` gives it. Raises `ResetError`."""
         return self._signing.draft(ids, self.head())
 
     def clear(self, clearance: Clearance) -> list[Record]:
-        """Adds signatures; the record once enough people have signed, else nothing yet.
+        """Adds signatures, as `Signing.clear` does; the record once there are enough of them.
 
-        Raises `ResetError` for a text that was not drafted here in the last 15 minutes, and for a
-        signature of nobody in the roster.
+        Raises `ResetError`.
         """
         return self._signing.clear(clearance)
 
@@ -399,8 +391,9 @@ class Authority:
         self, gate: str, life: Incarnation, message: Mapping[str, Any], records: list[Record]
     ) -> str:
         agent, now = self.facts.agents[gate], self._clock()
+        size, handover = self.past(message["size"], message["root"])
         try:
-            note, proof = self.checkpoint(message["size"])
+            note, proof = self.checkpoint(size)
         except RollbackError as error:
             self.locked = True
             self._alarm(f"{gate}: {error}")
@@ -419,12 +412,14 @@ class Authority:
         known = {press for press in self.facts.presses.presses if is_bar(press.scope)}
         asked = {press.id for press in message["presses"]}
         told = {press for press in known if press.id in asked}.union(self.facts.bars)
-        state = {"state": self.facts.presses.portion(told)} if told else {}
+        more: dict[str, Any] = {"state": self.facts.presses.portion(told)} if told else {}
+        if handover is not None:
+            more["handover"] = handover.to_json()
         return self._seal(
             gate,
             life.b,
             {
-                **state,
+                **more,
                 "kind": "grant",
                 "gate": gate,
                 "b": life.b,

@@ -6,6 +6,7 @@ state before it. Nothing here is granted; that is `freezetag.live.authority.auth
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -13,17 +14,22 @@ from typing import Any, final
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import UNKNOWN
 from freezetag.live.authority.budget import Limit
+from freezetag.live.signed import handover, presses, revocation
+from freezetag.live.signed.browser_key import BrowserKeyError, BrowserKeys
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import Clearance, Press, Presses, covers, is_bar
 from freezetag.live.signed.records import (
     Ack,
+    BrowserKey,
     Clear,
     Enrol,
+    Handover,
     Held,
     Limits,
     Open,
     Pressed,
     Repeat,
+    Revoke,
     Start,
     read,
 )
@@ -66,6 +72,9 @@ class Facts:
         self.agents: dict[str, Agent] = {}
         self.group_limits: dict[str, dict[str, float]] = {}
         self.presses = Presses()
+        self.browser_keys = BrowserKeys(roster.authority, roster.keys, roster.quorum)
+        self._floor = 0  # no epoch up to here is given again
+        self.handovers: list[handover.Handover] = []
         self.incarnations: dict[str, dict[str, dict[str, Any] | None]] = {}
         """agent -> incarnation that ever held a lease -> its ack, or None."""
 
@@ -79,6 +88,15 @@ class Facts:
                 self.hold_covered(each for each in self._stands() if each.id == press)
             case Clear():
                 self.presses.clear(Clearance.from_json(dict(body)))
+                self._used(presses.SIGNED, body)
+            case BrowserKey(text=text, signatures=signatures):
+                self.browser_keys.enrol(text, signatures)
+            case Revoke(digest=digest):
+                self._used(revocation.SIGNED, body)
+                self.browser_keys.take_back(digest)
+            case Handover():
+                self._used(handover.SIGNED, body)
+                self._hand_over(handover.Handover.from_json(dict(body)))
             case Enrol():
                 self._enrol(body)
             case Limits(group=group, limits=limits):
@@ -218,6 +236,22 @@ class Facts:
                 values[f"group:{group}:{sensor}"] = value
         return values
 
+    def _used(self, prefix: bytes, body: Mapping[str, Any]) -> None:
+        """The counters of the browsers' keys whose signatures are recorded."""
+        message = prefix + str(body["text"]).encode("utf-8", "replace")
+        for pair in body["signatures"].items():
+            with contextlib.suppress(BrowserKeyError):  # which the verifier tells
+                self.browser_keys.record(message, [pair])
+
+    def _hand_over(self, made: handover.Handover) -> None:
+        """All are held, and no epoch of the lost line comes again: a ledger has no more starts than
+        records."""
+        self.handovers.append(made)
+        self._floor = max(self._floor, made.lost)
+        for agent in self.agents.values():
+            agent.started = False
+            agent.epoch = max(agent.epoch, self._floor)
+
     def _stands(self) -> tuple[Press, ...]:
         return self.presses.standing(self.roster)
 
@@ -225,6 +259,7 @@ class Facts:
         old = self.agents.get(body["agent"])
         looser = self.loosened_by(body)
         agent = _agent(body)
+        agent.epoch = self._floor
         if old is not None:
             agent.epoch, agent.started_at = old.epoch, old.started_at
             agent.started = old.started and not looser

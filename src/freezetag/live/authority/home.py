@@ -36,6 +36,7 @@ OWN = "the folder's own token"
 """Who holds the tokens that a folder begins with."""
 ADDED = frozenset({"present"})
 """Rights that came later than the first folders."""
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,60}")
 
 
@@ -55,7 +56,8 @@ class Settings:
     files for TLS. `webhooks`: addresses that notices are sent to, separated by spaces. `store`: the
     URL of a PostgreSQL database that holds the ledger in place of a file of the folder; then `node`
     names this server among the others, and `node_lease` is for how many seconds it grants after it
-    last looked what they wrote.
+    last looked what they wrote. `origin`: where people open the console, `https://NAME[:PORT]`,
+    which keys in browsers are bound to; "" is localhost, where only this host is served.
     """
 
     name: str = "authority"
@@ -72,6 +74,7 @@ class Settings:
     store: str = ""
     node: str = ""
     node_lease: float = 2.0
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -103,6 +106,8 @@ class Settings:
             raise HomeError("TLS takes both: --certificate FILE and --key FILE.")
         for url in self.webhooks.split():
             _check_webhook(url)
+        if self.origin:
+            _check_origin(self.origin)
         if self.store and not is_url(self.store):
             raise HomeError(
                 "--store is postgresql://USER@HOST/DATABASE, got "
@@ -132,6 +137,28 @@ def _check_webhook(url: str) -> None:
         raise HomeError(
             f"--webhook is an address such as https://HOST/PATH, without name, password and "
             f"fragment, got {url!r:.200}."
+        )
+
+
+def _check_origin(text: str) -> None:
+    """Raises `HomeError` for an address that browsers let no key be bound to."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    try:
+        plain = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        plain = ""
+    local = host == "localhost" or host.endswith(".localhost")
+    named = bool(_HOST.fullmatch(host)) and not host.rpartition(".")[2].isdecimal()
+    if (
+        plain != text
+        or not named
+        or not (parts.scheme == "https" or (parts.scheme == "http" and local))
+    ):
+        raise HomeError(
+            "--origin is where people open the console, as their browsers show it: "
+            "https://NAME or https://NAME:PORT (http for localhost alone, no number for a name), "
+            f"got {text!r:.200}. Browsers bind a key to nothing else."
         )
 
 

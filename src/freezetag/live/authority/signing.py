@@ -9,7 +9,8 @@ from typing import Any, final
 
 from freezetag.core.errors import UserError
 from freezetag.live.authority.facts import Facts, Record
-from freezetag.live.signed.presses import Clearance, approvers, draft, needed
+from freezetag.live.signed.browser_key import BrowserKeyError
+from freezetag.live.signed.presses import SIGNED, Clearance, approvers, draft, needed
 
 SIGN_WITHIN = 15 * 60.0
 MOST_CLEARED = 500
@@ -27,9 +28,15 @@ class Signing:
     """Drafts and signatures of one authority; lost in a restart, which clears nothing."""
 
     def __init__(
-        self, name: str, facts: Facts, clock: Callable[[], float], fresh: Callable[[int], str]
+        self,
+        name: str,
+        facts: Facts,
+        clock: Callable[[], float],
+        fresh: Callable[[int], str],
+        wall: Callable[[], int],
     ) -> None:
         self._name, self._facts, self._clock, self._fresh = name, facts, clock, fresh
+        self._wall = wall
         self._drafts: dict[str, tuple[float, bytes]] = {}  # when, and the hash of the text
         self._signed: dict[str, Clearance] = {}
 
@@ -56,12 +63,16 @@ class Signing:
         """What people sign of these presses: the repeats that they see, and whom each stops."""
         presses, wanted = self._facts.presses, set(chosen)
         scopes: dict[str, set[str]] = {}
+        reasons: dict[str, set[str]] = {}
         for press in presses.presses:
             if press.id in wanted:
                 scopes.setdefault(press.id, set()).add(press.scope)
+                reasons.setdefault(press.id, set()).add(press.told)
         seen = {press: presses.repeats.get(press, {}) for press in chosen}
         told = {press: sorted(each) for press, each in scopes.items()}
-        return draft(self._name, seen, head, nonce, told)
+        said = {press: sorted(each) for press, each in reasons.items()}
+        until = self._wall() + int(SIGN_WITHIN * 1000)
+        return draft(self._name, seen, head, nonce, told, said, until)
 
     def clear(self, clearance: Clearance) -> list[Record]:
         """Adds signatures; the record once enough people have signed, else nothing yet.
@@ -82,19 +93,25 @@ class Signing:
             )
         if not self._clock() - drafted < SIGN_WITHIN:
             raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
-        roster = self._facts.roster
-        known = {person.key_id for person in roster.people}
+        roster, keys = self._facts.roster, self._facts.browser_keys
+        message = SIGNED + clearance.text.encode()
+        try:
+            keys.hear(message, clearance.signatures)
+        except BrowserKeyError as error:
+            raise ResetError(f"the browser's signature is not taken: {error}.") from None
         for pair in clearance.signatures:
             alone = Clearance(clearance.text, (pair,))
-            if pair[0] not in known or not approvers(alone, roster):
+            if not approvers(alone, roster):
                 raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
         earlier = self._signed.get(nonce, Clearance(clearance.text))
         merged = earlier.joined(clearance)
+        merged = Clearance(merged.text, keys.kept(message, merged.signatures))
         self._signed[nonce] = merged
         kinds = {press.kind for press in self._facts.presses.presses if press.id in presses}
         if len(approvers(merged, roster)) < needed(kinds, roster):
             return []
         del self._drafts[nonce], self._signed[nonce]
+        keys.record(message, merged.signatures)
         return [("clear", merged.to_json())]
 
 

@@ -97,5 +97,19 @@ class TokenBook:
         return found if scope is None or within(scope, found.scope, groups) else None
 
 
+def why_kept(book: tuple[Token, ...], digest: str) -> str:
+    """Why this token may not be taken back; "" if it may. A scope's last one stays."""
+    found = next((token for token in book if token.digest == digest), None)
+    if found is None:
+        return "there is no such token here, or it was taken back before."
+    same = [each for each in book if each.right == found.right and each is not found]
+    if not any(each.scope in ("fleet", found.scope) for each in same):
+        return (
+            f"it is the last token with the right {found.right} for {found.scope}: issue another "
+            "one first (freezetag token --issue press)."
+        )
+    return ""
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, final
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import Panel, StopButton, Watchdog
 from freezetag.live.signed.frames import incarnation_key, seal
+from freezetag.live.signed.handover import Handover, HandoverError, Head
 from freezetag.live.signed.keys import Roster
 from freezetag.live.signed.presses import CAPABILITY, Press, Presses
 
@@ -177,7 +178,7 @@ class Link:
             return False  # a repeat, or overtaken: it can add nothing
         if epoch <= self.barred or self.epoch not in (None, epoch):
             return False
-        if not self._extends(grant["checkpoint"], grant["proof"], asked):
+        if not self._extends(grant["checkpoint"], grant["proof"], asked, grant.get("handover")):
             return False
         self._newest, self.epoch = n, epoch
         self.expiry = max(self.expiry, asked.at + min(grant["length"], self.enrolment.length))
@@ -198,8 +199,9 @@ class Link:
         """No lease of this epoch opens the gate again."""
         self.barred = max(self.barred, -1 if self.epoch is None else self.epoch)
 
-    def _extends(self, note: str, proof: list[str], asked: _Asked) -> bool:
-        """Whether the checkpoint is signed and continues the one we named when we asked.
+    def _extends(self, note: str, proof: list[str], asked: _Asked, handover: Any) -> bool:
+        """Whether the checkpoint is signed and continues the one we named when we asked, or the one
+        for which enough people gave up just that by a handover.
 
         While several renewals are under way, only an answer that continues the *newest* one we
         saw becomes the newest, so that no fork between two answers stays unseen.
@@ -211,16 +213,28 @@ class Link:
 
         try:
             head = open_note(note, self.enrolment.authority, public)
-            if asked.root and not check_consistency(
-                asked.size, bytes.fromhex(asked.root), head.size, head.root, proof
+            size, root = asked.size, asked.root
+            if root and handover is not None:
+                size, root = self._taken_up(handover, (size, root))
+            if root and not check_consistency(
+                size, bytes.fromhex(root), head.size, head.root, proof
             ):
-                raise LedgerError(f"checkpoint {head.size} does not extend {asked.size}")
-        except LedgerError as error:
+                raise LedgerError(f"checkpoint {head.size} does not extend {size}")
+        except (LedgerError, HandoverError) as error:
             self.alarm = str(error)
             return False
         if (asked.size, asked.root) == (self.seen_size, self.seen_root):
             self.seen_size, self.seen_root = head.size, head.root.hex()
         return True
+
+    def _taken_up(self, data: Any, seen: Head) -> Head:
+        """The head that people took up in place of the one we saw. Raises `HandoverError`."""
+        made = Handover.from_json(data)
+        if seen not in made.old:
+            raise HandoverError(f"a handover does not name the head over {seen[0]} that was seen")
+        if not made.counts(self.enrolment.roster):
+            raise HandoverError("a handover is not signed by enough people of the roster")
+        return made.new
 
     def memory(self) -> dict[str, Any]:
         """What has to survive a restart."""

@@ -78,6 +78,7 @@ class Server:
             raise
         if why := home.listening(told):
             self.service.authority.alarms.append(why)
+        self.service.origin = self.service.origin or self._local_origin()
         self.service.gate_addresses = [*told["gates"], self.addresses["main"]]
         self._watch = Watch(self.service)
         self._notices = self.service.notices = Notices(self.service, home)
@@ -126,6 +127,13 @@ class Server:
         host, port = made.getsockname()[:2]
         scheme = "https" if self.home.settings.certificate else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def _local_origin(self) -> str:
+        """The console as a browser of this host reaches it by name; "" where others are served."""
+        if self.home.settings.host not in ("127.0.0.1", "::1", "localhost"):
+            return ""
+        scheme, _, rest = self.addresses["main"].partition("://")
+        return f"{scheme}://localhost:{rest.rpartition(':')[2]}"
 
     def _release(self) -> None:
         for each in self._sockets:

@@ -24,22 +24,23 @@ from freezetag.live.authority.home import Home
 from freezetag.live.authority.postgres_store import PostgresStore
 from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.authority.state_seal import sealer
-from freezetag.live.authority.states import Shown
 from freezetag.live.authority.store import StoreError
-from freezetag.live.authority.tokens import Token
+from freezetag.live.authority.tokens import Token, why_kept
 from freezetag.live.gate.clock import Clock, boot_clock
 from freezetag.live.server.channels import Channels, Unknown
 from freezetag.live.server.drafts import Resets
+from freezetag.live.server.handovers import OURS, Handovers
+from freezetag.live.server.proof_tests import ProofTests
 from freezetag.live.server.second_journal import SecondJournal
 from freezetag.live.server.sessions import Sessions
 from freezetag.live.server.shared_ledger import COMING_UP, UNTOLD, SharedLedger
 from freezetag.live.server.startup import Restored, opened, restore, verify_behind
+from freezetag.live.server.statements import Statements
 from freezetag.live.server.writer import Writer
 from freezetag.live.signed.frames import FrameError, bound, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
-from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance, Press
-from freezetag.live.signed.records import QUIET, Enrol, Revoke, TokenIssued, read
+from freezetag.live.signed.records import QUIET, Enrol, Handover, Revoke, TokenIssued, read
 
 if TYPE_CHECKING:
     from freezetag.live.server.notices import Notices
@@ -121,8 +122,13 @@ class Service:
         self.present_at: float | None = None
         self.sessions = Sessions(home.tokens, self.clock)
         self.resets = Resets(self.authority, self.clock)
+        self.proof_tests = ProofTests(self)
+        self.handovers = Handovers(self.authority.facts, lambda: self.tree)
+        self.authority.past = self.handovers.past
+        self.statements = Statements(self.authority.facts, self.clock, self._why_not_stated)
+        self.origin = home.settings.origin  # of the console, for keys in browsers
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
-        self._acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
+        self.acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
         self._store = opened(home, self._signed, connect, sealer(home.signing), self.clock)
         self.now = now or self._store.now
         self.shared: SharedLedger | None = None
@@ -160,6 +166,12 @@ class Service:
         if not found.sealed and not self._store.shut:
             self.doubts["chain"] = UNSEALED
         self._store.serve()
+        seen = self.shared.seen() if self.shared is not None else None
+        if seen is not None and not self.handovers.saw(OURS, seen):
+            self.doubts["rollback"] = (
+                f"this node saw {seen[0]} records, and the database holds others "
+                f"({self.tree.size}): {OLDER}"
+            )
         return doubt or (self.shared.problem() if self.shared is not None else "")
 
     def _take_second(self) -> None:
@@ -258,7 +270,7 @@ class Service:
             if fields["kind"] == "ack":
                 acks += fields["body"]["presses"]
         self.note = note
-        return [self._acks[press] for press in acks if press in self._acks], frozenset(kinds)
+        return [self.acks[press] for press in acks if press in self.acks], frozenset(kinds)
 
     @property
     def bound(self) -> float:
@@ -275,6 +287,8 @@ class Service:
                 self.home.tokens.add(Token(**body))
             case Revoke(digest=digest):
                 self.home.tokens.revoke(digest)
+            case Handover() if "rollback" in self.doubts and not self.handovers.open:
+                self.settle("rollback")
 
     def _checkpoint(self, seen: int) -> tuple[str, list[str]]:
         if seen > self.tree.size:
@@ -406,10 +420,10 @@ class Service:
             return False  # they are not read yet, so nobody can say
         message = glance(text)
         size, root = message.get("size", 0), message.get("root", "")
-        here = self.tree.size
-        if size <= here and (not size or self.tree.root(size).hex() == root):
+        if self.handovers.saw(message["gate"], (size, root)):
             return True
         if "rollback" not in self.doubts:
+            here = self.tree.size
             self.doubt(
                 "rollback", f"a gate saw {size} records, and others are here ({here}): {OLDER}"
             )
@@ -462,6 +476,34 @@ class Service:
                 self.present()
             return self.resets.signed(clearance, records)
 
+    async def sign(self, text: Any, signatures: Any) -> dict[str, Any]:
+        """Adds signatures to a statement that was drafted here, and enters it if these are enough.
+
+        Raises `StatementError`, `StoreError` and `NotDurable`.
+        """
+        told: dict[str, Any] = {}
+
+        def decide() -> list[tuple[str, dict[str, Any]]]:
+            records, said = self.statements.sign(text, signatures)
+            told.update(said)
+            return records
+
+        await self.commit(decide)
+        self.present()
+        return told
+
+    def _why_not_stated(self, kind: str, fields: Mapping[str, Any]) -> str:
+        """What stands against a statement now; "" if it may be drafted, signed and entered."""
+        if kind == "handover":
+            return "" if self.handovers.open else "nothing is to be handed over any more."
+        if kind == "browser_key":
+            known = [key.credential for key in self.authority.facts.browser_keys.known()]
+            return "that key is enrolled already." if fields["credential"] in known else ""
+        digest = fields["digest"]
+        if digest in self.authority.facts.browser_keys.certificates:
+            return ""
+        return why_kept(self.home.tokens.all(), digest)
+
     async def enrol(
         self,
         agent: str,
@@ -485,47 +527,6 @@ class Service:
         here = float("-inf") if self.present_at is None else self.present_at
         seen = max(here, self.shared.nodes.present) if self.shared is not None else here
         return self.clock() - seen if seen > float("-inf") else float("nan")
-
-    def running(self) -> list[str]:
-        """The agents that run, so that a drill of them would prove something."""
-        with self.lock:
-            shown, agents = self.authority.shown, self.authority.facts.agents
-            return [n for n in agents if any(row.shown == Shown.RUNNING for row in shown(n))]
-
-    def next_drill(self, agents: Iterable[str]) -> str:
-        """Who of `agents` runs and was drilled longest ago. Raises `UserError` if none runs."""
-        with self.lock:
-            if running := sorted({*agents}.intersection(self.running())):
-                return self.authority.drills.longest_ago(running)
-        raise UserError("no agent runs, so a drill would prove nothing. Start one.")
-
-    async def drill(self, agent: str, who: str, within: float) -> tuple[str, float | None]:
-        """Presses for a drill: its id, and seconds until the stop was acknowledged and durable."""
-        with self.lock:
-            if agent not in self.authority.facts.agents:
-                raise UserError(missing(agent, list(self.authority.facts.agents)))
-            if agent not in self.running():
-                raise UserError(f"{agent} does not run, so a drill would prove nothing. Start it.")
-        loop, acked = asyncio.get_running_loop(), asyncio.Event()
-
-        def heard() -> None:
-            loop.call_soon_threadsafe(acked.set)
-
-        id = secrets.token_hex(16)
-        self._acks[id] = heard
-        begun = time.monotonic()
-        try:
-            pressed = self.press(f"agent:{agent}", who, "drill", id=id, kind="drill")
-            await self.answer(pressed)
-            await asyncio.wait_for(acked.wait(), within)
-        except TimeoutError:
-            return pressed.id, None
-        finally:
-            del self._acks[id]
-        took = time.monotonic() - begun
-        told = {"agent": agent, "ms": round(took * 1000), "press": pressed.id}
-        await self.commit(lambda: [("drill", told)])
-        return pressed.id, took
 
 
 async def _all(futures: Iterable[Future[int]], within: float) -> None:

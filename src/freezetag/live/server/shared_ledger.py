@@ -66,8 +66,12 @@ class SharedLedger:
             return
 
     def problem(self) -> str:
-        """Why what a start read is not all that this node saw before; "" if it is, or is shut."""
-        return "" if self._store.shut else self._witness.problem(self._service.tree)
+        """Why it is not known what this node saw before; "" if it is, or the database is shut."""
+        return "" if self._store.shut else self._witness.problem()
+
+    def seen(self) -> tuple[int, str] | None:
+        """The head that this node saw last; None if none, or if the database is shut."""
+        return None if self._store.shut else self._witness.seen()
 
     def learned(self, news: News) -> None:
         """What other nodes wrote is applied, and their presses are pushed."""
@@ -100,7 +104,8 @@ class SharedLedger:
             service.settle("node")
         elif news.leaves:
             service.notify()
-        self._witness.saw(service.tree)
+        if "rollback" not in service.doubts:
+            self._witness.saw(service.tree)
 
     def lapse(self) -> None:
         """Locks a node that has not seen the database for R."""

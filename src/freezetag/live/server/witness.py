@@ -1,4 +1,4 @@
-"""What a node saw of the ledger last, in its folder: a database that holds less was cut back."""
+"""What a node saw of the ledger last, in its folder: a database that lacks it was cut back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 1.0
 
 @final
 class Witness:
-    """Written at most once a second. `problem` says what does not fit; nothing raises."""
+    """Written at most once a second. Nothing raises."""
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._path, self._clock = path, clock
@@ -37,20 +37,17 @@ class Witness:
         except OSError:
             self._size = -1  # again with the next look
 
-    def problem(self, tree: Tree) -> str:
-        """Why this tree does not continue what was seen; "" if it does, or nothing was."""
+    def seen(self) -> tuple[int, str] | None:
+        """The head that was seen last; None if none was, or that cannot be read."""
         try:
             seen = json.loads(self._path.read_bytes())
             size, root = int(seen["size"]), str(seen["root"])
-        except FileNotFoundError:
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return size, root
+
+    def problem(self) -> str:
+        """Why it is not known what was seen; "" if it is, or nothing was."""
+        if self.seen() is not None or not self._path.exists():
             return ""
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            return f"{self._path} cannot be read ({error}), so nobody knows what this node saw."
-        if size > tree.size:
-            return (
-                f"this node saw {size} records, and the database holds {tree.size}: it is an older "
-                "copy, or lost what it had."
-            )
-        if tree.root(size).hex() != root:
-            return f"this node saw other records than the first {size} of the database: changed."
-        return ""
+        return f"{self._path} cannot be read, so nobody knows what this node saw."

@@ -1,6 +1,7 @@
 """People and their Ed25519 keys: who may clear a press, and how many of them it takes.
 
 Keys are raw 32 bytes. Agents and services are in no roster, so their signatures count for nothing.
+A key in a browser counts as its person's, by the certificate that its signatures carry.
 `cryptography` is imported when a signature is first made or checked.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from freezetag.core.errors import UserError
+from freezetag.live.signed.browser_key import BrowserKeyError, check, is_assertion
 
 
 class RosterError(UserError):
@@ -70,11 +72,28 @@ class Roster:
     def quorum(self) -> int:
         return 1 if self.solo else 2
 
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """The people's key files by name."""
+        return {person.name: person.key for person in self.people}
+
     def signers(self, message: bytes, signatures: Iterable[tuple[str, str]]) -> frozenset[str]:
-        """Names of the people whose signature of `message` is good; (key id, base64) pairs."""
+        """Names of the people whose signature of `message` is good.
+
+        `signatures` are pairs of a key id and base64, or what a browser's key made
+        (`freezetag.live.signed.browser_key`).
+        """
         by_id = {person.key_id: person for person in self.people}
         good = set()
         for identifier, signature in signatures:
+            if is_assertion(signature):
+                try:
+                    made = check(signature, message, self.authority, self.keys, self.quorum)
+                except BrowserKeyError:
+                    continue
+                if made.digest[:16] == identifier:
+                    good.add(made.person)
+                continue
             person = by_id.get(identifier)
             if person is None:
                 continue

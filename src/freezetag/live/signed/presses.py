@@ -160,15 +160,22 @@ def draft(
     head: Mapping[str, Any],
     nonce: str,
     scopes: Mapping[str, Sequence[str]] | None = None,
+    reasons: Mapping[str, Sequence[str]] | None = None,
+    until: int | None = None,
 ) -> Clearance:
     """The clearance to be signed: `presses` maps ids to the repeats that the signers see, `scopes`
     maps them to what they stop. Without `scopes` (an older server's) it is for whatever has the
-    ids."""
+    ids. `reasons` maps them to what was said for them, `until` (Unix milliseconds) is the last
+    moment at which it may be handed in; both are for those who sign and those who verify."""
     counts = {press: dict(seen) for press, seen in presses.items()}
     body: dict[str, Any] = {"authority": authority, "head": dict(head), "nonce": nonce}
     body["presses"] = counts
     if scopes is not None:
         body["scopes"] = {press: sorted(each) for press, each in scopes.items()}
+    if reasons is not None:
+        body["reasons"] = {press: sorted(each) for press, each in reasons.items()}
+    if until is not None:
+        body["until"] = until
     return Clearance(canonical(body).decode())
 
 

@@ -446,8 +446,55 @@ class Revoke(Record):
         return State(f"revoke {json.loads(body['text'])['digest']}")
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        which = f" the token {self.digest[:16]}, with {len(self.signatures)} signatures"
+        which = f" the token or key {self.digest[:16]}, with {len(self.signatures)} signatures"
         return Sentence("other", (Part("strong", "took back"), Part("", which)))
+
+
+@_listed
+@dataclass(frozen=True)
+class BrowserKey(Record):
+    """A key in a browser counts as a person's: the certificate, and who signed it."""
+
+    kind = "browser_key"
+    frees = True
+    decides = True
+
+    text: str
+    signatures: Mapping[str, str]
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"browser_key {json.loads(body['text'])['credential']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        told = json.loads(self.text)
+        where = Part("", f", with {len(self.signatures)} signatures")
+        said = (Part("strong", "certified"), Part("", " a browser's key of "))
+        return Sentence("other", (*said, _name(told["person"]), where))
+
+
+@_listed
+@dataclass(frozen=True)
+class Handover(Record):
+    """People take up a ledger that lacks what gates saw of another line: everything is held."""
+
+    kind = "handover"
+    frees = True
+    decides = True
+
+    text: str
+    signatures: Mapping[str, str]
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"handover {i}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        told = json.loads(self.text)
+        lost = max(size for size, _ in told["old"])
+        what = f" this ledger over {told['new'][0]} records, where gates saw {lost} others: "
+        said = (Part("strong", "took up"), Part("", what), _name(told["why"]))
+        return Sentence("alarm", (*said, Part("", "; all agents are held")))
 
 
 @_listed

@@ -1,5 +1,7 @@
 """Checks a ledger offline: this one file, the standard library, and one Ed25519 call.
 
+Who the people are is judged with `judge.py` and `browser_key.py`, which then lie beside it.
+
     python verify.py ledger.db --authority NAME --public BASE64 [--checkpoint NOTE]
 
 It finds edited, removed, added and reordered records, records in another spelling than the one that
@@ -18,6 +20,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import importlib.util
 import itertools
 import json
 import mmap
@@ -59,6 +62,7 @@ class Report:
     checkpoints: int = 0
     covered: int = 0  # records under the newest good checkpoint of its own
     solo: int = 0  # good checkpoints which say that one person suffices
+    breaks: list[str] = field(default_factory=list)  # lines that were lost, as people signed it
 
     @property
     def ok(self) -> bool:
@@ -78,13 +82,16 @@ def verify_file(
 
     `checkpoint` is a note kept elsewhere, which the ledger must contain. `people` maps names to
     public keys; with it every clearance must carry `quorum` good signatures (one, if it names
-    drills alone), and no checkpoint may say solo where `quorum` is more than one. Never raises for
-    what the file contains.
+    drills alone), and no checkpoint may say solo where `quorum` is more than one. `breaks` tells of
+    lines that people gave up. Never raises for what the file contains.
     """
     report = Report()
     try:
         batches, notes = _open(Path(path))
-        _check(report, batches, notes, authority, public, checkpoint, people, quorum)
+        judge = _judge(authority, people, quorum)
+        _check(report, batches, notes, authority, public, checkpoint, quorum, judge)
+        if judge is not None and judge.taken_up:
+            judge.settle(report, _open(Path(path))[0], checkpoint or "")
     except (OSError, sqlite3.Error, ValueError, UnicodeError, ArithmeticError) as error:
         report.problems.append(f"{path} cannot be read as a ledger: {error}")
     return report
@@ -97,8 +104,8 @@ def _check(
     authority: str,
     public: bytes,
     checkpoint: str | None,
-    people: dict[str, bytes] | None,
     quorum: int,
+    judge: Any,
 ) -> None:
     say = report.problems.append
     heads: dict[int, list[tuple[bytes, str]]] = {}
@@ -109,9 +116,9 @@ def _check(
         else:
             heads.setdefault(head[0], []).append((head[1], where))
             report.solo += head[2]
-    if report.solo and people is not None and quorum > 1:
+    if report.solo and judge is not None and quorum > 1:
         say(f"checkpoints say solo ({report.solo}), but {quorum} people are to sign a clearance")
-    stops, unreadable = _Stops(authority, people, quorum), 0
+    stops, unreadable = _Stops(authority, quorum, judge), 0
     layouts: dict[bytes, re.Pattern[bytes]] = {}
     misplaced = False
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
@@ -154,6 +161,18 @@ def _check(
         say(f"records {report.covered} to {size - 1} are under no signed checkpoint")
 
 
+def _judge(authority: str, people: dict[str, bytes] | None, quorum: int) -> Any:
+    """Who judges signatures, from the file beside this one; None where nobody is known."""
+    if people is None:
+        return None
+    spec = importlib.util.spec_from_file_location("_judge", Path(__file__).with_name("judge.py"))
+    module: Any = importlib.util.module_from_spec(spec) if spec else None
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(module)
+    return module.Judge(authority, people, quorum)
+
+
 def _check_head(
     report: Report, size: int, stack: Sequence[bytes], found: list[tuple[bytes, str]], covered: int
 ) -> int:
@@ -192,6 +211,7 @@ def _wrong(
         if spelled != text:
             found.append("it is spelled in another way than it is signed: not canonical")
         if (take := stops.kinds.get(kind)) is not None:
+            stops.at = fields["i"], fields["at"]
             found += take(body)
         elif not found and len(layouts) < 100 and text.isascii() and "\\" not in text:
             keys = b",".join(re.escape(_quote(key).encode()) + b":" + _ATOM for key in sorted(body))
@@ -209,10 +229,10 @@ def _wrong(
 class _Stops:
     """Which presses stand, record by record, so that clearances and starts can be judged.
 
-    Without `people` a clearance counts for what it names, whoever signed it.
+    Without a `judge` of signatures a clearance counts for what it names, whoever signed it.
     """
 
-    def __init__(self, authority: str, people: dict[str, bytes] | None, quorum: int) -> None:
+    def __init__(self, authority: str, quorum: int, judge: Any) -> None:
         self.kinds: dict[str, Callable[[dict[str, Any]], list[str]]] = {
             "enrol": self._enrol,
             "press": self._press,
@@ -221,7 +241,9 @@ class _Stops:
             "start": self._start,
             "revoke": self._revoke,
         }
-        self._authority, self._people, self._quorum = authority, people, quorum
+        self.at = 0, 0  # number and time of the record that is read
+        self.kinds |= judge.kinds(lambda: self.at) if judge is not None else {}
+        self._authority, self._judge, self._quorum = authority, judge, quorum
         self._agents: dict[str, tuple[set[str], list[str]]] = {}  # groups, and what it depends on
         self._presses: dict[str, set[tuple[str, str]]] = {}  # id -> {(scope, kind)}
         self._repeats: dict[str, dict[str, int]] = {}
@@ -248,8 +270,8 @@ class _Stops:
     def _clear(self, body: dict[str, Any]) -> list[str]:
         text, signatures = body["text"], body["signatures"]
         named, good, found = json.loads(text), len(signatures), []
-        if self._people is not None:
-            good = self._good(b"freezetag clearance\n" + text.encode(), signatures)
+        if self._judge is not None:
+            good, wrong = self._judge.good(b"freezetag clearance\n", body, self.at[1])
             # Two presses under one id count as the harder one to clear.
             pressed = [self._presses.get(press, {("", "")}) for press in named["presses"]]
             drills = all(kind == "drill" for each in pressed for _, kind in each)
@@ -258,7 +280,8 @@ class _Stops:
                 good = 0
             if good < needed:
                 found.append(f"a clearance with {good} good signatures of {needed}")
-            elif good < len(signatures):
+            found += [f"a clearance: {each}" for each in wrong if each]
+            if good >= needed and "" in wrong:
                 found.append("a clearance carries a signature that does not fit")
         for press, seen in named["presses"].items():
             scopes = named["scopes"].get(press, []) if "scopes" in named else None
@@ -272,22 +295,8 @@ class _Stops:
         return [f"a start of {agent} while presses stand: {len(over)}"] if over else []
 
     def _revoke(self, body: dict[str, Any]) -> list[str]:
-        text, signatures = body["text"], body["signatures"]
-        if json.loads(text)["authority"] != self._authority:
-            return ["a token taken back at another authority"]
-        if self._people is None:
-            return []
-        good = self._good(b"freezetag revocation\n" + text.encode(), signatures)
-        few = f"a token taken back with {good} good signatures of {self._quorum}"
-        return [few] if good < self._quorum else []
-
-    def _good(self, message: bytes, signatures: dict[str, str]) -> int:
-        keys = (self._people or {}).values()
-        by_id = {hashlib.sha256(key).hexdigest()[:16]: key for key in keys}
-        return sum(
-            name in by_id and _signed(by_id[name], message, _decoded(signature))
-            for name, signature in signatures.items()
-        )
+        ours = json.loads(body["text"])["authority"] == self._authority
+        return [] if ours else ["a token taken back at another authority"]
 
     def _look(self, press: str) -> None:
         """Whether a press stands now, and in which scopes."""
@@ -298,7 +307,7 @@ class _Stops:
             for seen, good, scopes in self._cleared.get(press, ())
             if all(n <= seen.get(replica, 0) for replica, n in repeats.items())
         ]
-        needed = {"drill": 1, "press": self._quorum} if self._people is not None else {}
+        needed = {"drill": 1, "press": self._quorum} if self._judge is not None else {}
         left = []
         for scope, kind in self._presses.get(press, ()):
             signers = [good for good, scopes in seen_all if scopes is None or scope in scopes]
@@ -525,19 +534,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="a note kept elsewhere, by a gate say")
     options = parser.parse_args(arguments)
     kept = options.checkpoint.read_text(encoding="utf-8") if options.checkpoint else None
-    report = verify_file(
-        options.ledger,
-        authority=options.authority,
-        public=_decoded(options.public),
-        checkpoint=kept,
-    )
-    for problem in report.problems:
-        print(problem)
+    public, name = _decoded(options.public), options.authority
+    report = verify_file(options.ledger, authority=name, public=public, checkpoint=kept)
+    print("".join(f"{problem}\n" for problem in report.problems), end="")
     verdict = "verified" if report.ok else "NOT verified"
     if report.solo:
         print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
-    counts = f"{report.records} records, {report.checkpoints} checkpoints"
-    print(f"{verdict}: {counts}, root {report.root}")
+    print(
+        f"{verdict}: {report.records} records, {report.checkpoints} checkpoints, root", report.root
+    )
     return 0 if report.ok else 1
 
 

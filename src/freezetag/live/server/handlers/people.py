@@ -99,11 +99,11 @@ async def drill(service: Service, request: Request) -> Response:
     else:
         token = holder(service, request, fields, "drill")
         reached = [n for n in groups if within(f"agent:{n}", token.scope, groups[n])]
-        agent = service.next_drill(reached)
+        agent = service.proof_tests.next(reached)
     if fields.get("key"):
         _may_clear(service, str(fields["key"]))
     longest = 4 * service.home.settings.length
-    id, took = await service.drill(agent, token.holder, longest)
+    id, took = await service.proof_tests.drill(agent, token.holder, longest)
     told = None if took is None else round(took * 1000, 1)
     return as_json({"id": id, "agent": agent, "milliseconds": told})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freezetag.core.errors import UserError
-from freezetag.live.authority.tokens import Token, issue
+from freezetag.live.authority.tokens import issue, why_kept
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.revocation import Revocation, RevocationError
@@ -64,17 +64,3 @@ async def revoke(service: Service, request: Request) -> Response:
     if done:
         await service.commit(lambda: [("revoke", revocation.to_json())])
     return as_json({"signed": signers, "needed": roster.quorum, "revoked": done})
-
-
-def why_kept(book: tuple[Token, ...], digest: str) -> str:
-    """Why this token may not be taken back; "" if it may. A scope's last one stays."""
-    found = next((token for token in book if token.digest == digest), None)
-    if found is None:
-        return "there is no such token here, or it was taken back before."
-    same = [each for each in book if each.right == found.right and each is not found]
-    if not any(each.scope in ("fleet", found.scope) for each in same):
-        return (
-            f"it is the last token with the right {found.right} for {found.scope}: issue another "
-            "one first (freezetag token --issue press)."
-        )
-    return ""

@@ -1,0 +1,159 @@
+"""Texts under way that people sign beside clearances: tokens taken back, handovers, browser keys.
+
+A text is drafted here, kept for 15 minutes, and entered when enough people have signed just that.
+What a restart forgets is signed anew: nothing happened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from freezetag.core.errors import UserError
+from freezetag.live.authority.facts import Record
+from freezetag.live.authority.signing import SIGN_WITHIN
+from freezetag.live.signed import handover, revocation
+from freezetag.live.signed.browser_key import CERTIFIES, BrowserKeyError, is_assertion
+
+if TYPE_CHECKING:
+    from freezetag.live.authority.facts import Facts
+
+MOST = 200
+"""Texts that are kept; the oldest that nobody signed goes first."""
+
+
+class StatementError(UserError):
+    """What cannot be signed, or entered, now; the text says why."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    prefix: bytes
+    record: str
+    does: str
+
+
+KINDS = {
+    "revocation": _Kind(revocation.SIGNED, "revoke", "takes back"),
+    "handover": _Kind(handover.SIGNED, "handover", "takes up this ledger"),
+    "browser_key": _Kind(CERTIFIES, "browser_key", "certifies a browser's key"),
+}
+
+
+@dataclass
+class _Open:
+    kind: str
+    since: float
+    signatures: dict[str, str] = field(default_factory=dict)
+
+
+@final
+class Statements:
+    """Of one service, called under its lock.
+
+    `why_not(kind, fields)` says what stands against entering a statement now, or "".
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        clock: Callable[[], float],
+        why_not: Callable[[str, Mapping[str, Any]], str],
+    ) -> None:
+        self._facts, self._clock, self._why_not = facts, clock, why_not
+        self._open: dict[str, _Open] = {}
+
+    def draft(self, kind: str, text: str) -> dict[str, Any]:
+        """Keeps a text that was made here, to be signed. Raises `StatementError`."""
+        if why := self._why_not(kind, json.loads(text)):
+            raise StatementError(why)
+        self._forget()
+        if len(self._open) >= MOST:
+            unsigned = [each for each, entry in self._open.items() if not entry.signatures]
+            del self._open[next(iter(unsigned or self._open))]
+        self._open.setdefault(text, _Open(kind, self._clock()))
+        return self.told(text)
+
+    def sign(self, text: Any, signatures: Any) -> tuple[list[Record], dict[str, Any]]:
+        """Adds signatures: the record once there are enough, and what to tell.
+
+        Raises `StatementError` for a text that was not drafted here in the last 15 minutes, and for
+        a signature of nobody in the roster.
+        """
+        self._forget()
+        entry = self._open.get(text) if isinstance(text, str) else None
+        if entry is None:
+            raise StatementError(
+                "this text was not drafted here in the last 15 minutes, or is used up."
+            )
+        pairs = _pairs(signatures)
+        message = KINDS[entry.kind].prefix + str(text).encode()
+        roster, keys = self._facts.roster, self._facts.browser_keys
+        if entry.kind == "browser_key" and any(is_assertion(value) for _, value in pairs):
+            raise StatementError("a browser's key is certified with key files alone.")
+        try:
+            keys.hear(message, pairs)
+        except BrowserKeyError as error:
+            raise StatementError(f"the browser's signature is not taken: {error}.") from None
+        for name, value in pairs:
+            if not roster.signers(message, [(name, value)]):
+                raise StatementError(f"the signature by {name!r:.40} is of nobody in the roster.")
+        merged = keys.kept(message, {**entry.signatures, **dict(pairs)}.items())
+        entry.signatures = dict(merged)
+        told = self.told(str(text))
+        if told["missing"] or len(told["signed"]) < told["needed"]:
+            return [], told | {"done": False}
+        if why := self._why_not(entry.kind, json.loads(str(text))):
+            raise StatementError(why)
+        keys.record(message, merged)
+        del self._open[str(text)]
+        body = {"signatures": dict(merged), "text": str(text)}
+        return [(KINDS[entry.kind].record, body)], told | {"done": True}
+
+    def told(self, text: str) -> dict[str, Any]:
+        """A text under way: who signed it, who must, and how long it may be signed."""
+        entry = self._open.get(text)
+        if entry is None:
+            raise StatementError("this text may not be signed any more; draft a new one.")
+        roster = self._facts.roster
+        message = KINDS[entry.kind].prefix + text.encode()
+        signed = sorted(roster.signers(message, entry.signatures.items()))
+        fields = json.loads(text)
+        # Nobody is given a key by others alone.
+        must = [fields["person"]] if entry.kind == "browser_key" else []
+        return {
+            "kind": entry.kind,
+            "text": text,
+            "signed": signed,
+            "needed": roster.quorum,
+            "missing": [name for name in must if name not in signed],
+            "seconds": max(0, round(SIGN_WITHIN - (self._clock() - entry.since))),
+        }
+
+    def pending(self, kind: str = "") -> list[dict[str, Any]]:
+        """The texts that wait for signatures, oldest first."""
+        self._forget()
+        return [self.told(text) for text, each in self._open.items() if kind in ("", each.kind)]
+
+    def by_nonce(self, nonce: str) -> dict[str, Any]:
+        """The text with this nonce. Raises `StatementError`."""
+        for each in self.pending():
+            if json.loads(each["text"]).get("nonce") == nonce:
+                return each
+        raise StatementError("this text may not be signed any more; draft a new one.")
+
+    def _forget(self) -> None:
+        now = self._clock()
+        kept = {t: each for t, each in self._open.items() if now - each.since < SIGN_WITHIN}
+        self._open = kept
+
+
+def _pairs(signatures: Any) -> list[tuple[str, str]]:
+    if not isinstance(signatures, Mapping) or not signatures:
+        raise StatementError("no signature came with it.")
+    pairs = list(signatures.items())
+    if len(pairs) > 20 or not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise StatementError("the signatures that came with it cannot be read.")
+    return pairs
