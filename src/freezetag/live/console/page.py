@@ -15,6 +15,11 @@ from freezetag.live.console.panel import panel
 from freezetag.live.console.words import clock, count, event, look, scope
 
 Status = Mapping[str, Any]
+SIGNED_PAGES = (
+    ("keys in browsers", "/browser-keys"),
+    ("tokens", "/tokens"),
+    ("handover", "/handover"),
+)
 OTHER_WAYS = join(
     tag("code", "freezetag press"),
     ", a file ",
@@ -161,6 +166,7 @@ def _ledger(status: Status, rights: Mapping[str, str]) -> Html:
         tag("a", "export", href="/api/ledger", download="ledger.jsonl"),
         " · ",
         tag("a", "checkpoint", href="/api/checkpoint"),
+        [(" · ", tag("a", said, href=way)) for said, way in SIGNED_PAGES],
     )
     parts: list[Child] = [tag("span", *head)]
     if alarms:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from freezetag.live.console.answers import plain
+from freezetag.live.console.browser import sign_here
 from freezetag.live.console.markup import Html, name, tag
 from freezetag.live.console.words import clock, count, scope
+from freezetag.live.signed.browser_key import Certificate
+from freezetag.live.signed.presses import SIGNED
 
 PASTE = '{"signatures": {…}, "text": …}'
 COLUMNS = ("pressed", "scope", "by", "reason", "covers", "times", "id")
 
 
-def reset(status: Mapping[str, Any], draft: Mapping[str, Any] | None, warning: str = "") -> Html:
+def reset(
+    status: Mapping[str, Any],
+    draft: Mapping[str, Any] | None,
+    warning: str = "",
+    keys: Sequence[Certificate] = (),
+    origin: str = "",
+) -> Html:
     """The page; `draft` as `Resets.draft` gives it, None if no press stands; `warning` is of the
-    STOP file, which presses again however many people sign."""
+    STOP file, which presses again however many people sign; `keys` in browsers work at `origin`."""
     if draft is None:
         said = tag("p", "No press stands, so there is nothing to clear.")
         return plain("Reset", tag("h1", "Reset"), said)
@@ -33,6 +42,7 @@ def reset(status: Mapping[str, Any], draft: Mapping[str, Any] | None, warning: s
         tag("h2", "Signatures"),
         _people(status, draft),
         _form(draft),
+        sign_here(SIGNED, draft["text"], "/reset", keys, origin),
     )
 
 

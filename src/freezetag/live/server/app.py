@@ -10,7 +10,16 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import RunError, UserError
-from freezetag.live.server.handlers import console, gates, ledger, metrics, people, press, tokens
+from freezetag.live.server.handlers import (
+    console,
+    gates,
+    ledger,
+    metrics,
+    people,
+    press,
+    statements,
+    tokens,
+)
 from freezetag.live.server.requests import Rejected, as_json, from_form
 from freezetag.live.server.service import Service
 from freezetag.live.signed.presses import StateError
@@ -24,6 +33,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/press", press.press),
     ("GET", "/api/covered", press.dry_run),
     *console.ROUTES,
+    *statements.ROUTES,
     ("POST", "/login", people.login),
     ("POST", "/api/present", people.present),
     ("GET", "/api/draft", people.draft),

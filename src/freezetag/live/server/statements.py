@@ -15,7 +15,13 @@ from freezetag.core.errors import UserError
 from freezetag.live.authority.facts import Record
 from freezetag.live.authority.signing import SIGN_WITHIN
 from freezetag.live.signed import handover, revocation
-from freezetag.live.signed.browser_key import CERTIFIES, BrowserKeyError, is_assertion
+from freezetag.live.signed.browser_key import (
+    CERTIFIES,
+    PREFIX,
+    BrowserKeyError,
+    Certificate,
+    is_assertion,
+)
 
 if TYPE_CHECKING:
     from freezetag.live.authority.facts import Facts
@@ -157,3 +163,28 @@ def _pairs(signatures: Any) -> list[tuple[str, str]]:
     if len(pairs) > 20 or not all(isinstance(part, str) for pair in pairs for part in pair):
         raise StatementError("the signatures that came with it cannot be read.")
     return pairs
+
+
+def signed_in_browser(facts: Facts, fields: Mapping[str, Any]) -> dict[str, str] | None:
+    """The signature in a form's `assertion`, with its key's certificate; None without one."""
+    if not fields.get("assertion"):
+        return None
+    made = read_object(fields["assertion"])
+    for text, signatures in facts.browser_keys.certificates.values():
+        key = Certificate.read(text)
+        if key.credential == made.get("id"):
+            parts = {each: made.get(each) for each in ("authenticator", "client", "signature")}
+            parts["certificate"] = {"signatures": signatures, "text": text}
+            return {key.digest[:16]: PREFIX + json.dumps(parts, sort_keys=True)}
+    raise StatementError("that browser's key is not enrolled here, or was taken back.")
+
+
+def read_object(text: Any) -> dict[str, Any]:
+    """A form's field that holds a JSON object. Raises `StatementError`."""
+    try:
+        told = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise StatementError("what was put in is not what a browser or `freezetag sign` gives.")
+    return told

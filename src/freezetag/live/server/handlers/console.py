@@ -15,6 +15,7 @@ from freezetag.live.console.markup import Html
 from freezetag.live.console.page import console
 from freezetag.live.console.reset import reset
 from freezetag.live.server.requests import HEADERS, Rejected, as_json, fields_of, holder
+from freezetag.live.server.statements import signed_in_browser
 from freezetag.live.server.status import as_text, status
 from freezetag.live.signed.presses import Clearance
 
@@ -53,7 +54,8 @@ async def show_reset(service: Service, request: Request) -> Response:
             draft = service.resets.draft("", "fresh" in request.query_params)
         except ResetError:
             draft = None
-        return page(reset(status(service), draft, warning))
+        keys = service.authority.facts.browser_keys.known()
+        return page(reset(status(service), draft, warning, keys, service.origin))
 
 
 async def draft_file(service: Service, request: Request) -> Response:
@@ -70,6 +72,10 @@ async def draft_file(service: Service, request: Request) -> Response:
 async def hand_in(service: Service, request: Request) -> Response:
     """Signatures from the form. They are what allows this; no token does."""
     fields = await fields_of(request)
+    made = signed_in_browser(service.authority.facts, fields)
+    if made is not None:
+        clearance = Clearance.from_json({"signatures": made, "text": fields.get("text")})
+        return page(answers.signed(await service.clear(clearance)))
     given = [(name, fields[name]) for name in sorted(fields) if name.startswith("signature-")]
     given = [(name, text) for name, text in given if str(text).strip()]
     if not given:
