@@ -7,9 +7,16 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from freezetag.live.authority.tokens import TokenBook, issue
+from freezetag.live.authority.tokens import RIGHTS, TokenBook, issue
 from freezetag.live.gate.clock import SteppedClock
-from freezetag.live.server.sessions import LASTS, MOST, Sessions, cookie
+from freezetag.live.server.sessions import (
+    LASTS,
+    LASTS_PLAIN,
+    MOST,
+    Sessions,
+    cookie,
+    why_not,
+)
 
 
 def asking(cookies: str = "", client: str = "10.0.0.7", port: int = 8443, **more: Any) -> Request:
@@ -53,3 +60,30 @@ def test_an_id_ends(end: str) -> None:
     else:
         clock.advance(LASTS + 1)
     assert sessions.check(sent, "press") is None
+
+
+PLAIN = {"scheme": "http", "port": 80}
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+@pytest.mark.parametrize("where", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "", "10.0.0.7", "odd"])
+def test_without_tls_a_stolen_id_frees_nothing_and_is_of_this_host(right: str, where: str) -> None:
+    """Whoever serves another port of this host is sent the cookie, and comes from where we do."""
+    clock, (text, token) = SteppedClock(), issue(right, "fleet", "ann")
+    sessions = Sessions(TokenBook([token]), clock)
+    name = f"freezetag_{right}_80"
+    client = (where, 1) if where else None
+    sent = asking(f"{name}={sessions.begin(text, where, True)}", **PLAIN)
+    sent.scope["client"] = client
+    here = where in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "")
+    good = here and right in ("press", "status")
+    assert (sessions.check(sent, right) == token) is good
+    assert bool(why_not(right, where)) is not good
+    # An id that was given over TLS is worth nothing without it, nor the other way round.
+    over = asking(f"{name}={sessions.begin(text, where)}", **PLAIN)
+    over.scope["client"] = client
+    assert sessions.check(over, right) is None
+    turned = asking(f"__Host-freezetag_{right}_8443={sessions.begin(text, '10.0.0.7', True)}")
+    assert sessions.check(turned, right) is None
+    clock.advance(LASTS_PLAIN + 1)
+    assert sessions.check(sent, right) is None

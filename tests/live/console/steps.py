@@ -46,7 +46,7 @@ class School:
 def hold(context: BrowserContext, school: School, *rights: str) -> None:
     """As signing in does."""
     for right in rights:
-        id = school.server.service.sessions.begin(school.token(right), "127.0.0.1")
+        id = school.server.service.sessions.begin(school.token(right), "127.0.0.1", True)
         name = f"freezetag_{right}_{urlsplit(school.url).port}"
         cookie = {"name": name, "value": id, "url": school.url}
         context.add_cookies([{**cookie, "sameSite": "Strict"}])  # type: ignore[typeddict-item]

@@ -35,6 +35,7 @@ def serve(
     drill_within: Seconds | None = None,
     certificate: Annotated[Path | None, Parameter(show_default=False)] = None,
     key: Annotated[Path | None, Parameter(show_default=False)] = None,
+    origin: Text | None = None,
     webhook: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     store: Text | None = None,
     node: Text | None = None,
@@ -77,6 +78,9 @@ def serve(
         a PEM file, for TLS
     key
         its key
+    origin
+        where people open the console, https://NAME[:PORT]: what keys in browsers are bound to; at
+        first: localhost, where only this host is served
     webhook
         an address that notices of presses, unknown states, expiry, overdue drills and a bad disk
         are sent to; give several, or none to have none any more
@@ -108,6 +112,7 @@ def serve(
         "drill_within": drill_within,
         "certificate": certificate and str(certificate.absolute()),
         "key": key and str(key.absolute()),
+        "origin": origin,
         "webhooks": " ".join(each for each in webhook if each != "none") if webhook else None,
         "store": store or _from_environment(path, node),
         "node": node,

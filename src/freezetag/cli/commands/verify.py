@@ -164,8 +164,8 @@ def _show(report: Any, hints: list[str], json_: bool, **more: Any) -> None:
     if json_:
         print(json.dumps(asdict(report) | {"ok": report.ok} | more))
         return
-    for problem in [*report.problems, *hints]:
-        print(problem)
+    for told in [*report.problems, *hints, *getattr(report, "breaks", ())]:
+        print(told)
     if report.solo:
         print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
     verdict = "verified" if report.ok else "NOT verified"

@@ -187,7 +187,11 @@ def sign_in(rights: Mapping[str, str]) -> Html:
         tag("label", "A token; states take one with the right to status", for_=field["id"]),
         tag("input", required=True, **field),
         tag("button", "Keep it in this browser"),
-        tag("p", f"Kept so far: {', '.join(rights) or 'none'}. Each is kept for 12 hours."),
+        tag(
+            "p",
+            f"Kept so far: {', '.join(rights) or 'none'}. Each is kept for 12 hours "
+            "over TLS; without, for one, and only to see and to press, on this host alone.",
+        ),
         method="post",
         action="/login",
         class_="sign-in",

@@ -4,12 +4,16 @@ A browser sends a cookie to every port of a host, so whoever serves another port
 an id is worth nothing as a token, nor on another server, after a restart, or from elsewhere than
 where it was given out.
 
-Caveat: without TLS, who serves another port of the host and reaches us from the address of the
-browser (a browser on that very host, say) can still use the id. Over TLS no plain port gets it.
+Over TLS no plain port gets it. Without TLS whoever serves another port of the host does, and can
+use it from the browser's own address. So without TLS an id is given to browsers of this very host
+alone, for an hour, and for what reads and what stops: whoever has it can free nothing.
+
+Caveat: what it reads, and that it presses, is what such a thief gains.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import threading
 from collections import OrderedDict
@@ -21,8 +25,10 @@ if TYPE_CHECKING:
 
     from freezetag.live.authority.tokens import Token, TokenBook
 
-LASTS = 12 * 3600
-"""Seconds that a browser is signed in."""
+LASTS, LASTS_PLAIN = 12 * 3600, 3600
+"""Seconds that a browser is signed in: over TLS, and without."""
+PLAIN = ("press", "status")
+"""Rights that a browser may keep without TLS: a press frees nothing."""
 MOST = 1000
 
 
@@ -30,6 +36,7 @@ class _Session(NamedTuple):
     token: str
     address: str
     until: float
+    plain: bool
 
 
 @final
@@ -41,11 +48,13 @@ class Sessions:
         self._lock = threading.Lock()
         self._known: OrderedDict[str, _Session] = OrderedDict()
 
-    def begin(self, token: str, address: str) -> str:
-        """The id for a token that was checked, good from this address of the browser's."""
+    def begin(self, token: str, address: str, plain: bool = False) -> str:
+        """The id for a token that was checked, good from this address of the browser's; `plain`:
+        given without TLS."""
         id = secrets.token_urlsafe(32)
+        until = self._clock() + (LASTS_PLAIN if plain else LASTS)
         with self._lock:
-            self._known[id] = _Session(token, address, self._clock() + LASTS)
+            self._known[id] = _Session(token, address, until, plain)
             if len(self._known) > MOST:
                 self._known.popitem(last=False)
         return id
@@ -63,9 +72,38 @@ class Sessions:
             session = self._known.get(id)
         if session is None or session.address != address(request):
             return None
+        plain = request.url.scheme != "https"
+        if session.plain != plain or (plain and why_not(right, address(request))):
+            return None
         if self._clock() > session.until:
             return None
         return self._book.check(session.token, right, scope, groups)
+
+
+def why_not(right: str, where: str) -> str:
+    """Why a browser at `where` may not keep a token of this right without TLS; "" if it may."""
+    if not _is_here(where):
+        return (
+            "without TLS a browser elsewhere keeps no token here: whoever listens on the way, or "
+            "serves another port of this host, would have it. Serve with --certificate and --key."
+        )
+    if right not in PLAIN:
+        return (
+            f"without TLS a browser keeps no token with the right to {right}: it would be sent to "
+            "every port of this host. Give the token where it is needed, or serve with "
+            "--certificate and --key."
+        )
+    return ""
+
+
+def _is_here(where: str) -> bool:
+    """Whether an address is this host's own; a local socket's ("") is."""
+    try:
+        told = ipaddress.ip_address(where or "127.0.0.1")
+    except ValueError:
+        return False
+    mapped = getattr(told, "ipv4_mapped", None)
+    return bool((mapped or told).is_loopback)
 
 
 def address(request: Request) -> str:

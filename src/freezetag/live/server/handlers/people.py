@@ -18,7 +18,7 @@ from freezetag.live.server.requests import (
     require_own_origin,
 )
 from freezetag.live.server.service import Service
-from freezetag.live.server.sessions import LASTS, address, cookie
+from freezetag.live.server.sessions import LASTS, LASTS_PLAIN, address, cookie, why_not
 from freezetag.live.signed.names import missing
 from freezetag.live.signed.presses import Clearance
 
@@ -33,14 +33,17 @@ async def login(service: Service, request: Request) -> Response:
     require_own_origin(request)
     for right in RIGHTS:
         if service.home.tokens.check(fields.get("token"), right):
+            plain = request.url.scheme != "https"
+            if plain and (why := why_not(right, address(request))):
+                raise Rejected(403, why)
             answer = back()
             answer.set_cookie(
                 cookie(request, right),
-                service.sessions.begin(str(fields["token"]), address(request)),
+                service.sessions.begin(str(fields["token"]), address(request), plain),
                 httponly=True,
                 samesite="strict",
-                secure=request.url.scheme == "https",
-                max_age=LASTS,
+                secure=not plain,
+                max_age=LASTS_PLAIN if plain else LASTS,
             )
             return answer
     raise Rejected(401, "this token is not known here.")
