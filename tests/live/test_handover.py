@@ -19,7 +19,6 @@ from tests.live.conftest import Run
 
 from freezetag.core.errors import UserError
 from freezetag.live.authority.home import Home
-from freezetag.live.authority.sqlite_store import SqliteStore
 from freezetag.live.gate.enrolment import Enrolment, Link
 from freezetag.live.gate.latch import MemoryLatch
 from freezetag.live.remote.operator import Remote
@@ -147,8 +146,10 @@ def test_a_ledger_that_was_lost_is_begun_anew_by_two_people(
 ) -> None:
     latch = MemoryLatch()
     file = rolled_back(made, tmp_path, latch)
+    with pytest.raises(UserError, match="nothing is overwritten"):
+        made.begin_ledger()
     made.ledger.unlink()
-    SqliteStore(made.ledger, lambda size, root: "").close()
+    made.begin_ledger()
     with serving(Home.open(made.path)) as remote:
         renamed(file, remote)
         started(remote)  # nobody can know yet

@@ -81,10 +81,13 @@ def test_the_states_names_are_those_that_folders_hold() -> None:
         "key": ("key", None, ""),
         "token": ("token d", None, ""),
         "revoke": ("revoke d", None, ""),
+        "browser_key": ("browser_key c", None, ""),
+        "handover": ("handover 7", None, ""),
         "alarm": ("", None, ""),
     }
     assert set(names) == set(RECORDS)
-    assert sorted(FREEING) == ["clear", "enrol", "key", "revoke", "start", "token"]
+    signed = ["browser_key", "clear", "handover", "revoke"]
+    assert sorted(FREEING) == sorted([*signed, "enrol", "key", "start", "token"])
     assert sorted(QUIET) == ["anchor", "open"]
     assert tuple(state_of("of tomorrow", {}, 7)) == ("", None, "")
 

@@ -41,6 +41,7 @@ def serve(
     node: Text | None = None,
     node_lease: Seconds | None = None,
     join: Annotated[Path | None, Parameter(show_default=False)] = None,
+    begin_ledger: Flag = False,
 ) -> None:
     """Serve the authority in a folder until interrupted; the first time, make the folder.
 
@@ -94,6 +95,9 @@ def serve(
         gains as much; at first: 2
     join
         make the folder as another node of the authority in this one
+    begin_ledger
+        begin an empty ledger where the folder's is gone for good; gates that saw it lock the server
+        until people sign that (freezetag sign --handover)
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
     from freezetag.live.authority.home import Home, Settings
@@ -128,6 +132,8 @@ def serve(
         if join is not None:
             raise UserError(f"{path} is there already: serve it without --join.")
         made = Home.open(path)
+        if begin_ledger:
+            made.begin_ledger()
         made.set(**given)
         _require_driver(made.settings.store)
     elif join is not None:

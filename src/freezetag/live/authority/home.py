@@ -325,6 +325,25 @@ class Home:
         key = base64.b64encode(self.public).decode()
         return {"authority": self.settings.name, "public": key, "roster": self.roster.to_json()}
 
+    def begin_ledger(self) -> None:
+        """An empty ledger, where the old one is gone for good: gates that saw it lock the server
+        until people sign a handover.
+
+        Raises `HomeError` where anything of a ledger is there, `RunError` if it cannot be written.
+        """
+        if self.settings.store:
+            raise HomeError(f"the ledger of {self.path} is in a database: make an empty one there.")
+        if there := sorted(self.path.glob(f"{LEDGER}*")):
+            raise HomeError(
+                f"{there[0]} is there, and nothing is overwritten. An empty ledger is for a folder "
+                "that has lost its own; if this one cannot be used, keep it elsewhere first."
+            )
+        with self.lock():
+            try:
+                SqliteStore(self.ledger, lambda size, root: "").close()
+            except (OSError, StoreError) as error:
+                raise RunError(f"cannot make {self.ledger}: {error}") from None
+
     def set(self, **changes: Any) -> None:
         """Other settings for what serves this folder next; `keep` writes them down.
 
