@@ -97,7 +97,7 @@ def serve(
         make the folder as another node of the authority in this one
     begin_ledger
         begin an empty ledger where the folder's is gone for good; gates that saw it lock the server
-        until people sign that (freezetag sign --handover)
+        until people sign that (freezetag sign)
     """
     require("starlette", "uvicorn", "websockets", "cryptography")
     from freezetag.live.authority.home import Home, Settings
