@@ -91,7 +91,8 @@ class Signing:
             raise ResetError(
                 "this text was not drafted here: sign the one that was, to the letter."
             )
-        if not self._clock() - drafted < SIGN_WITHIN:
+        late = self._wall() > fields.get("until", float("inf"))
+        if late or not self._clock() - drafted < SIGN_WITHIN:
             raise ResetError("this draft is older than 15 minutes; look again and sign a new one.")
         roster, keys = self._facts.roster, self._facts.browser_keys
         message = SIGNED + clearance.text.encode()

@@ -494,6 +494,8 @@ class Service:
 
     def _why_not_stated(self, kind: str, fields: Mapping[str, Any]) -> str:
         """What stands against a statement now; "" if it may be drafted, signed and entered."""
+        if self.milliseconds() > fields.get("until", float("inf")):
+            return "its last moment is over; draft a new one."
         if kind == "handover":
             return "" if self.handovers.open else "nothing is to be handed over any more."
         if kind == "browser_key":
