@@ -99,6 +99,10 @@ def test_what_is_handed_in_as_a_browsers_is_refused_or_counts_once(
         asked = {"kind": "revocation", "digest": digest}
         lost = remote.post("/api/draft", asked, "status")["text"]
         prefix = b"freezetag revocation\n"
+        told = {"origin": device.origin, "rp": "localhost"}
+        odd = device.signs(prefix + lost.encode(), mine, **told)
+        with pytest.raises(UserError, match="in the console"):
+            remote.post("/api/revoke", {"text": lost, "signatures": {device.key_id: odd}})
         assert remote.post("/api/statement", by(lost, ADA, prefix=prefix))["done"] is False
         assert remote.post("/api/statement", by(lost, BOB, prefix=prefix))["done"] is True
         text = remote.get("/api/draft")["text"]

@@ -101,8 +101,7 @@ class Signing:
         except BrowserKeyError as error:
             raise ResetError(f"the browser's signature is not taken: {error}.") from None
         for pair in clearance.signatures:
-            alone = Clearance(clearance.text, (pair,))
-            if not approvers(alone, roster):
+            if not roster.signers(message, [pair]):  # nothing of it is kept in a cache
                 raise ResetError(f"the signature by {pair[0]!r:.40} is of nobody in the roster.")
         earlier = self._signed.get(nonce, Clearance(clearance.text))
         merged = earlier.joined(clearance)

@@ -8,6 +8,7 @@ from freezetag.core.errors import UserError
 from freezetag.live.authority.tokens import issue, why_kept
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
+from freezetag.live.signed.browser_key import is_assertion
 from freezetag.live.signed.revocation import Revocation, RevocationError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ async def revoke(service: Service, request: Request) -> Response:
     """Signatures are what allows this; no token does. Half-signed ones are not kept here."""
     revocation = Revocation.from_json(await fields_of(request))
     roster, digest = service.home.roster, revocation.fields["digest"]
+    if any(is_assertion(value) for _, value in revocation.signatures):
+        raise RevocationError("keys in browsers take tokens back in the console: page tokens.")
     signers = sorted(revocation.signers(roster))
     if not signers:
         raise RevocationError("no signature of anybody in the roster is under it.")
