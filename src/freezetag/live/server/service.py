@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 DURABLE_WITHIN = 1.0
 """Seconds after which a press is answered with "NOT durable", and granting stops."""
-OLDER = "this is an older copy."
+OLDER = "this is an older copy. Put back the newest, or people sign: freezetag sign --handover."
 UNSEALED = (
     "no seal fits the state that the ledger keeps, as when an older version wrote it: every record "
     "is being checked first."

@@ -106,7 +106,7 @@ class Judge:
         most = max(each[0] for each in heads)
         self.lost |= heads
         self.taken_up.append((size, root))
-        least = f"at least {most - size} are lost" if most > size else "how many is not known"
+        least = f"at least {most - size}" if most > size else "how many is not known"
         self.breaks.append(
             f"BREAK at record {i}: gates saw up to {most} records of another line, and {good} of "
             f"the people took up this one over {size}. Records of that line are lost, {least}: "
