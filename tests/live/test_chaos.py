@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.live.chaos import oracle, world
-from tests.live.chaos.faults import FAULTS
+from tests.live.chaos.classes import FAULTS
 from tests.live.chaos.scene import Closed, Notes, Pressing
 
 ROOT = Path(__file__).resolve().parents[2]

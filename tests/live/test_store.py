@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from freezetag.live.signed.merkle import (
     leaf_hash,
     open_note,
     read_record,
+    record,
     sign_note,
 )
 from freezetag.live.signed.verify import verify_file
@@ -238,3 +240,39 @@ def test_a_second_journal_that_hangs_or_fails_says_no(tmp_path: Path) -> None:
     assert not pipe.append("press", {}, timeout=0.05)
     (tmp_path / "pipe").open("rb").close()
     assert not SecondJournal(tmp_path / "none" / "second.jsonl").append("press", {}, 0.05)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "a copy"])
+def test_what_went_into_a_file_that_was_taken_away_is_not_stored(
+    tmp_path: Path, writer: Writer, instead: str
+) -> None:
+    """The connection writes on into the files it opened; the next start reads others."""
+    path, away = tmp_path / "ledger.db", tmp_path / "away"
+    writer.submit("press", {"id": "0"}).result(10)
+    away.mkdir()
+    moved = [*tmp_path.glob("ledger.db*")]
+    for file in moved:
+        file.rename(away / file.name)
+    if instead == "a copy":
+        with closing(sqlite3.connect(away / path.name)) as db, closing(sqlite3.connect(path)) as to:
+            db.backup(to)
+    waiting = writer.submit("press", {"id": "1"})
+    with pytest.raises(TimeoutError):
+        waiting.result(0.5)
+    assert "moved, removed or replaced" in writer.trouble
+    for file in moved:  # put back, it goes on
+        (away / file.name).replace(file)
+    assert waiting.result(10) == 1
+
+
+def test_records_lost_with_the_write_ahead_log_are_missed(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "ledger.db", lambda size, root: "")
+    leaves = [record(n, "press", {"id": str(n)}, 0) for n in range(2)]
+    store.insert(leaves[:1], [("press", {"id": "0"})])
+    kept = (tmp_path / "ledger.db").read_bytes()
+    store.insert(leaves[1:], [("press", {"id": "1"})])
+    store.close()  # which folds the log in
+    (tmp_path / "ledger.db").write_bytes(kept)  # as it is where the log was lost before that
+    with pytest.raises(StoreError, match="0 records now, and 2 were stored"):
+        store.settle([record(2, "press", {"id": "2"}, 0)])
+    store.close()

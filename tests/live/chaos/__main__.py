@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.live.chaos.faults import FAULTS, TWO
+from tests.live.chaos.classes import FAULTS
+from tests.live.chaos.faults import TWO
 from tests.live.chaos.oracle import KAPPA, judge
 from tests.live.chaos.scene import BOUND, Scene
 from tests.live.chaos.shared import AGENTS, now
@@ -30,8 +31,9 @@ from tests.live.lossy import Violation, walk
 LONGEST = 40
 """Seconds of a run; a longer one is broken."""
 BACK = 4.0
-ONE_WAY = ("older copy", "older copy, grown again", "gate cloned")
-"""After these a clearance and a start do not suffice: the copy, or the clone, is still there."""
+ONE_WAY = ("older copy", "older copy, grown again", "gate cloned", "write-ahead log removed")
+"""After these a clearance and a start do not suffice: the copy, or the clone, is still there, or
+records are gone."""
 NEVER = float("-inf")
 
 

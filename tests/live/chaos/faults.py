@@ -85,7 +85,7 @@ def second_server(scene: Scene) -> None:
             Home.open(path).lock()
             os._exit(3)
 
-    pid = scene._fork("second", try_it, scene.homes["own"])
+    pid = scene.fork("second", try_it, scene.homes["own"])
     if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 3:
         raise AssertionError("two servers on one folder")
     press(scene)
@@ -136,7 +136,7 @@ def renewal_flood(scene: Scene) -> None:
                 made.sendall((head + junk).encode())
                 made.recv(100)
 
-    scene.others += [scene._fork("flood", flood) for _ in range(2)]
+    scene.others += [scene.fork("flood", flood) for _ in range(2)]
     moment(scene, LENGTH)
     scene.must_answer(scene.press())
 

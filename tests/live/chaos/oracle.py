@@ -64,7 +64,9 @@ def judge(scene: Scene) -> Verdict:
     if any(effect.who == "fork" for effect in seen):
         say("a forked copy of a gate acted")
     for name, found in records.items():
-        verdict.stopped += _after_acknowledgement(found, seen, say)
+        # An acknowledgement has its time from the server's date.
+        timed = [] if scene.notes.wall_jumped else seen
+        verdict.stopped += _after_acknowledgement(found, timed, say)
         _against_the_reference(found, say)
         home = Home.open(scene.homes[name])
         people = {person.name: person.key for person in home.roster.people}

@@ -37,6 +37,8 @@ LIMIT = 3.0
 def serve(path: Path, controls: Controls) -> None:
     """A server until it is killed."""
     shared.die_with_parent()
+    real = time.time
+    time.time = lambda: real() + controls.wall
     with Server(Home.open(path), connect=_failing(controls)):  # holds the folder's lock
         while True:
             time.sleep(3600)
@@ -128,7 +130,7 @@ def agent(
         name=name,
         drain=DRAIN,
         kills=True,
-        meters={"power": lambda: controls.power(name)},
+        meters={"power": lambda: _power(controls, name)},
         latch=LatchFile(folder / f"{name}.latch"),
         poke=lambda: host.poke(),
     )
@@ -155,6 +157,12 @@ def agent(
         if not done:
             tools.append(Tool(sink, log))
         time.sleep(dice.uniform(0.002, 0.02))
+
+
+def _power(controls: Controls, name: str) -> float:
+    if (value := controls.power(name)) == shared.RAISES:
+        raise OSError(5, "Input/output error")
+    return value
 
 
 def _act_in_child(gate: Gate, sink: tuple[str, int], name: str) -> None:

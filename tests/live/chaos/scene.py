@@ -71,6 +71,7 @@ class Notes:
     restarts: list[float] = field(default_factory=list)
     rolled_back: bool = False
     stopped_gate: bool = False
+    wall_jumped: bool = False
 
 
 @final
@@ -88,6 +89,7 @@ class Scene:
         self.servers: dict[str, int] = {}
         self.gates: dict[str, int] = {}
         self.others: list[int] = []
+        self.toxin = 0
         self._dead: dict[str, list[Closed]] = {}
         self._world = world.listen()
         self.effects_file = folder / "effects"
@@ -112,7 +114,7 @@ class Scene:
         self._world.close()
 
     def _build(self) -> None:
-        self.others.append(self._fork("world", world.record, self._world, self.effects_file))
+        self.others.append(self.fork("world", world.record, self._world, self.effects_file))
         for name, path in self.homes.items():
             people = [Person(who, PEOPLE[who][1]) for who in ("ann", "bob")]
             settings = Settings(name, port=0, press_port=0, gate_port=0, length=LENGTH)
@@ -121,7 +123,8 @@ class Scene:
         links = [(agent, name) for agent in AGENTS for name in self.authorities]
         sockets = {link: socket.create_server(("127.0.0.1", 0)) for link in links}
         seed = self.dice.randrange(1 << 30)
-        self.others.append(self._fork("toxin", toxin.run, sockets, self.homes, self.controls, seed))
+        self.toxin = self.fork("toxin", toxin.run, sockets, self.homes, self.controls, seed)
+        self.others.append(self.toxin)
         for (agent, name), made in sockets.items():
             told = self.ask(name, "POST", "/api/enrol", "admin", agent=agent, groups=GROUP[agent])
             self._enrolments[agent].append(
@@ -140,7 +143,7 @@ class Scene:
         for agent in AGENTS:
             self.start_gate(agent)
 
-    def _fork(self, name: str, *work: Any) -> int:
+    def fork(self, name: str, *work: Any) -> int:
         return shared.fork(self.folder / f"{name}.log", *work)
 
     # Processes.
@@ -149,7 +152,7 @@ class Scene:
         (self.homes[name] / "listening.json").unlink(missing_ok=True)
         started = now()
         self.notes.restarts.append(started)
-        self.servers[name] = self._fork("server", parts.serve, self.homes[name], self.controls)
+        self.servers[name] = self.fork("server", parts.serve, self.homes[name], self.controls)
         for each in self._dead.pop(name, []):
             each.until = started
         deadline = time.monotonic() + 10
@@ -188,7 +191,7 @@ class Scene:
         work = (self.controls, self._enrolments[agent], self._lines[agent])
         sink, seed = self._world.getsockname(), self.dice.randrange(1 << 30)
         rest = (sink, place, seed, self._slow, self._forks and agent == "a")
-        pid = self._fork(f"gate-{agent}", parts.agent, agent, *work, *rest)
+        pid = self.fork(f"gate-{agent}", parts.agent, agent, *work, *rest)
         if folder:
             self.others.append(pid)
         else:
@@ -217,7 +220,7 @@ class Scene:
 
     def heal(self) -> None:
         """All faults end; who died comes back."""
-        self.controls.store = shared.FINE
+        self.controls.store, self.controls.wall = shared.FINE, 0.0
         for agent in AGENTS:
             self.controls.set_power(agent, 0.0)
             for name in AUTHORITIES:
@@ -243,14 +246,14 @@ class Scene:
     def status(self, name: str = "own") -> Any:
         return self.ask(name, "GET", "/api/status", "status")
 
-    def press(self, scope: str = "fleet", name: str = "own") -> Pressing:
-        """Sends a press; its answer is read by `answer`."""
+    def press(self, scope: str = "fleet", name: str = "own", id: str = "") -> Pressing:
+        """Sends a press; its answer is read by `answer`. With `id`, one that was sent before."""
         home = self.homes[name]
         fields = {
             "token": (home / "tokens" / "press").read_text().strip(),
             "scope": scope,
             "reason": "chaos",
-            "id": f"{self.dice.getrandbits(128):032x}",
+            "id": id or f"{self.dice.getrandbits(128):032x}",
         }
         body = json.dumps(fields).encode()
         made = Pressing(fields["id"], scope, now())
@@ -264,12 +267,12 @@ class Scene:
         return made
 
     def press_address(self, name: str = "own") -> tuple[str, int]:
-        return self._address(name, "press")
+        return self.address("press", name)
 
     def gate_address(self, name: str = "own") -> tuple[str, int]:
-        return self._address(name, "gates")
+        return self.address("gates", name)
 
-    def _address(self, name: str, which: str) -> tuple[str, int]:
+    def address(self, which: str, name: str = "own") -> tuple[str, int]:
         told = json.loads((self.homes[name] / "listening.json").read_bytes())[which]
         address = next(each for each in told if each.startswith("http"))
         host, _, port = address.removeprefix("http://").rpartition(":")

@@ -21,7 +21,9 @@ AUTHORITIES = ("own", "other")
 # What the store does at a COMMIT while `Controls.store` says so.
 FINE, HANGS, FULL, EIO, FULL_AFTER, DIE_BEGIN, DIE_COMMIT, DIE_AFTER = range(8)
 # What a link does; bits of `Controls.link`.
-CUT, HOLD_UP, HOLD_DOWN, LOSE_UP, LOSE_DOWN, LATE, FLIP, SHUFFLE = (1 << n for n in range(8))
+CUT, HOLD_UP, HOLD_DOWN, LOSE_UP, LOSE_DOWN, LATE, FLIP, SHUFFLE, DRIP = (1 << n for n in range(9))
+RAISES = -1.0
+"""What `Controls.power` says of a meter that cannot be asked."""
 
 
 def now() -> float:
@@ -45,6 +47,15 @@ class Controls:
     @store.setter
     def store(self, fault: int) -> None:
         self._page[0] = fault
+
+    @property
+    def wall(self) -> float:
+        """Seconds by which the server's date is off."""
+        return self._page[1]
+
+    @wall.setter
+    def wall(self, seconds: float) -> None:
+        self._page[1] = seconds
 
     def power(self, agent: str) -> float:
         return self._page[10 + AGENTS.index(agent)]

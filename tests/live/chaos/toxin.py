@@ -1,4 +1,4 @@
-"""A proxy between gates and servers that cuts, holds, loses, delays, flips, repeats, reorders."""
+"""A proxy between gates and servers: it cuts, holds, loses, delays, flips, repeats and reorders."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.live.chaos import shared
 from tests.live.chaos.shared import (
     CUT,
+    DRIP,
     FLIP,
     HOLD_DOWN,
     HOLD_UP,
@@ -113,9 +114,13 @@ class _Proxy:
                 changed = bytearray(data)
                 changed[self._dice.randrange(len(data))] ^= 1 << self._dice.randrange(8)
                 data = bytes(changed)
-            if not lost:
-                writer.write(data)
+            while data and not lost:
+                size = self._dice.randint(1, 40) if bits & DRIP else len(data)
+                writer.write(data[:size])
                 await writer.drain()
+                data = data[size:]
+                if bits & DRIP:
+                    await asyncio.sleep(0.001)
 
     async def _shuffled(
         self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -68,6 +68,9 @@ def connected(path: str) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
+_Inode = tuple[int, int]
+
+
 @final
 class SqliteStore:
     """Used by the one writer thread, but for the methods that read over connections of their own.
@@ -96,6 +99,8 @@ class SqliteStore:
         self.vouched = self.doubted = False
         self._sign, self._connect, self._seal, self._total = sign, connect, seal, 0
         self._db: sqlite3.Connection | None = None
+        self._file: _Inode | None = None  # what is open: the ledger, and its write-ahead log
+        self._wal: _Inode | None = None
         if shut:
             self.head = Head()
             return
@@ -116,9 +121,12 @@ class SqliteStore:
         self.vouched = not count and not self._total
 
     def open(self) -> sqlite3.Connection:
-        """Opens the file, again if it was open."""
+        """Opens the file, again if it was open. Raises `StoreError` if another lies there now."""
         self.close()
+        if self._file is not None and _inode(self.path) != self._file:
+            raise StoreError(self._gone(self.path))
         self._db = db = self._connect(str(self.path))
+        self._file, self._wal = _inode(self.path), None
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
         for statement in SCHEMA:
@@ -174,8 +182,25 @@ class SqliteStore:
             with contextlib.suppress(sqlite3.Error):
                 execute("ROLLBACK")
             raise
+        self._still_there()
         self.head, self._total = new, summed
         return note
+
+    def _still_there(self) -> None:
+        """What was committed is in the files that the next start reads, and not in removed ones."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if _inode(self.path) != self._file:
+            raise StoreError(self._gone(self.path))
+        found = _inode(wal)
+        self._wal = self._wal or found
+        if found is None or found != self._wal:
+            raise StoreError(self._gone(wal))
+
+    def _gone(self, path: Path) -> str:
+        return (
+            f"{path} is not the file that was opened: it was moved, removed or replaced while the "
+            "server runs. Put it back, or end the server and restore the ledger."
+        )
 
     def come_up(self) -> bool:
         """It is open from construction, or shut for good."""
@@ -204,6 +229,12 @@ class SqliteStore:
             return News(first)
         db = self.open()
         end = first + len(leaves)
+        (size,) = db.execute("SELECT coalesce(max(i) + 1, 0) FROM ledger").fetchone()
+        if size not in (first, end):
+            raise StoreError(
+                f"{self.path} holds {size} records now, and {first} were stored: its write-ahead "
+                "log was taken away while the server runs. End the server and restore the ledger."
+            )
         found = [as_bytes(row[1]) for row in db.execute(FROM, (first, end))]
         if found != list(leaves):
             return News(first)
@@ -273,6 +304,14 @@ class SqliteStore:
                 yield db
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be read: {error}.") from None
+
+
+def _inode(path: Path) -> _Inode | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def foreign(db: sqlite3.Connection) -> str:
