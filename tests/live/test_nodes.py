@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -40,6 +41,7 @@ from freezetag.live.authority.home import Home, HomeError, Settings
 from freezetag.live.authority.postgres_database import masked
 from freezetag.live.authority.postgres_store import PostgresStore
 from freezetag.live.authority.store import Body, Head, News, StoreError
+from freezetag.live.gate.journal_file import open_journal
 from freezetag.live.server.writer import Writer
 from freezetag.live.signed.frames import bound
 from freezetag.live.signed.keys import generate
@@ -90,8 +92,8 @@ def store(url: str, node: str, public: bytes = PUBLIC, private: bytes = PRIVATE)
     )
 
 
-def opened(url: str, node: str) -> PostgresStore:
-    made = store(url, node)
+def opened(url: str, node: str, public: bytes = PUBLIC, private: bytes = PRIVATE) -> PostgresStore:
+    made = store(url, node, public, private)
     assert made.come_up(), made.shut
     made.serve()
     return made
@@ -138,8 +140,25 @@ def test_two_nodes_are_one_authority(
     lines = capsys.readouterr().out.splitlines()
     assert len(set(lines)) == 1
     assert lines[0].startswith("verified: ")
+    _archived(two, kept, tmp_path, capsys)
     assert cli.run(["verify", url]) == UserError.exit_code
     assert "--public" in capsys.readouterr().err
+
+
+def _archived(made: Home, kept: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A database has an archive as a file has, and is verified against it."""
+    to = folder / "archive"
+    assert cli.run(["archive", str(to), "--home", str(made.path)]) == 0
+    assert cli.run(["archive", str(to), "--home", str(made.path)]) == 0
+    assert "nothing is new" in capsys.readouterr().out
+    assert cli.run(["verify", str(made.path), "--archive", str(to)]) == 0
+    segment = next(to.glob("ledger-*.jsonl"))
+    assert segment.read_text() == Path(kept).read_text()[: segment.stat().st_size]
+    segment.chmod(0o600)
+    segment.write_bytes(segment.read_bytes().replace(b'"fleet"', b'"fleat"', 1))
+    capsys.readouterr()
+    assert cli.run(["verify", str(made.path), "--archive", str(to)]) == 1
+    assert "archive: " in capsys.readouterr().out
 
 
 def _refused(call: Any) -> bool:
@@ -187,6 +206,33 @@ def test_what_two_nodes_write_at_once_is_one_chain(tmp_path: Path, url: str) -> 
     assert report.records == 200
     assert not rows_problem(file, rows, seal, PUBLIC, report.root)
     assert "changed" in rows_problem(file, rows[1:], seal, PUBLIC, report.root)
+
+
+@installed
+def test_the_journals_hold_what_a_database_anchors(
+    tmp_path: Path, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They lie beside the public.json by which the database is verified."""
+    made = first(tmp_path, url)
+    journal = open_journal(tmp_path / "journal.jsonl")
+    journal.append("open", b="b0")
+    node = opened(url, "a", made.public, made.signing)
+    news = node.begin()
+    body = {"b": "b0", "gate": "writer", "head": journal.head, "last": 0, "spent": {}}
+    node.insert([record(news.end, "anchor", body, 1000)], [("anchor", body)])
+    node.close()
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    shutil.copy(made.path / "public.json", evidence)
+    asked = ["verify", url, "--public", str(evidence / "public.json")]
+    assert cli.run(asked) == 0
+    assert cli.run([*asked, "--every-journal"]) == 1
+    assert "no journal here tells of writer: deleted" in capsys.readouterr().out
+    kept = shutil.copy(tmp_path / "journal.jsonl", evidence)
+    assert cli.run([*asked, "--every-journal"]) == 0
+    Path(kept).write_text("")
+    assert cli.run(asked) == 1
+    assert "no journal here contains it" in capsys.readouterr().out
 
 
 @installed

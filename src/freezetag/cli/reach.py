@@ -34,6 +34,14 @@ def folder(home: Path | None) -> Path:
     return home or Configuration.read().home or Path(HOME)
 
 
+def database(folder: Path) -> str:
+    """The URL of the database that holds the ledger of a node's folder; "" if a file does."""
+    kept = folder / "authority.json"
+    told = read_json(kept, "authority's folder") if kept.is_file() else None
+    store = told.get("store") if isinstance(told, dict) else None
+    return store if isinstance(store, str) else ""
+
+
 def reach(home: Path | None, server: Sequence[str], tokens: Sequence[Path]) -> Remote:
     """The server at these addresses, else at those of the settings (`Configuration`), else the one
     of a folder.

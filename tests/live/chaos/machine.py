@@ -105,8 +105,10 @@ def ledger_taken_away(scene: Scene) -> None:
     if scene.answer(made) == "durable":
         raise AssertionError("a press was called durable, and is in no file that a start reads")
     scene.kill_server()
-    for file in moved:
-        (away / file.name).replace(home / file.name)
+    for leftover in home.glob("ledger.db*"):
+        leftover.unlink()
+    for file in away.iterdir():
+        file.replace(home / file.name)
     scene.start_server()
     scene.links(0)
 

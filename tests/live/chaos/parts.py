@@ -143,6 +143,7 @@ def agent(
     host = GateHost(gate, lines, length=LENGTH, on_order=obey)
     host.start()
     while True:
+        controls.set_seen(name, gate._home.seen_size)
         before = now()
         try:
             number = gate.begin("act")

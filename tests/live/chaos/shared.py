@@ -63,6 +63,13 @@ class Controls:
     def set_power(self, agent: str, value: float) -> None:
         self._page[10 + AGENTS.index(agent)] = value
 
+    def seen(self, agent: str) -> float:
+        """How many records its gate saw under a checkpoint."""
+        return self._page[60 + AGENTS.index(agent)]
+
+    def set_seen(self, agent: str, size: int) -> None:
+        self._page[60 + AGENTS.index(agent)] = size
+
     def clock(self, agent: str) -> float:
         """The gate's own clock: the machine's, at another rate, or after a jump."""
         at = 20 + 3 * AGENTS.index(agent)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from freezetag.cli.reach import HomeOption, JsonOption, folder, read_json, require
+from freezetag.cli.reach import HomeOption, JsonOption, database, folder, read_json, require
 from freezetag.core.errors import UserError
 
 
@@ -23,7 +24,8 @@ def archive(
 ) -> None:
     """Add a segment to the archive in a folder: all records up to the newest checkpoint.
 
-    The server may run. Nothing is written where the ledger does not continue the archive.
+    The server may run, and the folder may be a node's, whose ledger is in a database. Nothing is
+    written where the ledger does not continue the archive.
 
     Parameters
     ----------
@@ -40,8 +42,9 @@ def archive(
     from freezetag.live.authority.archive import Archive
 
     where = folder(home)
+    url = database(where)
     ledger, about = where / "ledger.db", public or where / "public.json"
-    if not ledger.exists():
+    if not url and not ledger.exists():
         raise UserError(f"there is no ledger in {where}. Name an authority's folder with --home.")
     told = read_json(about, "public.json of an authority")
     try:
@@ -49,7 +52,14 @@ def archive(
     except (KeyError, TypeError, ValueError):
         raise UserError(f"{about} is not a public.json of an authority.") from None
     kept = Archive(to)
-    added = kept.add(ledger, authority, key)
+    with tempfile.TemporaryDirectory() as scratch:
+        if url:
+            require("asyncpg", extra="postgres")
+            from freezetag.live.authority.export import exported
+
+            ledger = Path(scratch) / "ledger.txt"
+            exported(url, authority, key, ledger)
+        added = kept.add(ledger, authority, key)
     if json_:
         file = added and str(added.path)
         print(json.dumps({"file": file, "records": added.end - added.first if added else 0,

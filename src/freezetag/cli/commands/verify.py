@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from freezetag.cli.reach import JsonOption, read_json, require
+from freezetag.cli.reach import JsonOption, database, read_json, require
 from freezetag.core.errors import UserError
 
 SQLITE = b"SQLite format 3\x00"
@@ -51,7 +51,8 @@ def verify(
     journal
         it is the journal of a gate; what a ledger.db beside it anchors has to be in it
     every_journal
-        the journals beside the ledger are to be all of them: one that is missing fails, too
+        the journals beside the ledger are to be all of them: one that is missing fails, too. Of a
+        database they lie in the folder of its public.json
     head
         the journal's newest hash, as the ledger anchors it
     export
@@ -62,16 +63,18 @@ def verify(
     from freezetag.live.authority.state_check import state_problem
     from freezetag.live.gate.anchored import LEDGER
     from freezetag.live.gate.journal_file import verify_journal
-    from freezetag.live.signed.verify import verify_file
 
     what = "journal" if journal else "ledger"
     url, own = _database(ledger, journal)
     if export is not None and not url:
         raise UserError("--export is for a database; a ledger in a file is copied as it is.")
     if url:
-        if archive or every_journal:
-            raise UserError("--archive and --every-journal are for a ledger in a file.")
-        return _database_verified(url, public or own, checkpoint, export, json_)
+        if (about := public or own) is None:
+            raise UserError(
+                "name the authority's public.json with --public, from where you trust it: a "
+                "database is no witness of its own."
+            )
+        return _database_verified(url, about, checkpoint, archive, every_journal, export, json_)
     named = Path(ledger)
     file = named / ("journal.jsonl" if journal else LEDGER) if named.is_dir() else named
     if not journal and not file.exists() and any(named.glob("ledger-*.jsonl")):
@@ -94,15 +97,7 @@ def verify(
             )
         key, authority, people, quorum = _public(beside)
         rule: Any = {"authority": authority, "public": key, "people": people, "quorum": quorum}
-        notes = [_note(checkpoint)] if checkpoint else []
-        older = [_newest(archive)] if archive else []
-        report = verify_file(file, checkpoint=next(iter([*notes, *older]), None), **rule)
-        if notes and older:
-            again = verify_file(file, checkpoint=older[0], **rule)
-            report.problems += [each for each in again.problems if each not in report.problems]
-        if archive:
-            kept = verify_file(archive, **rule)
-            report.problems += [f"archive: {each}" for each in kept.problems]
+        report = _verified(file, checkpoint, archive, rule)
         if report.ok and file.is_file() and (problem := state_problem(file, key, report.root)):
             report.problems.append(problem)
         beside_it = sorted(file.parent.glob("journal*.jsonl"))
@@ -110,8 +105,7 @@ def verify(
         gates = _untold(file, beside_it) if beside_it or every_journal else []
         if every_journal:
             report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
-    if gates and not every_journal and not json_:
-        print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
+    _tell_untold(gates, every_journal, json_)
     _show(report, [] if json_ else _hints(file, report.problems), json_, untold=gates)
     return 0 if report.ok else 1
 
@@ -122,41 +116,65 @@ def _database(ledger: str, journal: bool) -> tuple[str, Path | None]:
 
     if is_url(ledger):
         return ledger, None
-    kept = Path(ledger) / "authority.json"
-    if journal or not kept.is_file():
-        return "", None
-    told = read_json(kept, "authority's folder")
-    store = told.get("store") if isinstance(told, dict) else None
-    return (store, kept.with_name("public.json")) if isinstance(store, str) else ("", None)
+    url = "" if journal else database(Path(ledger))
+    return (url, Path(ledger) / "public.json") if url else ("", None)
+
+
+def _verified(file: Path, checkpoint: Path | None, archive: Path | None, rule: Any) -> Any:
+    """The report on a ledger that has to contain this checkpoint and continue this archive."""
+    from freezetag.live.signed.verify import verify_file
+
+    notes = [_note(checkpoint)] if checkpoint else []
+    older = [_newest(archive)] if archive else []
+    report = verify_file(file, checkpoint=next(iter([*notes, *older]), None), **rule)
+    if notes and older:
+        again = verify_file(file, checkpoint=older[0], **rule)
+        report.problems += [each for each in again.problems if each not in report.problems]
+    if archive:
+        kept = verify_file(archive, **rule)
+        report.problems += [f"archive: {each}" for each in kept.problems]
+    return report
+
+
+def _tell_untold(gates: list[str], every_journal: bool, json_: bool) -> None:
+    if gates and not every_journal and not json_:
+        print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
 
 
 def _database_verified(
-    url: str, public: Path | None, checkpoint: Path | None, export: Path | None, json_: bool
+    url: str,
+    public: Path,
+    checkpoint: Path | None,
+    archive: Path | None,
+    every_journal: bool,
+    export: Path | None,
+    json_: bool,
 ) -> int:
     """Reads the database at one moment into a file, and verifies that. Raises `UserError`."""
     require("cryptography")
     require("asyncpg", extra="postgres")
     from freezetag.live.authority.export import exported, rows_problem
-    from freezetag.live.signed.verify import verify_file
 
-    if public is None:
-        raise UserError(
-            "name the authority's public.json with --public, from where you trust it: a database "
-            "is no witness of its own."
-        )
     if export is not None and export.exists():
         raise UserError(f"{export} is there already, and nothing is overwritten.")
     key, authority, people, quorum = _public(public)
-    kept = _note(checkpoint) if checkpoint else None
+    rule = {"authority": authority, "public": key, "people": people, "quorum": quorum}
+    journals = sorted(public.parent.glob("journal*.jsonl"))
+    gates: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         file = export or Path(folder) / "ledger.txt"
         rows, seal = exported(url, authority, key, file)
-        report = verify_file(
-            file, authority=authority, public=key, checkpoint=kept, people=people, quorum=quorum
-        )
+        report = _verified(file, checkpoint, archive, rule)
         if report.ok and (problem := rows_problem(file, rows, seal, key, report.root)):
             report.problems.append(problem)
-    _show(report, [], json_)
+        if journals:
+            report.problems += _lacking(file, journals)
+        if journals or every_journal:
+            gates = _not_told(file, journals)
+        if every_journal:
+            report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
+    _tell_untold(gates, every_journal, json_)
+    _show(report, [], json_, untold=gates)
     return 0 if report.ok else 1
 
 
@@ -185,11 +203,17 @@ def _newest(folder: Path) -> str:
 
 def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
     """What a ledger anchors that the journals lack; they are at hand, or it is a guard's folder."""
-    from freezetag.live.gate.anchored import LEDGER, lacking
+    from freezetag.live.gate.anchored import LEDGER
 
     guards = ledger.with_name("latch.json").exists()
     if ledger.name != LEDGER or not ledger.exists() or not (journals or guards):
         return []
+    return _lacking(ledger, journals)
+
+
+def _lacking(ledger: Path, journals: list[Path]) -> list[str]:
+    from freezetag.live.gate.anchored import lacking
+
     try:
         return lacking(ledger, journals)
     except (OSError, sqlite3.Error, ValueError, LookupError, TypeError, RecursionError) as error:
@@ -198,10 +222,17 @@ def _unanchored(ledger: Path, journals: list[Path]) -> list[str]:
 
 def _untold(ledger: Path, journals: list[Path]) -> list[str]:
     """The gates whose journals are not here; what cannot be read is said elsewhere."""
-    from freezetag.live.gate.anchored import LEDGER, untold
+    from freezetag.live.gate.anchored import LEDGER
+
+    there = ledger.name == LEDGER and ledger.exists()
+    return _not_told(ledger, journals) if there else []
+
+
+def _not_told(ledger: Path, journals: list[Path]) -> list[str]:
+    from freezetag.live.gate.anchored import untold
 
     try:
-        return untold(ledger, journals) if ledger.name == LEDGER and ledger.exists() else []
+        return untold(ledger, journals)
     except (OSError, sqlite3.Error, ValueError, LookupError, TypeError, RecursionError):
         return []
 

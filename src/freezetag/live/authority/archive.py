@@ -11,11 +11,12 @@ Caveat: the ledger itself keeps its records. An archive is a second copy, to be 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -23,7 +24,11 @@ from typing import final
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.signed.merkle import LedgerError, Tree, open_note
 
+SQLITE = b"SQLite format 3\x00"
 NAME = re.compile(r"ledger-(\d{12})-(\d{12})\.jsonl")
+
+_Records = Callable[[int, int], Iterator[bytes]]
+"""The records from the first of these numbers to before the second."""
 
 
 @final
@@ -67,31 +72,25 @@ class Archive:
     def add(self, ledger: Path, authority: str, public: bytes) -> Segment | None:
         """What the ledger has beyond the archive, up to its newest checkpoint; None if nothing.
 
-        A server may be writing. Raises `UserError` where the ledger does not continue the archive
-        and `RunError` where a file cannot be read or written.
+        `ledger` is a server's file, which it may be writing, or an export. Raises `UserError` where
+        it does not continue the archive and `RunError` where a file cannot be read or written.
         """
         try:
-            with closing(_reading(ledger)) as db:
-                db.execute("BEGIN")
-                newest = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
-                size, note = db.execute(newest).fetchone() or (0, "")
+            with _reading(ledger) as (size, note, records):
                 if size <= self.end:
                     if size < self.end:
                         raise UserError(self._other(f"it has {size} records, these {self.end}"))
-                    self._continues(db, authority, public)
+                    self._continues(records, authority, public)
                     return None
-                self._continues(db, authority, public, size, note)
-                rows = db.execute(
-                    "SELECT record FROM ledger WHERE i >= ? AND i < ? ORDER BY i", (self.end, size)
-                )
-                return self._written(size, note, (bytes(row[0]) for row in rows))
+                self._continues(records, authority, public, size, note)
+                return self._written(size, note, records(self.end, size))
         except sqlite3.Error as error:
             raise RunError(f"{ledger} cannot be read: {error}.") from None
         except OSError as error:
             raise RunError(f"{self.folder} cannot be written: {error.strerror}.") from None
 
     def _continues(
-        self, db: sqlite3.Connection, authority: str, public: bytes, size: int = 0, note: str = ""
+        self, records: _Records, authority: str, public: bytes, size: int = 0, note: str = ""
     ) -> None:
         """Raises `UserError` unless the ledger's records give the archive's newest root, and its
         own newest one."""
@@ -99,10 +98,8 @@ class Archive:
         if self.segments:
             marks[self.end] = self.segments[-1].note
         tree = Tree()
-        for (leaf,) in db.execute(
-            "SELECT record FROM ledger WHERE i < ? ORDER BY i", (max(marks, default=0),)
-        ):
-            tree.append(leaf if isinstance(leaf, bytes) else str(leaf).encode())
+        for leaf in records(0, max(marks, default=0)):
+            tree.append(leaf)
         for end, signed in marks.items():
             try:
                 if tree.size < end or open_note(signed, authority, public).root != tree.root(end):
@@ -135,6 +132,44 @@ class Archive:
         return segment
 
 
-def _reading(ledger: Path) -> sqlite3.Connection:
-    uri = f"{ledger.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None)
+@contextmanager
+def _reading(ledger: Path) -> Iterator[tuple[int, str, _Records]]:
+    """Size and text of its newest checkpoint, ("", 0) if there is none; and its records."""
+    with ledger.open("rb") as file:
+        if file.read(16) != SQLITE:
+            yield (*_newest(ledger), lambda first, end: _lines(ledger, first, end))
+            return
+    db = sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+    def records(first: int, end: int) -> Iterator[bytes]:
+        rows = "SELECT record FROM ledger WHERE i >= ? AND i < ? ORDER BY i"
+        for (leaf,) in db.execute(rows, (first, end)):
+            yield leaf if isinstance(leaf, bytes) else str(leaf).encode()
+
+    try:
+        db.execute("BEGIN")
+        newest = "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+        yield (*(db.execute(newest).fetchone() or (0, "")), records)
+    finally:
+        db.close()
+
+
+def _newest(export: Path) -> tuple[int, str]:
+    notes: list[list[str]] = []
+    with export.open("rb") as file:
+        for line in file:
+            if line.startswith(b"#freezetag/"):
+                notes.append([])
+            if line.startswith(b"#") and notes:
+                notes[-1].append(line[1:].decode("utf-8", "replace"))
+    texts = ["".join(lines) for lines in notes]
+    sized = [(int(text.split("\n")[1]), text) for text in texts if text.split("\n")[1].isdigit()]
+    return max(sized, default=(0, ""))
+
+
+def _lines(export: Path, first: int, end: int) -> Iterator[bytes]:
+    with export.open("rb") as file:
+        for line in itertools.islice(file, first, end):
+            if line.startswith(b"#"):
+                return
+            yield line.removesuffix(b"\n")

@@ -9,9 +9,10 @@ Caveat: what a gate wrote after the newest anchor can be cut off without a trace
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 from freezetag.core.journal import GENESIS
 
 LEDGER = "ledger.db"
+SQLITE = b"SQLite format 3\x00"
 LISTED = 5
 """Heads that are named one by one; then they are counted."""
 
@@ -87,18 +89,28 @@ def untold(ledger: Path, journals: Iterable[Path]) -> list[str]:
 
 
 def _anchors(ledger: Path) -> list[Anchor]:
-    uri = f"{ledger.absolute().as_uri()}?mode=ro"
     found = []
-    with closing(sqlite3.connect(uri, uri=True)) as base:
-        rows = base.execute("SELECT i, record FROM ledger ORDER BY i")
-        for i, leaf in rows:
-            if b'"anchor"' not in (leaf if isinstance(leaf, bytes) else str(leaf).encode()):
-                continue
-            record = json.loads(leaf)
-            if record["kind"] == "anchor" and record["body"].get("head", "") not in ("", GENESIS):
-                body = record["body"]
-                found.append(Anchor(i, str(body["gate"]), str(body["b"]), str(body["head"])))
+    for i, leaf in _records(ledger):
+        if b'"anchor"' not in leaf:
+            continue
+        record = json.loads(leaf)
+        if record["kind"] == "anchor" and record["body"].get("head", "") not in ("", GENESIS):
+            body = record["body"]
+            found.append(Anchor(i, str(body["gate"]), str(body["b"]), str(body["head"])))
     return found
+
+
+def _records(ledger: Path) -> Iterator[tuple[int, bytes]]:
+    """Of a server's file, or of an export."""
+    with ledger.open("rb") as file:
+        if file.read(len(SQLITE)) != SQLITE:
+            file.seek(0)
+            yield from enumerate(itertools.takewhile(lambda line: not line.startswith(b"#"), file))
+            return
+    uri = f"{ledger.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(uri, uri=True)) as base:
+        for i, leaf in base.execute("SELECT i, record FROM ledger ORDER BY i"):
+            yield i, leaf if isinstance(leaf, bytes) else str(leaf).encode()
 
 
 def _told(file: Path) -> _Told:
