@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.live.worlds import PEOPLE, press, signed
 
 from freezetag.core.journal import Journal, JournalError, read
 from freezetag.live.gate.journal_file import verify_journal
-from freezetag.live.signed import verify
+from freezetag.live.signed import verify, verify_parts
 from freezetag.live.signed.merkle import Checkpoint, Tree, record, sign_note
 from freezetag.live.signed.presses import Clearance, draft
 from freezetag.live.signed.verify import verify_file
@@ -276,3 +277,49 @@ def test_a_journal_is_a_chain(tmp_path: Path) -> None:
                 list(read(changed, journal.head))
     path.write_bytes(b"".join(lines)[:-1])
     assert not verify_journal(path).ok
+
+
+SPOILT: list[Callable[[sqlite3.Connection], Any]] = [
+    lambda db: db.execute("UPDATE ledger SET record = replace(record, 'g3', 'g4') WHERE i = 13"),
+    lambda db: db.execute("DELETE FROM ledger WHERE i = 17"),
+    lambda db: db.execute("DELETE FROM ledger WHERE i >= 33"),
+    lambda db: db.execute("UPDATE checkpoint SET note = replace(note, 'A', 'B') WHERE size = 20"),
+    lambda db: db.execute("DELETE FROM checkpoint WHERE size = 40"),
+    lambda db: db.execute("INSERT INTO ledger VALUES (-1, x'7b7d')"),
+    lambda db: db.execute("CREATE TRIGGER odd AFTER INSERT ON ledger BEGIN SELECT 1; END"),
+]
+
+
+@pytest.mark.parametrize("way", [None, *range(len(SPOILT))])
+def test_parts_find_what_the_whole_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: int | None
+) -> None:
+    """A good ledger needs no other look; of any other the report is the one of `verify_file`."""
+    for name, value in {"FEW": 0, "PART": 8, "CHUNK": 4}.items():
+        monkeypatch.setattr(verify_parts, name, value)
+    path = as_sqlite(tmp_path / "ledger.db")
+    if way is not None:
+        with closing(sqlite3.connect(path)) as db, db:
+            SPOILT[way](db)
+    rule: dict[str, Any] = {"authority": "own", "public": PUBLIC, "people": WHO}
+    whole = verify_file(path, checkpoint=NOTES[0], **rule)
+    assert whole.ok is (way is None)
+    if way is None:
+        monkeypatch.setattr(verify_parts, "verify_file", None)
+    assert verify_parts.verify_on(2, path, checkpoint=NOTES[0], **rule) == whole
+
+
+def test_parts_judge_what_records_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FEW": 0, "PART": 8, "CHUNK": 4}.items():
+        monkeypatch.setattr(verify_parts, name, value)
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("enrol", {"agent": "a", "groups": [], "depends_on": []}),
+        *[("anchor", {"gate": "a", "b": "0" * 32, "last": n}) for n in range(10)],
+        ("press", press(1).to_json()),
+        *[("anchor", {"gate": "a", "b": "0" * 32, "last": n}) for n in range(10, 20)],
+        ("start", {"agent": "a", "epoch": 1, "who": "ann"}),
+    ]
+    leaves = [record(i, kind, body, 1000 + i) for i, (kind, body) in enumerate(bodies)]
+    path = as_sqlite(tmp_path / "ledger.db", leaves, notes(leaves))
+    report = verify_parts.verify_on(2, path, authority="own", public=PUBLIC, people=WHO)
+    assert any("while presses stand" in problem for problem in report.problems)

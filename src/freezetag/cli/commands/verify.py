@@ -123,10 +123,11 @@ def _database(ledger: str, journal: bool) -> tuple[str, Path | None]:
 def _verified(file: Path, checkpoint: Path | None, archive: Path | None, rule: Any) -> Any:
     """The report on a ledger that has to contain this checkpoint and continue this archive."""
     from freezetag.live.signed.verify import verify_file
+    from freezetag.live.signed.verify_parts import verify_on
 
     notes = [_note(checkpoint)] if checkpoint else []
     older = [_newest(archive)] if archive else []
-    report = verify_file(file, checkpoint=next(iter([*notes, *older]), None), **rule)
+    report = verify_on(0, file, checkpoint=next(iter([*notes, *older]), None), **rule)
     if notes and older:
         again = verify_file(file, checkpoint=older[0], **rule)
         report.problems += [each for each in again.problems if each not in report.problems]
