@@ -177,7 +177,8 @@ class Gate:
         """
         with self._lock:
             now = self._judge()
-            decided = self._memory.decided(action, self.mode, self._reading, now)
+            keeps = self._memory.keeps
+            decided = self._memory.decided(action, self.mode, self._reading, now) if keeps else {}
             try:
                 self._require(action, max_seconds, now)
             except Refused as refused:
@@ -185,11 +186,11 @@ class Gate:
                 self._memory.refused(decided, refused.reason, self._refused)
                 raise
             number = self.last + 1
-            if not self._memory.write("begin", **decided, n=number, detail=detail):
+            if keeps and not self._memory.write("begin", **decided, n=number, detail=detail):
                 raise Refused(action, "the journal cannot be written")
             self.last = number
-            self._drain.in_flight[number] = (action, _nothing)
-            if self._memory.head:  # a disk may have taken longer for it than the lease lasts
+            if keeps:  # a disk may have taken longer for it than the lease lasts
+                self._drain.in_flight[number] = (action, _nothing)
                 try:
                     self._require(action, max_seconds, self._judge())
                 except Refused:
@@ -201,10 +202,12 @@ class Gate:
     def end(self, number: int, outcome: str = "done") -> None:
         """The action is over: `done`, `failed`, or `unknown` if its effect may still come."""
         with self._lock:
-            if not self._drain.ended(number, outcome) or self._is_idle:
-                return
+            ended = self._drain.ended(number, outcome)
+            if not ended or (self.phase == OPEN and not self._memory.keeps):
+                return  # nothing waits for it
             now = self._time.now()
-            self._memory.write("end", n=number, outcome=outcome, t=now)
+            if self._memory.keeps:
+                self._memory.write("end", n=number, outcome=outcome, t=now)
             self._advance(now)
 
     def action(self, name: str, max_seconds: float | None = None) -> Action:
@@ -312,11 +315,6 @@ class Gate:
             self._stop("closed", self._time.now(), 2)
 
     # How it decides. All below is called under the lock.
-
-    @property
-    def _is_idle(self) -> bool:
-        """Nothing waits for an action's end: no journal, no drain."""
-        return self.phase == OPEN and not self._memory.head
 
     def _begin_incarnation(self) -> None:
         self.b = self._fresh(16)

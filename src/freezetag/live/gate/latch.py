@@ -150,6 +150,7 @@ class Memory:
 
     def __init__(self, latch: Latch, journal: Journal | None) -> None:
         self._latch, self._journal = latch, journal
+        self.keeps = journal is not None  # asked at every action
         self.alarms: list[str] = []
         self._saved: dict[str, Any] | None = None
         self._left: dict[str, Any] = {}  # what was heard of authorities that are not named now
