@@ -2,7 +2,7 @@
 
 Two servers and two clients of the SDK live side by side, one pair with the guard between them:
 lease, journal and all. Calls go to them by turns, one by one, so that a change of the machine's
-load meets both. Goal: at most .3 ms more at the median. The interval resamples blocks of calls.
+load meets both. Goal: at most .2 ms more at the median. The interval resamples blocks of calls.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import anyio
 
 from bench._measure import head
 
-GOAL = 0.3
+GOAL = 0.2
 CALLS, WARM, BLOCK, RESAMPLED = 4000, 100, 50, 2000
 SERVER = """
 from mcp.server.mcpserver import MCPServer

@@ -47,5 +47,13 @@ def test_every_configuration_is_judged() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(check.jar() is None or shutil.which("java") is None, reason="needs Java")
 def test_the_quick_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check.main(["g1s", "mutant_m1"]) == 0
-    assert "141,697 states" in capsys.readouterr().out
+    quick = ["g1s", "mutant_m1", "reset_m2", "replica_m5"]
+    assert check.main(quick) == 0
+    told = capsys.readouterr().out
+    assert "141,697 states" in told
+    assert told.count("violates Safe") == 3
+
+
+def test_an_unknown_configuration_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert check.main(["g1s", "g9"]) == 2
+    assert "g9" in capsys.readouterr().err

@@ -41,7 +41,8 @@ def one(number: int, seed: int, keep: bool = False) -> dict[str, Any]:
     """The result of one run: `violations`, `broken` (why it proves nothing), and counts."""
     name = list(FAULTS)[number % len(FAULTS)]
     dice = random.Random(f"{seed} {number}")
-    result: dict[str, Any] = {"run": number, "class": name, "violations": [], "broken": ""}
+    result: dict[str, Any] = {"run": number, "seed": seed, "class": name}
+    result |= {"violations": [], "broken": ""}
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     begun = time.monotonic()
     signal.signal(signal.SIGALRM, _too_long)
@@ -165,7 +166,7 @@ def main() -> int:
         for n in range(options.first, options.first + options.runs)
         if options.only in (None, list(FAULTS)[n % len(FAULTS)])
     ]
-    done = {r["run"] for r in _read(options.out)}
+    done = {r["run"] for r in _read(options.out, options.seed)}
     left = [n for n in wanted if n not in done]
     children = []
     for job in range(options.jobs):
@@ -177,7 +178,7 @@ def main() -> int:
         children.append(pid)
     for pid in children:
         os.waitpid(pid, 0)
-    results = [r for r in _read(options.out) if r["run"] in set(wanted)]
+    results = [r for r in _read(options.out, options.seed) if r["run"] in set(wanted)]
     print(table(results))
     for result in results:
         if result["violations"] or result["broken"] or result.get("stuck"):
@@ -185,8 +186,15 @@ def main() -> int:
     return int(any(r["violations"] for r in results) or len(results) < len(wanted))
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+def _read(path: Path, seed: int) -> list[dict[str, Any]]:
+    """The results of this seed, as far as a run's number still means the same class."""
+    found = path.read_text().splitlines() if path.exists() else []
+    results, names = [json.loads(line) for line in found], list(FAULTS)
+    return [
+        each
+        for each in results
+        if each.get("seed") == seed and each["class"] == names[each["run"] % len(names)]
+    ]
 
 
 if __name__ == "__main__":
