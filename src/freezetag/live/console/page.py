@@ -11,6 +11,7 @@ from typing import Any
 
 from freezetag.live.console.agents import agents, counts
 from freezetag.live.console.markup import Child, Html, document, join, name, tag
+from freezetag.live.console.nodes import nodes
 from freezetag.live.console.panel import panel
 from freezetag.live.console.words import clock, count, event, look, scope
 
@@ -41,6 +42,7 @@ def console(status: Status | None, rights: Mapping[str, str], now: float, every:
             _banner(status),
             counts(status["agents"]),
             _standing(status),
+            nodes(status.get("nodes")),
             agents(status["agents"], rights),
             _ledger(status, rights),
         ]
