@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from tests.live._serving import until
 
+import freezetag
 from freezetag.live.authority.home import Home
 
 DEPLOY = Path(__file__).resolve().parents[2] / "examples" / "live" / "deploy"
@@ -56,6 +58,7 @@ def served(command: list[str], folder: Path, **environment: str) -> Iterator[lis
     heard: list[str] = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
+        (folder / "notify").chmod(0o777)  # whoever it runs as may tell
         manager.settimeout(20)
         told = {**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), **environment}
         with subprocess.Popen(command, env=told, stderr=subprocess.PIPE, text=True) as process:
@@ -102,6 +105,74 @@ exec chroot {root} "$@"
     with served(command, tmp_path, **environment) as heard:
         assert heard == ["READY=1"]
         assert (made.path / "listening.json").exists()
+
+
+def _debians_python() -> tuple[str, dict[str, str]]:
+    """Debian's own interpreter with what ours has installed, where it is of the same version."""
+    there = Path("/usr/bin/python3")
+    told = "import sys; print(*sys.version_info[:2])"
+    same = there.exists() and subprocess.run(
+        [there, "-c", told], capture_output=True, text=True, check=False
+    ).stdout.split() == [str(each) for each in sys.version_info[:2]]
+    path = [
+        str(Path(freezetag.__file__).parents[1]),
+        *(p for p in sys.path if "site-packages" in p),
+    ]
+    return (str(there) if same else sys.executable), {"PYTHONPATH": os.pathsep.join(path)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_the_server_runs_as_the_container_file_says(made: Home) -> None:
+    """Its user, its environment, no capability, no way to one, and a root that is only read."""
+    text = CONTAINER.read_text()
+    uid = re.search(r"--uid (\d+)", text)
+    kept = dict(re.findall(r"(FREEZETAG_CACHE|PYTHON\w+)=(\S+)", text))
+    assert uid is not None
+    assert kept["FREEZETAG_CACHE"] == "off"
+    python, found = _debians_python()
+    away = ["setpriv", f"--reuid={uid[1]}", f"--regid={uid[1]}", "--clear-groups"]
+    away += ["--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    if subprocess.run([*away, python, "-c", ""], capture_output=True, check=False).returncode:
+        pytest.skip("another user cannot run this Python")
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace is to be had")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o755)
+        volume, root = folder / "volume", folder / "root"
+        root.mkdir()
+        shutil.copytree(made.path, volume / "oversight")
+        for each in (volume, *volume.rglob("*")):
+            os.chown(each, int(uid[1]), int(uid[1]))
+        volume.chmod(0o700)
+        inside = f"""set -e
+mount --rbind / {root}
+mount -o remount,bind,ro {root}
+mount --bind {volume} {root}{volume}
+exec chroot {root} "$@"
+"""
+        home = volume / "oversight"
+        run = [*away, python, "-m", "freezetag"]
+        command = ["unshare", "-m", "sh", "-c", inside, "sh", *run, "serve", str(home)]
+        (volume / "manager").mkdir()
+        os.chown(volume / "manager", int(uid[1]), int(uid[1]))
+        environment = {**kept, **found, "HOME": "/nowhere", "FREEZETAG_HOME": str(home)}
+        with served(command, volume / "manager", **environment) as heard:
+            assert heard == ["READY=1"]
+            health = re.search(r'CMD \["freezetag", "(\w+)"\]', text)
+            assert health is not None
+            for words in ([health[1]], ["press", "fleet", "--reason", "try"]):
+                done = subprocess.run(
+                    [*run, *words],
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    env={**os.environ, **environment},
+                )
+                assert done.returncode == 0, done.stderr
+            assert "durable" in done.stdout
+            assert "NOT durable" not in done.stdout
 
 
 def test_the_container_file_is_without_root_and_on_debians_python() -> None:
