@@ -43,7 +43,6 @@ MODELS = (
     Model("Flight", "flight_m1", violates="Safe"),  # acknowledged before the work has ended
     Model("Flight", "flight_m2", violates="Safe"),  # nobody kills what outlasts the drain
     Model("Reset", "reset_1", states=187_789),
-    Model("Reset", "reset_2", states=0, long=True),  # a stolen server key, more incarnations
     Model("Reset", "reset_m1", violates="Safe"),  # one signature suffices
     Model("Reset", "reset_m2", violates="Safe"),  # it frees what stands, not what was signed
     Model("Reset", "reset_m3", violates="Safe"),  # a repeat after the signing is not seen
@@ -54,7 +53,6 @@ MODELS = (
     Model("Reset", "reset_m8", violates="Safe"),  # a start does not look at the presses again
     Model("Reset", "reset_m9", violates="Safe"),  # the gate takes the server's word
     Model("Replica", "replica_1", states=111_220),
-    Model("Replica", "replica_2", states=0, long=True),  # two nodes
     Model("Replica", "replica_m1", violates="Safe"),  # a node does not ask for its lease
     Model("Replica", "replica_m2", violates="Safe"),  # it counts that from the answer
     Model("Replica", "replica_m3", violates="Safe"),  # a promoted copy comes up unlocked

@@ -114,10 +114,8 @@ def _debians_python() -> tuple[str, dict[str, str]]:
     same = there.exists() and subprocess.run(
         [there, "-c", told], capture_output=True, text=True, check=False
     ).stdout.split() == [str(each) for each in sys.version_info[:2]]
-    path = [
-        str(Path(freezetag.__file__).parents[1]),
-        *(p for p in sys.path if "site-packages" in p),
-    ]
+    ours = str(Path(freezetag.__file__).parents[1])
+    path = [ours, *(each for each in sys.path if "site-packages" in each)]
     return (str(there) if same else sys.executable), {"PYTHONPATH": os.pathsep.join(path)}
 
 
@@ -162,7 +160,8 @@ exec chroot {root} "$@"
             assert heard == ["READY=1"]
             health = re.search(r'CMD \["freezetag", "(\w+)"\]', text)
             assert health is not None
-            for words in ([health[1]], ["press", "fleet", "--reason", "try"]):
+            # A press that covers nobody says so with 3; it is stored all the same.
+            for words, code in (([health[1]], 0), (["press", "fleet", "--reason", "try"], 3)):
                 done = subprocess.run(
                     [*run, *words],
                     capture_output=True,
@@ -170,7 +169,7 @@ exec chroot {root} "$@"
                     check=False,
                     env={**os.environ, **environment},
                 )
-                assert done.returncode == 0, done.stderr
+                assert done.returncode == code, done.stderr
             assert "durable" in done.stdout
             assert "NOT durable" not in done.stdout
 
