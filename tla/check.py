@@ -53,6 +53,7 @@ MODELS = (
     Model("Reset", "reset_m8", violates="Safe"),  # a start does not look at the presses again
     Model("Reset", "reset_m9", violates="Safe"),  # the gate takes the server's word
     Model("Replica", "replica_1", states=111_220),
+    Model("Replica", "replica_2", states=207_456, long=True),  # two nodes
     Model("Replica", "replica_m1", violates="Safe"),  # a node does not ask for its lease
     Model("Replica", "replica_m2", violates="Safe"),  # it counts that from the answer
     Model("Replica", "replica_m3", violates="Safe"),  # a promoted copy comes up unlocked
