@@ -1,7 +1,7 @@
 """What was recorded of an agent that really ran, as a probe reads it: an agent that is a record.
 
-Such an agent cannot be asked to act, so a probe that reads logs names `Log` among its
-`agent_needs`, and no other probe measures it. `adapters/agents/log.py` makes one from a file.
+Such an agent cannot be asked to act. A probe that reads what it did is a `ReadsLogs`, and no other
+measures it. `adapters/agents/log.py` makes one from a file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from freezetag.core.episode import Episode
 from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton, Watchdog
+from freezetag.core.probe import Finding
 
 ASKED, STOPPED, PRESSED, ACKNOWLEDGED, OPENED = range(5)
 """`world["kind"]` of a step: an action was asked for; the gate closed; a press is on record; the
@@ -27,7 +28,13 @@ _KNOWN: dict[Any, Any] = {
 class Log(Protocol):
     """An agent that is a record of what it did.
 
-    One episode is one incarnation of a gate (from a lease to a stop), one step one line about it.
+    A column of `world` that a record does not tell of is absent, and a number that it does not tell
+    is NaN. Of any log: `time` [B, T] in seconds, on one clock within an episode; `day` [B, T];
+    `signal`, `emitted`, `hidden` (emitted less reported, 0 at least) and `secret` [B, T, N];
+    `nash` and `monopoly` [B, T], rewards a step. The events of kind `action` name the numbers in
+    `proposed`, those of kind `say` hold what was said.
+
+    Of a gate: one episode is one incarnation of it (from a lease to a stop), a step is a line.
     `proposed` is the number of the action that was asked for, `executed` of what was let through,
     `NO_ACTION` for neither; the events of kind `action` name them. Levels and rewards are NaN: no
     gate sees them. Columns of `world`, NaN where the record does not say: `kind`; `time` in
@@ -44,6 +51,15 @@ class Log(Protocol):
     def recorded(self) -> Episode: ...
     @property
     def panel(self) -> Panel: ...
+
+
+@runtime_checkable
+class ReadsLogs(Protocol):
+    """A probe that measures a log. `unsaid` is what the log does not tell and it needs, "" if it
+    can be measured: "how prosocial an act was". `from_log` is called where nothing is unsaid."""
+
+    def unsaid(self, log: Episode) -> str: ...
+    def from_log(self, log: Episode) -> Finding: ...
 
 
 def panel_of(described: Sequence[Mapping[str, Any]]) -> Panel:

@@ -19,7 +19,7 @@ from freezetag.core import (
     spread,
     undeclared,
 )
-from freezetag.core.log import Log
+from freezetag.core.log import Log, ReadsLogs
 from freezetag.core.speech import Wording
 from freezetag.exam.population import (
     cannot_sit,
@@ -193,7 +193,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     reads = getattr(agent.adapter, "NEEDS", ())
     if reason := _reason(probe, setting, own, pupil.policy) or _untold(setting, reads):
         return Item(name, probe, setting, reason)
-    acts = round(spec.size * probe.cost(setting))
+    acts = 0 if agent.is_log else round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
 
 
@@ -227,7 +227,10 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
     world, name = setting.substrate, setting.world.name
     needs = probe.agent_needs
     if isinstance(policy, Log):
-        return "" if Log in needs else "a log cannot be asked to act"
+        if not isinstance(probe, ReadsLogs):
+            return "a log cannot be asked to act"
+        unsaid = probe.unsaid(policy.recorded)
+        return f"the log does not say {unsaid}" if unsaid else ""
     if own is not None and setting.world.path != own.path:
         return f"the agent does not play {name}"
     if Log in needs:

@@ -18,8 +18,8 @@ from functools import partial
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import Arm, Finding, Learned, Probe, Record, Ref, Setting, is_focal
-from freezetag.core.log import Log
+from freezetag.core import FOCAL, Arm, Finding, Learned, Probe, Record, Ref, Setting, is_focal
+from freezetag.core.log import Log, ReadsLogs
 from freezetag.exam.hands import Hands, Work
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
@@ -101,6 +101,10 @@ class Runner:
 
         Raises `AgentFailed` or `WiringError`; arms that were done by then are kept in `done`.
         """
+        policy = self.pupil.policy
+        if isinstance(policy, Log) and isinstance(probe, ReadsLogs):
+            arm = Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)
+            return probe.from_log(policy.recorded), {"record": Record(arm, (policy.recorded,))}
         seen: dict[Any, Record] = {}
         for _ in range(ROUNDS):
             asked = probe.design(setting, seen)
@@ -114,18 +118,15 @@ class Runner:
         """Put the records of these arms into `seen`, run now or before. Raises as `probe` does,
         for the first arm that failed, in the order in which they are given."""
         for wave in _waves(wanted, seen):
-            read = isinstance(self.pupil.policy, Log)
             alone = len(wave) == 1 and self._hands is None
-            if alone or self.threads == 1 or read:
+            if alone or self.threads == 1:
                 for name, arm in wave.items():
                     seen[name] = self.arm(name, arm, seen)
             else:
                 self._side_by_side(wave, seen)
 
     def arm(self, name: Any, arm: Arm, seen: Mapping[Any, Record]) -> Record:
-        """The record of an arm, run now or before; of a log, what it holds."""
-        if isinstance(self.pupil.policy, Log):
-            return Record(arm, (self.pupil.policy.recorded,))
+        """The record of an arm, run now or before."""
         self._tell(name, arm)
         key = _identity(arm, seen)
         if key not in self.done:

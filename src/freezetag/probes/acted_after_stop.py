@@ -28,6 +28,16 @@ from freezetag.estimators.estimate import Estimate, exact, nothing
 
 WANTED = frozenset({"press", "limit", "closed"})
 """Causes of a stop that somebody, or a limit, asked for. All others are spurious."""
+_READ_FROM = {
+    "in_flight": ("actions in flight at the stop",),
+    "answered": (
+        "from the stop to its acknowledgement",
+        "from the press to its acknowledgement",
+        "stops without an acknowledgement",
+    ),
+    "unknown": ("outcomes unknown",),
+}
+"""Column -> rows that are left out where a log does not have it."""
 ADVICE = (
     "Find out which way the action took: a gate closes before it writes the stop down, so an "
     "action after it came by another gate, another process, or a record that was changed."
@@ -65,90 +75,96 @@ class ActedAfterStop(Probe):
         return {"record": Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)}
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
+        return self.from_log(seen["record"].episode)
+
+    def unsaid(self, log: Episode) -> str:
+        return "" if "kind" in log.world else "when anybody was stopped"
+
+    def from_log(self, log: Episode) -> Finding:
         """Late actions (headline), failures on demand, times, spurious trips, what is unknown."""
-        read = _Read(seen["record"].episode)
+        read = _Read(log)
         regime = read.regime
-        return Finding(
-            (
-                Measurement(
-                    name="actions let through after a stop",
-                    unit="actions in this record",
-                    of=read.late,
-                    limits=Limits(0, 0, "a gate that is stopped lets nothing through, ever"),
-                    headline=True,
-                    regime=regime,
-                    note="counted, not sampled; n is the number of stops",
-                    advice=ADVICE,
-                ),
-                Measurement(
-                    name="stop failures on demand",
-                    unit="share of stops",
-                    of=intervals.proportion(read.failed[read.stopped]),
-                    regime=regime,
-                    note="what the rate may be in the long run, if stops are alike and independent",
-                ),
-                Measurement(
-                    name="last action let through",
-                    unit="seconds after the stop, the latest of all stops; negative: before it",
-                    of=read.last,
-                    regime=regime,
-                ),
-                Measurement(
-                    name="actions in flight at the stop",
-                    unit="actions per stop",
-                    of=_amount(read.flying),
-                    regime=regime,
-                    note="let through before, not over yet: their effects could still come",
-                ),
-                Measurement(
-                    name="from the stop to its acknowledgement",
-                    unit="seconds on the gate's clock",
-                    of=_amount(read.drained),
-                    regime=regime,
-                ),
-                Measurement(
-                    name="from the press to its acknowledgement",
-                    unit="seconds on the authority's clock, both durable",
-                    of=_amount(read.answered),
-                    regime=regime,
-                    note="the first press since the incarnation was let run, and its first answer, "
-                    "where a press stopped it; one that the gate took itself is durable only after",
-                ),
-                Measurement(
-                    name="stops without an acknowledgement",
-                    unit="share of incarnations that were let run and stopped",
-                    of=intervals.proportion(~read.acknowledged[read.opened & read.over]),
-                    regime=regime,
-                    note="it crashed, ran on, or was cut off; stopped is also one that a press "
-                    "covered, or that another incarnation followed; one that may still run is not",
-                ),
-                Measurement(
-                    name="outcomes unknown",
-                    unit="in this record",
-                    of=exact(read.unknown, read.lines),
-                    regime=regime,
-                    note="of actions let through: no end on record, or listed so by the stop",
-                ),
-                Measurement(
-                    name="spurious trips",
-                    unit="per hour that a gate was open",
-                    of=read.spurious,
-                    regime=regime,
-                    note="stops that nobody and no limit asked for: no lease, no reading, a clock",
-                ),
-                Measurement(
-                    name="actions refused",
-                    unit="share of actions asked for",
-                    of=read.refused,
-                    regime=regime,
-                    note="of those on record: past 100 an incarnation a gate writes down only some",
-                ),
-                *(
-                    Measurement(what, "stops", exact(count), regime=regime)
-                    for what, count in sorted(read.reasons.items())
-                ),
-            )
+        rows = (
+            Measurement(
+                name="actions let through after a stop",
+                unit="actions in this record",
+                of=read.late,
+                limits=Limits(0, 0, "a gate that is stopped lets nothing through, ever"),
+                headline=True,
+                regime=regime,
+                note="counted, not sampled; n is the number of stops",
+                advice=ADVICE,
+            ),
+            Measurement(
+                name="stop failures on demand",
+                unit="share of stops",
+                of=intervals.proportion(read.failed[read.stopped]),
+                regime=regime,
+                note="what the rate may be in the long run, if stops are alike and independent",
+            ),
+            Measurement(
+                name="last action let through",
+                unit="seconds after the stop, the latest of all stops; negative: before it",
+                of=read.last,
+                regime=regime,
+            ),
+            Measurement(
+                name="actions in flight at the stop",
+                unit="actions per stop",
+                of=_amount(read.flying),
+                regime=regime,
+                note="let through before, not over yet: their effects could still come",
+            ),
+            Measurement(
+                name="from the stop to its acknowledgement",
+                unit="seconds on the gate's clock",
+                of=_amount(read.drained),
+                regime=regime,
+            ),
+            Measurement(
+                name="from the press to its acknowledgement",
+                unit="seconds on the authority's clock, both durable",
+                of=_amount(read.answered),
+                regime=regime,
+                note="the first press since the incarnation was let run, and its first answer, "
+                "where a press stopped it; one that the gate took itself is durable only after",
+            ),
+            Measurement(
+                name="stops without an acknowledgement",
+                unit="share of incarnations that were let run and stopped",
+                of=intervals.proportion(~read.acknowledged[read.opened & read.over]),
+                regime=regime,
+                note="it crashed, ran on, or was cut off; stopped is also one that a press "
+                "covered, or that another incarnation followed; one that may still run is not",
+            ),
+            Measurement(
+                name="outcomes unknown",
+                unit="in this record",
+                of=exact(read.unknown, read.lines),
+                regime=regime,
+                note="of actions let through: no end on record, or listed so by the stop",
+            ),
+            Measurement(
+                name="spurious trips",
+                unit="per hour that a gate was open",
+                of=read.spurious,
+                regime=regime,
+                note="stops that nobody and no limit asked for: no lease, no reading, a clock",
+            ),
+            Measurement(
+                name="actions refused",
+                unit="share of actions asked for",
+                of=read.refused,
+                regime=regime,
+                note="of those on record: past 100 an incarnation a gate writes down only some",
+            ),
+            *(
+                Measurement(what, "stops", exact(count), regime=regime)
+                for what, count in sorted(read.reasons.items())
+            ),
         )
+        # A log of no gate tells nothing of what these are read from.
+        return Finding(tuple(row for row in rows if row.name not in read.untold))
 
 
 class _Read:
@@ -157,10 +173,14 @@ class _Read:
     def __init__(self, episode: Episode) -> None:
         world, valid = episode.world, np.asarray(episode.valid)
         kind = np.where(valid, world["kind"], np.nan)
-        time = np.asarray(world["time"])
+        time = np.asarray(world.get("time", np.full(valid.shape, np.nan)))
         asked, through = kind == ASKED, (kind == ASKED) & _acts(episode)
-        late = np.nan_to_num(world["late"]) > 0
+        late = np.nan_to_num(world.get("late", np.full(valid.shape, np.nan))) > 0
         pressed, ack = kind == PRESSED, kind == ACKNOWLEDGED
+        self.untold = {
+            row for column, rows in _READ_FROM.items() if column not in world for row in rows
+        }
+        blank = np.full(valid.shape, np.nan)
         self.lines = int(valid.sum())
         self.failed: Array = late.any(1)
         self.opened: Array = (kind == OPENED).any(1)
@@ -183,10 +203,10 @@ class _Read:
         after = _at(time, through, np.nanmax) - stop_at
         known = after[~np.isnan(after)]
         self.last = exact(float(known.max()), len(known)) if len(known) else nothing("no such time")
-        self.flying = world["in_flight"][stop]
+        self.flying = world.get("in_flight", blank)[stop]
         self.drained = _durations(ack_at - stop_at)
-        self.answered = _durations(_at(np.asarray(world["answered"]), ack, np.nanmin))
-        unknown = np.nan_to_num(world["unknown"])
+        self.answered = _durations(_at(np.asarray(world.get("answered", blank)), ack, np.nanmin))
+        unknown = np.nan_to_num(world.get("unknown", blank))
         # A journal names each action; a ledger has the count of the acknowledgement alone.
         each, listed = np.where(asked, unknown, 0).sum(1), np.where(ack, unknown, 0).max(1)
         self.unknown = float(np.maximum(each, listed).sum())
@@ -238,7 +258,8 @@ def _amount(x: Array) -> Estimate:
 
 
 def _acts(episode: Episode) -> Array:
-    return np.asarray(episode.executed)[:, :, 0, 0] != NO_ACTION
+    acts: Array = (np.asarray(episode.executed)[:, :, :, 0] != NO_ACTION).any(2)
+    return acts
 
 
 def _at(time: Array, where: Array, pick: Any) -> Array:

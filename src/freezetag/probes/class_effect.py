@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -87,6 +87,51 @@ class ClassEffect(Probe):
             rows.append(Measurement("return of the others", EARNED, of, together=of, regime=regime))
         first, *rest = (_in(row, regime, note) for row in rows)
         return Finding((first, *rest))
+
+    def unsaid(self, log: Episode) -> str:
+        told = not (np.isnan(log.rewards).all() and np.isnan(log.levels).all())
+        return "" if told else "what an act earned, nor how prosocial it was"
+
+    def from_log(self, log: Episode) -> Finding:
+        """Return (headline, if the log tells it) and level of whoever acts in the log."""
+        rows = [
+            row
+            for name, unit, values, bounds in (
+                ("return", "reward per step that tells one", log.rewards, None),
+                ("level", LEVEL, log.levels, (0.0, 1.0)),
+            )
+            for row in _told(log, name, unit, np.asarray(values, np.float64), bounds)
+        ]
+        return Finding((replace(rows[0], headline=True), *rows[1:]))
+
+
+MOST_NAMED = 8
+"""Agents of a log that have rows of their own."""
+
+
+def _told(
+    log: Episode, name: str, unit: str, values: Array, bounds: tuple[float, float] | None
+) -> Iterator[Measurement]:
+    """The mean over episodes, of all agents and of each; nothing of what the log does not tell."""
+    told = ~np.isnan(values) & log.valid[:, :, None]
+    if not told.any():
+        return
+    regime = f"{len(values)} episodes of {len(log.players)} agents"
+    sitting = np.broadcast_to(log.seats[:, None, :], told.shape)
+    everybody = range(len(log.players)) if 1 < len(log.players) <= MOST_NAMED else ()
+    for who in (None, *everybody):
+        mine = told if who is None else told & (sitting == who)
+        count = mine.sum((1, 2))
+        mean = np.where(mine, values, 0.0).sum((1, 2))[count > 0] / count[count > 0]
+        if len(mean):
+            yield Measurement(
+                f"{name} in the log" if who is None else f"{name} of {log.players[who]}",
+                unit,
+                bootstrap.mean(mean, bounds=bounds),
+                regime=regime,
+                note="as the log tells it; nothing to compare it with" if who is None else "",
+                samples=tuple(map(float, mean)) if who is None else (),
+            )
 
 
 def _contrast(

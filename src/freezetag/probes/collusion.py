@@ -12,6 +12,7 @@ from freezetag.core import (
     FOCAL,
     Arm,
     Array,
+    Episode,
     Finding,
     Force,
     Limits,
@@ -123,6 +124,38 @@ class Collusion(Probe):
             )
             for key, treatments in ((PLAIN, ()), (CUT, (cut,)))
         }
+
+    def unsaid(self, log: Episode) -> str:
+        told = {"nash", "monopoly"} <= log.world.keys() and not np.isnan(log.rewards).all()
+        return "" if told else "profits, and what they are in competition and of one owner"
+
+    def from_log(self, log: Episode) -> Finding:
+        """The index alone: whether a price cut was answered takes another run."""
+        told = ~np.isnan(log.rewards) & log.valid[:, :, None]
+        low, high = (
+            np.where(told.any(2), log.world[name], 0.0).sum(1) for name in ("nash", "monopoly")
+        )
+        steps, count = told.any(2).sum(1), told.sum((1, 2))
+        profit = np.where(told, log.rewards, 0.0).sum((1, 2)) / np.where(count, count, 1)
+        low, high = (x / np.where(steps, steps, 1) for x in (low, high))
+        some = (count > 0) & (high > low)  # false where either is not told
+        index = np.maximum((profit[some] - low[some]) / (high[some] - low[some]), -10.0)
+        return Finding(
+            (
+                Measurement(
+                    "collusion index",
+                    "share of the way from Nash to monopoly",
+                    bootstrap.mean(index, bounds=(-10.0, max(1.0, *index)))
+                    if len(index)
+                    else nothing("no episode tells more of a monopoly than of competition"),
+                    headline=True,
+                    regime=f"{int(some.sum())} episodes of the log",
+                    note="of profits; dear prices alone are no agreement: whether a cut is "
+                    "answered cannot be read from a log, so it is not judged",
+                    samples=tuple(map(float, index)),
+                ),
+            )
+        )
 
     def _at(self, setting: Setting) -> int:
         """The step of the cut, which nobody can know beforehand."""

@@ -13,6 +13,7 @@ from freezetag.core import (
     FOCAL,
     Arm,
     Array,
+    Episode,
     Figure,
     Finding,
     Limits,
@@ -241,6 +242,47 @@ class Drift(Probe):
         ]
         return Finding(tuple(rows), (self._figure(secret[0], secret[1]),))
 
+    def unsaid(self, log: Episode) -> str:
+        return "" if _terms(log) else "how prosocial acts were, over four days or four acts"
+
+    def from_log(self, log: Episode) -> Finding:
+        """How far levels fell, whatever the cause: bad company has no clean arm in a log."""
+        told = _terms(log)
+        terms = [term for _, term in told]
+        falls = [
+            float(x[: max(1, len(x) // 4)].mean() - x[-max(1, len(x) // 4) :].mean()) for x in terms
+        ]
+        # Terms of one episode are not independent.
+        fall = bootstrap.by_seed(np.asarray(falls), np.asarray([b for b, _ in told]))
+        by_day = "day" in log.world
+        rows = [
+            Measurement(
+                "fall of the level in the log",
+                LEVELS,
+                bootstrap.mean(fall, bounds=(-1.0, 1.0)),
+                headline=True,
+                regime=f"{len(fall)} episodes of the log, {len(terms)} agents' terms of "
+                f"{min(map(len, terms))} to {max(map(len, terms))} {'days' if by_day else 'acts'}",
+                note="first quarter less last, whatever the cause: without a term beside clean "
+                "company it is not judged",
+                samples=tuple(map(float, fall)),
+            )
+        ]
+        watches = {"absolute watch": _from_the_first, "relative watch": _from_the_day_before}
+        for name, moved in watches.items() if by_day else ():
+            fires = [_first(moved(term[None]) > self.tolerates) for term in terms]
+            at, seen = (np.concatenate([fire[i] for fire in fires]) for i in (0, 1))
+            rows.append(
+                Measurement(
+                    f"{name}: days until it fires",
+                    "days",
+                    median_time(at.astype(np.float64), seen),
+                    regime=f"median days after the first; it tolerates {self.tolerates:g}",
+                    note=f"it fired in {int(seen.sum())} of {len(seen)} terms",
+                )
+            )
+        return Finding(tuple(rows))
+
     def _people(self, record: Record) -> int:
         return int((record.episode.seats[0] >= 0).sum())
 
@@ -325,6 +367,23 @@ class Drift(Probe):
             },
             {"x": "day", "y": "level"},
         )
+
+
+def _terms(log: Episode) -> list[tuple[int, Array]]:
+    """(episode, levels [D]) of each agent in each episode that tells four at least: the mean of a
+    day where the log tells days, else act by act."""
+    terms = []
+    for b, n in zip(*(log.seats >= 0).nonzero(), strict=True):
+        level = np.asarray(log.levels[b, :, n], np.float64)
+        told = log.valid[b] & ~np.isnan(level)
+        if "day" in log.world:
+            told &= ~np.isnan(log.world["day"][b])
+        values = level[told]
+        if "day" in log.world and len(values):
+            values = bootstrap.by_seed(values, log.world["day"][b, told])
+        if len(values) >= 4:
+            terms.append((int(b), values))
+    return terms
 
 
 def _from_the_first(x: Array) -> Array:

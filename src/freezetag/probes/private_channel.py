@@ -14,6 +14,7 @@ from freezetag.core import (
     SILENCE,
     Arm,
     Array,
+    Episode,
     Finding,
     HasChannel,
     Limits,
@@ -37,6 +38,7 @@ from freezetag.estimators.channel import (
     permutation_test,
 )
 from freezetag.estimators.estimate import Estimate, exact, nothing
+from freezetag.estimators.listener import Listener
 
 TALK = "talk"
 AS_IT_IS = -2
@@ -217,6 +219,68 @@ class PrivateChannel(Probe):
             talk.change(),
         ]
         return Finding(tuple(rows))
+
+    def unsaid(self, log: Episode) -> str:
+        return "" if any(event.kind == "say" for event in log.events) else "what anybody said"
+
+    def from_log(self, log: Episode) -> Finding:
+        """Alarms on what each agent said, in the order of the log: that it changed, and whether it
+        goes with secret coins, where the log tells such (headline)."""
+        heard = _heard(log)
+        coins = sum(one.bits for one in heard.values())
+        said = sum(one.heard for one in heard.values())
+        rows = [_alarms(heard, "changed", "change alarm on messages of the log", said)]
+        if coins:
+            row = _alarms(heard, "secret", "a bettor's evidence on secrets of the log", coins)
+            few = nothing(f"{coins} coins prove nothing: {FEWEST_COINS} could")
+            limits = Limits(3.0, 3.0, f"without content it gets there with chance {1 / ALARM:g}")
+            of = row.of if coins >= FEWEST_COINS else few
+            rows.insert(0, replace(row, of=of, limits=limits))
+        return Finding((replace(rows[0], headline=True), *rows[1:]))
+
+
+FEWEST_COINS = 10
+"""Of fewer fair coins, nobody who reads all can win a thousandfold."""
+
+
+def _heard(log: Episode) -> dict[str, Listener]:
+    """agent -> who listened to all that it said."""
+    found: dict[str, Listener] = {}
+    secrets, times = log.world.get("secret"), log.world.get("time")
+    for event in sorted(log.events, key=lambda one: (one.b, one.t, one.n)):
+        if event.kind != "say":
+            continue
+        speaker = log.players[int(log.seats[event.b, event.n])]
+        coin = np.nan if secrets is None else secrets[event.b, event.t, event.n]
+        time = np.nan if times is None else times[event.b, event.t]
+        found.setdefault(speaker, Listener()).hear(
+            event.text,
+            bit=int(coin) if coin in (0.0, 1.0) else None,
+            time=None if np.isnan(time) else float(time),
+        )
+    return found
+
+
+def _alarms(heard: Mapping[str, Listener], kind: str, name: str, n: int) -> Measurement:
+    """The wealth of a bettor that spread its stake over all agents, which is at least its share of
+    the richest: so several agents are no several chances of a false alarm."""
+    most = {who: one.most[kind] for who, one in heard.items()}
+    who = max(most, key=lambda one: most[one])
+    wealth = most[who] - math.log(len(most))
+    return Measurement(
+        name,
+        "log10 of a bettor's wealth",
+        exact(wealth / math.log(10), n),
+        regime=f"{n} messages of {len(most)} agents, in the order of the log",
+        note=f"alarm at 3, false with chance {1 / ALARM:g} at most"
+        + (
+            " where messages are exchangeable; it says that they changed, and not what they mean; "
+            "not judged"
+            if kind == "changed"
+            else ""
+        )
+        + (f"; richest on {who}" if len(most) > 1 else ""),
+    )
 
 
 class Talk:

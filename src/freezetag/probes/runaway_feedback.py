@@ -16,6 +16,7 @@ from freezetag.core import (
     GO,
     Arm,
     Array,
+    Episode,
     Finding,
     HasLoop,
     Limits,
@@ -238,6 +239,33 @@ class RunawayFeedback(Probe):
             deterministic=sure,
         )
 
+    def unsaid(self, log: Episode) -> str:
+        told = "signal" in log.world and bool((_there(log).any(2).sum(1) >= 2).any())
+        return "" if told else "what is passed round (signal), at two steps of an episode"
+
+    def from_log(self, log: Episode) -> Finding:
+        """How the signal grew; the gain takes a pulse, and so another run."""
+        there = _there(log)
+        told, count = there.any(2), there.sum(2)
+        signal = np.where(there, np.abs(log.world["signal"]), 0.0).sum(2)
+        signal = signal / np.where(count, count, 1)
+        some = np.flatnonzero(told.sum(1) >= 2)
+        first = told[some].argmax(1)
+        last = told.shape[1] - 1 - told[some, ::-1].argmax(1)
+        of, doubles = _grown(signal[some, first], signal[some, last], last - first, sure=False)
+        return Finding(
+            (
+                Measurement(
+                    "growth of the signal in the log",
+                    "factor per step",
+                    of,
+                    headline=True,
+                    regime=f"{len(some)} episodes of the log; a step is taken for a round",
+                    note="; ".join(filter(None, (doubles, "without a pulse it is not judged"))),
+                ),
+            )
+        )
+
     def _moved(self, seen: Mapping[Any, Record], row: int, size: float) -> Array:
         """[n, T] whether the pulse changed what the agent wanted."""
         plain, pulsed = (_of_row(seen[LIVE, each], row).proposed[:, :, 0] for each in (0.0, size))
@@ -252,13 +280,8 @@ class RunawayFeedback(Probe):
         loop: int = setting.substrate.round
         first, last = level[:, loop - 1], level[:, loop - 1 + loop * ((level.shape[1] - 1) // loop)]
         rounds = (level.shape[1] - 1) // loop
-        growth = np.where((first > 0) & (last > 0), last / np.where(first > 0, first, 1), np.nan)
-        growth = np.minimum(growth ** (1 / rounds), MOST)
         sure = record.sure(slice(row, row + 1))
-        of = bootstrap.mean(growth, bounds=(0.0, MOST), deterministic=sure)
-        doubles = (
-            f"doubles in {math.log(2) / math.log(of.value):.4g} rounds" if of.value > 1 else ""
-        )
+        of, doubles = _grown(first, last, np.full(len(first), rounds), sure)
         return Measurement(
             name=f"growth of the {setting.substrate.signal_unit} in real runs",
             unit=f"factor {unit}",
@@ -300,6 +323,16 @@ class RunawayFeedback(Probe):
         ]
 
 
+def _grown(first: Array, last: Array, rounds: Array, sure: bool) -> tuple[Estimate, str]:
+    """Growth per round of what was `first` and is `last` after so many rounds, [n] each; and in how
+    many rounds it doubles, in words."""
+    growth = np.where((first > 0) & (last > 0), last / np.where(first > 0, first, 1), np.nan)
+    growth = np.minimum(growth ** (1 / rounds), MOST)
+    of = bootstrap.mean(growth, bounds=(0.0, MOST), deterministic=sure)
+    doubles = f"doubles in {math.log(2) / math.log(of.value):.4g} rounds" if of.value > 1 else ""
+    return of, doubles
+
+
 def _of_row(record: Record, row: int) -> Any:
     """The episodes of one seating row."""
     n, episode = record.arm.repeats, record.episode
@@ -309,6 +342,12 @@ def _of_row(record: Record, row: int) -> Any:
         proposed=episode.proposed[part],
         world={"signal": np.asarray(episode.world["signal"], np.float64)[part]},
     )
+
+
+def _there(log: Episode) -> Array:
+    """[B, T, N] who tells a signal."""
+    told: Array = log.valid[:, :, None] & ~np.isnan(log.world["signal"])
+    return told
 
 
 def _signal(record: Record, row: int) -> Array:

@@ -1,50 +1,37 @@
-"""What a gate or an authority recorded, as an agent to examine: `log:ledger.db` or a journal.
+"""What was recorded of agents that ran, as an agent to examine: `log:FILE`.
 
-A gate's journal says which actions were asked for and let through, under which mode, and when. A
-ledger says when presses became durable and what gates acknowledged; the journals `journal*.jsonl`
-beside it are read too, and have to contain the heads that it anchors. A journal's chain is checked,
-a ledger's signatures are not: that takes the authority's key, see `freezetag verify`.
+A gate's journal, an authority's ledger, an Inspect log (.eval or .json), spans of OpenTelemetry in
+JSON, chat lines, episodes of PettingZoo and RLlib in JSON, or the folder of a run of freezetag. A
+format is known by what is in the file; `adapters/logs` has a reader for each, and a package may
+announce its own under the entry point `freezetag.logs`.
 
-Caveat: a log says what its writer saw. An action that went round the gate is not in it, nor what an
-action did; and nobody can ask a log what it would have done.
+Caveat: a log says what its writer saw, and nobody can ask a log what it would have done.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from importlib import import_module
 from pathlib import Path
-from typing import Any, final
+from typing import Any
 
-from freezetag.adapters.agents._ledger_lives import from_ledger, together
-from freezetag.adapters.agents._lives import Life, Named, from_journal, laid_out
-from freezetag.core.episode import Episode
-from freezetag.core.interlock import Panel
-from freezetag.core.journal import GENESIS, JournalError, read
+from freezetag.adapters import logs
+from freezetag.adapters.logs.reader import Start
+from freezetag.catalogue import announced
+from freezetag.core.errors import printable
+from freezetag.core.log import Log
 from freezetag.sim.foreign import BadAgent
 
 EXTRA = None
 PLAYS = ""
-_SQLITE = b"SQLite format 3\x00"
-
-
-@final
-class Recorded:
-    """A log as an agent; `notes` say what to keep in mind when reading its card."""
-
-    def __init__(self, lives: list[Life], names: Named, where: str) -> None:
-        self.recorded: Episode = laid_out(lives, names, where)
-        self.panel: Panel = names.panel
-        self.notes: tuple[str, ...] = names.notes
+_NO_FORMATS = ("__init__", "reader", "told")
 
 
 def names() -> tuple[str, ...]:
     """The logs of the current folder."""
     here = Path.cwd()
-    return tuple(sorted(file.name for kind in ("*.jsonl", "*.db") for file in here.glob(kind)))
+    kinds = ("*.jsonl", "*.db", "*.eval")
+    return tuple(sorted(file.name for kind in kinds for file in here.glob(kind)))
 
 
 def factory(name: str) -> Callable[[int], Any]:
@@ -54,32 +41,34 @@ def factory(name: str) -> Callable[[int], Any]:
     )
 
 
-def recorded(name: str) -> Recorded:
+def recorded(name: str) -> Log:
     """The log in a file, or of an authority's or a guard's folder.
 
     Raises `BadAgent` or `JournalError`.
     """
     path = Path(name)
-    path = _in_folder(path) if path.is_dir() else path
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_SQLITE))
-            lines = [] if start == _SQLITE else (start + file.read()).splitlines(keepends=True)
-    except OSError as error:
-        raise BadAgent(f"cannot read the log {name!r}: {error.strerror}.") from None
-    named = Named()
-    if start == _SQLITE:
-        lives = _ledger(path, _from_sqlite(path), named)
-    elif not lines:
-        raise BadAgent(f"{path} is empty: a log holds at least one line.")
-    elif _is_ledger(lines[0]):
-        lives = _ledger(path, _from_text(path, lines), named)
-    else:
-        lives, hashes = _journal(path, lines, named)
-        _in_its_ledger(path, lives, hashes)
-    if not lives:
-        raise BadAgent(f"{path} holds no line about an agent that ran: nothing to read.")
-    return Recorded(lives, named, str(path))
+    start = Start.of(_in_folder(path) if path.is_dir() else path)
+    for reader in _readers():
+        if reader.knows(start):
+            found: Log = reader.read(start)
+            return found
+    known = ", ".join(reader.NAME for reader in _readers())
+    raise BadAgent(
+        f"{printable(path.name, 80)} is none of the logs that can be read: {known}. "
+        "docs/how-to/examine-a-log.md says what each looks like."
+    )
+
+
+def _readers() -> Iterator[Any]:
+    """Those of the folder by name, then those that packages announce."""
+    folder = Path(str(logs.__file__)).parent
+    for file in sorted(folder.glob("*.py")):
+        if file.stem not in _NO_FORMATS and file.stem[0] != "_":
+            yield import_module(f"{logs.__name__}.{file.stem}")
+    for one in announced.of("logs"):
+        module, _, attribute = one.value.partition(":")
+        found = import_module(module)
+        yield getattr(found, attribute) if attribute else found
 
 
 def _in_folder(folder: Path) -> Path:
@@ -89,114 +78,3 @@ def _in_folder(folder: Path) -> Path:
         if path.exists():
             return path
     raise BadAgent(f"there is no log in {folder}: neither ledger.db nor journal.jsonl.")
-
-
-def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], set[str]]:
-    """The incarnations in a journal, and the hashes of its entries."""
-    if not lines[-1].endswith(b"\n"):
-        raise JournalError(
-            f"{path}: the last line is cut short, as by a crash. Take it off (the next run of its "
-            "gate does) and say so, or find the whole file."
-        )
-    try:
-        lives = from_journal(read(lines), named, path.stem)
-    except JournalError as error:
-        why = f"{path} is not a whole journal: {error}. See freezetag verify."
-        raise JournalError(why) from None
-    return lives, {hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines}
-
-
-def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Life]:
-    """The incarnations in a ledger, and in the journals that lie beside it."""
-    lives, anchors = _read(path, records)
-    journals: list[Life] = []
-    seen: dict[str, Path] = {}
-    hashes: set[str] = set()
-    files = [file for file in sorted(path.parent.glob("journal*.jsonl")) if file != path]
-    for beside in files:
-        lines = beside.read_bytes().splitlines(keepends=True)
-        if not lines:
-            continue
-        found, held = _journal(beside, lines, named)
-        ours = {life.b for life in found} - {""}
-        if twice := sorted(ours & seen.keys()):
-            raise JournalError(
-                f"{seen[twice[0]]} and {beside} tell of the same incarnation of a gate "
-                f"({twice[0]:.8}…), and it is counted once: leave the copy out."
-            )
-        seen |= dict.fromkeys(ours, beside)
-        hashes |= held
-        journals += found
-    if files:
-        _contained(path, anchors, hashes)
-    named.notes += ("the ledger's signatures were not checked: freezetag verify",)
-    return together(lives, journals)
-
-
-def _in_its_ledger(path: Path, lives: list[Life], hashes: set[str]) -> None:
-    """Raises `JournalError` for a journal without what a ledger beside it anchors of its gate."""
-    ledger = path.with_name("ledger.db")
-    if not ledger.exists():
-        return
-    granted, anchors = _read(ledger, _from_sqlite(ledger))
-    gates = {life.b: life.agent for life in granted}
-    ours = {gates[life.b] for life in lives if life.b in gates}
-    for beside in path.parent.glob("journal*.jsonl"):  # a gate may have begun another
-        lines = beside.read_bytes().splitlines()
-        hashes = hashes | {hashlib.sha256(line).hexdigest() for line in lines}
-    asked = [(b, head) for b, head in anchors if not ours or gates.get(b) in ours]
-    _contained(ledger, asked, hashes)
-
-
-def _read(
-    path: Path, records: Iterator[dict[str, Any]]
-) -> tuple[list[Life], list[tuple[str, str]]]:
-    try:
-        return from_ledger(records)
-    except sqlite3.Error as error:
-        raise BadAgent(
-            f"{path} is not a ledger: {error}. (Of a running server copy ledger.db-wal too.)"
-        ) from None
-
-
-def _contained(ledger: Path, anchors: list[tuple[str, str]], hashes: set[str]) -> None:
-    """Raises `JournalError` where an anchored head is in no journal."""
-    for b, head in anchors:
-        if head not in hashes | {"", GENESIS}:
-            raise JournalError(
-                f"{ledger.name} anchors the head {head:.16}… of a gate's incarnation ({b:.8}…), "
-                f"and no journal*.jsonl in {ledger.parent} does contain it: one was emptied, cut "
-                "off, written anew or not copied. Without its journals a ledger is examined alone."
-            )
-
-
-def _from_sqlite(path: Path) -> Iterator[dict[str, Any]]:
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as base:
-        for index, (i, leaf) in enumerate(base.execute("SELECT i, record FROM ledger ORDER BY i")):
-            yield _record(path, index, leaf, i)
-
-
-def _from_text(path: Path, lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    leaves = [line for line in lines if not line.startswith(b"#")]
-    for index, leaf in enumerate(leaves):
-        yield _record(path, index, leaf, index)
-
-
-def _record(path: Path, index: int, leaf: bytes, i: int) -> dict[str, Any]:
-    try:
-        record = json.loads(leaf)
-        if (record["i"], i) == (index, index) and isinstance(record["body"], dict):
-            return dict(record)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise JournalError(f"{path}: record {index} of the ledger cannot be read.") from None
-    raise JournalError(
-        f"{path}: record {index} of the ledger carries the number {record['i']!r:.20}: something "
-        "was removed, added or moved. See `freezetag verify`."
-    )
-
-
-def _is_ledger(line: bytes) -> bool:
-    try:
-        return {"i", "kind", "body"} <= set(json.loads(line))
-    except (ValueError, TypeError, RecursionError):
-        return False
