@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from freezetag.core import Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
+from freezetag.core import Finding, Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import answers, calls, collect, comprehension, store
 from freezetag.exam.examined import Examined
@@ -18,6 +18,7 @@ from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.plan import Item, must_rest, plan
 from freezetag.exam.population import must_sit, population
 from freezetag.exam.progress import Progress, Silent
+from freezetag.exam.recorded_exam import MissingArms, RecordedExam
 from freezetag.exam.resolve import Resolved, must_answer, must_load, resolve
 from freezetag.exam.run import Runner, most_threads
 from freezetag.exam.spec import Spec
@@ -88,7 +89,8 @@ class Exam:
         found = resolve(spec.agent if agent is None else agent, spec.panel(), spec.step_seconds)
         fitted = bool(found.pupil.panel.interlocks)
         if found.is_log:
-            spec = replace(spec, classmates=0)  # nobody beside it: a class of 1
+            # Nobody beside it, a class of 1; but of an exam, the class that it was.
+            spec = replace(spec, classmates=getattr(found.pupil.policy, "classmates", 0))
         elif not fitted:
             found = replace(found, pupil=replace(found.pupil, panel=DEFAULT_PANEL))
         shared = cache is not None
@@ -242,7 +244,11 @@ class _Run:
             return
         self.progress.started(item)
         try:
-            finding, seen = runner.probe(item.probe, item.setting)
+            finding, seen = self._found(item, runner)
+        except MissingArms as missing:
+            why = f"the log does not hold all arms that it asks for: {missing}"
+            self._add(collect.missing(item, why))
+            return
         except AgentFailed as failed:
             pupil = self.exam.agent.pupil
             if failed.field == OUTSIDE:
@@ -271,6 +277,13 @@ class _Run:
             lambda folder: folder.keep(number, section, mine, finding.interaction, item.setting)
         )
         self._add(section)
+
+    def _found(self, item: Item, runner: Runner) -> tuple[Finding, dict[Any, Record]]:
+        """What a probe finds in arms that are run, or were. Raises as these do."""
+        policy = self.exam.agent.pupil.policy
+        if isinstance(policy, RecordedExam):
+            return policy.scored(item.name, item.probe, item.setting)
+        return runner.probe(item.probe, item.setting)
 
     def _unplayed(self, item: Item, failed: AgentFailed) -> str:
         """Why it is no failure that an agent which answers with one number cannot play a world

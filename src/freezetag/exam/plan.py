@@ -28,6 +28,8 @@ from freezetag.exam.population import (
     random_player,
     seated,
 )
+from freezetag.exam.recorded_exam import RecordedExam
+from freezetag.exam.records import RECORD
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import MOST, BadSpec, Spec
 from freezetag.sim.wiring import check_wiring
@@ -36,8 +38,6 @@ SIZES = (0, 1, 2, 5, 10)
 """Class sizes below the one asked for."""
 BALANCED = 8
 """Seeds at least of an agent that reads: a block of balanced wordings (`core.speech`)."""
-RECORD = Ref("record")
-"""Where logs are measured: no world of the catalogue, but whatever the agent ran in."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     # One of the user's own is run where it is named, and changes nothing for the others.
     theirs = _loaded([ref for ref in wanted if ref not in ours])
     named = _ordered([each for each in every if each[0] in wanted or not wanted] + theirs)
+    if isinstance(held := agent.pupil.policy, RecordedExam):
+        items = tuple(item for _, name, probe in named for item in _held(name, probe, held, spec))
+        if all(item.reason for item in items):
+            raise BadSpec(_nothing(items))
+        return items
     own = [*_own_worlds([(n, p) for _, n, p in every if not p.everywhere], chosen, spec, agent)]
     items = tuple(
         _item(name, probe, world, spec, agent)
@@ -195,6 +200,16 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         return Item(name, probe, setting, reason)
     acts = 0 if agent.is_log else round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
+
+
+def _held(name: str, probe: Probe, held: RecordedExam, spec: Spec) -> Iterator[Item]:
+    """The items of a probe on a recorded exam: in the settings that it was given then."""
+    settings = held.settings(name)
+    for setting in settings:
+        yield Item(name, probe, setting)
+    if not settings:
+        nowhere = Setting(RECORD, None, (), budget=0, seed=spec.seed)
+        yield Item(name, probe, nowhere, "the log holds no episodes of it, and nobody acts")
 
 
 def _drawn(setting: Setting, spec: Spec, number: int, fixed: bool) -> Setting:

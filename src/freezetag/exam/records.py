@@ -34,6 +34,10 @@ from freezetag.sim.identity import version
 
 FORM = 1
 INDEX = "index.json"
+RECORD = Ref("record")
+"""Where logs are measured: no world of the catalogue, but whatever the agent ran in."""
+MOST = 4 * 2**30
+"""Bytes that a section may unpack to."""
 PACKAGE = "freezetag"
 """The path of the whole package, in `sources`."""
 _LEVEL = 1  # of compression: moves repeat, so that more would take time and save little
@@ -241,6 +245,8 @@ def _section(part: zipfile.ZipFile) -> Stored:
 
 
 def _index(part: zipfile.ZipFile) -> dict[str, Any]:
+    if sum(info.file_size for info in part.infolist()) > MOST:
+        raise BadRecords(f"a section of it unpacks to more than {MOST // 2**30} GiB.")
     index: dict[str, Any] = json.loads(part.read(INDEX))
     if index["form"] > FORM:
         raise BadRecords("it was written by a newer freezetag: upgrade this one.")

@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import Record, Ref, ReportCard, Section, Setting, UserError
+from freezetag.core import Ref, ReportCard, Section, Setting, UserError
 from freezetag.core.errors import printable
-from freezetag.core.log import ReadsLogs
-from freezetag.core.probe import NOT_MEASURED, label
+from freezetag.core.probe import NOT_MEASURED
 from freezetag.exam import collect, store
 from freezetag.exam import records as stored
-from freezetag.exam.plan import RECORD, Item
-from freezetag.exam.run import ROUNDS
+from freezetag.exam.plan import Item
+from freezetag.exam.recorded_exam import MissingArms, scored
 from freezetag.exam.spec import BadSpec, roster
 from freezetag.report import compare, schema
 from freezetag.sim.identity import version
@@ -65,10 +64,6 @@ class Rescoring:
     old: ReportCard
     card: ReportCard
     sections: tuple[Rescored, ...]
-
-
-class _Missing(Exception):
-    """An arm that today's probe asks for, and that the run did not record."""
 
 
 def rescore(run: Path) -> Rescoring:
@@ -127,10 +122,10 @@ def _section(old: Section, kept: stored.Stored | None, was: str) -> Rescored:
     try:
         probe: Any = catalogue.load(catalogue.find("probes", old.probe))
         world = kept.setting.world
-        substrate = None if world == RECORD else catalogue.load(world)
+        substrate = None if world == stored.RECORD else catalogue.load(world)
         setting = replace(kept.setting, substrate=substrate)
-        finding, _ = _scored(probe, setting, kept)
-    except _Missing as missing:
+        finding, _ = scored(probe, setting, kept)
+    except MissingArms as missing:
         return _unscored(old, f"today's probe asks for arms that were not run: {missing}")
     except UserError as error:
         return _unscored(old, printable(str(error)))
@@ -149,30 +144,6 @@ def _unscored(old: Section, why: str) -> Rescored:
         p_fail=None,
     )
     return Rescored(old, gone, with_old=(why,), with_today=(why,))
-
-
-def _scored(probe: Any, setting: Setting, kept: stored.Stored) -> tuple[Any, dict[Any, Record]]:
-    """As `Runner.probe`, with arms that are read. Raises `_Missing`."""
-    if setting.world == RECORD and isinstance(probe, ReadsLogs):
-        return probe.from_log(next(iter(kept.records.values())).episode), {}
-    seen: dict[Any, Record] = {}
-    for _ in range(ROUNDS):
-        asked = probe.design(setting, seen)
-        wanted = {key: arm for key, arm in asked.items() if key not in seen}
-        if not wanted:
-            return probe.measure(setting, seen), seen
-        missing = []
-        for key, arm in wanted.items():
-            by_label = {label(other): record for other, record in seen.items()}
-            record = kept.records.get(stored.name_of(arm, by_label))
-            if record is None:
-                missing.append(arm.label or label(key))
-            else:
-                seen[key] = replace(record, arm=arm)
-        if missing:
-            more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
-            raise _Missing(", ".join(missing[:4]) + more)
-    raise RuntimeError(f"{type(probe).__name__} asked for arms in {ROUNDS} rounds, no end.")
 
 
 def _compared(

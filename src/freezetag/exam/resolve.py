@@ -15,6 +15,7 @@ from freezetag.core import Equipped, Panel, Planner, Policy, Ref, UserError
 from freezetag.core.errors import printable
 from freezetag.core.log import Log
 from freezetag.core.named import parse, written
+from freezetag.exam.recorded_exam import RecordedExam
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import AgentFailed, BadAgent, Foreign
 from freezetag.sim.inside import Inside
@@ -40,7 +41,7 @@ class Resolved:
     @property
     def is_log(self) -> bool:
         """It is a record, which nobody can ask to act."""
-        return isinstance(self.pupil.policy, Log)
+        return isinstance(self.pupil.policy, Log | RecordedExam)
 
 
 @cache
@@ -151,7 +152,8 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
     module = adapter(scheme)
     if hasattr(module, "recorded"):
-        return module.recorded(name), agent, "record of an agent that ran", module
+        found = RecordedExam.of(Path(name)) or module.recorded(name)
+        return found, agent, "record of an agent that ran", module
     seconds = max(step_seconds, getattr(module, "SECONDS", step_seconds))
     return Foreign(scheme, name, seconds), agent, f"{scheme} agent", module
 
