@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.adapters.agents._named import parse
-from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent
+from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent, Unanswered
 from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
 from freezetag.core import Speaks
 from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread, Value
@@ -223,8 +223,6 @@ class LanguageModel:
 
     async def _asked(self, messages: list[dict[str, str]], grammar: str = "") -> str | None:
         """The text of an answer, None where there is none after all tries."""
-        from freezetag.adapters.language.endpoint import Unanswered
-
         draw, self.asked = (self.seed, self.asked), self.asked + 1
         try:
             answer = await self.endpoint.ask(messages, draw, grammar)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from freezetag.adapters.language.ledger import Answer, Ledger, key_of
+from freezetag.adapters.language.ledger import Answer, Ledger, Unanswered, key_of
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent, Outside
 
@@ -39,10 +39,6 @@ _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _BUSY = {429, 503, 529}
 
 Messages = Sequence[Mapping[str, str]]
-
-
-class Unanswered(Exception):
-    """No answer after all tries; the text says why. Others may be answered still."""
 
 
 class _Refused(Exception):

@@ -39,6 +39,10 @@ class Spent(Exception):
     """The budget has no room for another call; the text says which one, and how much it was."""
 
 
+class Unanswered(Exception):
+    """No answer after all tries; the text says why. Others may be answered still."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an endpoint answered. `note` says what was odd about it, `served` is the model that it

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 
-def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] = "table") -> int:
+def card(
+    run: Path,
+    /,
+    *,
+    format: Literal["table", "markdown", "junit", "json"] = "table",
+    into_inspect: Path | None = None,
+) -> int:
     """Show the card of a run. A card that was changed after it was written is shown, with what
     contradicts its results on standard error, and the exit code is 1.
 
@@ -17,12 +23,18 @@ def card(run: Path, /, *, format: Literal["table", "markdown", "junit", "json"] 
         a run folder (runs/latest) or a card.json
     format
         table (all rows), markdown, junit (for a CI's test tab) or json
+    into_inspect
+        write the verdicts as scores into a copy of the Inspect log that was examined, by this name
     """
     from freezetag.report import junit, markdown, schema, terminal
     from freezetag.report.words import plain
 
     file = existing(run)
     found = schema.read_json(file)
+    if into_inspect is not None:
+        from freezetag.report.inspect_scores import into_inspect as write
+
+        print(f"log with verdicts {plain(write(found, into_inspect))}", file=sys.stderr)
     if format == "table":
         terminal.print_card(found, every=True)
     elif format == "markdown":

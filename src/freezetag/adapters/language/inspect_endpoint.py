@@ -1,0 +1,178 @@
+"""A model of Inspect AI as an endpoint: one question, one answer, by any of its providers.
+
+Written for inspect-ai 0.3.285. What Inspect would try again by itself is tried here, so that every
+call is counted; it decides which failures are worth another try. Its own cache is not used: answers
+are kept in the ledger, as those of other endpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+from freezetag.adapters.language.ledger import Answer, Ledger, Unanswered, key_of
+from freezetag.adapters.logs.reader import without_secrets
+from freezetag.core.errors import printable
+from freezetag.sim.foreign import BadAgent, Outside
+
+TRIES = 5
+IN_A_ROW = 3
+"""After so many questions that came to nothing, one after the other, nothing more is asked."""
+PLACE = "inspect:"
+
+
+@dataclass(frozen=True)
+class InspectAccess:
+    """Which model is asked, and how; what is None is the provider's own. `model` is
+    PROVIDER/NAME, `base_url` another address of the provider. seconds: for one answer. at_once:
+    questions on their way at the same time. pause: seconds before the second try, doubled before
+    each further one."""
+
+    model: str
+    base_url: str | None = None
+    temperature: float | None = None
+    max_tokens: int = 256
+    seconds: float = 60.0
+    at_once: int = 16
+    pause: float = 0.5
+
+    def __post_init__(self) -> None:
+        provider, slash, name = self.model.partition("/")
+        if not (provider and slash and name):
+            raise BadAgent(
+                f"{printable(self.model, 60)!r} names no model: inspect:PROVIDER/MODEL, for "
+                "instance inspect:mockllm/model."
+            )
+        if self.max_tokens < 1 or self.at_once < 1 or not self.seconds > 0:
+            raise BadAgent("max_tokens, at_once and seconds must be above 0.")
+
+    @property
+    def url(self) -> str:
+        """What the ledger knows the answers by."""
+        return PLACE + self.model
+
+    def opened(self) -> Any:
+        """Inspect's model. Raises `BadAgent` where the provider is not there or wants a key, and
+        `ModuleNotFoundError` without the extra."""
+        inspect = import_module("inspect_ai.model")
+        try:
+            return inspect.get_model(self.model, base_url=self.base_url)
+        except Exception as error:  # each provider raises its own
+            raise BadAgent(f"Inspect cannot open {self.model}: {said(error)}") from None
+
+
+class InspectEndpoint:
+    """One model of Inspect. Answers are looked up in the ledger first. `model` is one that is open
+    already."""
+
+    def __init__(self, access: InspectAccess, ledger: Ledger, model: Any = None) -> None:
+        self.access, self.ledger = access, ledger
+        self._model = access.opened() if model is None else model
+        self._slots = asyncio.Semaphore(access.at_once)
+        self._asking: dict[str, asyncio.Future[Answer]] = {}
+        self._failed = 0
+        self._dead = ""
+
+    async def ask(
+        self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any], grammar: str = ""
+    ) -> Answer:
+        """The answer to a conversation. `draw` says which draw from the model it is: the same
+        conversation and draw are asked once. A grammar is not sent: providers have none in common.
+
+        Raises `Unanswered`, or `Outside` where nothing more can be asked.
+        """
+        shaped = {k: v for k, v in asdict(self.access).items() if k not in _UNSHAPED}
+        key = key_of(PLACE, shaped, list(messages), list(draw))
+        if (known := self.ledger.known(key)) is not None:
+            return known
+        if key in self._asking:  # the same question is on its way
+            return await asyncio.shield(self._asking[key])
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._asking[key] = future
+        try:
+            async with self._slots:
+                answer = await self._tries(key, messages, draw)
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # others may wait for it, or nobody
+            raise
+        else:
+            future.set_result(answer)
+            return answer
+        finally:
+            del self._asking[key]
+
+    async def _tries(
+        self, key: str, messages: Sequence[Mapping[str, str]], draw: Sequence[Any]
+    ) -> Answer:
+        access = self.access
+        most = (len(json.dumps(list(messages))), access.max_tokens)
+        why = ""
+        for number in range(TRIES):
+            if self._dead:
+                raise Outside(self._dead)
+            call, begun = self.ledger.begin(key, most), time.monotonic()
+            try:
+                async with asyncio.timeout(access.seconds):
+                    answer = await self._one(messages, draw)
+            except TimeoutError:
+                why, again = f"no answer within {access.seconds:g} s", True
+            except Exception as error:  # each provider raises its own
+                why, again = said(error), bool(self._model.api.should_retry(error))
+            else:
+                took = time.monotonic() - begun
+                self.ledger.answered(call, key, answer, took, most, access.url)
+                self._failed = 0
+                return answer
+            self.ledger.lost(call, time.monotonic() - begun)
+            if not again:
+                break
+            if number + 1 < TRIES:
+                await asyncio.sleep(access.pause * 2**number * (0.75 + random.random() / 2))
+        self._failed += 1
+        if self._failed >= IN_A_ROW:
+            self._dead = f"{access.model}: {why}"
+            raise Outside(self._dead)
+        raise Unanswered(why)
+
+    async def _one(self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any]) -> Answer:
+        inspect: Any = import_module("inspect_ai.model")
+        kinds = {
+            "system": inspect.ChatMessageSystem,
+            "user": inspect.ChatMessageUser,
+            "assistant": inspect.ChatMessageAssistant,
+        }
+        config = inspect.GenerateConfig(
+            max_tokens=self.access.max_tokens,
+            temperature=self.access.temperature,
+            seed=int(key_of(list(draw))[:7], 16),
+            max_retries=0,
+        )
+        asked = [kinds[message["role"]](content=message["content"]) for message in messages]
+        output = await self._model.generate(asked, config=config, cache=False)
+        if output.error:
+            raise RuntimeError(output.error)
+        reason = output.choices[0].stop_reason if output.choices else "no choices"
+        usage = output.usage
+        return Answer(
+            text=output.completion or "",
+            note="" if reason == "stop" else str(reason),
+            prompt=None if usage is None else usage.input_tokens,
+            completion=None if usage is None else usage.output_tokens,
+            served=key_of(output.model)[:12] if output.model else "",
+        )
+
+
+_UNSHAPED = ("seconds", "at_once", "pause")
+
+
+def said(error: BaseException) -> str:
+    """What an error says, for people: one line, without keys and paths."""
+    text = str(getattr(error, "message", None) or error) or type(error).__name__
+    return printable(without_secrets(" ".join(text.split())), 200)
