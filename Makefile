@@ -85,7 +85,8 @@ long: $(STAMPS)/test .venv-frameworks/.ready
 
 # Inspect AI needs other versions of what other extras need, so its test has an environment of its own.
 inspect: .venv-inspect/.ready
-	.venv-inspect/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_inspect_approver.py
+	.venv-inspect/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_inspect_approver.py \
+	  tests/adapters/test_inspect_ai.py
 
 .venv-inspect/.ready: pyproject.toml | $(BIN)/python
 	@echo "installing freezetag[inspect] into .venv-inspect"

@@ -1,8 +1,9 @@
 """The verdicts of a card as scores of the Inspect log that it was read from, in a copy of it.
 
-A score a check, beside those that the log has: metrics `value`, `low`, `high` and `n` of its headline,
-and in its metadata the verdict, the unit and the caveat. Samples stay as they are, byte for byte in an
-archive: a verdict is of the whole log, and of no single sample. Written without inspect-ai.
+A score a check, beside those that the log has: metrics `value`, `low`, `high` and `n` of its
+headline, and in its metadata the verdict, the unit and the caveat. Samples stay as they are, byte
+for byte in an archive: a verdict is of the whole log, and of no single sample. Written without
+inspect-ai.
 """
 
 from __future__ import annotations

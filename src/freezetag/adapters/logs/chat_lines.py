@@ -28,7 +28,7 @@ def knows(start: Start) -> bool:
     """A first line with our mark, a message of somebody, or a whole conversation."""
     first = start.first
     if not isinstance(first, dict):
-        return start.begins_with("messages", "role") or start.begins_with("conversation", "agent")
+        return start.first_key in ("messages", "conversation", "freezetag")
     if "freezetag" in first:
         return str(first["freezetag"]).startswith("chat/")
     if isinstance(messages := first.get("messages"), list):

@@ -30,9 +30,7 @@ def knows(start: Start) -> bool:
     first = start.first[0] if isinstance(start.first, list) and start.first else start.first
     if isinstance(first, dict):
         return "steps" in first or "episodes" in first or first.get("type") in (BATCH, MANY)
-    return any(
-        start.begins_with(*keys) for keys in (("steps", "actions"), ("type", BATCH), ("type", MANY))
-    )
+    return start.first_key in ("steps", "episodes", "levels", "type", *FACTS)
 
 
 def read(start: Start) -> Told:

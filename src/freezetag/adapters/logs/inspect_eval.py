@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from freezetag.adapters.logs.reader import (
+    HUGE,
     MOST_BYTES,
     Start,
     json_of,
@@ -42,7 +43,7 @@ def knows(start: Start) -> bool:
     first = start.first
     if isinstance(first, dict):
         return "eval" in first and "version" in first
-    return start.head[:4] == b"PK\x03\x04" or start.begins_with("version", "status", "eval")
+    return start.head[:4] == b"PK\x03\x04" or start.first_key == "version"
 
 
 def read(start: Start) -> Told:
@@ -59,10 +60,25 @@ def read(start: Start) -> Told:
     model = name_of(about.get("model") or "model") if isinstance(about, dict) else "model"
     if header.get("status", "started") not in ("success", "started"):
         notes.append(f"the evaluation ended as {name_of(header['status'])!r}")
-    plays = [_Sample(sample, model).play() for sample in samples if isinstance(sample, dict)]
+    # An archive has them in the order in which they ended.
+    plays = sorted(
+        (
+            (_place(sample), _Sample(sample, model).play())
+            for sample in samples
+            if isinstance(sample, dict)
+        ),
+        key=lambda each: each[0],
+    )
     if not plays:
         raise BadAgent(f"{start.name} holds no sample: it is a header, or was broken off before.")
-    return Told(plays, start.name, notes)
+    return Told([play for _, play in plays], start.name, notes)
+
+
+def _place(sample: Mapping[str, Any]) -> tuple[float, str, float]:
+    """Where a sample stands among others: by its id, a number or a text, and its epoch."""
+    number_, epoch = number(sample.get("id")), number(sample.get("epoch"))
+    first = number_ if number_ == number_ else HUGE
+    return first, str(sample.get("id"))[:200], epoch if epoch == epoch else 0.0
 
 
 def _archive(start: Start, notes: list[str]) -> tuple[Any, Iterator[Any]]:

@@ -45,11 +45,7 @@ def knows(start: Start) -> bool:
     first = start.first[0] if isinstance(start.first, list) and start.first else start.first
     if isinstance(first, dict):
         return "resourceSpans" in first or {"context", "attributes", "start_time"} <= first.keys()
-    return (
-        start.begins_with("resourceSpans")
-        or start.begins_with("resource_spans")
-        or start.begins_with("context", "trace_id", "span_id")
-    )
+    return start.first_key in ("resourceSpans", "resource_spans", "name")
 
 
 def read(start: Start) -> Told:

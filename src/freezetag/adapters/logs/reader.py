@@ -100,10 +100,13 @@ class Start:
         except (ValueError, RecursionError):
             return None
 
-    def begins_with(self, *keys: str) -> bool:
-        """Whether the file begins with an object, in whose beginning all of these keys are."""
-        text = self.head.decode("utf-8", "replace").lstrip("\ufeff \t\r\n[")
-        return text[:1] == "{" and all(f'"{key}"' in text for key in keys)
+    @cached_property
+    def first_key(self) -> str:
+        """The first key of the object that the file begins with, also one in a list; "" for none.
+        It tells a format where the object is longer than the beginning."""
+        text = self.head.decode("utf-8", "replace")
+        found = re.match(r'[\ufeff\s\[]*\{\s*"([^"\\]{1,40})"', text)
+        return found[1] if found else ""
 
     def text(self) -> str:
         """All of it. Raises `BadAgent`."""

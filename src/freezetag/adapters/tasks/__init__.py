@@ -1,0 +1,1 @@
+"""Worlds as tasks of other people's evaluation frameworks, one a file."""
