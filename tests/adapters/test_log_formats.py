@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.adapters import log_samples as samples
 
 from freezetag.adapters.agents import log
-from freezetag.adapters.logs import reader
+from freezetag.adapters.logs import chat_lines, reader
+from freezetag.adapters.logs.told import FACTS, FIELDS
 from freezetag.core import Episode, UserError
 from freezetag.core.log import Log, ReadsLogs
 
@@ -53,6 +54,24 @@ def test_chat_lines(tmp_path: Path) -> None:
     np.testing.assert_array_equal(episode.levels[0, :, :], [[1, np.nan], [np.nan, 0]])
     np.testing.assert_array_equal(episode.rewards[0, :, :], [[3, np.nan], [np.nan, 5]])
     assert not set(episode.world)  # nothing of it is told
+
+
+SCHEMA = json.loads(
+    Path(chat_lines.__file__).with_name("chat_lines.schema.json").read_text(encoding="utf-8")
+)
+
+
+def test_the_schema_of_chat_lines_is_what_is_read() -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    check = jsonschema.Draft202012Validator(SCHEMA)
+    stops = samples.lines({"conversation": "a", "stop": "press"})
+    for line in (samples.CHAT + samples.TRAINING + stops).splitlines():
+        check.validate(json.loads(line))
+    for bad in ({"agent": "x"}, {"conversation": "a", "agent": "x", "level": 2}, {"freezetag": 1}):
+        assert not check.is_valid(bad)
+    turn = set(SCHEMA["$defs"]["turn"]["properties"])
+    assert turn == {*FIELDS, "conversation", "agent", "step", "text", "action", "refused", "time"}
+    assert set(SCHEMA["$defs"]["head"]["properties"]) == {*FACTS, "freezetag", "levels"}
 
 
 def test_turns_of_one_step_are_taken_together(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Conversations in JSON lines: a message a line, or a whole conversation a line.
 
-The schema is docs/chat-lines.schema.json. A first line may tell what holds for all:
+The schema is `chat_lines.schema.json` beside this file. A first line may tell what holds for all:
 
     {"freezetag": "chat/1", "levels": {"share": 1, "take": 0}, "nash": 0.2, "monopoly": 0.3}
     {"conversation": "a", "agent": "bob", "text": "I will share.", "action": "share", "reward": 3}
