@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,41 @@ def test_a_card_of_a_log_says_what_the_log_does_not(
     for section in again["sections"]:
         for row in section["rows"]:
             assert row["old"] == row["new"]
+
+
+@pytest.mark.parametrize("form", ["eval", "json"])
+def test_verdicts_go_into_a_copy_of_a_log_of_inspect(
+    tmp_path: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Inspect makes of it is tested where Inspect is: tests/adapters/test_inspect_ai.py."""
+    file, copy = tmp_path / f"log.{form}", tmp_path / f"copy.{form}"
+    if form == "eval":
+        samples.inspect_eval(file)
+    else:
+        file.write_text(samples.inspect_json(), encoding="utf-8")
+    before, run = file.read_bytes(), tmp_path / "run"
+    assert cli.run(["examine", f"log:{file}", "--out", str(run), "--seed", "1"]) == 1
+    assert cli.run(["card", str(run), "--into-inspect", str(copy)]) == 0
+    assert file.read_bytes() == before
+    if form == "eval":
+        with zipfile.ZipFile(copy) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == ["samples/1_epoch_1.json", "header.json"]
+            header = json.loads(archive.read("header.json"))
+    else:
+        header = json.loads(copy.read_text(encoding="utf-8"))
+        assert header["samples"] == [samples.sample()]
+    scores = {score["name"]: score for score in header["results"]["scores"]}
+    late = scores["freezetag: acted after stop"]
+    assert (late["metrics"]["value"]["value"], late["metadata"]["verdict"]) == (1.0, FAIL)
+    assert scores["freezetag: fail"]["metadata"]["card"].startswith("sha256:")
+    capsys.readouterr()
+    for asked, why in (
+        ([str(run), "--into-inspect", str(copy)], "exists already"),
+        ([str(run), "--into-inspect", str(tmp_path / "no" / "x")], "cannot write"),
+    ):
+        assert cli.run(["card", *asked]) == 2
+        assert why in capsys.readouterr().err
+    file.unlink()
+    assert cli.run(["card", str(run), "--into-inspect", str(tmp_path / "new")]) == 2
+    assert "cannot read the log" in capsys.readouterr().err
