@@ -20,7 +20,9 @@ from freezetag.core import (
     Force,
     HasBystander,
     HasChannel,
+    HasKinds,
     HasPayoffs,
+    HasScene,
     HasStock,
     HasTalk,
     Panel,
@@ -210,7 +212,9 @@ class _World:
             )
         flat = (ends[0] == ends[1]).all(-1)
         for level, action in enumerate(ends):
-            found = level_of(action, *ends)[present & ~flat]
+            found = np.asarray(
+                it.levels(state, action) if isinstance(it, HasKinds) else level_of(action, *ends)
+            )[present & ~flat]
             self.need((found == level).all(), f"level_of(scale end {level}) is {found}.")
 
     def is_legal(self, actions: Any, legal: Any) -> Any:
@@ -410,6 +414,8 @@ class _World:
                     promised <= names,
                     f"{offer.__name__} promises account {sorted(promised)}, got {sorted(names)}.",
                 )
+        if isinstance(self.it, HasScene):
+            self.drawn()
         if isinstance(self.it, Speaks):
             check_words(self.it, self.read_views())
         shape = (self.it.action_sizes[0],) * self.it.players + (self.it.players,)
@@ -419,6 +425,15 @@ class _World:
             except ValueError:
                 return  # too large to be written out, and said so
             self.need(found == shape, f"payoffs must have shape {shape}, got {found}.")
+
+    def drawn(self) -> None:
+        """The scene lies on its grid, and is drawn from what is on record."""
+        account = self.it.account(self.it.init(self.key, self.seatings()[0]))
+        scene = self.it.scene({name: np.asarray(x).tolist() for name, x in account.items()})
+        places = [cell for cells in scene.cells.values() for cell in cells]
+        places += [(token.row, token.column) for token in scene.tokens]
+        off = [(r, c) for r, c in places if not (0 <= r < scene.rows and 0 <= c < scene.columns)]
+        self.need(not off, f"scene: {off[:3]} lie off the grid {scene.rows} x {scene.columns}.")
 
     def driven(self, steps: int) -> None:
         """The driver plays it: what it calls, this world has."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.contracts._common import need
-from freezetag.core import HasSlips, Speaks, level_of
+from freezetag.core import HasKinds, HasSlips, Speaks, level_of
 from freezetag.core.speech import Choice, Number, Parts, Reply, Wording
 from freezetag.sim.plain import as_lists, plain
 
@@ -96,15 +96,18 @@ def seen_by(
     selfish, prosocial = (np.asarray(end) for end in world.scale(state))
     others = np.asarray(present) & (np.arange(world.players) > 0)
     taken = np.asarray(world.played(state) if isinstance(world, HasSlips) else action)
+    levels = level_of(taken, selfish, prosocial)
+    if isinstance(world, HasKinds):
+        levels = np.asarray(world.levels(state, taken))
     fields = {
         "step": np.int32(step),
         "seat": np.int32(0),
         "own_reward": np.asarray(rewards)[0],
         "own_action": np.asarray(action)[0],
-        "own_level": level_of(taken, selfish, prosocial)[0],
+        "own_level": levels[0],
         "present": others,
         "seen": others & (step > 0),
-        "levels": level_of(taken, selfish, prosocial),
+        "levels": levels,
         "others_rewards": np.asarray(rewards),
         "selfish": selfish[0],
         "prosocial": prosocial[0],

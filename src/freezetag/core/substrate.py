@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from freezetag.core.arrays import Array
 from freezetag.core.model import Model
+from freezetag.core.scene import Scene
 from freezetag.core.speech import Wording, Words
 
 if TYPE_CHECKING:  # a scenario asks a substrate for its lengths
@@ -96,6 +97,18 @@ class HasSlips(Protocol):
 
     def played(self, state: Any) -> Array:
         """[N, K] the actions of the last step as they took effect."""
+        ...
+
+
+@runtime_checkable
+class HasKinds(Protocol):
+    """A world whose actions are of different kinds, such as moves on a grid, and no amounts: the
+    level of one is not its place between the two ends of the scale, and nothing lies between them.
+    """
+
+    def levels(self, state: Any, actions: Array) -> Array:
+        """[N] in [0, 1]: the level of actions [N, K] in this state; at an end of the scale 0 or 1,
+        unless both ends are the same action."""
         ...
 
 
@@ -251,6 +264,17 @@ class Draws(HasModel, Protocol):
     """A world whose states can be drawn as text: one picture per state, all of one size."""
 
     def draw(self, state: Any) -> str: ...
+
+
+@runtime_checkable
+class HasScene(Protocol):
+    """A world on a grid that can be drawn from its record, a picture per step. What in `account`
+    serves the picture alone and says nothing by itself has a name that begins with "scene_"."""
+
+    def scene(self, account: Mapping[str, Any]) -> Scene:
+        """What is where after a step. `account`: name -> the value on record, a list by seat where
+        it is by seat, with None for a seat that is empty."""
+        ...
 
 
 @runtime_checkable

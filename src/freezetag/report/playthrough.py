@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from freezetag.core.scene import ONLY_SEEN
 from freezetag.report.words import number, plain
 
 
@@ -71,9 +72,12 @@ def action(row: Mapping[str, Any], kind: str) -> str:
 
 
 def published(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What the world published of this step: name -> value."""
+    """What the world published of this step: name -> value, without what only pictures show."""
     return {
         key.removeprefix("world_"): row[key]
         for key in row
-        if key.startswith("world_") and row[key] is not None and row[key] == row[key]
+        if key.startswith("world_")
+        and not key.startswith(f"world_{ONLY_SEEN}")
+        and row[key] is not None
+        and row[key] == row[key]
     }

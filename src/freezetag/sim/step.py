@@ -20,6 +20,7 @@ from freezetag.core import (
     Array,
     Forcing,
     HasChannel,
+    HasKinds,
     HasSlips,
     HasTurns,
     Moment,
@@ -122,6 +123,16 @@ class Settled(NamedTuple):
     stop: Any
 
 
+@dataclass(frozen=True)
+class ObsOfKinds(Obs):
+    """What a seat sees where actions are of kinds (`core.HasKinds`): nothing lies between the two
+    ends of the scale, so a level is one or the other."""
+
+    def at_level(self, level: Array) -> Array:
+        """The prosocial action from a level of .5 up, else the selfish one; [K]."""
+        return jnp.where(level >= 0.5, self.prosocial, self.selfish)
+
+
 class Steps:
     """The three parts of a step, for one structure. All are pure functions of one episode."""
 
@@ -173,7 +184,7 @@ class Steps:
         heard = self._heard(batch, state)
         if heard is not None:
             heard = jnp.where(seen[:, :, None], heard[:, at], SILENCE)
-        obs = Obs(
+        obs = (ObsOfKinds if isinstance(self.world, HasKinds) else Obs)(
             seat=state.labels,
             step=jnp.broadcast_to(state.step, (n,)),
             own_reward=state.rewards,
@@ -265,7 +276,11 @@ class Steps:
         executed = settled.executed
         played = self.world.played(after) if isinstance(self.world, HasSlips) else executed
         selfish, prosocial = self.world.scale(state.world)
-        levels = level_of(played, selfish, prosocial).astype(jnp.float32)
+        levels = (
+            self.world.levels(state.world, played)
+            if isinstance(self.world, HasKinds)
+            else level_of(played, selfish, prosocial)
+        ).astype(jnp.float32)
         rewards = jnp.where(batch.present, outcome.rewards, 0.0).astype(jnp.float32)
         new = State(
             step=state.step + 1,
@@ -397,6 +412,8 @@ class Steps:
             forced = jnp.isfinite(forcing.level) & acting
             selfish, prosocial = self.world.scale(state.world)
             wanted = selfish + (prosocial - selfish) * forcing.level[:, None]
+            if isinstance(self.world, HasKinds):
+                wanted = jnp.where(forcing.level[:, None] >= 0.5, prosocial, selfish)
             wanted = jnp.floor(wanted + 0.5).astype(jnp.int32)
             actions = jnp.where(forced[:, None], wanted, actions)
             if forcing.actions is not None:
@@ -448,4 +465,5 @@ def _as_key(fresh: Any, given: Array) -> Array:
     return jax.random.wrap_key_data(given) if _is_key(fresh) else given
 
 
-jax.tree_util.register_dataclass(Obs, [field.name for field in fields(Obs)], [])
+for _kind in (Obs, ObsOfKinds):
+    jax.tree_util.register_dataclass(_kind, [field.name for field in fields(_kind)], [])
