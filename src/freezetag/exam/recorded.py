@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freezetag import catalogue
+from freezetag.catalogue import source
 from freezetag.core import Event, UserError
 from freezetag.exam import records
 
@@ -59,6 +61,18 @@ class Recorded:
                 if f"{stored.probe}/{stored.world}/{stored.labels[name]}" == arm:
                     return tuple(each for each in record.days[-1].events if each.b == episode)
         return ()
+
+    def world(self, arm: str) -> Any | None:
+        """The world of an arm, set as it was; None where the run kept no records, or the world is
+        from a file outside of this package, which nobody should run to look at a record."""
+        file = self.run / "records.zip"
+        for stored in records.read(file) if file.is_file() else ():
+            ref = stored.setting.world
+            if arm.startswith(f"{stored.probe}/{stored.world}/") and not source.is_outside(
+                ref.path
+            ):
+                return catalogue.load(ref)
+        return None
 
     def _query(self, sql: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         import duckdb

@@ -13,8 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from freezetag.core import Event, Figure
-from freezetag.report import html, words
+from freezetag.core import Event, Figure, HasScene
+from freezetag.report import grid_frames, html, words
 from freezetag.report.playthrough import action, published
 
 DRAWN = 200
@@ -43,18 +43,22 @@ def page(
     title: str,
     seat: int = 0,
     steps: int = 1000,
+    world: Any = None,
 ) -> str:
     """The whole page as text.
 
     `rows` are those of `episodes.parquet` for one episode, as for `playthrough.lines`; `events`
-    those of the same episode. At most `steps` steps have a line each, and `DRAWN` are drawn.
+    those of the same episode. At most `steps` steps have a line each, and `DRAWN` are drawn. A
+    `world` that has scenes is shown moving: the one script of the page plays it.
     """
     numbers = sorted({row["step"] for row in rows})
     own = {row["step"]: row for row in rows if row["seat"] == seat}
     told = [_step(own[n], rows_at, events) for n, rows_at in _by_step(rows).items() if n in own]
     figures = [_timeline(rows), *_world(rows, seat)]
+    film = grid_frames.film(rows, world, seat) if isinstance(world, HasScene) else None
     text: str = html.template("episode").render(
         title=title,
+        film=film,
         css=Markup(html.css()),
         who=own[numbers[0]]["player"],
         seat=seat,

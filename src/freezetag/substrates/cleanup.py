@@ -80,8 +80,8 @@ class Cleanup:
 
     Source: docs/sources.md W39; chances, thresholds and beams as in Melting Pot's clean_up (Leibo
     et al. 2021), after Hughes et al. 2018. The map is ours; a tagged player stands frozen in its
-    place instead of being taken out, and moves are made at once. Errors: `ValueError` for more than 31
-    seats or a field without room for them, chances outside [0, 1], or steps below 0.
+    place instead of being taken out, and moves are made at once. Errors: `ValueError` for more than
+    31 seats or a field without room for them, chances outside [0, 1], or steps below 0.
     """
 
     players: int = 7

@@ -62,7 +62,8 @@ def watch(
         for line in playthrough.lines(rows, seat, steps):
             print(line)
         return
-    page = episode_page.page(rows, recorded.events(arm, episode), title=title, seat=seat)
+    events, world = recorded.events(arm, episode), recorded.world(arm)
+    page = episode_page.page(rows, events, title=title, seat=seat, world=world)
     try:
         html.write_text(page, encoding="utf-8")
     except OSError as error:
