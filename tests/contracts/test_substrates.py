@@ -23,6 +23,7 @@ MEMBERS = sorted(
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "freeze_tag": [dict(rule="B", resets=0.1, classmate=0.1)],
     "race": [dict(p=0.0), dict(p=1.0)],
+    "coin_game": [dict(coins=1, size=4)],
     "commons": [dict(players=4, newcomer=1), dict(players=1)],
     "flash_crash": [dict(players=3, halt=4)],
     "market": [dict(players=3, turns=True, cost=(1.0, 1.1, 1.2))],
@@ -33,7 +34,17 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "takeoff": [dict(players=3, catch_up=0.1)],
 }
-CASES = [(name, settings) for name in MEMBERS for settings in [{}, *VARIANTS.get(name, [])]]
+# Cases whose programs take their time to compile, so that they are checked by `make long`.
+LONG: dict[str, list[dict[str, Any]]] = {
+    "cleanup": [{}],
+    "coin_game": VARIANTS["coin_game"],
+    "harvest": [{}],
+}
+CASES = [
+    pytest.param(name, settings, marks=[pytest.mark.long] if settings in LONG.get(name, []) else [])
+    for name in MEMBERS
+    for settings in [{}, *VARIANTS.get(name, [])]
+]
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES, ids=str)
@@ -44,7 +55,7 @@ def test_a_member_keeps_the_contract(name: str, settings: dict[str, Any]) -> Non
 
 def test_the_folder_was_read() -> None:
     assert {"commons", "matrix_game"} <= set(MEMBERS)
-    assert set(VARIANTS) <= set(MEMBERS)
+    assert set(VARIANTS) | set(LONG) <= set(MEMBERS)
 
 
 class PotState(NamedTuple):

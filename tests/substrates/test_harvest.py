@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,9 @@ from freezetag.substrates import _grid as grid
 from freezetag.substrates.harvest import _GROW, _ORDER, Harvest
 
 KEY = jax.random.key(5)
-SMALL = Harvest(players=4, across=1, down=1, frozen=3, zap_cost=0.25, fine=0.5)
+SMALL = Harvest(
+    players=4, across=1, down=1, frozen=3, zap_cost=0.25, fine=0.5, regrow=(0.05, 0.1, 0.2, 0.4)
+)
 
 
 class PlainHarvest:
@@ -136,10 +137,7 @@ def against_the_rule(world: Harvest, present: Any, steps: int) -> dict[str, int]
 
 def test_it_goes_as_the_rule_says() -> None:
     """Places, views, apples, freezes and pay, at every step, with a gap among the seats."""
-    rich = Harvest(
-        players=4, across=1, down=1, frozen=3, zap_cost=0.25, fine=0.5, regrow=(0.05, 0.1, 0.2, 0.4)
-    )
-    seen = against_the_rule(rich, np.asarray([True, True, False, True]), 120)
+    seen = against_the_rule(SMALL, np.asarray([True, True, False, True]), 120)
     assert min(seen["ate"], seen["tags"], seen["grown"]) >= 5
 
 
@@ -151,35 +149,31 @@ def test_it_goes_as_the_rule_says_with_thirty_one() -> None:
     assert min(seen["ate"], seen["tags"]) >= 20
 
 
-def scripted(
-    world: Harvest, chooses: Callable[[Any, Any], Any], seeds: int, steps: int
-) -> tuple[Any, Any]:
-    """(apples after each step [seeds, steps], apples eaten by all [seeds]); `chooses(greedy,
-    restrained)` gives the actions."""
+def scripted(world: Harvest, seeds: int, steps: int) -> tuple[Any, Any]:
+    """(apples after the last step [2, seeds], apples eaten by all [2, seeds]), of a class that is
+    greedy throughout and of one that is restrained, on the same seeds."""
 
-    def episode(key: Any) -> tuple[Any, Any]:
-        def step(state: Any, t: Any) -> tuple[Any, Any]:
-            actions = chooses(*world.scale(state))
-            state = world.step(jax.random.fold_in(key, t), state, actions).state
-            return state, state.apples.sum()
+    def episode(greedy: Any, key: Any) -> tuple[Any, Any]:
+        def step(t: Any, state: Any) -> Any:
+            actions = jnp.where(greedy, *world.scale(state))
+            return world.step(jax.random.fold_in(key, t), state, actions).state
 
-        first = world.init(key, jnp.ones(world.players, bool))
-        last, stock = jax.lax.scan(step, first, jnp.arange(steps))
-        return stock, last.eaten.sum()
+        last = jax.lax.fori_loop(0, steps, step, world.init(key, jnp.ones(world.players, bool)))
+        return last.apples.sum(), last.eaten.sum()
 
+    both = jax.vmap(jax.vmap(episode, (None, 0)), (0, None))
     keys = jax.random.split(KEY, seeds)
-    stock, eaten = jax.jit(jax.vmap(episode))(keys)
+    stock, eaten = jax.jit(both)(jnp.asarray([True, False]), keys)
     return np.asarray(stock), np.asarray(eaten)
 
 
 def dilemma(world: Harvest, seeds: int, steps: int) -> None:
-    greedy, theirs = scripted(world, lambda greed, restraint: greed, seeds, steps)
-    restrained, ours = scripted(world, lambda greed, restraint: restraint, seeds, steps)
-    dead = clopper_pearson(int((greedy[:, -1] == 0).sum()), seeds)
-    alive = clopper_pearson(int((restrained[:, -1] > 0).sum()), seeds)
+    stock, eaten = scripted(world, seeds, steps)
+    dead = clopper_pearson(int((stock[0] == 0).sum()), seeds)
+    alive = clopper_pearson(int((stock[1] > 0).sum()), seeds)
     assert dead.low > 0.8
     assert alive.low > 0.8
-    more = ours - theirs
+    more = eaten[1] - eaten[0]
     assert more.mean() - 2 * more.std(ddof=1) / np.sqrt(seeds) > 0
 
 
@@ -216,14 +210,14 @@ def test_the_level_is_of_apples_that_cannot_be_spared() -> None:
     middle = 4 * world.field.columns + 4
     few = jnp.asarray(np.isin(world.sites, middle + np.arange(-2, 2)))
     state = state._replace(place=jnp.asarray([middle + 2]), facing=jnp.asarray([3]), apples=few)
-    greedy, restrained = (int(end[0, 0]) for end in world.scale(state))
-    assert (greedy, restrained) == (grid.FORWARD, grid.STAY)
-    levels = [float(world.levels(state, jnp.asarray([[a]]))[0]) for a in range(8)]
-    assert levels == [1, 0, 1, 1, 1, 1, 1, 1]
-    full = state._replace(
-        apples=jnp.ones_like(few).at[world.field.index(world.sites)[middle + 2]].set(False)
-    )
-    assert int(world.scale(full)[0][0, 0]) == int(world.scale(full)[1][0, 0]) == grid.FORWARD
+    rated = jax.jit(lambda state, acts: (world.scale(state), world.levels(state, acts)))
+    found = [rated(state, jnp.asarray([[a]])) for a in range(8)]
+    assert [int(end[0, 0]) for end in found[0][0]] == [grid.FORWARD, grid.STAY]
+    assert [float(levels[0]) for _, levels in found] == [1, 0, 1, 1, 1, 1, 1, 1]
+    own = int(world.field.index(world.sites)[middle + 2])
+    full = state._replace(apples=jnp.ones_like(few).at[own].set(False))
+    ends, _ = rated(full, jnp.asarray([[0]]))
+    assert [int(end[0, 0]) for end in ends] == [grid.FORWARD, grid.FORWARD]
 
 
 def test_when_no_apple_is_left_it_is_over() -> None:
