@@ -1,29 +1,41 @@
-"""Draw docs/pictures: a card and a console, photographed in Chromium from real runs.
+"""Draw docs/pictures: a card, a console and a harvest, photographed in Chromium from real runs.
 
 python docs/draw_pictures.py [RUN]     RUN: a folder that `freezetag examine` wrote, else a new one
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from html import escape
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.conftest import NO_BROWSER, find_chromium
 from tests.live._serving import agent, enrolled, gated, home, started, until
 from tests.live.console.conftest import QUIET
 from tests.live.console.steps import School, hold
 
+from freezetag import catalogue
 from freezetag.cli import run as freezetag
+from freezetag.core import FOCAL, Arm, Episode, Figure, Panel, PowerLimit, Ref, Scenario
+from freezetag.estimators import bootstrap, intervals
+from freezetag.exam.parquet import episode_rows
 from freezetag.live.remote.operator import local
 from freezetag.live.server.server import Server
+from freezetag.players.exploiters.always_defect import AlwaysDefect
+from freezetag.report import grid_frames, html, svg
+from freezetag.sim.arms import Pupil, run_arm
 
 PICTURES = Path(__file__).with_name("pictures")
+HARVEST = Ref("substrates/harvest")
 NAMES = {"trader": ["market"], "buyer": ["market"], "writer": [], "clerk": []}
 
 
@@ -61,8 +73,62 @@ def console(context: BrowserContext, here: School) -> None:
     page.screenshot(path=PICTURES / "console.png")
 
 
+def harvested(limit: float, seeds: int = 20) -> Episode:
+    """Seven greedy ones in the field of apples, each with a power limit on apples eaten."""
+    scenario = Scenario(HARVEST, (FOCAL,), ((0,) * 7,), 200)
+    pupil = Pupil("always_defect", AlwaysDefect(), Panel((PowerLimit(limit),)))
+    return run_arm(Arm(scenario, seeds), pupil, {}, 0).episode
+
+
+def harvest(browser: Browser) -> None:
+    """Apples over time without and with the limit, same seeds, and the field at the end of one."""
+    columns: dict[str, list[Any]] = {key: [] for key in ("x", "y", "low", "high", "series")}
+    films = []
+    for limit, name in ((math.inf, "without interlocks"), (5.0, "each stopped past 5 apples")):
+        episode = harvested(limit)
+        stock = np.where(episode.valid, episode.world["stock"], 0.0)  # over: no apple is left
+        films.append(grid_frames.film(episode_rows(episode, 0), catalogue.load(HARVEST)))
+        alive = intervals.clopper_pearson(int((stock[:, -1] > 0).sum()), len(stock))
+        print(f"{name}: apples left in {alive} of {len(stock)} seeds")
+        for t in range(0, 200, 5):
+            of = bootstrap.mean(stock[:, t], bounds=(0.0, 78.0))
+            row = (t, of.value, of.low, of.high, name)
+            for key, value in zip(columns, row, strict=True):
+                columns[key].append(value)
+    figure = Figure(
+        "curve",
+        "Seven greedy ones in a field of apples",
+        "Mean of 20 seeds, the same on both sides, with 95 % intervals. Where all seeds are at 0 "
+        "the interval has room for what so few may have missed.",
+        columns,
+        {"x": "step", "y": "apples"},
+    )
+    page = browser.new_page(viewport={"width": 1100, "height": 700})
+    strips = "".join(
+        f"<h3>{escape(name)}</h3><iframe srcdoc='{escape(strip(film))}'></iframe>"
+        for name, film in zip(dict.fromkeys(columns["series"]), films, strict=True)
+    )
+    page.set_content(
+        f"<style>{html.css()} body {{ padding: 1.5rem; background: var(--paper) }} .plot {{ "
+        "max-width: none } iframe { width: 100%; height: 190px; border: 0 }</style>"
+        f"<h2>{figure.title}</h2>{svg.draw(figure)}<p class=small>{figure.finding}</p>{strips}"
+    )
+    page.wait_for_timeout(1000)
+    page.screenshot(path=PICTURES / "harvest.png", full_page=True)
+
+
+def strip(film: grid_frames.Film | None) -> str:
+    """The stills of a film as a page of their own, all in one row."""
+    assert film is not None
+    return (
+        f"<style>{html.css()}{film.css} body {{ background: none }} .film {{ display: none }} "
+        f".strip {{ grid-template-columns: repeat(6, 1fr) }} li:nth-child(n+7) {{ display: none }}"
+        f"</style>{film.markup.partition('<script')[0]}"
+    )
+
+
 def draw(run: Path | None) -> None:
-    """Both pictures."""
+    """All pictures."""
     PICTURES.mkdir(exist_ok=True)
     if (found := find_chromium()) is None:
         sys.exit(NO_BROWSER)
@@ -71,6 +137,7 @@ def draw(run: Path | None) -> None:
             run = Path(folder) / "run"
             freezetag(["examine", "tit_for_tat", "--seed", "0", "--out", str(run)])
         browser = driver.chromium.launch(executable_path=found, args=QUIET)
+        harvest(browser)
         card(browser, run)
         with school(Path(folder)) as here:
             console(browser.new_context(viewport={"width": 1100, "height": 620}), here)

@@ -123,7 +123,7 @@ class _Column(list[Any]):
     """A column by seat that can be read as the one number that all its rows hold."""
 
     def __float__(self) -> float:
-        return float(next(x for x in self if x is not None))
+        return float(next((x for x in self if x is not None), "nan"))
 
     def __int__(self) -> int:
         return int(float(self))
