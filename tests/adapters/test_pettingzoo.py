@@ -23,8 +23,11 @@ from freezetag.core import Ref
 from freezetag.players import class_of
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim.plain import plain
+from freezetag.substrates.cleanup import Cleanup
+from freezetag.substrates.coin_game import CoinGame
 from freezetag.substrates.commons import Commons
 from freezetag.substrates.freeze_tag import FreezeTag
+from freezetag.substrates.harvest import Harvest
 from freezetag.substrates.matrix_game import MatrixGame
 
 FIVE = Commons(players=5)
@@ -33,6 +36,9 @@ WORLDS = [
     (FIVE, 3),
     (MatrixGame(noise=0.2, continuation=0.9), None),
     (MatrixGame("rock_paper_scissors", horizon=20), None),
+    pytest.param(CoinGame(), None, marks=pytest.mark.long),
+    pytest.param(Harvest(players=3, across=1, down=1), None, marks=pytest.mark.long),
+    pytest.param(Cleanup(players=3, width=7), None, marks=pytest.mark.long),
 ]
 
 

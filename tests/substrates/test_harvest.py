@@ -12,6 +12,7 @@ import pytest
 from tests.substrates._plain_grid import Board, Cell
 
 from freezetag.core import HasBystander, HasKinds, HasScene, HasStock, HasTurns
+from freezetag.core.speech import Wording
 from freezetag.estimators.intervals import clopper_pearson
 from freezetag.substrates import _grid as grid
 from freezetag.substrates.harvest import _GROW, _ORDER, Harvest
@@ -241,6 +242,20 @@ def test_what_is_on_record_is_what_is_drawn() -> None:
         (2, True),
         (3, False),
     ]
+
+
+def test_a_reader_sees_what_is_there_and_may_not_zap_twice() -> None:
+    view = np.zeros((grid.DEEP, grid.WIDE), int)
+    view[8, 5], view[8, 6], view[7, 5], view[0] = grid.APPLE, grid.FROZEN, grid.BARE, grid.WALL
+    seen = dict(step=1, action=7, reward=0.0, world=dict(view=view.tolist(), cooling=2, frozen=0))
+    words = SMALL.words(Wording.of(SMALL.factors, 0), 0)
+    lines = words.describe(seen).split("\n")
+    assert "cannot zap for 2 steps" in lines[0]
+    assert lines[1] == "###########"
+    assert lines[8:12] == ["....._.....", ".....ax....", ".....@.....", "..........."]
+    reply = words.reply(seen)
+    assert reply.barred == (words.labels[grid.ZAP],)
+    assert reply.values == tuple(range(7))
 
 
 def test_what_it_offers_and_what_it_refuses() -> None:

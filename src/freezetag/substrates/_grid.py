@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -202,7 +202,7 @@ class Field:
                             lit.add((row, column))
         return tuple(sorted(lit))
 
-    def where(self, cells: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    def where(self, cells: Iterable[Any]) -> tuple[tuple[int, int], ...]:
         """Rows and columns of cells."""
         return tuple(divmod(int(cell), self.columns) for cell in cells)
 

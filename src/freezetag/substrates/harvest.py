@@ -315,7 +315,8 @@ def _neighbours(field: Field) -> np.ndarray[Any, Any]:
     sites = field.cells("a")
     row, column = sites // field.columns, sites % field.columns
     apart = (row[:, None] - row) ** 2 + (column[:, None] - column) ** 2
-    return ((apart <= RADIUS**2) & (apart > 0)).astype(np.float32)
+    near: np.ndarray[Any, Any] = ((apart <= RADIUS**2) & (apart > 0)).astype(np.float32)
+    return near
 
 
 def _fold(key: Array, number: int) -> Array:
