@@ -19,7 +19,7 @@ from freezetag.substrates.harvest import _GROW, _ORDER, Harvest
 
 KEY = jax.random.key(5)
 SMALL = Harvest(
-    players=4, across=1, down=1, frozen=3, zap_cost=0.25, fine=0.5, regrow=(0.05, 0.1, 0.2, 0.4)
+    players=4, across=1, down=1, frozen=3, zap_cost=0.25, fine=0.5, regrow=(0.0, 0.1, 0.2, 0.4)
 )
 
 
