@@ -144,9 +144,7 @@ def test_it_goes_as_the_rule_says() -> None:
 
 @pytest.mark.long
 def test_it_goes_as_the_rule_says_with_thirty_one() -> None:
-    seen = against_the_rule(
-        Harvest(players=31, across=4, down=2), np.ones(31, bool), 150, calm=True
-    )
+    seen = against_the_rule(Harvest(players=31, across=4, down=2), np.ones(31, bool), 150)
     assert min(seen["ate"], seen["tags"]) >= 20
 
 
