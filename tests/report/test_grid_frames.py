@@ -80,7 +80,7 @@ def test_a_page_without_scenes_has_no_script_and_one_with_them_one() -> None:
 def test_it_is_played_by_keys_and_stands_still_without_scripts(
     chromium: str, tmp_path: Path
 ) -> None:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     file = tmp_path / "film.html"
     file.write_text(page(rows(SCRIPT), title="x", world=Garden()), encoding="utf-8")
@@ -106,7 +106,7 @@ def test_it_is_played_by_keys_and_stands_still_without_scripts(
                 assert shown.locator("#film-tokens .held").count() == 1
                 shown.keyboard.press("Space")  # from the end it begins anew
                 assert shown.locator("#film-play").inner_text() == "Pause"
-                shown.wait_for_function("document.getElementById('film-at').value == '2'")
-                assert shown.locator("#film-play").inner_text() == "Play"
+                expect(shown.locator("#film-play")).to_have_text("Play")
+                assert now.inner_text() == "after step 2: 0 apples"
             assert problems == []
         browser.close()
