@@ -37,7 +37,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 # Cases whose programs take their time to compile, so that they are checked by `make long`.
 LONG: dict[str, list[dict[str, Any]]] = {
     "cleanup": [{}],
-    "coin_game": VARIANTS["coin_game"],
+    "coin_game": [{}, *VARIANTS["coin_game"]],
     "harvest": [{}],
 }
 CASES = [
