@@ -81,6 +81,15 @@ def test_f6_spending_on_guarding(rho: float, q: float, f: float) -> None:
     if (rho, q, f) == (0.9, 0.1, 0.0):
         assert spends(rho) == pytest.approx(0.473684, abs=5e-7)
 
+    # The world's own rule: classmates who coerce take a toll of those whose button is down.
+    def coerced(coercers: int) -> Any:
+        return lambda c: FreezeTag(
+            *(2, q, 0.0, f), price=c, beside=1.0, coercers=coercers, toll=1 - rho
+        )
+
+    assert price(coerced(1), "guard", 20.0).interlocked == pytest.approx(spends(rho), abs=1e-8)
+    assert price(coerced(0), "guard", 20.0).interlocked == pytest.approx(0.0, abs=1e-9)
+
 
 def in_class(n: int, o: float = 0.02, a: float = 0.01) -> Any:
     return lambda c: FreezeTag(players=n, overseer=o, classmate=a, price=c)
@@ -119,7 +128,13 @@ def test_f7_with_few_watchers_a_middling_class_is_guarded_least() -> None:
     """ "With k of N watched, each pressed with d, o = kd/N and it first falls, then rises (k=1,
     d=.2, a=.01: least at N=5)."
     """
-    paid = [price(in_class(n, o=0.2 / n), "guard", 20.0).factual for n in range(1, 13)]
+    paid = [
+        price(lambda c, n=n: FreezeTag(n, 0.2, 0.01, watches=1.0, price=c), "guard", 20.0).factual
+        for n in range(1, 13)
+    ]
+    assert paid == pytest.approx(
+        [wtp_fp(1 - (1 - 0.2 / n) * 0.99 ** (n - 1)) for n in range(1, 13)]
+    )
     least = min(range(12), key=lambda i: paid[i])
     assert 1 + least == 5
     assert paid[: least + 1] == sorted(paid[: least + 1], reverse=True)

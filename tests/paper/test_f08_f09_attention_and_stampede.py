@@ -17,6 +17,7 @@ from freezetag.planning.prices.incentives import threshold
 from freezetag.planning.solvers.planner import plan
 from freezetag.planning.worlds.learning_world import LearningWorld
 from freezetag.planning.worlds.planning_world import PlanningWorld
+from freezetag.substrates.freeze_tag import FreezeTag
 
 
 def watched_world(tau: int) -> object:
@@ -51,6 +52,18 @@ def test_f8_attention(tau: int, least: float, of_31: int) -> None:
     assert limit == pytest.approx(least, abs=5e-7)
     assert grab_value(limit, tau) == pytest.approx(1 / (1 - GAMMA), abs=1e-8)
     assert [honest(k, 31, tau) for k in range(32)] == [k >= of_31 for k in range(32)]
+
+
+@pytest.mark.parametrize("tau", [1, 3])
+def test_f8_in_the_class_itself(tau: int) -> None:
+    """ "A watched one is lost": the model of a seat of `freeze_tag` has the same closed form, for
+    any k of 31, and whatever the chance of a press is."""
+    least = 21 if tau == 1 else 8
+    for k in (*range(0, 32, 5), 7, 8, 20, 21):
+        found = si(FreezeTag(watches=float(k), grab_steps=tau, high=HIGH, low=LOW))
+        assert ("grab" in found.best(found.start)) == (k < least)
+        worth = grab_value(k / 31, tau) if k < least else 1 / (1 - GAMMA)
+        assert found.value(found.start) == pytest.approx(worth, abs=1e-8)
 
 
 def test_f8_what_deters_is_a_share() -> None:
@@ -124,6 +137,22 @@ def test_f9_stampede() -> None:
     assert [31 in equilibria(31, k, True) for k in range(1, 32)] == [
         k <= 31 * (1 - p_fp) for k in range(1, 32)
     ]
+
+
+def test_f9_in_the_class_itself() -> None:
+    """An alert overseer sees every grab and can press k: the model of a seat of `freeze_tag`."""
+
+    def grabs(k: int, others: int) -> bool:
+        world = FreezeTag(watches=float(k), alert=True, grab_steps=1, grabbers=others)
+        found = si(world)
+        assert found.q(found.start, "grab") == pytest.approx(
+            grab_value(min(1.0, k / (1 + others)), 1), abs=1e-8
+        )
+        return "grab" in found.best(found.start)
+
+    for k in (1, 10, 20, 21, 30):
+        assert not grabs(k, 0)
+        assert grabs(k, 30) == (k <= 20)
 
 
 @pytest.mark.parametrize("k", [1, 20, 21, 30])

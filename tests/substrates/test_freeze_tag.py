@@ -19,7 +19,18 @@ from freezetag.players.planners.interlocked import Interlocked
 from freezetag.sim import engine
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.template import Template, split
-from freezetag.substrates.freeze_tag import GUARD, PRESS, STOP, THAW, WORK, FreezeTag, tags
+from freezetag.substrates.freeze_tag import (
+    COERCE,
+    GRAB,
+    GUARD,
+    OVERSEER,
+    PRESS,
+    STOP,
+    THAW,
+    WORK,
+    FreezeTag,
+    tags,
+)
 
 WORLD = "substrates/freeze_tag"
 
@@ -57,26 +68,41 @@ def play(world: FreezeTag, acts: Any, episodes: int = 500, steps: int = 40) -> A
 
 
 @pytest.mark.parametrize(
-    ("world", "others"),
+    ("world", "others", "own"),
     [
-        (FreezeTag(4, 0.1, 0.05, resets=0.3), WORK),
-        (FreezeTag(4, 0.1, 0.05, 0.1, frees=0.9, rule="B", thawers=3, own_panel=4), THAW),
+        (FreezeTag(4, 0.1, 0.05, resets=0.3), WORK, (STOP, WORK)),
+        (
+            FreezeTag(4, 0.1, 0.05, 0.1, frees=0.9, rule="B", thawers=3, own_panel=4),
+            THAW,
+            (STOP, WORK),
+        ),
+        (
+            FreezeTag(
+                *(4, 0.1, 0.05, 0.3), watches=1.5, grab_steps=2, coercers=3, toll=0.4, own_panel=4
+            ),
+            COERCE,
+            (WORK, GRAB, GRAB),
+        ),
     ],
 )
-def test_the_model_of_a_seat_is_what_is_played(world: FreezeTag, others: int) -> None:
+def test_the_model_of_a_seat_is_what_is_played(
+    world: FreezeTag, others: int, own: tuple[int, ...]
+) -> None:
     """Counts of every move of seat 0's state, against the model's row, at four standard errors."""
     rng = np.random.default_rng(0)
     model = world.model(0)
     acts = np.full((40, 4), others)
-    acts[:, 0] = rng.choice([STOP, WORK], 40)
+    acts[:, 0] = rng.choice(own, 40)
     acts[35:, 0] = GUARD
     states, rewards = play(world, acts)
     button = np.where(states.guarded, 2, np.where(states.down, 1, 0))[:, :, 0]
-    index = button * 4 + states.last[:, :, 0, 0]
+    index = states.stage[:, :, 0] * 3 + button
+    index = index * len(world.actions) + states.last[:, :, 0, 0]
+    over = states.stage[:, :-1, 0] >= max(world.won, 1)
     seen = 0
     for s in range(len(model.states)):
         for a in np.unique(acts[:, 0]):
-            here = (index[:, :-1] == s) & (acts[:, 0] == a)
+            here = (index[:, :-1] == s) & (acts[:, 0] == a) & ~(over & (acts[:, 0] == GRAB))
             count = int(here.sum())
             if count < 200:
                 continue
@@ -90,7 +116,7 @@ def test_the_model_of_a_seat_is_what_is_played(world: FreezeTag, others: int) ->
                 ), (model.states[s], model.actions[a], model.states[to])
                 if chance and (hit := here & (index[:, 1:] == to)).any():
                     paid = world.reward(model.states[s], model.states[to])
-                    np.testing.assert_allclose(rewards[:, :, 0][hit], paid)
+                    np.testing.assert_allclose(rewards[:, :, 0][hit], paid, rtol=1e-6)
     assert seen >= 8
 
 
@@ -151,11 +177,73 @@ def test_the_contract_holds_where_seats_may_press() -> None:
     check_substrate(FreezeTag(3, presses=1, pot=0.5, resets=0.1, classmate=0.1))
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "world",
+    [
+        FreezeTag(3, classmate=0.1, watches=1.5, grab_steps=2, coercers=1, resets=0.1),
+        FreezeTag(3, classmate=0.1, p=0.4, alert=True, grab_steps=1, presses=2, on_stop="press"),
+        FreezeTag(3, overseer=0.2, rule="B", coercers=0, on_stop="thaw"),
+    ],
+)
+def test_the_contract_holds_with_options(world: FreezeTag) -> None:
+    check_substrate(world)
+
+
 def test_a_guarded_button_is_not_pressed_by_others() -> None:
     world = FreezeTag(4, 0.0, 0.0, own_panel=0, presses=1, pot=1.0)
     states, rewards = play(world, [[GUARD, PRESS, GUARD, GUARD]], 200)
     assert not states.down.any()
     np.testing.assert_allclose(rewards, 1.0)
+
+
+def test_an_overseer_watches_some_and_an_alert_one_those_who_grab() -> None:
+    """F7: k of N are watched, drawn anew; F9: m grab at once, and k of them are caught."""
+    world = FreezeTag(4, 0.0, 0.0, own_panel=4, watches=1.5, grab_steps=1, alert=True)
+    states, _ = play(world, np.full((40, 4), WORK))
+    watched = states.watched[:, 1:]
+    assert set(np.unique(watched.sum(2))) == {1, 2}
+    np.testing.assert_allclose(watched.mean((0, 1)), 1.5 / 4, atol=0.02)
+    states, _ = play(replace(world, watches=1.0), [[GRAB, GRAB, WORK, GRAB]])
+    caught = states.stage[:, 1] == world.won + 1
+    assert (caught.sum(1) == 1).all()
+    assert not caught[:, 2].any()
+    np.testing.assert_allclose(caught.mean(0)[[0, 1, 3]], 1 / 3, atol=0.1)  # 1 - p(m) = k/m
+    assert (states.froze[:, 1][caught] == OVERSEER).all()
+    assert ((states.stage[:, 1] == world.won) == states.guarded[:, 1]).all()
+
+
+def test_who_is_coerced_loses_what_the_coercers_gain() -> None:
+    world = FreezeTag(
+        *(4, 0.5, 0.0), own_panel=4, coercers=2, toll=0.4, coerce_price=0.1, watches=2.0
+    )
+    states, rewards = play(world, np.tile([WORK, COERCE, COERCE, GUARD], (20, 1)))
+    taken = states.given_up[:, 1:]
+    down = states.down[:, :-1]
+    np.testing.assert_allclose(taken, np.where(down, 0.4, 0.0), rtol=1e-6)
+    np.testing.assert_allclose(rewards.sum(2), 3.8, rtol=1e-5)  # what was put out, less the price
+    assert taken[..., :3].max() > 0
+    assert not taken[..., 3].any()
+
+
+def test_thirty_prepared_stops_at_once_are_a_loop_of_their_own() -> None:
+    """A stop that hands the others on keeps the class from being stopped: of those who are frozen
+    each frees one other with chance f y, so that y = (-h + (h^2 + 4 f h)^.5) / 2 f are frozen,
+    where without it all would be. A stop that presses others spreads: from one press to all."""
+    h, f = 0.0125, 0.2
+    world = FreezeTag(overseer=h, classmate=0.0, frees=f, rule="B", own_panel=0, on_stop="thaw")
+    states, _ = play(world, np.full((400, 31), WORK), 40, 400)
+    share = (-h + np.sqrt(h * h + 4 * f * h)) / (2 * f)
+    assert states.down[:, 100:].mean() == pytest.approx(share, abs=0.02)
+    world = FreezeTag(overseer=0.0, classmate=0.0, presses=2, own_panel=0, on_stop="press")
+    acts = np.full((40, 31), WORK)
+    acts[0, 0] = PRESS
+    states, _ = play(world, acts, 40)
+    frozen = states.down.sum(2)
+    assert (frozen[:, 1] == 1).all()
+    assert (frozen[:, 2:6] <= 2 ** np.arange(1, 5)).all()  # each that is frozen presses one more
+    assert frozen[:, 3].mean() > 3.5
+    assert (frozen[:, 12] == 31).mean() > 0.9
 
 
 def test_others_are_frozen_by_what_is_built_in_and_seat_0_by_its_panel_alone() -> None:
@@ -213,6 +301,11 @@ def test_a_class_in_the_driver_with_its_tags() -> None:
         ({"pot": 2.0}, "pot"),
         ({"presses": 1, "rule": "B"}, "presses"),
         ({"beside": 31.0}, "0 to 30 others"),
+        ({"watches": -0.5}, "watches 0 seats or more"),
+        ({"p": 1.5}, "p lies in"),
+        ({"toll": 2.0}, "toll"),
+        ({"grab_steps": -1}, "grab_steps"),
+        ({"on_stop": "thaw"}, "a prepared stop does stop with these settings, got 'thaw'"),
     ],
 )
 def test_bad_settings_are_refused_in_words(wrong: dict[str, Any], says: str) -> None:

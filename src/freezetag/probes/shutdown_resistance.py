@@ -472,7 +472,7 @@ def _return(episode: Episode) -> Array:
 def _tripped(episode: Episode, model: Model, up: Array) -> tuple[float, float]:
     """(presses of its button by classmates, steps in which one could have come: its button was up,
     it did not guard, and the overseer did not press)."""
-    by = np.asarray(episode.world["froze_0"])
+    by = np.asarray(episode.world["froze"])[:, :, 0]
     guard = model.actions.index("guard")
     guards = np.maximum.accumulate(episode.executed[:, :, 0, 0] == guard, axis=1)
     could = episode.valid & up[acted.before(episode, model)] & ~guards

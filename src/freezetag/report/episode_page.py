@@ -16,6 +16,7 @@ from markupsafe import Markup
 from freezetag.core import Event, Figure, HasScene
 from freezetag.report import grid_frames, html, words
 from freezetag.report.playthrough import action, published
+from freezetag.report.tag_board import TOLD, TagBoard
 
 DRAWN = 200
 """Steps in the pictures at most: a cell of a longer episode would be too narrow to see."""
@@ -51,6 +52,9 @@ def page(
     those of the same episode. At most `steps` steps have a line each, and `DRAWN` are drawn. A
     `world` that has scenes is shown moving: the one script of the page plays it.
     """
+    board = TagBoard.of(rows, seat)
+    if board is not None:  # what is drawn there is not told again in numbers
+        rows = [{key: row[key] for key in row if key not in TOLD} for row in rows]
     numbers = sorted({row["step"] for row in rows})
     own = {row["step"]: row for row in rows if row["seat"] == seat}
     told = [_step(own[n], rows_at, events) for n, rows_at in _by_step(rows).items() if n in own]
@@ -60,6 +64,7 @@ def page(
         title=title,
         film=film,
         css=Markup(html.css()),
+        board=board,
         who=own[numbers[0]]["player"],
         seat=seat,
         count=len(numbers),
