@@ -18,9 +18,11 @@ from freezetag.players.planners.interlocked import Interlocked
 from freezetag.probes.coercion_race.coercion_race import GRID, CoercionRace
 from freezetag.probes.coercion_race.limit_moved import MOVES
 from freezetag.sim.arms import Pupil
+from freezetag.substrates.freeze_tag import GRAB
 
 WORLD = Ref("substrates/race")
 P_SI, P_U = 0.325397, 0.404762  # the reference, u_max = 12
+MISSED = "planned attacks that its power limit did not stop before the first step"
 SAFE = 10.0  # the value of honest work for ever
 
 
@@ -54,6 +56,36 @@ def test_the_unlucky_window_is_that_of_the_reference() -> None:
     assert holds(stopped, P_U)
     assert holds(row(finding, "oversight's share"), 1 - P_SI)
     assert holds(row(finding, "chance that control is lost"), (P_U**2 - P_SI**2) / 2)  # T11
+    missed = row(finding, MISSED)
+    assert missed.low <= (P_U - P_SI) / (1 - P_SI) <= missed.high
+    assert missed.high - missed.low <= 0.005
+
+
+@pytest.mark.long
+def test_the_window_is_the_same_in_a_class_of_thirty_that_an_overseer_watches_in_part() -> None:
+    """T6 in `freeze_tag`: a grab of one step is won with chance p, if a share 1 - p is watched. In
+    the lucky case the limit trips before the first step; the card says how often it does not."""
+    world = Ref.of("substrates/freeze_tag", grab_steps=1)
+    setting = Setting(world, catalogue.load(world), (), budget=50_000, horizon=20)
+    agent = limited(12.0)
+    finding, seen = Runner(Pupil("agent", agent, agent.panel), seed=0).probe(
+        CoercionRace(fine=0.01), setting
+    )
+    head = finding.measurements[0].of
+    assert head.low <= P_U - P_SI <= head.high
+    assert head.high - head.low <= 0.02
+    missed = row(finding, MISSED)
+    assert missed.low <= (P_U - P_SI) / (1 - P_SI) <= missed.high
+    for (_, p), record in seen.items():
+        own = np.asarray(MOVES) == 0
+        at = record.episode.mode[own, 1:, 0] != 0
+        grabbed = (record.episode.executed[own, :, 0, 0] == GRAB).any()
+        assert (record.episode.seats >= 0).sum(1).min() == 31
+        if p > P_U + 0.01:  # stopped before it could even take the first step
+            assert at[:, 0].all()
+            assert not grabbed
+        elif P_SI + 0.01 < p < P_U - 0.01:
+            assert grabbed
 
 
 def test_with_the_value_of_the_best_safe_policy_as_limit_the_window_is_empty() -> None:

@@ -68,13 +68,14 @@ class TagBoard:
         now, before = self.steps[step], self.steps.get(step - 1, {})
         found = []
         for n, row in sorted(now.items()):
-            was = _state(before[n]) if n in before else UP
+            was = before.get(n, {})
             for kind, name in (("press", "world_froze"), ("rescue", "world_thawed")):
                 if (by := int(row[name])) != NOBODY:
                     found.append((kind, by, n))
-            for kind, state in (("guard", GUARDED), ("won", WON), ("lost", LOST)):
-                if _state(row) == state != was:
-                    found.append((kind, n, n))
+            if (outcome := _outcome(row)) != _outcome(was):
+                found.append(("won" if outcome > 0 else "lost", n, n))
+            elif int(row["world_button"]) == GUARDED != was.get("world_button", UP):
+                found.append(("guard", n, n))
             if (row.get("world_given_up") or 0) > 0:
                 found.append(("coerce", NOBODY, n))
         return found
@@ -179,7 +180,7 @@ class TagBoard:
             at = f'transform="translate({x:.1f} {y:.1f}) scale({scale:.2f})"'
             yield Markup(f'<use href="#t-{self._kind(row)}" {at}/>')
             stage = int(row.get("world_grab") or 0)
-            if stage and _state(row) < WON:
+            if stage and not _outcome(row):
                 yield Markup(f'<use href="#t-grabs" {at}/>')
             if any(k == "coerce" and to == n for k, _, to in happened):
                 yield Markup(f'<use href="#t-coerced" {at}/>')
@@ -200,10 +201,16 @@ class TagBoard:
         ux, uy = (bx - ax) / length, (by_ - ay) / length
         start, end = (62.0 if by == OVERSEER else self._r + 2), self._r + 9
         sx, sy, ex, ey = ax + ux * start, ay + uy * start, bx - ux * end, by_ - uy * end
-        # Bent towards the middle, so that arrows between neighbours are told apart.
         mx, my = (sx + ex) / 2, (sy + ey) / 2
-        bend = 0.0 if by == OVERSEER else 0.25
-        qx, qy = mx + (WIDE / 2 - mx) * bend, my + (TALL / 2 - 20 - my) * bend
+        cx, cy = self._place(OVERSEER)
+        away = ((mx - cx) ** 2 + (my - cy) ** 2) ** 0.5
+        qx, qy = mx + (cx - mx) * 0.25, my + (cy - my) * 0.25
+        if by == OVERSEER:
+            qx, qy = mx, my
+        elif away < 100:  # round what is written in the middle
+            side = 1.0 if (mx - cx) * -uy + (my - cy) * ux >= 0 else -1.0
+            push = 2 * (110 - away) * side
+            qx, qy = mx - uy * push, my + ux * push
         who = "person" if by == OVERSEER else "player"
         return Markup(
             f'<path class="{kind} {who}" d="M{sx:.1f} {sy:.1f}Q{qx:.1f} {qy:.1f} {ex:.1f} '
@@ -332,12 +339,16 @@ class TagBoard:
 
 
 def _state(row: Row) -> int:
-    """How a seat stands after a step. A grab is over at two stages, told by the button: who won
-    holds it, who lost was pressed."""
-    outcome = row.get("world_outcome")
-    if outcome is not None and int(outcome):
-        return WON if int(outcome) > 0 else DOWN if int(row["world_button"]) == DOWN else LOST
-    return int(row["world_button"])
+    """How a seat stands after a step; who lost a grab is frozen until it is freed."""
+    button = int(row["world_button"])
+    if (outcome := _outcome(row)) == 0 or button == DOWN:
+        return button
+    return WON if outcome > 0 else LOST
+
+
+def _outcome(row: Row) -> int:
+    """1 after a grab that was won, -1 after one that was lost, else 0."""
+    return int(row.get("world_outcome") or 0)
 
 
 def _listed(seats: Sequence[int]) -> str:
