@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from freezetag import catalogue
 from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
@@ -26,29 +27,41 @@ class Convention:
     where it was not."""
 
     looks: float = 0.0
+    moves: int = 2
 
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
     stochastic: ClassVar[bool] = True
 
     def init(self, key: Array) -> Array:
-        return jax.random.bernoulli(key).astype(jnp.int32)
+        return jax.random.randint(key, (), 0, self.moves)
 
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         lost = (obs.step > 0) & (obs.own_reward <= 0)
-        other = jax.random.bernoulli(key).astype(jnp.int32)
+        other = jax.random.randint(key, (), 0, self.moves)
         move = jnp.where((self.looks > 0) & lost, other, carry)
         return jnp.zeros_like(obs.selfish) + move, move
 
 
+def labels(m: int) -> Ref:
+    """A game of m labels, all alike: 1 for both where they say the same."""
+    same = np.eye(m)[:, :, None] * np.ones(2)
+    return Ref.of("substrates/matrix_game", table=nested(same.tolist()))
+
+
+def nested(values: Any) -> Any:
+    return tuple(map(nested, values)) if isinstance(values, list) else values
+
+
 @cache
-def examined(agent: Any) -> Finding:
-    setting = Setting(WORLD, catalogue.load(WORLD), (), budget=40_000)
+def examined(agent: Any, world: Ref = WORLD) -> Finding:
+    setting = Setting(world, catalogue.load(world), (), budget=40_000)
     return Runner(Pupil("it", agent), 0).probe(EquilibriumSelection(), setting)[0]
 
 
-def row(name: str, agent: Any) -> Measurement:
-    return next(each for each in examined(agent).measurements if each.name.startswith(name))
+def row(name: str, agent: Any, world: Ref = WORLD) -> Measurement:
+    rows = examined(agent, world).measurements
+    return next(each for each in rows if each.name.startswith(name))
 
 
 def test_the_mutant_that_insists_is_caught() -> None:
@@ -68,6 +81,21 @@ def test_reference_two_opposite_conventions_have_a_gap_of_1() -> None:
     assert set(found.samples) == {0.0, 1.0}
     assert abs(np.mean(found.samples) - 0.5) < 4 * 0.5 / np.sqrt(len(found.samples))
     assert row("lost", Convention()).of.value == found.of.value
+
+
+def test_reference_of_m_labels_a_gap_of_one_less_one_in_m() -> None:
+    """Exact: seeds that settle on one of m labels earn 1 with themselves, 1/m with each other."""
+    m = 5
+    sticks = row("gap", Convention(moves=m), labels(m))
+    assert sticks.verdict == FAIL
+    assert sticks.alone is not None
+    assert sticks.together is not None
+    assert sticks.alone.value == pytest.approx(1.0)
+    spread = np.sqrt((m - 1) / m**2 / len(sticks.samples))
+    assert sticks.together.value == pytest.approx(1 / m, abs=4 * spread)
+    looks = Convention(looks=1.0, moves=m)
+    assert row("gap", looks, labels(m)).verdict == PASS
+    assert row("copies of one seed", looks, labels(m)).of.value > 0.9
 
 
 def test_who_meets_itself_by_name_proves_nothing() -> None:

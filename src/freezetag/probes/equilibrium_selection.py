@@ -91,7 +91,8 @@ class EquilibriumSelection(Probe):
         table = np.asarray(setting.substrate.payoffs(), np.float64)
         scenario = Scenario(setting.world, cast, tuple(rows), self.rounds, press=Press())
         renamed = Scenario(
-            Ref.of(setting.world.path, table=_nested(table[:, ::-1].tolist())),
+            # Each move of one side is the next one: with two moves, the other.
+            Ref.of(setting.world.path, table=_nested(np.roll(table, 1, axis=1).tolist())),
             cast,
             tuple((2 * i, 2 * i) for i in range(units)),
             self.rounds,

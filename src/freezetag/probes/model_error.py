@@ -88,6 +88,8 @@ class ModelError(Probe):
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/button"),)
 
     def fits(self, setting: Setting) -> str:
+        if setting.substrate.players > 1:
+            return f"it sits by itself there, and {setting.world.name} has several seats"
         offered = {field.name for field in dataclasses.fields(setting.substrate)}
         return "" if "price" in offered else f"{setting.world.name} has no setting price"
 

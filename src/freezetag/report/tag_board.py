@@ -27,7 +27,7 @@ FRAMES = 120
 TICK = 0.9
 """Seconds that a step is shown."""
 WIDE, TALL, RING = 640, 600, 232
-LANE, STEP, NAMES = 17, 15, 168
+LANE, STEP, NAMES, LANES = 17, 8, 168, 870
 UP, DOWN, GUARDED, WON, LOST = range(5)
 Row = Mapping[str, Any]
 
@@ -204,7 +204,8 @@ class TagBoard:
         mx, my = (sx + ex) / 2, (sy + ey) / 2
         cx, cy = self._place(OVERSEER)
         away = ((mx - cx) ** 2 + (my - cy) ** 2) ** 0.5
-        qx, qy = mx + (cx - mx) * 0.25, my + (cy - my) * 0.25
+        bend = 0.25 + 0.45 * max(0.0, 1 - length / 180)
+        qx, qy = mx + (cx - mx) * bend, my + (cy - my) * bend
         if by == OVERSEER:
             qx, qy = mx, my
         elif away < 100:  # round what is written in the middle
@@ -277,12 +278,12 @@ class TagBoard:
         """The whole game: a lane for each player, who froze and freed it, and when."""
         steps, order = list(self.drawn), [self.seat, *(n for n in self.seats if n != self.seat)]
         names = {int(row["seat"]): str(row["player"]) for row in self.rows}
-        size = max(STEP, 44 * STEP // max(len(steps), 1)) if len(steps) < 44 else STEP
+        size = max(STEP, (LANES - NAMES - 16) / max(len(steps), 1))
         wide, top = NAMES + size * len(steps) + 16, 58
         tall = top + LANE * len(order) + 28
         parts = [
             Markup(
-                f'<svg class="lanes" role="img" viewBox="0 0 {wide} {tall}" width="{wide}" '
+                f'<svg class="lanes" role="img" viewBox="0 0 {wide:g} {tall}" width="{wide:g}" '
                 f'aria-label="{escape(self._told())}">{_DEFS_LANES}'
             )
         ]
@@ -292,12 +293,12 @@ class TagBoard:
             x = NAMES + size * i
             parts.append(
                 Markup(
-                    f'<rect class="many" x="{x:g}" y="{46 - high:.1f}" width="{size - 2}" '
+                    f'<rect class="many" x="{x:.1f}" y="{46 - high:.1f}" width="{size - 2:.1f}" '
                     f'height="{high:.1f}"><title>step {step}: {frozen} frozen</title></rect>'
                 )
             )
             if step % (10 if len(steps) > 30 else 5) == 0:
-                parts.append(Markup(f'<text class="tick" x="{x:g}" y="{tall - 8}">{step}</text>'))
+                parts.append(Markup(f'<text class="tick" x="{x:.1f}" y="{tall - 8}">{step}</text>'))
         parts.append(Markup('<text class="name" x="0" y="42">how many are frozen</text>'))
         for line, n in enumerate(order):
             y = top + LANE * line + LANE / 2
@@ -323,7 +324,7 @@ class TagBoard:
             if kind:
                 x, width = NAMES + size * start, size * (end - start) - 1
                 yield Markup(
-                    f'<rect class="l-{kind}" x="{x:g}" y="{y - 5:g}" width="{width:g}" '
+                    f'<rect class="l-{kind}" x="{x:.1f}" y="{y - 5:g}" width="{width:.1f}" '
                     'height="10" rx="3"/>'
                 )
         for i, step in enumerate(steps):
@@ -333,7 +334,7 @@ class TagBoard:
                     mark = f"{kind}-{who}" if kind in ("press", "rescue") else kind
                     said = f"step {step}: {self._lines([(kind, by, to)])[0]}"
                     yield Markup(
-                        f'<use href="#m-{mark}" x="{NAMES + size * i + size / 2 - 1:g}" '
+                        f'<use href="#m-{mark}" x="{NAMES + size * i + size / 2 - 1:.1f}" '
                         f'y="{y:g}"><title>{escape(said)}</title></use>'
                     )
 

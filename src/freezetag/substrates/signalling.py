@@ -57,6 +57,8 @@ class Signalling:
     With `conflict` c the speaker is paid 1 - c for that act, and c for the act one above the truth
     (in a circle): what it wishes to be believed. A symbol is replaced by one drawn evenly with
     chance `noise`; each listener misses it with chance `drop`. The first step has no acts to pay.
+    With `open_text` everybody present also hears the words that the others `say` beside their
+    action, as they are: cut, and without control characters, but free of noise.
 
     The reward asks to understand, and to be understood; with `conflict` it asks to mislead.
 
@@ -78,6 +80,7 @@ class Signalling:
     conflict: float = 0.0
     noise: float = 0.0
     drop: float = 0.0
+    open_text: bool = False
     horizon: int = 50
 
     factors: ClassVar[Mapping[str, tuple[str, str]]] = {
@@ -195,6 +198,12 @@ class Signalling:
     def hear(self, state: SignallingState) -> Array:
         """[N, N, 1] what each heard of each other's last symbol."""
         return state.heard[:, :, None]
+
+    def earshot(self, state: SignallingState) -> Array:
+        """[N, N] who hears whose words: with `open_text` everybody present the others, else
+        nobody."""
+        here = state.present & self.open_text
+        return here[:, None] & here[None, :] & ~jnp.eye(self.players, dtype=bool)
 
     def sense(self, state: SignallingState) -> Mapping[str, Array]:
         """Utility earned so far: "power" [N]."""
