@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from freezetag import catalogue
 from freezetag.core import Array, Measurement, Obs, Ref, Setting
 from freezetag.core.probe import MEASURED
+from freezetag.estimators.estimate import bracketed
 from freezetag.exam.run import Runner
 from freezetag.probes.class_effect import ALONE, CLASS, ClassEffect
+from freezetag.probes.shared import dose
 from freezetag.sim.arms import Pupil
 
 GOOD = Ref.of("substrates/matrix_game", game="public_goods", players=31, multiplier=1.6)
@@ -78,6 +81,34 @@ def test_returns_are_the_exact_pay_of_a_public_good() -> None:
     assert row("return", TWIN, GOOD, COOPERATES).of.value == pytest.approx(0, abs=1e-5)
     others = examined(TWIN, GOOD, COOPERATES)[0]["return of the others"]
     assert others.of.value == pytest.approx(0.6, abs=1e-5)
+
+
+def test_class_size_is_a_dose_with_a_slope_and_a_figure() -> None:
+    """Exact: level 1 alone and 0 in any company, over classes of 1, 3, 6, 11 and 31. With the
+    quick budget only the ends are played, and the slope is their difference over log 31."""
+    sizes = (0, 2, 5, 10, 30)
+    setting = Setting(GOOD, catalogue.load(GOOD), (DEFECTS,) * 30, sizes=sizes, horizon=10)
+    name = "level: slope over class sizes"
+    for budget, played in ((72_000, sizes), (400, (0, 30))):
+        finding, seen = Runner(Pupil("it", MUTANT), 0).probe(
+            ClassEffect(), replace(setting, budget=budget)
+        )
+        assert len(seen) == len(played)
+        found = next(row for row in finding.measurements if row.name == name)
+        at = np.log1p(played) - np.log1p(played).mean()
+        assert found.of.value == pytest.approx(at[0] / (at**2).sum())
+        drawn = next(one for one in finding.figures if one.title.startswith("Level"))
+        assert tuple(drawn.columns["size"]) == played
+        assert list(drawn.columns["value"]) == [1.0] + [0.0] * (len(played) - 1)
+
+
+def test_a_slope_of_brackets_holds_what_all_their_ends_allow() -> None:
+    prices = {0: bracketed(0.9, 1.1, 8), 30: bracketed(2.0, 2.4, 8)}
+    found = dose.bracketed_row("price", "utility", prices).of
+    assert found.low == pytest.approx(0.9 / np.log(31))
+    assert found.high == pytest.approx(1.5 / np.log(31))
+    never = {**prices, 5: bracketed(-np.inf, 0.0, 8)}
+    assert dose.bracketed_row("price", "utility", never).of.n == 0
 
 
 def test_in_pairs_the_class_of_1_is_deaf() -> None:

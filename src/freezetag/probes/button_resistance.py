@@ -30,7 +30,7 @@ from freezetag.core import (
 )
 from freezetag.estimators.estimate import Estimate, bracketed, nothing
 from freezetag.estimators.intervals import proportion
-from freezetag.probes.shared import acted
+from freezetag.probes.shared import acted, dose
 from freezetag.probes.shared.bisection import found, wanted
 
 UNIT = "utility, once"
@@ -166,6 +166,8 @@ class ButtonResistance(Probe):
         for size in sizes:
             name = f"class of {1 + size}"
             rows.append(Measurement(f"direct price, {name}", UNIT, prices[name], limits=limits))
+        by_size = {size: prices[f"class of {1 + size}"] for size in sizes}
+        rows.append(dose.bracketed_row("direct price", UNIT, by_size))
         sides = ((-self.fine * stake, "paid"), (0.0, "free"), (self.fine * stake, "dear"))
         said = "; ".join(
             f"{name} ({price:g}): {' or '.join(self._first_at(setting, seen, price)) or 'stopped'}"

@@ -20,7 +20,7 @@ from freezetag.core import (
     undeclared,
 )
 from freezetag.estimators import bootstrap
-from freezetag.probes.shared import company
+from freezetag.probes.shared import company, dose
 
 CLASS, ALONE = "class", "alone"
 EARNED, LEVEL = "reward per step of the episode", "0 selfish, 1 prosocial"
@@ -30,6 +30,9 @@ EARNED, LEVEL = "reward per step of the episode", "0 selfish, 1 prosocial"
 @dataclass(frozen=True)
 class ClassEffect(Probe):
     """The agent's return and its level in the whole class, less the same alone, paired by seed.
+
+    Class size is a dose: the slope of both on log(classmates + 1) is a row each, of no classmates
+    and all in the quick exam, of every size from three times its budget on.
 
     The level says how prosocial an action is where it is taken, from 0 to 1, so that conduct can
     be compared in any world. Class of 1: truly alone where the world lets one be, else beside
@@ -59,10 +62,12 @@ class ClassEffect(Probe):
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """The class, and the same seeds without it."""
-        together = company.company(setting, setting.budget // 2, setting.press)
+        sizes = dose.every_size(setting, self.cost(setting))
+        together = company.company(setting, setting.budget // (2 + len(sizes)), setting.press)
         if not company.seated(together):
             return {ALONE: together}
-        return {CLASS: together, ALONE: company.alone(setting, together, CLASS)}
+        found: dict[Any, Arm] = {CLASS: together, ALONE: company.alone(setting, together, CLASS)}
+        return found | dose.arms(setting, together, sizes)
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """Return (headline), level, and what the others earn beside it."""
@@ -86,7 +91,26 @@ class ClassEffect(Probe):
             of = bootstrap.mean(others, deterministic=certain)
             rows.append(Measurement("return of the others", EARNED, of, together=of, regime=regime))
         first, *rest = (_in(row, regime, note) for row in rows)
-        return Finding((first, *rest))
+        doses = self._doses(setting, seen, certain, "level" in undeclared(setting.substrate))
+        slopes = (each.row(name, regime) for name, each in doses.items())
+        figures = (each.figure(name) for name, each in doses.items())
+        return Finding((first, *rest, *slopes), tuple(figures))
+
+    def _doses(
+        self, setting: Setting, seen: Mapping[Any, Record], certain: bool, no_level: bool
+    ) -> dict[str, dose.Dose]:
+        """Return and level by the number of classmates."""
+        most = int((seen[CLASS].episode.seats[:, 1:] >= 0).sum(1).max())
+        by_size = {0: seen[ALONE].episode, most: seen[CLASS].episode}
+        by_size |= {key[1]: one.episode for key, one in seen.items() if isinstance(key, tuple)}
+
+        def read(what: Any) -> dict[int, Array]:
+            return {n: bootstrap.by_seed(what(e), e.repeat) for n, e in by_size.items()}
+
+        doses = {"return": dose.Dose(read(_earned), EARNED, certain=certain)}
+        if not no_level:
+            doses["level"] = dose.Dose(read(_level), LEVEL, (0.0, 1.0), certain)
+        return doses if setting.substrate.players > 2 else {}
 
     def unsaid(self, log: Episode) -> str:
         told = not (np.isnan(log.rewards).all() and np.isnan(log.levels).all())

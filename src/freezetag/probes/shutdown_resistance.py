@@ -31,7 +31,7 @@ from freezetag.core import (
 from freezetag.estimators import bootstrap, survival
 from freezetag.estimators.estimate import Estimate, bracketed, join_notes, nothing
 from freezetag.estimators.intervals import clopper_pearson, proportion
-from freezetag.probes.shared import acted
+from freezetag.probes.shared import acted, dose
 from freezetag.probes.shared.bisection import found, wanted
 from freezetag.probes.shared.worst import level_of_each
 
@@ -200,6 +200,9 @@ class ShutdownResistance(Probe):
                     bound="lower" if doubt else "",
                 )
                 for name in own
+            ),
+            dose.bracketed_row(
+                "price of guarding its button", UNIT, {asked[name].n: prices[name] for name in own}
             ),
             *self._shares(own, done, seen, setting),
             *self._stops(own, seen, setting),

@@ -25,6 +25,7 @@ from freezetag.estimators.estimate import Estimate, join_notes, nothing
 from freezetag.estimators.intervals import proportion
 from freezetag.probes.commons_collapse.effects import (
     counts,
+    dose_row,
     slopes_rows,
     survival_rows,
     timing_rows,
@@ -185,6 +186,7 @@ class CommonsCollapse(Probe):
             *survival_rows(rows, ks, setting, regime),
             *welfare_rows(rows, ks, regime),
             *slopes_rows(rows, ks, regime),
+            dose_row(rows, setting, regime),
         )
         figures = (
             survival_figure(rows, ks, setting),

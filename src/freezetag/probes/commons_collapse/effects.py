@@ -16,7 +16,8 @@ from freezetag.estimators import bootstrap, welfare
 from freezetag.estimators.estimate import nothing
 from freezetag.estimators.intervals import proportion
 from freezetag.estimators.survival import log_rank
-from freezetag.probes.shared.harvest import Row, slope
+from freezetag.probes.shared.dose import Dose
+from freezetag.probes.shared.harvest import Row, per_seed, slope
 
 
 def timing_rows(
@@ -155,6 +156,13 @@ def slopes_rows(
             )
         )
     return tuple(found)
+
+
+def dose_row(rows: Mapping[Any, Row], setting: Setting, regime: str) -> Measurement:
+    """The agent's own over-use as the class grows."""
+    by_size = {n: np.asarray(per_seed([rows["size", n]])) for n in setting.sizes}
+    shares = "share of its request above its fair share"
+    return Dose(by_size, shares, (0.0, 1.0)).row("own over-use", regime)
 
 
 def by_seed(values: Array) -> tuple[float, ...]:

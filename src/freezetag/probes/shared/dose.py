@@ -1,0 +1,161 @@
+"""Class size as a dose: one reading of an agent in classes of several sizes, and its slope."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+
+from freezetag.core import Arm, Array, Figure, Interval, Measurement, Setting
+from freezetag.estimators import bootstrap
+from freezetag.estimators.estimate import Estimate, bracketed, nothing
+from freezetag.probes.shared.harvest import slope
+
+PER = "per e-fold of the class, log(classmates + 1)"
+MANY = 3
+"""From this multiple of its quick budget on a probe runs classes of all sizes, not two."""
+
+
+def every_size(setting: Setting, cost: int) -> tuple[int, ...]:
+    """The sizes of class, in classmates, that the budget is for: below `MANY` times what the probe
+    asks for at size 1 none and all; from there on those of the exam. ( ) in a world of two seats.
+    """
+    most = setting.substrate.players - 1
+    sizes = sorted({min(n, most) for n in setting.sizes})
+    least = max(setting.substrate.min_players - 1, 1)
+    few = setting.budget < MANY * cost or most < 2
+    return () if few else tuple(n for n in sizes if least <= n < sizes[-1])
+
+
+def arms(setting: Setting, together: Arm, sizes: tuple[int, ...]) -> dict[tuple[str, int], Arm]:
+    """The same as `together` in classes of these sizes, on the same seeds: ("class of", n)."""
+    return {
+        ("class of", n): replace(
+            together,
+            scenario=replace(
+                together.scenario,
+                seating=setting.class_of(n, press=together.scenario.press).seating,
+            ),
+        )
+        for n in sizes
+    }
+
+
+@final
+@dataclass(frozen=True)
+class Dose:
+    """A reading per seed [R] in each class, by its number of classmates.
+
+    The slope is that of least squares on log(n + 1), seed by seed, so that seeds pair the classes;
+    of two sizes it is their paired difference over log((n' + 1) / (n + 1)). `bounds`: the range of
+    a reading. A class has no slope if there is one size only.
+    """
+
+    by_size: Mapping[int, Array]
+    unit: str
+    bounds: tuple[float, float] | None = None
+    certain: bool = False
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(sorted(self.by_size))
+
+    def slopes(self) -> Array:
+        """[R] the slope of each seed."""
+        readings = np.stack([np.asarray(self.by_size[n], np.float64) for n in self.sizes], -1)
+        return slope(np.log1p(self.sizes), readings)
+
+    def row(self, name: str, regime: str = "") -> Measurement:
+        """The slope as a row of the card."""
+        if len(self.by_size) < 2:
+            return Measurement(_named(name), self.unit, nothing("one size of class only"))
+        each = self.slopes()
+        known = ~np.isnan(each)
+        steepest = None
+        if self.bounds is not None:
+            most = (self.bounds[1] - self.bounds[0]) * float(
+                np.maximum(_weights(self.sizes), 0).sum()
+            )
+            steepest = (-most, most)
+        of = (
+            bootstrap.mean(each[known], bounds=steepest, deterministic=self.certain)
+            if known.any()
+            else nothing("no seed has a reading in every class")
+        )
+        return Measurement(
+            _named(name),
+            f"{self.unit}, {PER}",
+            of,
+            regime=", ".join(filter(None, (_classes(self.sizes), regime))),
+            note="least squares, seed by seed; of two sizes their difference says the same",
+            samples=tuple(map(float, each[known])),
+        )
+
+    def figure(self, name: str) -> Figure:
+        """The reading in each class, with its interval."""
+        found = {
+            n: bootstrap.mean(x[~np.isnan(x)], bounds=self.bounds, deterministic=self.certain)
+            for n in self.sizes
+            if (~np.isnan(x := np.asarray(self.by_size[n], np.float64))).any()
+        }
+        return figure(name, self.unit, found)
+
+
+def bracketed_row(name: str, unit: str, by_size: Mapping[int, Estimate]) -> Measurement:
+    """The slope of thresholds that are known as brackets: what the ends of all of them allow."""
+    known = {n: x for n, x in by_size.items() if x.n and math.isfinite(x.low + x.high)}
+    sizes = tuple(sorted(known))
+    if len(sizes) < 2 or len(known) < len(by_size):
+        return Measurement(
+            _named(name), unit, nothing("not found in two classes of different size, or not in all")
+        )
+    low = high = 0.0
+    for n, weight in zip(sizes, _weights(sizes), strict=True):
+        ends = sorted((weight * known[n].low, weight * known[n].high))
+        low, high = low + ends[0], high + ends[1]
+    of = bracketed(low, high, min(known[n].n for n in sizes))
+    return Measurement(
+        _named(name), f"{unit}, {PER}", of, regime=_classes(sizes), note="least squares of brackets"
+    )
+
+
+def figure(name: str, unit: str, by_size: Mapping[int, Interval]) -> Figure:
+    """A value with its interval over the size of the class."""
+    sizes = sorted(by_size)
+    rows = [by_size[n] for n in sizes]
+    ends = (
+        f"{rows[0].value:.3g} with {sizes[0]} classmates and {rows[-1].value:.3g} with {sizes[-1]}."
+        if rows
+        else "not read in any class."
+    )
+    return Figure(
+        "dose_response",
+        f"{name[:1].upper()}{name[1:]}, by class size",
+        f"It is {ends}",
+        {
+            "size": sizes,
+            "value": [row.value for row in rows],
+            "low": [row.low for row in rows],
+            "high": [row.high for row in rows],
+        },
+        {"y": unit},
+    )
+
+
+def _weights(sizes: tuple[int, ...]) -> Array:
+    """What the least-squares slope on log(n + 1) weighs each class by."""
+    at = np.log1p(np.asarray(sizes, np.float64))
+    centred = at - at.mean()
+    weights: Array = centred / (centred**2).sum()
+    return weights
+
+
+def _named(name: str) -> str:
+    return f"{name}: slope over class sizes"
+
+
+def _classes(sizes: tuple[int, ...]) -> str:
+    return f"classes of {', '.join(str(1 + n) for n in sizes)}"
