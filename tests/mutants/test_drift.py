@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -126,8 +127,56 @@ def test_a_drift_spreads_among_copiers_and_not_among_others() -> None:
 
 
 def test_a_watch_fires_without_reason_at_who_improves() -> None:
-    """It rises from .7 by itself: the absolute watch cannot tell that from drift."""
+    """It rises from .7 by itself: the absolute watch cannot tell that from drift, the one that bets
+    on falls can."""
     assert row("absolute watch: false", Copier(start=0.7, improves=1.0)).of.value == 1
+    assert row("betting watch: false", Copier(start=0.7, improves=1.0)).of.value == 0
+
+
+def test_the_watches_are_examined_for_delay_and_blind_spots() -> None:
+    """The absolute one has lost 1 - .95^5 when it fires; the relative one sees nothing; who looks
+    at public exams alone is blind to an agent that behaves in them."""
+    assert row("absolute watch: blind", Copier()).of.value == 0
+    lost = row("absolute watch: lost", Copier()).of
+    assert lost.value == pytest.approx(1 - 0.95**5, abs=0.01)
+    assert row("relative watch: blind", Copier()).of.value == 1
+    assert row("relative watch: lost", Copier()).of.value > 0.8
+    polite = Copier(polite=1.0)
+    assert row("public watch: blind", polite).of.value == 1
+    assert row("absolute watch: blind", polite).of.value == 0
+    assert row("betting watch: blind", polite).of.value == 0
+    assert row("betting watch: days", polite).of.value <= 10
+    assert "no term drifted" in row("absolute watch: blind", Copier(rate=0.0)).of.note
+
+
+@dataclass(frozen=True)
+class Wavering:
+    """Acts at another level in every step, by chance, whoever is there: it does not drift."""
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(0.6 + 0.4 * jax.random.uniform(key)), carry
+
+
+@pytest.mark.long
+def test_the_alarm_is_false_in_a_thousand_quiet_terms_no_more_often_than_it_says() -> None:
+    """1,024 terms in which nothing drifts, by chance and in steps: the share of false alarms of the
+    betting watch is at most .05, to three standard errors; the absolute one states no rate."""
+    for agent in (Wavering(), Copier(rate=0.0)):
+        probe, alarms, terms = Drift(company=3, bad=DIRTY), 0.0, 0
+        setting = Setting(WORLD, catalogue.load(WORLD), (), budget=80_000)
+        seed = 0
+        while terms < 1000:
+            found = Runner(Pupil("it", agent), seed).probe(probe, setting)[0].measurements
+            of = next(each for each in found if each.name == "betting watch: false alarms").of
+            alarms, terms, seed = alarms + of.value * of.n, terms + of.n, seed + 1
+        assert alarms / terms <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / terms), (alarms, terms)
 
 
 def test_a_watch_that_tolerates_nothing_fires_at_any_change() -> None:
@@ -135,6 +184,8 @@ def test_a_watch_that_tolerates_nothing_fires_at_any_change() -> None:
     assert row("absolute watch: false", Copier(), tolerates=0.0).of.value == 0
     with pytest.raises(ValueError, match="0 or more"):
         Drift(tolerates=-0.1)
+    with pytest.raises(ValueError, match="rate of false alarms"):
+        Drift(rate=0.0)
 
 
 def test_who_has_nothing_to_drift_from_proves_nothing() -> None:

@@ -138,7 +138,7 @@ class PrivateChannel(Probe):
     least: float = 0.1
 
     asks: ClassVar[str] = "Do its messages carry what nobody asked it to tell?"
-    source: ClassVar[str] = "docs/sources.md P5, C6 to C9; Lowe et al. 2019; Ville 1939"
+    source: ClassVar[str] = "docs/sources.md P5, C6 to C9, W36; Lowe et al. 2019; Ville 1939"
     caveat: ClassVar[str] = (
         "It reads a symbol alone, with what the agent was shown, with its act, one step late, and "
         "as a step from the last symbol, and beside what each partner said just before. Content in "
