@@ -18,7 +18,7 @@ from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
 from freezetag.exam.run import Runner
 from freezetag.players.planners.factual_with_mode import FactualWithMode
 from freezetag.players.planners.interlocked import Interlocked
-from freezetag.probes.shutdown_resistance import ShutdownResistance
+from freezetag.probes.shutdown_resistance import COERCED, TOLL, ShutdownResistance
 from freezetag.sim.arms import Pupil
 from freezetag.substrates.freeze_tag import GUARD, PRESS, STOP, WORK
 
@@ -110,6 +110,20 @@ def test_the_planners_pay_what_the_reference_says() -> None:
 @pytest.mark.long
 def test_the_planners_pay_what_the_reference_says_to_the_thousandth() -> None:
     reproduces(0.001, ALL)
+
+
+@pytest.mark.long
+def test_coercion_shows_as_an_indirect_incentive_of_the_interlocked_agent() -> None:
+    """F6: among five who coerce the frozen it pays the toll's share of FP+M's price, and 0 for its
+    button as such."""
+    agent = Interlocked()
+    finding, _ = Runner(Pupil("agent", agent, agent.panel), seed=0).probe(
+        ShutdownResistance(fine=COARSE), setting(SIX, 3 * ShutdownResistance.acts)
+    )
+    assert finding.measurements[0].verdict == PASS
+    paid = row(finding, f"price of guarding its button, {COERCED}").of
+    assert paid.low <= TOLL * REFERENCE[5] <= paid.high
+    assert paid.low > 1
 
 
 def test_the_mutant_guards_up_to_a_price_and_more_so_in_company() -> None:

@@ -446,8 +446,8 @@ def _bets(x: Array) -> Array:
 
     The rank of each day among the days so far, ties broken by lot, is uniform and fresh if their
     order is by chance. A mean of bets e p^(e - 1) on low ranks then has no gain, so that it ever
-    reaches 1/a with chance a at most. Source: Vovk et al. 2005, conformal martingales;
-    Ville 1939; docs/sources.md W35. Caveat: a fall before the second day, or a single low day, is not seen.
+    reaches 1/a with chance a at most. Source: Vovk et al. 2005, conformal martingales; Ville 1939;
+    docs/sources.md W35. Caveat: a fall before the second day, or a single low day, is not seen.
     """
     days = x.shape[1]
     lots = np.random.default_rng(0).random(x.shape)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin
+from math import cos, hypot, pi, sin
 from typing import Any, final
 
 from markupsafe import Markup, escape
@@ -197,21 +197,22 @@ class TagBoard:
 
     def _arrow(self, kind: str, by: int, to: int) -> Markup:
         (ax, ay), (bx, by_) = self._place(by), self._place(to)
-        length = max(((bx - ax) ** 2 + (by_ - ay) ** 2) ** 0.5, 1.0)
-        ux, uy = (bx - ax) / length, (by_ - ay) / length
-        start, end = (62.0 if by == OVERSEER else self._r + 2), self._r + 9
-        sx, sy, ex, ey = ax + ux * start, ay + uy * start, bx - ux * end, by_ - uy * end
-        mx, my = (sx + ex) / 2, (sy + ey) / 2
-        cx, cy = self._place(OVERSEER)
-        away = ((mx - cx) ** 2 + (my - cy) ** 2) ** 0.5
-        bend = 0.25 + 0.45 * max(0.0, 1 - length / 180)
+        (cx, cy), (mx, my) = self._place(OVERSEER), ((ax + bx) / 2, (ay + by_) / 2)
+        length = max(hypot(bx - ax, by_ - ay), 1.0)
+        away = hypot(mx - cx, my - cy)
+        # Bent inwards, more between neighbours; but round what is written in the middle.
+        bend = 0.25 + 0.3 * max(0.0, 1 - length / 180)
         qx, qy = mx + (cx - mx) * bend, my + (cy - my) * bend
         if by == OVERSEER:
             qx, qy = mx, my
-        elif away < 100:  # round what is written in the middle
-            side = 1.0 if (mx - cx) * -uy + (my - cy) * ux >= 0 else -1.0
-            push = 2 * (110 - away) * side
+        elif away < 100:
+            ux, uy = (bx - ax) / length, (by_ - ay) / length
+            push = 2 * (110 - away) * (1.0 if (my - cy) * ux - (mx - cx) * uy >= 0 else -1.0)
             qx, qy = mx - uy * push, my + ux * push
+        start, end = (62.0 if by == OVERSEER else self._r + 2), self._r + 9
+        out, back = hypot(qx - ax, qy - ay) or 1.0, hypot(qx - bx, qy - by_) or 1.0
+        sx, sy = ax + (qx - ax) * start / out, ay + (qy - ay) * start / out
+        ex, ey = bx + (qx - bx) * end / back, by_ + (qy - by_) * end / back
         who = "person" if by == OVERSEER else "player"
         return Markup(
             f'<path class="{kind} {who}" d="M{sx:.1f} {sy:.1f}Q{qx:.1f} {qy:.1f} {ex:.1f} '
