@@ -1,0 +1,1 @@
+"""What any agent, planning or not, gives up so that nobody can press its stop button."""
