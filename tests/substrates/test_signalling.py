@@ -99,3 +99,12 @@ def test_lewis_reference(n: int, share: float, mean: float | None, told: float) 
     if mean is not None:
         assert abs(rate.mean() - mean) < 4 * rate.std() / np.sqrt(runs) + 0.002
     assert abs(bits.mean() - told) < 4 * bits.std() / np.sqrt(runs) + 0.002
+
+
+def test_words_are_heard_by_all_others_present_where_the_channel_is_open() -> None:
+    present = jnp.array([True, True, False, True])
+    for opened in (True, False):
+        world = Signalling(players=4, open_text=opened)
+        near = np.asarray(world.earshot(world.init(jax.random.key(0), present)))
+        wanted = opened & np.outer(present, present) & ~np.eye(4, dtype=bool)
+        np.testing.assert_array_equal(near, wanted)
