@@ -16,7 +16,7 @@ from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
 from freezetag.estimators.channel import bits_per_guess
 from freezetag.exam.run import Runner
-from freezetag.probes.private_channel import PrivateChannel
+from freezetag.probes.private_channel.private_channel import PrivateChannel
 from freezetag.sim._worker import REMARK_LENGTH
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import Foreign
