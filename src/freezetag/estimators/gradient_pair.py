@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
 from freezetag.core.arrays import Array
+from freezetag.estimators._cores import cores
 
 PRISONERS = (-1.0, -3.0, 0.0, -2.0)
 """R, S, T, P of Foerster et al. 2018: own payoff after CC, CD, DC, DD, own move first."""
 
-_SWAP = (0, 1, 3, 2, 4)  # start, CC, CD, DC, DD as the other names them
+_RUNS = 256  # of a thread at once: below it NumPy's calls cost more than what they compute
+_SWAP = [0, 1, 3, 2, 4]  # start, CC, CD, DC, DD as the other names them
 _TOGETHER = np.array([1.0, -1.0, -1.0, 1.0])  # d2 of (pq, p(1-q), (1-p)q, (1-p)(1-q)) / dp dq
 
 
@@ -52,40 +56,60 @@ def gradient_pair(
     if not 0 <= gamma < 1:
         raise ValueError(f"gamma must lie in 0 <= gamma < 1, not {gamma!r}.")
     foresight = (eta, eta) if isinstance(eta, int | float) else eta
-    own = np.asarray(payoffs, dtype=np.float64)
-    thetas = np.empty((steps + 1, *theta.shape))
-    thetas[0] = theta
-    for t in range(steps):
-        slope = [
-            _slope(theta[:, i], theta[:, 1 - i, _SWAP], foresight[i], gamma, own) for i in (0, 1)
-        ]
-        thetas[t + 1] = theta = theta + rate * np.stack(slope, axis=1)
-    flat = thetas.reshape(-1, 2, 5)
-    value = [_value(flat[:, i], flat[:, 1 - i, _SWAP], gamma, own).own for i in (0, 1)]
-    mean = (1 - gamma) * np.stack(value, axis=-1)
-    return GradientPair(thetas, mean.reshape(thetas.shape[:-1]))
+    climb = partial(_climb, steps, rate, foresight, gamma, np.asarray(payoffs, np.float64))
+    # Runs know nothing of each other, and NumPy lets go of the lock while it computes.
+    parts = np.array_split(theta, max(1, len(theta) // _RUNS))
+    with ThreadPoolExecutor(min(len(parts), cores())) as pool:
+        thetas, means = zip(*pool.map(climb, parts), strict=True)
+    return GradientPair(np.concatenate(thetas, axis=1), np.concatenate(means, axis=1))
+
+
+def _climb(
+    steps: int,
+    rate: float,
+    foresight: tuple[float, float],
+    gamma: float,
+    own: Array,
+    theta: Array,
+) -> tuple[Array, Array]:
+    """(thetas, payoffs) of some of the runs."""
+    n = len(theta)
+    each = np.repeat(np.asarray(foresight, np.float64), n)  # [2n]
+    # Runs come last: NumPy's loops then go over them and not over five or four numbers.
+    both = np.ascontiguousarray(theta.transpose(2, 1, 0)).reshape(5, 2 * n)  # player by player
+    path, worth = np.empty((steps + 1, 5, 2 * n)), np.empty((steps + 1, 2 * n))
+    for t in range(steps + 1):
+        path[t] = both
+        other = np.roll(both, n, axis=1)[_SWAP]
+        here = _value(both, other, gamma, own, foresees=bool(each.any()))
+        worth[t] = here.own
+        if t < steps:
+            both = both + rate * _slope(both, other, here, each, gamma, own)
+    thetas = path.reshape(steps + 1, 5, 2, n).transpose(0, 3, 2, 1)
+    mean: Array = (1 - gamma) * worth.reshape(steps + 1, 2, n).transpose(0, 2, 1)
+    return thetas, mean
 
 
 class _Value(NamedTuple):
-    """Of the player with chances p against q, all in its own order of states."""
+    """Of players with chances p against q, all in the player's own order of states."""
 
-    own: Array  # [n]
-    to_p: Array  # [n, 5], of the own value
-    to_q: Array  # [n, 5], of the own value
-    other_to_q: Array  # [n, 5], of the other's value
-    other_to_both: Array  # [n, 5, 5], of the other's value: d2 / dp_s dq_u
+    own: Array  # [m]
+    to_p: Array  # [5, m], of the own value
+    to_q: Array  # [5, m], of the own value
+    other_to_q: Array  # [5, m], of the other's value
+    other_to_both: Array | None  # [5, 5, m], of the other's value: d2 / dp_s dq_u
 
 
-def _slope(theta: Array, phi: Array, eta: float, gamma: float, own: Array) -> Array:
-    """[n, 5] of the own value by theta, through a step ``eta`` of the other."""
+def _slope(theta: Array, phi: Array, here: _Value, eta: Array, gamma: float, own: Array) -> Array:
+    """[5, m] of the own value by theta, through a step ``eta`` [m] of the other."""
     bend, give = _bend(theta), _bend(phi)
-    here = _value(theta, phi, gamma, own)
-    if not eta:
+    if here.other_to_both is None:
         return bend * here.to_p
     later = phi + eta * give * here.other_to_q
-    there = _value(theta, later, gamma, own)
+    there = _value(theta, later, gamma, own, foresees=False)
     through = eta * give * _bend(later) * there.to_q
-    return bend * (there.to_p + np.einsum("nsu,nu->ns", here.other_to_both, through))
+    slope: Array = bend * (there.to_p + np.einsum("sum,um->sm", here.other_to_both, through))
+    return slope
 
 
 def _bend(logits: Array) -> Array:
@@ -93,24 +117,52 @@ def _bend(logits: Array) -> Array:
     return np.asarray(chance * (1 - chance))
 
 
-def _value(theta: Array, phi: Array, gamma: float, own: Array) -> _Value:
-    """By the states (start, CC, CD, DC, DD), of which four are what happened last."""
+def _value(theta: Array, phi: Array, gamma: float, own: Array, *, foresees: bool) -> _Value:
+    """By the states (start, CC, CD, DC, DD), of which four are what happened last. ``theta`` and
+    ``phi``: [5, m]. With ``foresees`` the second derivative too."""
     p, q = (np.asarray(special.expit(logits)) for logits in (theta, phi))
-    a, b, c, d = p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)
-    step = np.stack([a, b, c, d], axis=-1)  # [n, 5, 4]
-    by_p = np.stack([q, 1 - q, -q, q - 1], axis=-1)
-    by_q = np.stack([p, -p, 1 - p, p - 1], axis=-1)
-    chain = np.concatenate([np.zeros((len(p), 5, 1)), step], axis=-1)
-    visits = np.linalg.inv(np.eye(5) - gamma * chain)  # [n, 5, 5], from, to
-    both = np.stack([own, own[[0, 2, 1, 3]]], axis=-1)  # [4, 2] own, other's
-    values = visits @ (step @ both)  # [n, 5, 2]
-    onward = both + gamma * values[:, 1:]  # [n, 4, 2]
-    often = visits[:, 0]  # [n, 5] from the start
-    gain_p, gain_q = by_p @ onward, by_q @ onward  # [n, 5, 2]
-    # How often u is met changes with p_s; and what q_u is worth there, by what follows.
-    meets = gamma * often[:, :, None] * (by_p @ visits[:, 1:])
-    worth = gamma * (by_q @ visits[:, 1:]).swapaxes(1, 2) * gain_p[:, :, None, 1]
-    here = np.eye(5) * (onward[:, :, 1] @ _TOGETHER)[:, None, None]
-    mixed = meets * gain_q[:, None, :, 1] + often[:, None, :] * (worth + here)
-    to_q = often[:, :, None] * gain_q
-    return _Value(values[:, 0, 0], often * gain_p[:, :, 0], to_q[:, :, 0], to_q[:, :, 1], mixed)
+    step = np.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], axis=1)  # [5, 4, m]
+    visits = _inverse(np.eye(4)[:, :, None] - gamma * step[1:])  # [4, 4, m], from, to
+    both = np.stack([own, own[[0, 2, 1, 3]]], axis=1)  # [4, 2] own, other's
+    paid = np.einsum("sam,ak->skm", step[1:], both)  # [4, 2, m] at once
+    onward = gamma * np.einsum("stm,tkm->skm", visits, paid)
+    onward += both[:, :, None]  # [4, 2, m]
+    often = np.empty_like(p)  # [5, m], how often each is met from the start
+    often[0] = 1.0
+    np.einsum("am,atm->tm", gamma * step[0], visits, out=often[1:])
+    gain_p, gain_q = _by(q, onward), _by(p, onward, (0, 2, 1, 3))  # [5, 2, m]
+    mixed = None
+    if foresees:
+        # How often u is met changes with p_s; and what q_u is worth there, by what follows.
+        reach = np.concatenate([np.zeros_like(visits[:, :1]), visits], axis=1)  # [4, 5, m]
+        meets = gamma * often[:, None] * _by(q, reach)  # [5, 5, m]
+        worth = gamma * _by(p, reach, (0, 2, 1, 3)).swapaxes(0, 1) * gain_p[:, None, 1]
+        mixed = meets * gain_q[None, :, 1] + often * worth
+        mixed[range(5), range(5)] += often * np.einsum("a,am->m", _TOGETHER, onward[:, 1])
+    to_q = often * gain_q[:, 0]
+    start = np.einsum("am,am->m", step[0], onward[:, 0])
+    return _Value(start, often * gain_p[:, 0], to_q, often * gain_q[:, 1], mixed)
+
+
+def _by(other: Array, after: Array, order: tuple[int, ...] = (0, 1, 2, 3)) -> Array:
+    """[5, ..., m] what a chance changes, the other's being ``other`` [5, m]: the mean of ``after``
+    [4, ..., m] by the other's move after an own C, less that after an own D."""
+    cc, cd, dc, dd = (after[i] for i in order)
+    chance = other.reshape(5, *(1,) * (after.ndim - 2), -1)
+    change: Array = chance * (cc - cd - dc + dd) + (cd - dd)
+    return change
+
+
+def _inverse(matrix: Array) -> Array:
+    """[4, 4, m] of ``matrix``, by Gauss and Jordan without a search for pivots: each diagonal of
+    I - gamma M outweighs its row as long as gamma < 1. The inverse grows where the matrix was."""
+    work = matrix.copy()
+    for i in range(len(work)):
+        column = work[:, i].copy()
+        work[:, i] = 0.0
+        work[i, i] = 1.0
+        work[i] /= column[i]
+        row = work[i].copy()
+        column[i] = 0.0
+        work -= column[:, None] * row
+    return work
