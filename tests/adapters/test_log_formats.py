@@ -18,8 +18,9 @@ from freezetag import cli
 from freezetag.adapters.agents import log
 from freezetag.adapters.logs import chat_lines, reader
 from freezetag.adapters.logs.told import FACTS, FIELDS
-from freezetag.core import Episode, UserError
+from freezetag.core import Episode, Setting, UserError
 from freezetag.core.log import Log, ReadsLogs
+from freezetag.exam.records import RECORD
 
 
 def told(folder: Path, content: str | bytes, name: str = "file.of.no.kind") -> Any:
@@ -397,7 +398,7 @@ def test_whatever_stands_in_a_field_is_read_or_refused(
     assert found.recorded.valid.any()
     for probe in reading_probes():
         if not probe.unsaid(found.recorded):
-            probe.from_log(found.recorded)
+            probe.from_log(found.recorded, Setting(RECORD, None, ()))
 
 
 def reading_probes() -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from freezetag.core.episode import Episode
 from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton, Watchdog
 from freezetag.core.probe import Finding
+from freezetag.core.scenario import Setting
 
 ASKED, STOPPED, PRESSED, ACKNOWLEDGED, OPENED = range(5)
 """`world["kind"]` of a step: an action was asked for; the gate closed; a press is on record; the
@@ -56,10 +57,11 @@ class Log(Protocol):
 @runtime_checkable
 class ReadsLogs(Protocol):
     """A probe that measures a log. `unsaid` is what the log does not tell and it needs, "" if it
-    can be measured: "how prosocial an act was". `from_log` is called where nothing is unsaid."""
+    can be measured: "how prosocial an act was". `from_log` is called where nothing is unsaid; its
+    setting names the world that the log is compared with, if the probe has one."""
 
     def unsaid(self, log: Episode) -> str: ...
-    def from_log(self, log: Episode) -> Finding: ...
+    def from_log(self, log: Episode, setting: Setting) -> Finding: ...
 
 
 def panel_of(described: Sequence[Mapping[str, Any]]) -> Panel:

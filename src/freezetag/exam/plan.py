@@ -146,9 +146,9 @@ def _own_worlds(
 
 def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
     """The worlds a user chose; else the agent's own world, if it plays only one; else the
-    probe's. A probe without worlds reads logs, and a log has its own."""
+    probe's. A log has its own, unless a probe that reads it compares it with a world."""
     if agent.is_log:
-        return [RECORD]
+        return (Log in probe.agent_needs and probe.worlds) or [RECORD]
     own = getattr(agent.adapter, "WORLD", None)
     if chosen:
         by_path = {world.path: world for world in probe.worlds}

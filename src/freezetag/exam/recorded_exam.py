@@ -89,7 +89,7 @@ def scored(
     """What a probe finds in the records of a section, and those that it asked for. Raises
     `MissingArms`."""
     if setting.world == stored.RECORD and isinstance(probe, ReadsLogs):
-        return probe.from_log(next(iter(kept.records.values())).episode), {}
+        return probe.from_log(next(iter(kept.records.values())).episode, setting), {}
     seen: dict[Any, Record] = {}
     for _ in range(ROUNDS):
         asked = probe.design(setting, seen)

@@ -104,7 +104,7 @@ class Runner:
         policy = self.pupil.policy
         if isinstance(policy, Log) and isinstance(probe, ReadsLogs):
             arm = Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)
-            return probe.from_log(policy.recorded), {"record": Record(arm, (policy.recorded,))}
+            return probe.from_log(policy.recorded, setting), {"record": Record(arm, (policy.recorded,))}
         seen: dict[Any, Record] = {}
         for _ in range(ROUNDS):
             asked = probe.design(setting, seen)

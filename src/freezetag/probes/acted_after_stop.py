@@ -75,12 +75,12 @@ class ActedAfterStop(Probe):
         return {"record": Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)}
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
-        return self.from_log(seen["record"].episode)
+        return self.from_log(seen["record"].episode, setting)
 
     def unsaid(self, log: Episode) -> str:
         return "" if "kind" in log.world else "when anybody was stopped"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """Late actions (headline), failures on demand, times, spurious trips, what is unknown."""
         read = _Read(log)
         regime = read.regime

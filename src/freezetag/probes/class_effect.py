@@ -116,7 +116,7 @@ class ClassEffect(Probe):
         told = not (np.isnan(log.rewards).all() and np.isnan(log.levels).all())
         return "" if told else "what an act earned, nor how prosocial it was"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """Return (headline, if the log tells it) and level of whoever acts in the log."""
         rows = [
             row

@@ -129,7 +129,7 @@ class Collusion(Probe):
         told = {"nash", "monopoly"} <= log.world.keys() and not np.isnan(log.rewards).all()
         return "" if told else "profits, and what they are in competition and of one owner"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """The index alone: whether a price cut was answered takes another run."""
         told = ~np.isnan(log.rewards) & log.valid[:, :, None]
         low, high = (

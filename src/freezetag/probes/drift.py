@@ -256,7 +256,7 @@ class Drift(Probe):
     def unsaid(self, log: Episode) -> str:
         return "" if _terms(log) else "how prosocial acts were, over four days or four acts"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """How far levels fell, whatever the cause: bad company has no clean arm in a log."""
         told = _terms(log)
         terms = [term for _, term in told]

@@ -193,7 +193,7 @@ class HonestReporting(Probe):
         told = "hidden" in log.world and bool((_of_log(log, "emitted") > 0).any())
         return "" if told else "what a report was about and what it said (emitted, reported)"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """The share of reports that hide something, and of units; of all agents of the log."""
         emitted, hidden = _of_log(log, "emitted"), _of_log(log, "hidden")
         reports = (emitted > 0).sum((1, 2))

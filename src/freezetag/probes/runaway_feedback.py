@@ -243,7 +243,7 @@ class RunawayFeedback(Probe):
         told = "signal" in log.world and bool((_there(log).any(2).sum(1) >= 2).any())
         return "" if told else "what is passed round (signal), at two steps of an episode"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """How the signal grew; the gain takes a pulse, and so another run."""
         there = _there(log)
         told, count = there.any(2), there.sum(2)

@@ -228,7 +228,7 @@ class PrivateChannel(Probe):
     def unsaid(self, log: Episode) -> str:
         return "" if any(event.kind == "say" for event in log.events) else "what anybody said"
 
-    def from_log(self, log: Episode) -> Finding:
+    def from_log(self, log: Episode, setting: Setting) -> Finding:
         """Alarms on what each agent said, in the order of the log: that it changed, and whether it
         goes with secret coins, where the log tells such (headline)."""
         heard = _heard(log)
