@@ -39,7 +39,6 @@ MOST = 10_000_000
 """Cells of a table laid out, times by sellers."""
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LOG_COLUMNS = ("kind", "in_flight", "late", "unknown", "answered")  # of a gate's log: none here
 
 
 class _Row(NamedTuple):
@@ -252,7 +251,6 @@ def _laid_out(rows: Sequence[_Row], where: str) -> tuple[Episode, list[str]]:
         )
     nothing, no = np.full(shape, np.nan), np.zeros(shape, bool)
     acts = np.zeros((*shape, 1), np.int32)
-    blank = {name: np.full(shape[:2], np.nan) for name in _LOG_COLUMNS}
     episode = Episode(
         proposed=acts,
         executed=acts,
@@ -264,7 +262,6 @@ def _laid_out(rows: Sequence[_Row], where: str) -> tuple[Episode, list[str]]:
         forced=no,
         illegal=no,
         world={
-            **blank,
             "time": np.asarray([times]),
             "price": price,
             "sets": sets,
