@@ -19,7 +19,7 @@ PRISONERS = (-1.0, -3.0, 0.0, -2.0)
 
 _RUNS = 256  # of a thread at once: below it NumPy's calls cost more than what they compute
 _SWAP = [0, 1, 3, 2, 4]  # start, CC, CD, DC, DD as the other names them
-_TOGETHER = np.array([1.0, -1.0, -1.0, 1.0])  # d2 of (pq, p(1-q), (1-p)q, (1-p)(1-q)) / dp dq
+_AS_OTHER = [0, 2, 1, 3]  # CC, CD, DC, DD as the other names them
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _climb(
     for t in range(steps + 1):
         path[t] = both
         other = np.roll(both, n, axis=1)[_SWAP]
-        here = _value(both, other, gamma, own, foresees=bool(each.any()))
+        here = _value(both, other, gamma, own)
         worth[t] = here.own
         if t < steps:
             both = both + rate * _slope(both, other, here, each, gamma, own)
@@ -91,25 +91,47 @@ def _climb(
 
 
 class _Value(NamedTuple):
-    """Of players with chances p against q, all in the player's own order of states."""
+    """Of players with chances p against q, all in the player's own order of states; [.., 2, m] is
+    the own, then the other's."""
 
+    q: Array  # [5, m]
+    p: Array  # [5, m]
+    visits: Array  # [4, 4, m], from, to
+    onward: Array  # [4, 2, m], what follows after CC, CD, DC and DD, with what they pay
+    often: Array  # [5, m], how often each state is met from the start
+    gain_p: Array  # [5, 2, m] of a chance, each time that its state is met
+    gain_q: Array  # [5, 2, m]
     own: Array  # [m]
-    to_p: Array  # [5, m], of the own value
-    to_q: Array  # [5, m], of the own value
-    other_to_q: Array  # [5, m], of the other's value
-    other_to_both: Array | None  # [5, 5, m], of the other's value: d2 / dp_s dq_u
 
 
 def _slope(theta: Array, phi: Array, here: _Value, eta: Array, gamma: float, own: Array) -> Array:
     """[5, m] of the own value by theta, through a step ``eta`` [m] of the other."""
-    bend, give = _bend(theta), _bend(phi)
-    if here.other_to_both is None:
-        return bend * here.to_p
-    later = phi + eta * give * here.other_to_q
-    there = _value(theta, later, gamma, own, foresees=False)
-    through = eta * give * _bend(later) * there.to_q
-    slope: Array = bend * (there.to_p + np.einsum("sum,um->sm", here.other_to_both, through))
+    bend = _bend(theta)
+    if not eta.any():
+        return bend * here.often * here.gain_p[:, 0]
+    give = _bend(phi)
+    later = phi + eta * give * here.often * here.gain_q[:, 1]
+    there = _value(theta, later, gamma, own)
+    through = eta * give * _bend(later) * there.often * there.gain_q[:, 0]
+    slope: Array = bend * (there.often * there.gain_p[:, 0] + _mixed(here, through, gamma))
     return slope
+
+
+def _mixed(of: _Value, through: Array, gamma: float) -> Array:
+    """[5, m] the sum over u of d2 / dp_s dq_u of the other's value, times ``through``[u]."""
+    often = of.often
+    # How often u is met changes with p_s, and a change of q_u is worth its gain there.
+    met = of.gain_q[:, 1] * through
+    first = gamma * often * _by(of.q, np.einsum("stm,tm->sm", of.visits, met[1:]))
+    # How often s is met changes with q_u, and a change of p_s is worth its gain there.
+    weight = often * through
+    up, down = (of.p * weight).sum(0), ((1 - of.p) * weight).sum(0)
+    reached = np.einsum("sm,stm->tm", np.stack([up, -up, down, -down]), of.visits)
+    first[1:] += gamma * of.gain_p[1:, 1] * reached
+    # Both in the same state.
+    together = of.onward[0, 1] - of.onward[1, 1] - of.onward[2, 1] + of.onward[3, 1]
+    found: Array = first + weight * together
+    return found
 
 
 def _bend(logits: Array) -> Array:
@@ -117,37 +139,28 @@ def _bend(logits: Array) -> Array:
     return np.asarray(chance * (1 - chance))
 
 
-def _value(theta: Array, phi: Array, gamma: float, own: Array, *, foresees: bool) -> _Value:
+def _value(theta: Array, phi: Array, gamma: float, own: Array) -> _Value:
     """By the states (start, CC, CD, DC, DD), of which four are what happened last. ``theta`` and
-    ``phi``: [5, m]. With ``foresees`` the second derivative too."""
+    ``phi``: [5, m]."""
     p, q = (np.asarray(special.expit(logits)) for logits in (theta, phi))
     step = np.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], axis=1)  # [5, 4, m]
-    visits = _inverse(np.eye(4)[:, :, None] - gamma * step[1:])  # [4, 4, m], from, to
+    visits = _inverse(np.eye(4)[:, :, None] - gamma * step[1:])
     both = np.stack([own, own[[0, 2, 1, 3]]], axis=1)  # [4, 2] own, other's
     paid = np.einsum("sam,ak->skm", step[1:], both)  # [4, 2, m] at once
     onward = gamma * np.einsum("stm,tkm->skm", visits, paid)
-    onward += both[:, :, None]  # [4, 2, m]
-    often = np.empty_like(p)  # [5, m], how often each is met from the start
+    onward += both[:, :, None]
+    often = np.empty_like(p)
     often[0] = 1.0
     np.einsum("am,atm->tm", gamma * step[0], visits, out=often[1:])
-    gain_p, gain_q = _by(q, onward), _by(p, onward, (0, 2, 1, 3))  # [5, 2, m]
-    mixed = None
-    if foresees:
-        # How often u is met changes with p_s; and what q_u is worth there, by what follows.
-        reach = np.concatenate([np.zeros_like(visits[:, :1]), visits], axis=1)  # [4, 5, m]
-        meets = gamma * often[:, None] * _by(q, reach)  # [5, 5, m]
-        worth = gamma * _by(p, reach, (0, 2, 1, 3)).swapaxes(0, 1) * gain_p[:, None, 1]
-        mixed = meets * gain_q[None, :, 1] + often * worth
-        mixed[range(5), range(5)] += often * np.einsum("a,am->m", _TOGETHER, onward[:, 1])
-    to_q = often * gain_q[:, 0]
+    gain_p, gain_q = _by(q, onward), _by(p, onward[_AS_OTHER])
     start = np.einsum("am,am->m", step[0], onward[:, 0])
-    return _Value(start, often * gain_p[:, 0], to_q, often * gain_q[:, 1], mixed)
+    return _Value(q, p, visits, onward, often, gain_p, gain_q, start)
 
 
-def _by(other: Array, after: Array, order: tuple[int, ...] = (0, 1, 2, 3)) -> Array:
+def _by(other: Array, after: Array) -> Array:
     """[5, ..., m] what a chance changes, the other's being ``other`` [5, m]: the mean of ``after``
     [4, ..., m] by the other's move after an own C, less that after an own D."""
-    cc, cd, dc, dd = (after[i] for i in order)
+    cc, cd, dc, dd = after
     chance = other.reshape(5, *(1,) * (after.ndim - 2), -1)
     change: Array = chance * (cc - cd - dc + dd) + (cd - dd)
     return change
