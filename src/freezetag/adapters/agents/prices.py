@@ -112,7 +112,8 @@ def recorded(name: str) -> PriceTable:
     notes = [f"{empty} rows without a price left out: the one before stays in force"] * bool(empty)
     if extra := [column for column in header if column.strip().lower() not in at]:
         notes.append(f"columns not read: {printable(', '.join(map(str, extra)), 80)}")
-    return PriceTable(_once(rows, path, notes), str(path), *(kinds), notes)
+    once = _once(rows, path, notes)
+    return PriceTable(once, str(path), kinds.pop(), notes)
 
 
 def _csv(path: Path) -> tuple[list[str], list[tuple[str, list[Any]]]]:
