@@ -56,10 +56,8 @@ def test_the_loop_from_the_same_start_asks_the_same_first() -> None:
     assert (np.abs(first - own) > 1e-3).sum() <= 1
 
 
-@pytest.mark.parametrize(("listed", "prices"), [(40, 15), (15, 2)])
-def test_where_another_number_of_prices_is_listed_it_takes_them_evenly(
-    listed: int, prices: int
-) -> None:
+def test_where_another_number_of_prices_is_listed_it_takes_them_evenly() -> None:
+    listed, prices = 40, 15
     scenario = Scenario(
         Ref.of("substrates/market", prices=listed), (QPricing(prices=prices),) * 2, ((0, 1),), 150
     )

@@ -108,7 +108,7 @@ def _slope(theta: Array, phi: Array, here: _Value, eta: Array, gamma: float, own
     """[5, m] of the own value by theta, through a step ``eta`` [m] of the other."""
     bend = _bend(theta)
     if not eta.any():
-        return bend * here.often * here.gain_p[:, 0]
+        return bend * (here.often * here.gain_p[:, 0])
     give = _bend(phi)
     later = phi + eta * give * here.often * here.gain_q[:, 1]
     there = _value(theta, later, gamma, own)

@@ -169,16 +169,12 @@ class Market:
         return _monopoly(self, n or self.sellers)
 
     def pair_profits(self) -> Array:
-        """[2, A, A] float64: what sellers 0 and 1, alone in the market, earn in a step by the
-        listed price that each asks, its own first, by the rule of `step`.
-
-        Raises `ValueError` for a market of one seat, and for `turns`, where a price lasts."""
+        """[2, A, A] float64: what sellers 0 and 1, alone, earn in a step by the listed price of
+        each, its own first. Raises `ValueError` for one seat, and for `turns`: a price lasts."""
         if self.players < 2 or self.turns:
             raise ValueError("profits of a pair need two seats or more, and no turns.")
         weights, worth = (table[:2, 1:] for table in _tables(self))
-        total = 1 + weights[:, :, None] + weights[::-1, None, :]
-        found: Array = worth[:, :, None] / total
-        return found
+        return np.asarray(worth[:, :, None] / (1 + weights[:, :, None] + weights[::-1, None, :]))
 
     def init(self, key: Array, present: Array) -> MarketState:
         present = jnp.asarray(present, bool)

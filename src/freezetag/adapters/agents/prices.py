@@ -41,18 +41,20 @@ _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-class _Row(NamedTuple):
-    where: str  # "line 7"
+class Row(NamedTuple):
+    """A line of a table: where it stands ("line 7"), and price, quantity, cost and buyers."""
+
+    where: str
     time: float
     seller: str
-    numbers: tuple[float, ...]  # price, quantity, cost, buyers
+    numbers: tuple[float, float, float, float]
 
 
 @final
 class PriceTable:
     """A table of prices as an agent that is a record; `notes` say what to keep in mind."""
 
-    def __init__(self, rows: Sequence[_Row], where: str, unit: str, notes: Sequence[str]) -> None:
+    def __init__(self, rows: Sequence[Row], where: str, unit: str, notes: Sequence[str]) -> None:
         self.panel = Panel()
         self.recorded, more = _laid_out(rows, where)
         self.notes: tuple[str, ...] = (f"times in {unit}", *notes, *more)
@@ -85,7 +87,7 @@ def recorded(name: str) -> PriceTable:
     if twice := [column for column in (*NEEDED, *FURTHER) if known.count(column) > 1]:
         raise BadAgent(f"{path} has the column {twice[0]} more than once.")
     at = {column: known.index(column) for column in (*NEEDED, *FURTHER) if column in known}
-    rows, kinds, empty = [], set[str](), 0
+    rows, kinds, empty = list[Row](), set[str](), 0
     for where, cells in body:
         if len(cells) != len(header):
             raise BadAgent(
@@ -98,13 +100,13 @@ def recorded(name: str) -> PriceTable:
         seller = str(given["seller"] if given["seller"] is not None else "").strip()
         if not seller:
             raise BadAgent(f"{path}, {where}: no seller.")
-        numbers = [
+        price, quantity, cost, buyers = (
             _number(given.get(column), column, f"{path}, {where}") for column in ("price", *FURTHER)
-        ]
-        if math.isnan(numbers[0]):
+        )
+        if math.isnan(price):
             empty += 1
             continue
-        rows.append(_Row(where, time, seller, tuple(numbers)))
+        rows.append(Row(where, time, seller, (price, quantity, cost, buyers)))
     if len(kinds) > 1:
         raise BadAgent(f"{path}: some times are dates and some numbers; write all alike.")
     if not rows:
@@ -189,12 +191,12 @@ def _number(value: Any, column: str, where: str) -> float:
     return number
 
 
-def _once(rows: list[_Row], path: Path, notes: list[str]) -> list[_Row]:
+def _once(rows: list[Row], path: Path, notes: list[str]) -> list[Row]:
     """Sorted by time, the same row counted once. Raises `BadAgent` for two prices at one time."""
     ordered = sorted(rows, key=lambda row: (row.time, row.seller))
     if [row.time for row in rows] != [row.time for row in ordered]:
         notes.append("rows were not in the order of time, and were sorted")
-    kept: list[_Row] = []
+    kept: list[Row] = []
     for row in ordered:
         last = kept[-1] if kept else None
         if last is None or (last.time, last.seller) != (row.time, row.seller):
@@ -209,7 +211,7 @@ def _once(rows: list[_Row], path: Path, notes: list[str]) -> list[_Row]:
     return kept
 
 
-def _laid_out(rows: Sequence[_Row], where: str) -> tuple[Episode, list[str]]:
+def _laid_out(rows: Sequence[Row], where: str) -> tuple[Episode, list[str]]:
     """One episode: a step for each time, a seat for each seller; and what to note.
 
     `world`: "time" [1, T]; "price" [1, T, N] in force, NaN before a seller's first; "sets" [1, T,
