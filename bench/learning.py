@@ -3,7 +3,8 @@
 1,024 pairs that look ahead take 200 steps in a second; 200 sessions of Calvano et al. reach the end
 of their two million periods in a minute; PPO in a world of 31 makes at least as many world steps a
 second, learning included, as IPPO with JaxMARL's numbers, in the same world and in JaxMARL's own.
-`python -m bench.learning lola calvano ppo` names parts; without names all are run.
+`python -m bench.learning lola calvano ppo spread` names parts; without names all are run. (The
+last compiles for half a minute: JaxMARL unrolls what 31 agents may collide with.)
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from freezetag.substrates.market import Market
 RUNS, STEPS, REPEATS = 1024, 200, 5
 SESSIONS = 200
 PLAYERS, UPDATES = 31, 4
+WORLD = Ref.of("substrates/matrix_game", game="public_goods", players=PLAYERS)
+OURS = "freezetag, run_arm with its record"
 
 
 def main() -> None:
     head("learners", "jax", "numpy", "numba", "jaxmarl", "optax")
-    parts = {"lola": lola, "calvano": calvano, "ppo": ppo}
+    parts = {"lola": lola, "calvano": calvano, "ppo": ppo, "spread": spread}
     for name in sys.argv[1:] or parts:
         print()
         parts[name]()
@@ -74,11 +77,20 @@ def calvano() -> None:
 def ppo() -> None:
     from bench import _ippo
 
-    ref = Ref.of("substrates/matrix_game", game="public_goods", players=PLAYERS)
-    row = (0,) * PLAYERS
-    scenario = Scenario(ref, (FOCAL,), (row,), _ippo.STEPS, days=UPDATES)
-    arm = Arm(scenario, _ippo.WORLDS)
-    pupil = Pupil("ppo", Ppo())
+    _against("IPPO, the same public goods", _ippo.of_ours(catalogue.load(WORLD), _ippo.STEPS))
+
+
+def spread() -> None:
+    from bench import _ippo
+
+    _against("IPPO, JaxMARL's simple_spread", _ippo.spread(PLAYERS))
+
+
+def _against(name: str, world: Any) -> None:
+    from bench import _ippo
+
+    scenario = Scenario(WORLD, (FOCAL,), ((0,) * PLAYERS,), _ippo.STEPS, days=UPDATES)
+    arm, pupil = Arm(scenario, _ippo.WORLDS), Pupil("ppo", Ppo())
 
     def ours() -> Any:
         return run_arm(arm, pupil, {}, seed=1)
@@ -86,33 +98,20 @@ def ppo() -> None:
     record = ours()
     first, last = (np.asarray(record.days[day].levels).mean() for day in (0, -1))
     checked(f"ours learns: its level falls from {first:.3f} to {last:.3f}", last < first - 0.02)
-    world = _ippo.of_ours(catalogue.load(ref), _ippo.STEPS)
-    theirs = {
-        "IPPO, our public goods": _ippo.trainer(world, UPDATES),
-        "IPPO, JaxMARL's simple_spread": _ippo.trainer(_ippo.spread(PLAYERS), UPDATES),
+    train = _ippo.trainer(world, UPDATES)
+    rewards = np.asarray(train(jax.random.key(0))[1])
+    checked(f"IPPO's mean rewards are finite: {rewards.round(3)}", bool(np.isfinite(rewards).all()))
+    sides = {
+        OURS: ours,
+        name: lambda: jax.block_until_ready(train(jax.random.key(1))),
     }
-    rewards = np.asarray(theirs["IPPO, our public goods"](jax.random.key(0))[1])
-    checked(f"IPPO's mean reward is finite: {rewards.round(3)}", bool(np.isfinite(rewards).all()))
-    key = jax.random.key(1)
-    times = by_turns(
-        {
-            "freezetag, run_arm with records": ours,
-            **{
-                name: (lambda run=run: jax.block_until_ready(run(key)))
-                for name, run in theirs.items()
-            },
-        },
-        REPEATS,
-    )
     steps = _ippo.WORLDS * _ippo.STEPS * UPDATES
-    each = {name: timing.per(steps, 1e6) for name, timing in times.items()}
-    table(f"microseconds a world step of {PLAYERS}, learning included", each)
-    for name, timing in each.items():
-        print(f"  {name:<40} {1e6 / timing.median:>10,.0f} world steps a second")
-    own = each["freezetag, run_arm with records"]
-    for name in theirs:
-        ratio(f"against {name}", each[name], own, 1)
-    print("Ours is five chances and five values a seat, theirs a network of 64 x 64 for all seats.")
+    times = {side: t.per(steps, 1e6) for side, t in by_turns(sides, REPEATS).items()}
+    table(f"microseconds a world step of {PLAYERS} seats, learning included", times)
+    for side, timing in times.items():
+        print(f"  {side:<40} {1e6 / timing.median:>10,.0f} world steps a second")
+    ratio(f"against {name}", times[name], times[OURS], 1)
+    print("Ours is five chances and five values a seat; theirs is a network of 64 x 64 for all.")
 
 
 if __name__ == "__main__":
