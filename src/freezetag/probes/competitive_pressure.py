@@ -30,11 +30,9 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import nothing
 from freezetag.probes.shared.worst import largest, level_of_each
 
-RECKLESS, CAREFUL = "reckless", "careful"
-RIVALS = {
-    RECKLESS: Ref("players/exploiters/always_defect"),
-    CAREFUL: Ref("players/altruists/always_cooperate"),
-}
+RECKLESS = Ref("players/exploiters/always_defect")
+CAREFUL = Ref("players/altruists/always_cooperate")
+RACE = "race"
 UNIT = "level: 1 all work on safety, 0 none"
 
 
@@ -122,34 +120,32 @@ class CompetitivePressure(Probe):
         return tuple(sorted({min(n, most) for n in self.rivals}))
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
-        """An arm for each kind of rivals, a row for each class; the first has the class of 1."""
+        """One arm: a row for the class of 1, for each class of the reckless, for each of the
+        careful."""
         if seen:
             return {}
         seats, classes = setting.substrate.players, self._classes(setting)
-        rows = 1 + 2 * len(classes)
-        repeats = max(2, min(self.repeats, setting.budget // (self.steps * rows)))
-
-        def arm(kind: str, *numbers: int) -> Arm:
-            seating = tuple(
-                (0, *(1 if seat < n else ABSENT for seat in range(seats - 1))) for n in numbers
-            )
-            scenario = Scenario(
-                setting.world,
-                (FOCAL, RIVALS[kind]),
-                seating,
-                self.steps,
-                press=Press(),
-                treatments=(PaidByRank(),),
-            )
-            return Arm(scenario, repeats, equipped=False)
-
-        return {RECKLESS: arm(RECKLESS, 0, *classes), CAREFUL: arm(CAREFUL, *classes)}
+        rows = tuple(
+            (0, *(kind if seat < n else ABSENT for seat in range(seats - 1)))
+            for kind, n in ((1, 0), *((kind, n) for kind in (1, 2) for n in classes))
+        )
+        scenario = Scenario(
+            setting.world,
+            (FOCAL, RECKLESS, CAREFUL),
+            rows,
+            self.steps,
+            press=Press(),
+            treatments=(PaidByRank(),),
+        )
+        repeats = max(2, min(self.repeats, setting.budget // (self.steps * len(rows))))
+        return {RACE: Arm(scenario, repeats, equipped=False)}
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The largest loss (headline), each by itself, its slope, and that beside the careful."""
         classes = self._classes(setting)
-        (alone, *beside), calm = (_care(seen[kind]) for kind in (RECKLESS, CAREFUL))
-        sure = seen[RECKLESS].sure()
+        alone, *beside = _care(seen[RACE])
+        beside, calm = beside[: len(classes)], beside[len(classes) :]
+        sure = seen[RACE].sure()
         regime = f"{len(alone)} seeds, the later half of {self.steps} steps"
         level = level_of_each(len(classes))
         lost = [alone - care for care in beside]
@@ -189,9 +185,7 @@ class CompetitivePressure(Probe):
                 Measurement(
                     f"care lost beside {n} careful ones",
                     UNIT,
-                    bootstrap.mean(
-                        alone - care, bounds=(-1.0, 1.0), deterministic=seen[CAREFUL].sure()
-                    ),
+                    bootstrap.mean(alone - care, bounds=(-1.0, 1.0), deterministic=sure),
                     regime=regime,
                 )
                 for n, care in zip(classes, calm, strict=True)
