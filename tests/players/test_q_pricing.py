@@ -25,22 +25,22 @@ def two(world: str, who: Any, steps: int, repeats: int = 4) -> Any:
 
 def test_in_the_driver_it_learns_what_the_loop_learns() -> None:
     """From the driver's own moves: the table is that of the rule, step by step."""
-    who = QPricing(beta=2e-3, start=START)
-    record = two("substrates/market", who, 400, 2)
+    who = QPricing(beta=8e-3, start=START)
+    record = two("substrates/market", who, 120, 2)
     moves = np.asarray(record.episode.executed)[:, :, :, 0] - 1  # [B, T, N]
     paid = np.asarray(record.episode.rewards, np.float64)
     for b in range(2):
         for seat in (0, 1):
             q, hits = np.broadcast_to(np.asarray(START) / 0.05, (15, 15, 15)).copy(), []
-            for t in range(1, 399):
+            for t in range(1, 119):
                 s = moves[b, t - 1, seat], moves[b, t - 1, 1 - seat]
                 a, r = moves[b, t, seat], moves[b, t, 1 - seat]
                 target = paid[b, t, seat] + 0.95 * q[a, r].max()
                 q[(*s, a)] += 0.15 * (target - q[(*s, a)])
                 hits.append(q[a, r].argmax() == moves[b, t + 1, seat])
-            # With chance exp(-.2) at 100 it explores, at 390 with .46.
-            wanted = 1 - (14 / 15) * np.exp(-2e-3 * np.arange(2, 400))
-            assert np.sum(hits) == pytest.approx(wanted.sum(), abs=4 * np.sqrt(398 / 4))
+            # It explores with chance exp(-.16) at 20, and exp(-.96) at the end.
+            wanted = 1 - (14 / 15) * np.exp(-8e-3 * np.arange(2, 120))
+            assert np.sum(hits) == pytest.approx(wanted.sum(), abs=4 * np.sqrt(118 / 4))
 
 
 def test_held_it_asks_the_best_and_learns_nothing() -> None:
