@@ -104,8 +104,9 @@ class Runner:
         policy = self.pupil.policy
         if isinstance(policy, Log) and isinstance(probe, ReadsLogs):
             arm = Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)
-            return probe.from_log(policy.recorded, setting), {"record": Record(arm, (policy.recorded,))}
-        seen: dict[Any, Record] = {}
+            seen: dict[Any, Record] = {"record": Record(arm, (policy.recorded,))}
+            return probe.from_log(policy.recorded, setting), seen
+        seen = {}
         for _ in range(ROUNDS):
             asked = probe.design(setting, seen)
             wanted = {name: arm for name, arm in asked.items() if name not in seen}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.live.signed import verify as one
+from freezetag.live.signed.judge import Judge
 from freezetag.live.signed.verify import Report, verify_file
 
 PART = 1 << 15
@@ -85,7 +86,8 @@ def _good(
         roots.setdefault(end, set()).add(root)
     if max((each[0] for each in own if each), default=-1) != size or max(roots) > size:
         return None
-    stops = one._Stops(authority, people, quorum)
+    judge = one._judge(authority, people, quorum)
+    stops = one._Stops(authority, quorum, judge)
     stack: list[bytes] = []
     at = 0
     for part in _parts(cores, path, size, sorted(roots)):
@@ -99,7 +101,8 @@ def _good(
             at = _grown(stack, at, width, digests, roots)
             if at < 0:
                 return None
-    if at != size or any(roots.values()):
+    taken_up = judge is not None and judge.taken_up  # of a line that went on, one reader tells
+    if at != size or any(roots.values()) or taken_up:
         return None
     return Report([], size, one._fold(stack).hex(), len(known), size, solo)
 
@@ -159,7 +162,7 @@ def _part(
         told.append(body)
         return []
 
-    listener: Any = one._Stops("", None, 0)
+    listener = one._Stops("", 0, Judge("", {}, 0))
     listener.kinds = dict.fromkeys(listener.kinds, hear)
     layouts: dict[bytes, Any] = {}
     fits: Any = one._NEVER
