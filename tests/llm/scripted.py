@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-Messages = list[dict[str, str]]
-Script = Callable[[Messages], str]
+Messages = list[dict[str, Any]]
+Answered = str | dict[str, str]
+"""A text, or the name of a tool under "call" beside its arguments."""
+Script = Callable[[Messages], Answered]
 
 
 @dataclass
@@ -29,8 +31,9 @@ class Served:
 
 
 @contextmanager
-def serving(script: Script) -> Iterator[Served]:
-    """Serve chat completions and responses of a script, with counts of tokens, until the end."""
+def serving(script: Script, tools: bool = True) -> Iterator[Served]:
+    """Serve chat completions and responses of a script, with counts of tokens, until the end; with
+    `tools` False whoever offers tools is refused."""
     found = Served("")
 
     class Handler(BaseHTTPRequestHandler):
@@ -40,17 +43,26 @@ def serving(script: Script) -> Iterator[Served]:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.requests.append(sent)
             found.headers.append(dict(self.headers))
+            if sent.get("tools") and not tools:
+                self.told(400, {"error": {"message": "this model does not support tools"}})
+                return
             try:
                 text = script(sent.get("messages") or sent.get("input"))
             except ConnectionAbortedError:
                 self.close_connection = True
                 return
             size = {"prompt": len(str(sent)) // 4, "completion": len(text) // 4 + 1}
+            call = {} if isinstance(text, str) else dict(text)
+            name = call.pop("call", "")
+            text = "" if name else text
+            function = {"name": name, "arguments": json.dumps(call)}
+            made = {"id": "c1", "type": "function", "function": function}
             answer: dict[str, Any] = {
                 "model": "/somewhere/secret/model.gguf",
                 "choices": [
                     {
-                        "message": {"role": "assistant", "content": text},
+                        "message": {"role": "assistant", "content": text}
+                        | ({"tool_calls": [made]} if name else {}),
                         "finish_reason": "stop",
                     }
                 ],
@@ -64,7 +76,9 @@ def serving(script: Script) -> Iterator[Served]:
                     "model": "scripted",
                     "status": "completed",
                     "output": [
-                        {
+                        {"type": "function_call", "call_id": "c1", **function}
+                        if name
+                        else {
                             "type": "message",
                             "content": [{"type": "output_text", "text": text}],
                         }
@@ -74,8 +88,11 @@ def serving(script: Script) -> Iterator[Served]:
                         "output_tokens": size["completion"],
                     },
                 }
+            self.told(200, answer)
+
+        def told(self, status: int, answer: dict[str, Any]) -> None:
             body = json.dumps(answer).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -218,12 +218,26 @@ def _is_number(token: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Tool:
+    """A function that a model may call instead of writing its answer: its name, what it is told to
+    do, and the value that it stands for."""
+
+    name: str
+    does: str
+    value: int
+
+
+@dataclass(frozen=True)
 class Parts:
     """An answer of several parts, each a name and what may follow it, such as a word and a deed:
     "SAY: K" and "DO: 3". A value has one number for each part, in this order. Names are told apart
-    whatever their case; the rest of a line behind a part counts as that part."""
+    whatever their case; the rest of a line behind a part counts as that part.
+
+    `tools` are the values of the first part as functions, for models that call tools; the other
+    parts are their arguments."""
 
     parts: tuple[tuple[str, Choice], ...]
+    tools: tuple[Tool, ...] = ()
 
     @property
     def ask(self) -> str:
@@ -268,6 +282,23 @@ class Parts:
                 return Unread(UNPARSABLE if value.kind == EMPTY else value.kind, value.text)
             found.append(value)
         return tuple(found)
+
+    def called(self, name: str, given: Mapping[str, Any]) -> str | Unread:
+        """A call of a tool with these arguments as the text that answers the same.
+
+        >>> both = Parts((("DO", Choice(("P", "Q"), (0, 1))), ("SAY", Choice(("yes",), (0,)))),
+        ...     (Tool("wait", "Do nothing.", 1),))
+        >>> both.called("wait", {"say": "yes"})
+        'DO: Q\\nSAY: yes'
+        """
+        tool = next((tool for tool in self.tools if tool.name == name), None)
+        if tool is None:
+            return Unread(ILLEGAL, name[:40])
+        (deed, choice), *rest = self.parts
+        heard = {str(key).lower(): value for key, value in given.items()}
+        lines = [f"{deed}: {choice.say(tool.value)}"]
+        lines += [f"{part}: {heard[part.lower()]}" for part, _ in rest if part.lower() in heard]
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

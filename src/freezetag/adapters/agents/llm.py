@@ -10,6 +10,7 @@ server of your own. The key is read from the environment (OPENAI_API_KEY, or the
     temperature=...   the server's own if it is not given
     max_tokens=256    of an answer
     grammar=True      send the legal answers as a GBNF grammar (llama.cpp's server)
+    tools=False       ask in words where a world has tools; else they are offered as functions
     seconds=60        for an answer; at_once=16 questions on their way; pause=0.5 before a retry
     usd_in=, usd_out= dollars a million tokens, for --budget-usd
     key=MY_KEY        the variable that holds the key
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from typing import Any
 from freezetag.adapters.agents._named import parse
 from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent, Unanswered
 from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
+from freezetag.adapters.language.tools import Call, offered
+from freezetag.adapters.language.tools import read as understood
 from freezetag.core import Speaks
 from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread, Value
 from freezetag.sim.foreign import BadAgent, Outside
@@ -176,7 +179,9 @@ class LanguageModel:
         question = f"{words['text']}{heard}\n{words['reply'].ask}"
         text, value, kinds = await self._answer(words["rules"], question, words["reply"])
         await self._remember(words["rules"], question, text, value, words["reply"])
-        found: dict[str, Any] = {"action": value, "note": text} if text else {"action": value}
+        call = Call.read(text)
+        note = text if call is None else call.shown
+        found: dict[str, Any] = {"action": value, "note": note} if note else {"action": value}
         if value is None:
             found["unreadable"] = kinds[-1]
         if len(kinds) > (value is None):
@@ -201,7 +206,7 @@ class LanguageModel:
         if value.kind == UNANSWERED:
             return text, None, wrong
         messages += [
-            {"role": "assistant", "content": text or "(nothing)"},
+            {"role": "assistant", "content": _shown(text)},
             {"role": "user", "content": repair(value, reply)},
         ]
         text, value = await self._once(messages, reply)
@@ -209,23 +214,21 @@ class LanguageModel:
             return text, value, wrong
         return text, None, [*wrong, value.kind]
 
-    def _told(self, rules: str, question: str) -> list[dict[str, str]]:
+    def _told(self, rules: str, question: str) -> list[dict[str, Any]]:
         """Rules, what is remembered, and the question."""
-        return [
-            {"role": "system", "content": rules},
-            *self.memory.messages(),
-            {"role": "user", "content": question},
-        ]
+        return [{"role": "system", "content": rules}, *self.memory.messages(question)]
 
-    async def _once(self, messages: list[dict[str, str]], reply: Reply) -> tuple[str, Any]:
-        text = await self._asked(messages, reply.grammar)
-        return ("", Unread(UNANSWERED)) if text is None else (text, reply.read(text))
+    async def _once(self, messages: list[dict[str, Any]], reply: Reply) -> tuple[str, Any]:
+        text = await self._asked(messages, reply.grammar, offered(reply))
+        return ("", Unread(UNANSWERED)) if text is None else (text, understood(text, reply))
 
-    async def _asked(self, messages: list[dict[str, str]], grammar: str = "") -> str | None:
+    async def _asked(
+        self, messages: list[dict[str, Any]], grammar: str = "", tools: Sequence[Any] = ()
+    ) -> str | None:
         """The text of an answer, None where there is none after all tries."""
         draw, self.asked = (self.seed, self.asked), self.asked + 1
         try:
-            answer = await self.endpoint.ask(messages, draw, grammar)
+            answer = await self.endpoint.ask(messages, draw, grammar, tools)
         except Spent as spent:
             raise Outside(f"{spent}. --budget-calls and --budget-usd raise it.") from None
         except Unanswered:
@@ -236,13 +239,15 @@ class LanguageModel:
         self, rules: str, question: str, text: str, value: Value | None, reply: Reply
     ) -> None:
         """What it said, as it was understood; a model that rambles does not fill its own memory."""
-        said = reply.say(value) if value is not None else text[:200] or "(nothing)"
+        said = reply.say(value) if value is not None else _shown(text)[:200]
+        if value is not None and Call.read(text) is not None:
+            said = text
         old = self.memory.add(question, said)
         if not old or self.memory.kind != SUMMARY:
             return
         past = replace(self.memory, turns=list(old))
-        messages = [{"role": "system", "content": rules}, *past.messages()]
-        summary = await self._asked([*messages, {"role": "user", "content": SUMMED}])
+        messages = [{"role": "system", "content": rules}, *past.messages(SUMMED)]
+        summary = await self._asked(messages)
         self.memory.summary = (summary or self.memory.summary)[:1000]
 
     def save(self) -> bytes:
@@ -252,6 +257,12 @@ class LanguageModel:
     def load(self, state: bytes) -> None:
         """Remember what another one saved."""
         self.memory = Memory.load(state)
+
+
+def _shown(text: str) -> str:
+    """An answer as a text, also where it was a call of a tool."""
+    call = Call.read(text)
+    return (text if call is None else call.shown) or "(nothing)"
 
 
 def repair(wrong: Unread, reply: Reply) -> str:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from freezetag.adapters.language import tools as calls
 from freezetag.adapters.language.ledger import Answer, Ledger, Unanswered, key_of
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent, Outside
@@ -38,7 +39,7 @@ IN_A_ROW = 3
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _BUSY = {429, 503, 529}
 
-Messages = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, Any]]
 
 
 class _Refused(Exception):
@@ -56,8 +57,10 @@ class Access:
 
     key is the name of the environment variable that holds the key. temperature None is the
     server's own. `grammar`: send the legal answers as a GBNF grammar, which llama.cpp's server
-    takes. seconds: for one answer. at_once: questions on their way at the same time. pause: seconds
-    before the second try, doubled before each further one, where the server names none.
+    takes. `tools`: offer a world's tools as functions, where it has any and no grammar is sent; a
+    server that takes none is asked in words. seconds: for one answer. at_once: questions on their
+    way at the same time. pause: seconds before the second try, doubled before each further one,
+    where the server names none.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Access:
     temperature: float | None = None
     max_tokens: int = 256
     grammar: bool = False
+    tools: bool = True
     seconds: float = 60.0
     at_once: int = 16
     pause: float = 0.5
@@ -119,14 +123,22 @@ class Endpoint:
         self._failed = 0
         self._dead = ""
         self._limit = "max_tokens" if access.api == CHAT else "max_output_tokens"
+        self._tools = access.tools and not access.grammar
 
-    async def ask(self, messages: Messages, draw: Sequence[Any], grammar: str = "") -> Answer:
-        """The answer to a conversation. `draw` says which draw from the model it is: the same
-        conversation and draw are asked once.
+    async def ask(
+        self,
+        messages: Messages,
+        draw: Sequence[Any],
+        grammar: str = "",
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> Answer:
+        """The answer to a conversation: a text, or a `tools.Call` as text, where `tools` are
+        offered. `draw` says which draw from the model it is: the same conversation and draw are
+        asked once.
 
         Raises `Unanswered`, or `Outside` where nothing more can be asked.
         """
-        body = self._body(messages, draw, grammar)
+        body = self._body(messages, draw, grammar, tools if self._tools else ())
         key = key_of(self.access.url, self.access.api, body, list(draw))
         if (known := self.ledger.known(key)) is not None:
             return known
@@ -147,7 +159,13 @@ class Endpoint:
         finally:
             del self._asking[key]
 
-    def _body(self, messages: Messages, draw: Sequence[Any], grammar: str) -> dict[str, Any]:
+    def _body(
+        self,
+        messages: Messages,
+        draw: Sequence[Any],
+        grammar: str,
+        tools: Sequence[Mapping[str, Any]],
+    ) -> dict[str, Any]:
         a = self.access
         body: dict[str, Any] = {"model": a.model}
         if a.api == CHAT:
@@ -156,8 +174,13 @@ class Endpoint:
             body["seed"] = int(key_of(list(draw))[:7], 16)
             if a.grammar and grammar:
                 body["grammar"] = grammar
+            if tools:
+                body["tools"] = [{"type": "function", "function": dict(tool)} for tool in tools]
         else:
-            body |= {"input": list(messages), "max_output_tokens": a.max_tokens, "store": False}
+            items = [item for message in messages for item in _items(message)]
+            body |= {"input": items, "max_output_tokens": a.max_tokens, "store": False}
+            if tools:
+                body["tools"] = [{"type": "function", **tool} for tool in tools]
         if a.temperature is not None:
             body["temperature"] = a.temperature
         return body
@@ -210,6 +233,8 @@ class Endpoint:
         sent = dict(body)
         if self._limit not in sent:
             sent[self._limit] = sent.pop("max_tokens")
+        if not self._tools:
+            sent = _in_words({name: value for name, value in sent.items() if name != "tools"})
         text = b""
         try:
             async with self._client.stream(
@@ -226,8 +251,16 @@ class Endpoint:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _Refused(f"breaks off: {type(error).__name__}", known=False) from None
         if got.status_code != 200:
+            if "tools" in sent and self._has_no_tools(got.status_code, text):
+                self._tools = False
+                raise _Refused("takes no tools", 0.0)
             raise self._status(got.status_code, text, got.headers.get("retry-after"))
-        return self._read(text)
+        return self._read(text, "tools" in sent)
+
+    def _has_no_tools(self, status: int, text: bytes) -> bool:
+        """Whether it is the tools that a server refuses: it is asked in words from now on."""
+        said = self._message(text).lower()
+        return status in (400, 404, 422, 500, 501) and ("tool" in said or "function" in said)
 
     def _status(self, status: int, text: bytes, wait: str | None) -> Exception:
         """What to do about an answer that is none."""
@@ -263,8 +296,9 @@ class Endpoint:
             said = said.replace(self.access.secret, "***")
         return _without_paths(printable(said, 200))
 
-    def _read(self, text: bytes) -> Answer:
-        """The answer that a body with status 200 holds. Raises `_Refused`."""
+    def _read(self, text: bytes, offered: bool) -> Answer:
+        """The answer that a body with status 200 holds; `offered` says whether tools were. Raises
+        `_Refused`."""
         plain = text.decode("utf-8", "replace").strip()
         try:
             got = (
@@ -276,7 +310,7 @@ class Endpoint:
             raise _Refused("answers something else than an object", known=False)
         if got.get("error"):
             raise _Refused(f"reports an error: {self._message(text)}")
-        chosen = _chat(got) if self.access.api == CHAT else _response(got)
+        chosen = (_chat if self.access.api == CHAT else _response)(got, offered)
         usage = got.get("usage") if isinstance(got.get("usage"), dict) else {}
         assert isinstance(usage, dict)
         served = f"{got.get('model', '')} {got.get('system_fingerprint', '')}".strip()
@@ -312,8 +346,8 @@ _NOBODY = "nobody answers"
 _TOO_LONG = ("context", "too long", "too large", "maximum length", "exceed")
 
 
-def _chat(got: Mapping[str, Any]) -> tuple[str, str]:
-    """(text, what was odd) of a chat completion."""
+def _chat(got: Mapping[str, Any], offered: bool) -> tuple[str, str]:
+    """(text, what was odd) of a chat completion; `offered` says whether tools were."""
     choices = got.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return "", "no choices"
@@ -324,6 +358,9 @@ def _chat(got: Mapping[str, Any]) -> tuple[str, str]:
     content = message.get("content")
     if isinstance(content, list):  # parts
         content = "".join(str(p.get("text", "")) for p in content if isinstance(p, dict))
+    said = content if isinstance(content, str) else ""
+    if offered and (call := calls.found(message, said)) is not None:
+        return str(call), "a tool call"
     if isinstance(content, str) and content.strip():
         return content, "cut" if cut else ""
     for name, note in (
@@ -339,8 +376,39 @@ def _chat(got: Mapping[str, Any]) -> tuple[str, str]:
     return "", "cut" if cut else ""
 
 
-def _response(got: Mapping[str, Any]) -> tuple[str, str]:
-    """(text, what was odd) of a response."""
+def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A message as the responses interface has it: calls and their results are items of their
+    own."""
+    if message["role"] == "tool":
+        output = {"call_id": message["tool_call_id"], "output": message["content"]}
+        return [{"type": "function_call_output", **output}]
+    made = [
+        {"type": "function_call", "call_id": call["id"], **call["function"]}
+        for call in message.get("tool_calls", ())
+    ]
+    said = {"role": message["role"], "content": message["content"]}
+    return [said] * bool(message["content"] or not made) + made
+
+
+def _in_words(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What is sent to a server that takes no tools: calls as texts, their results as questions."""
+    told: list[dict[str, Any]] = []
+    name = "messages" if "messages" in sent else "input"
+    for item in sent[name]:
+        if made := item.get("tool_calls"):
+            said = [f"{call['function']['name']}({call['function']['arguments']})" for call in made]
+            told.append({"role": "assistant", "content": "\n".join(said)})
+        elif item.get("type") == "function_call":
+            told.append({"role": "assistant", "content": f"{item['name']}({item['arguments']})"})
+        elif item.get("role") == "tool" or item.get("type") == "function_call_output":
+            told.append({"role": "user", "content": item.get("content", item.get("output"))})
+        else:
+            told.append(dict(item))
+    return {**sent, name: told}
+
+
+def _response(got: Mapping[str, Any], offered: bool) -> tuple[str, str]:
+    """(text, what was odd) of a response; `offered` says whether tools were."""
     output = got.get("output")
     items = [x for x in output if isinstance(x, dict)] if isinstance(output, list) else []
     parts = [
@@ -352,6 +420,11 @@ def _response(got: Mapping[str, Any]) -> tuple[str, str]:
     ]
     text = "".join(map(str, parts))
     kinds = [str(item.get("type")) for item in items]
+    for item in items:
+        if offered and item.get("type") == "function_call":
+            call = calls.called(item.get("name"), item.get("arguments"), text)
+            if call is not None:
+                return str(call), "a tool call"
     if text.strip():
         return text, "cut" if got.get("status") == "incomplete" else ""
     if "function_call" in kinds:

@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from freezetag.adapters.language.tools import Call
 
 WINDOW, SUMMARY, NONE = "window", "summary", "none"
 KINDS = (WINDOW, SUMMARY, NONE)
@@ -25,9 +28,10 @@ class Memory:
     turns: list[tuple[str, str]] = field(default_factory=list)
     summary: str = ""
 
-    def messages(self) -> list[dict[str, str]]:
-        """The past as messages."""
-        told = []
+    def messages(self, last: str = "") -> list[dict[str, Any]]:
+        """The past as messages, and the question that follows it. A call of a tool is followed by
+        its result, and that is what was told next."""
+        told: list[dict[str, Any]] = []
         if self.summary:
             told.append(
                 {
@@ -36,9 +40,19 @@ class Memory:
                 }
             )
             told.append({"role": "assistant", "content": "I remember."})
-        for question, answer in self.turns:
-            told.append({"role": "user", "content": question})
-            told.append({"role": "assistant", "content": answer})
+        number = ""
+        for place, (question, answer) in enumerate(self.turns):
+            told.append(_asked(question, number))
+            call, number = Call.read(answer), ""
+            if call is None:
+                told.append({"role": "assistant", "content": answer})
+            else:
+                number = f"call_{place}"
+                told.append(
+                    {"role": "assistant", "content": call.said, "tool_calls": [_made(call, number)]}
+                )
+        if last:
+            told.append(_asked(last, number))
         return told
 
     def add(self, question: str, answer: str) -> Sequence[tuple[str, str]]:
@@ -75,3 +89,14 @@ class Memory:
     @property
     def hash(self) -> str:
         return hashlib.sha256(self.save()).hexdigest()[:16]
+
+
+def _asked(question: str, number: str) -> dict[str, Any]:
+    """A question, which is the result of call `number` if there was one."""
+    result = {"role": "tool", "tool_call_id": number} if number else {"role": "user"}
+    return {**result, "content": question}
+
+
+def _made(call: Call, number: str) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": number, "type": "function", "function": function}
