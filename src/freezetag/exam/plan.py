@@ -170,6 +170,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     if by_number and classmates and "level" in undeclared(substrate):
         classmates = (random_player(substrate),)  # the roster's players act by the level
     classmates = seated(classmates, substrate)
+    reads = getattr(agent.adapter, "NEEDS", ())
     number = min(spec.number, len(classmates)) if by_number else len(classmates)
     if getattr(substrate, "min_players", 1) > 2:
         number = len(classmates)
@@ -187,7 +188,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         prepared=pupil.stop_policy is not None,
         seed=spec.seed,
         lengths=spec.lengths,
-        options={"seeds": BALANCED} if Speaks in getattr(agent.adapter, "NEEDS", ()) else {},
+        options={"seeds": BALANCED, "reads": True} if Speaks in reads else {},
     )
     setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
     longest = getattr(agent.adapter, "LONGEST", setting.horizon)
@@ -195,7 +196,6 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         setting = replace(
             setting, horizon=setting.drawn("horizon", longest - longest // 4, longest)
         )
-    reads = getattr(agent.adapter, "NEEDS", ())
     if reason := _reason(probe, setting, own, pupil.policy) or _untold(setting, reads):
         return Item(name, probe, setting, reason)
     acts = 0 if agent.is_log else round(spec.size * probe.cost(setting))
