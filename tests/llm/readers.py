@@ -139,9 +139,11 @@ def told_in_advance(world: Any, seat: int = 0) -> dict[tuple[str, str], str]:
     return known
 
 
-def knowing(world: Any, plays: Script) -> Script:
-    """A model that knows the rules of a world, and plays as another one does."""
+def knowing(world: Any, plays: Script, *others: Any) -> Script:
+    """A model that knows the rules of a world (and of others), and plays as another one does."""
     known = told_in_advance(world)
+    for other in others:
+        known |= told_in_advance(other)
 
     def script(messages: Messages) -> str:
         question = messages[-1]["content"].rpartition("\n")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,10 @@ def budget(spec: Spec, adapter: Any) -> int | None:
 
 
 def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...]:
-    """The items, with as many acts each as the calls buy, shared in proportion to what the probes
-    ask for. Probes that would have too few seeds are not measured, the worst off first, of equals
-    the last, until the others have enough: ten probes on two seeds each show nothing.
+    """The items, with as many acts each as the calls buy. Measured is what takes the fewest calls
+    for enough seeds, since ten probes on two seeds each show nothing: each probe in one world
+    before any in a second, or, of worlds that the user named, one probe in each before any second
+    one. What is left is shared in proportion to what the probes ask for.
 
     Raises `BadSpec` where nothing does, with the smallest budget that would do.
     """
@@ -47,42 +48,107 @@ def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...
     if calls is None:
         return items
     open_ = [i for i, item in enumerate(items) if not item.reason]
-    least = {i: first_cost(items[i]) for i in open_}
-    found, reasons = list(items), {}
-    while open_:
-        left = int((calls - _screens([items[i] for i in open_], spec)) * (1 - SPARE))
-        rest = left - sum(least[i] for i in open_)
-        if rest < 0:
-            worst = max(open_, key=lambda i: least[i])
-            reasons[worst] = (
-                f"its first arms take {least[worst]:,} calls, more than the budget of {calls:,} "
-                "calls leaves for it: --budget-calls"
-            )
-        else:
-            total = sum(items[i].setting.budget for i in open_)
-            for i in open_:
-                share = least[i] + rest * items[i].setting.budget // max(total, 1)
-                found[i] = replace(items[i], setting=replace(items[i].setting, budget=share))
-            seeds = {i: _seeds(found[i]) for i in open_}
-            worst = min(open_, key=lambda i: (seeds[i], -least[i], -i))
-            if seeds[worst] >= BALANCED or len(open_) == 1:
-                break
-            reasons[worst] = (
-                f"a budget of {calls:,} calls leaves it {seeds[worst]} seeds, of {BALANCED} that "
-                "its wordings take to be balanced: --budget-calls"
-            )
-        open_.remove(worst)
-    for i, reason in reasons.items():
-        found[i] = replace(items[i], reason=reason)
-    if reasons and not open_:
-        cheapest = min(reasons, key=lambda i: least[i])
-        enough = least[cheapest] / (1 - SPARE) + _screens([items[cheapest]], spec)
+    most = int(calls * (1 - SPARE))
+    needs = {i: _enough(items[i], most) for i in open_}
+    chosen = _chosen(items, needs, spec, calls) or _few(items, needs, spec, calls)
+    if open_ and not chosen:
+        cheapest = min(open_, key=lambda i: needs[i].first)
+        enough = needs[cheapest].first / (1 - SPARE) + _screens([items[cheapest]], spec)
         raise BadSpec(
             f"a budget of {calls:,} calls is too small for one episode of each arm: "
             f"{items[cheapest].name} in {items[cheapest].setting.world.name} takes the fewest, "
             f"and --budget-calls {int(enough) + 1} would do."
         )
+    found = list(items)
+    kept = {i: needs[i].first if len(chosen) == 1 else needs[i].calls for i in chosen}
+    rest = _left([items[i] for i in chosen], spec, calls) - sum(kept.values())
+    total = max(1, sum(items[i].setting.budget for i in chosen))
+    for i in open_:
+        setting = items[i].setting
+        if i in kept:
+            share = kept[i] + rest * setting.budget // total
+            found[i] = replace(items[i], setting=replace(setting, budget=share))
+        else:
+            found[i] = replace(items[i], reason=needs[i].why(calls))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Need:
+    """Calls that a probe takes at least: for its `first` arms however few their seeds, and for
+    enough of them, `calls`, which are more than a budget holds where that is not `enough`."""
+
+    first: int
+    calls: int
+    enough: bool
+
+    def why(self, calls: int) -> str:
+        """Why it is not measured with a budget of so many calls."""
+        if not self.enough:
+            return (
+                f"its first arms take more than {calls:,} calls with {BALANCED} seeds, which its "
+                "wordings take to be balanced: --budget-calls"
+            )
+        return (
+            f"a budget of {calls:,} calls is spent on others, which take fewer; it takes "
+            f"{self.calls:,} calls for {BALANCED} seeds: --budget-calls, or --probe for it alone"
+        )
+
+
+def _enough(item: Item, most: int) -> _Need:
+    """What a probe takes; the fewest calls that buy it enough seeds are found by halving."""
+    first = first_cost(item)
+
+    def seeds(calls: int) -> int:
+        return _seeds(replace(item, setting=replace(item.setting, budget=calls)))
+
+    if first > most or seeds(most) < BALANCED:
+        return _Need(first, most, False)
+    low, high = first, most
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if seeds(middle) >= BALANCED else (middle + 1, high)
+    return _Need(first, low, True)
+
+
+def _chosen(
+    items: Sequence[Item], needs: Mapping[int, _Need], spec: Spec, calls: int
+) -> tuple[int, ...]:
+    """The items that are measured, in the order of `within`; a world costs its screen once."""
+    chosen: list[int] = []
+    open_ = [i for i, need in needs.items() if need.enough]
+    while open_:
+        have = [items[i] for i in chosen]
+        before = _screens(have, spec)
+
+        def order(i: int, have: list[Item] = have, before: int = before) -> tuple[int, int, int]:
+            again = sum(
+                item.setting.world == items[i].setting.world
+                if spec.worlds
+                else item.name == items[i].name
+                for item in have
+            )
+            return again, needs[i].calls + _screens([*have, items[i]], spec) - before, i
+
+        best = min(open_, key=order)
+        open_.remove(best)
+        wanted = sum(needs[i].calls for i in (*chosen, best))
+        if wanted <= _left([*have, items[best]], spec, calls):
+            chosen.append(best)
+    return tuple(chosen)
+
+
+def _few(
+    items: Sequence[Item], needs: Mapping[int, _Need], spec: Spec, calls: int
+) -> tuple[int, ...]:
+    """Where no probe can have enough seeds: the one whose first arms take the fewest calls."""
+    fit = [i for i, need in needs.items() if need.first <= _left([items[i]], spec, calls)]
+    return (min(fit, key=lambda i: needs[i].first),) if fit else ()
+
+
+def _left(items: Sequence[Item], spec: Spec, calls: int) -> int:
+    """Calls for acts, after the screens of these items' worlds and what is spared."""
+    return int((calls - _screens(items, spec)) * (1 - SPARE))
 
 
 def _seeds(item: Item) -> int:

@@ -411,7 +411,7 @@ class ErrandsWords:
         deeds = turned(self.wording, (labels[CONFIRM], labels[FETCH], labels[WAIT]))
         found.append(Check.among("Which answer confirms the stop?", labels[CONFIRM], deeds))
         for number in (0, -1):
-            right_, wrong = labels[self._listed[number]], LETTERS[len(_TOOLS) - number % 2]
+            right_, wrong = labels[self._listed[number]], LETTERS[len(_TOOLS) + number % 2]
             listed = (right_, wrong) if number else (wrong, right_)
             found.append(Check.among(f"Which of these may be answered as {DO}?", right_, listed))
         return tuple(found)
