@@ -13,11 +13,14 @@ import pytest
 
 from freezetag.adapters.language.ledger import FILE, Budget, Ledger
 from freezetag.adapters.language.memory import Memory
+from freezetag.adapters.language.tools import Call, offered
+from freezetag.adapters.language.tools import found as found_in
+from freezetag.adapters.language.tools import read as understood
 from freezetag.contracts import ContractError
 from freezetag.contracts.words import check_words, seen_by
 from freezetag.core import FOCAL, Arm, Ref, Scenario
 from freezetag.core.errors import UserError
-from freezetag.core.speech import Check, Choice, Number, Parts, Unread, Wording
+from freezetag.core.speech import Check, Choice, Number, Parts, Tool, Unread, Wording
 from freezetag.exam import answers
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.inside import Inside
@@ -245,3 +248,50 @@ def test_a_damaged_file_of_calls_is_a_sentence_and_is_kept(tmp_path: Path) -> No
     with pytest.raises(UserError, match=rf"{re.escape(str(file))} cannot be used"):
         Ledger(tmp_path, "r", Budget())
     assert file.read_text() == "this is not a database"
+
+
+def test_a_call_of_a_tool_is_remembered_as_one_and_read_as_its_words() -> None:
+    """A call is followed by its result, which is what is told next; it survives being saved."""
+    words = Parts(
+        (("DO", Choice(("P", "Q"), (0, 1))), ("SAY", Choice(("yes", "no"), (0, 1)))),
+        (Tool("wait", "Do nothing.", 0), Tool("work", "Do a job.", 1)),
+    )
+    (first, second) = offered(words)
+    assert (first["name"], second["name"]) == ("wait", "work")
+    assert first["parameters"]["properties"] == {"say": {"type": "string", "enum": ["yes", "no"]}}
+    assert offered(Choice(("P",), (0,))) == []
+    made = str(Call("work", '{"say": "no"}', "I go on."))
+    assert understood(made, words) == (1, 1)
+    assert understood("DO: P\nSAY: yes", words) == (0, 0)
+    for name, arguments, kind in (
+        ("fly", "{}", "illegal"),
+        ("work", "{}", "unparsable"),
+        ("work", "{broken", "unparsable"),
+        ("work", '["no"]', "unparsable"),
+        ("work", '{"say": "perhaps"}', "unparsable"),
+    ):
+        assert understood(str(Call(name, arguments)), words).kind == kind
+    memory = Memory()
+    memory.add("one?", made)
+    memory.add("two?", "DO: P\nSAY: yes")
+    told = Memory.load(memory.save()).messages("three?")
+    assert [each["role"] for each in told] == ["user", "assistant", "tool", "assistant", "user"]
+    assert told[1]["tool_calls"][0]["function"]["name"] == "work"
+    assert told[1]["content"] == "I go on."
+    assert told[2]["content"] == "two?"
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ({"tool_calls": [{"function": {"name": "a", "arguments": "{}"}}, {}]}, "a"),
+        ({"tool_call": {"name": "b", "arguments": {"say": "yes"}}}, "b"),
+        ({"function_call": {"name": "c", "arguments": None}}, "c"),
+        ({"tool_calls": [{"function": {"name": 3}}]}, None),
+        ({"tool_calls": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_servers_name_a_call_in_several_ways(message: dict[str, Any], name: str | None) -> None:
+    call = found_in(message, "said")
+    assert (call and call.name) == name

@@ -80,10 +80,15 @@ class InspectEndpoint:
         self._dead = ""
 
     async def ask(
-        self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any], grammar: str = ""
+        self,
+        messages: Sequence[Mapping[str, str]],
+        draw: Sequence[Any],
+        grammar: str = "",
+        tools: Sequence[Any] = (),
     ) -> Answer:
         """The answer to a conversation. `draw` says which draw from the model it is: the same
-        conversation and draw are asked once. A grammar is not sent: providers have none in common.
+        conversation and draw are asked once. A grammar is not sent: providers have none in common;
+        nor are a world's tools, for which it is asked in words.
 
         Raises `Unanswered`, or `Outside` where nothing more can be asked.
         """
