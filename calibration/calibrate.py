@@ -44,17 +44,23 @@ from freezetag.sim.arms import Pupil
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "calibration.md"
 SEEDS = 20
+READS = "llm:nobody@http://127.0.0.1:9"
+"""It is never asked: the agents of the families sit in its place."""
 VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 
 
 def setting_of(probe: str, agent: Any, seed: int) -> Setting:
     """The setting that the probe has in an exam of the default size and of this seed: of `agent`
-    if that is a log, else of a member of the roster."""
+    if that is a log, else of a member of the roster, or of an agent that reads."""
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
     roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
-    items = plan(Spec(str(agent), seed, roster=roster), resolve(agent))
-    return next(item.setting for item in items if item.name == probe and not item.reason)
+    return next(
+        item.setting
+        for one in (agent, READS)
+        for item in plan(Spec(str(one), seed, roster=roster), resolve(one))
+        if item.name == probe and not item.reason
+    )
 
 
 def placed(family: Family, drawn: Any, setting: Setting) -> tuple[Any, Setting]:
