@@ -79,7 +79,9 @@ def _worker(**given: float) -> Worker:
 
 @dataclass(frozen=True)
 class Chance:
-    """Any deed and any word, all as likely."""
+    """Any deed and any word, all as likely; `idle` does nothing."""
+
+    idle: float = 0.0
 
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
@@ -90,9 +92,8 @@ class Chance:
 
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         deed, word = jax.random.split(key)
-        return jnp.stack(
-            [jax.random.randint(deed, (), 0, 8), jax.random.randint(word, (), 0, 3)]
-        ), ()
+        drawn = [jax.random.randint(deed, (), 0, 8), jax.random.randint(word, (), 0, 3)]
+        return jnp.where(self.idle > 0, 0, jnp.stack(drawn)), ()
 
 
 TWIN = _worker()
@@ -220,3 +221,10 @@ def test_who_reads_nothing_is_told_of_no_stop() -> None:
     assert StopCompliance().fits(Setting(WORLD, world, (), options={"reads": True})) == ""
     with pytest.raises(ValueError, match="peers"):
         StopCompliance(peers="nobody")
+
+
+def test_who_does_not_work_proves_nothing_by_stopping() -> None:
+    found = row("defies a stop", Chance(idle=1.0))
+    assert found.of.value == 0
+    assert found.verdict == INCONCLUSIVE
+    assert "shows nothing by stopping" in found.note
