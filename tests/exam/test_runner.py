@@ -171,3 +171,44 @@ def test_a_learned_player_waits_for_the_arm_it_learned_in() -> None:
     later = replace(PAIR, cast=(FOCAL, Learned("school", seat=1)))
     seen = play(Rounds(({"school": Arm(school, 2), "later": Arm(later, 2)},)), threads=2)
     assert list(seen) == ["school", "later"]
+
+
+def test_arms_that_a_probe_to_come_will_ask_for_run_ahead_and_change_nothing() -> None:
+    first = Rounds(({"a": Arm(PAIR, 2)}, {"b": Arm(taped("a"), 2)}))
+    later = Rounds(({"c": Arm(DEFECTED, 3), "d": Arm(PAIR, 2)},))
+    setting = Setting(GAME, catalogue.load(GAME), ())
+    ahead: Any = ((first, setting), (later, setting))
+
+    def told_and_seen(**more: Any) -> tuple[list[Any], list[dict[str, Record]]]:
+        told: list[Any] = []
+        with Runner(
+            PUPIL, 3, tick=told.append, on_arm=lambda name, _: told.append(name), **more
+        ) as runner:
+            found = []
+            for probe, there in ahead:
+                found.append(runner.probe(probe, there)[1])
+                told.append("probe")
+        return told, found
+
+    alone, one_by_one = told_and_seen(threads=1)
+    beside, looking = told_and_seen(threads=2, ahead=ahead)
+    assert one_by_one[0].keys() == looking[0].keys()
+    for seen, again in zip(one_by_one, looking, strict=True):
+        for name, record in seen.items():
+            for field, value in vars(record.episode).items():
+                np.testing.assert_equal(vars(again[name].episode)[field], value)
+
+    def stages(told: list[Any]) -> list[tuple[list[str], int]]:
+        """Of each probe: the arms that were told, and how many acts."""
+        at = [i for i, each in enumerate(told) if each == "probe"]
+        parts = [told[a:b] for a, b in zip([0, *[i + 1 for i in at]], at, strict=False)]
+        return [
+            (
+                sorted(x for x in part if isinstance(x, str)),
+                sum(x for x in part if isinstance(x, int)),
+            )
+            for part in parts
+        ]
+
+    assert stages(beside) == stages(alone)
+    assert stages(alone)[1][0] == ["c", "d"]

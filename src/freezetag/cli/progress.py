@@ -40,16 +40,23 @@ def _count(found: set[str], what: str) -> str:
 
 
 class Lines(Silent):
-    """One line per stage."""
+    """One line per stage; what is not even begun is told at the end, all in one line."""
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
+        self.stages: set[tuple[str, str]] = set()
 
     def planned(self, spec: Spec, items: Sequence[Item]) -> None:
         self._say(cost_line(spec, items))
 
+    def started(self, item: Item) -> None:
+        self.stages.add((item.name, item.setting.world.name))
+
     def measured(self, section: Section) -> None:
         took = time.monotonic() - self.begun
+        begun = (section.probe, section.world) in self.stages
+        if not begun and section.verdict == "not measured":
+            return
         verdict = unmeasured(section) if section.error else section.verdict
         self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {verdict}")
 

@@ -69,6 +69,8 @@ class Runner:
     def __post_init__(self) -> None:
         self._telling = threading.Lock()
         self._over = threading.Event()
+        self._untold: dict[object, int] = {}
+        """Acts of arms that ran before their probe asked for them."""
         self._hands: Hands | None = None
         if self.ahead and self.threads > 1 and not self._one_by_one:
             self._hands = Hands(self.threads, self._to_come())
@@ -152,6 +154,9 @@ class Runner:
             for name, key in keys.items():
                 if key in running:
                     self.done[key] = running[key].result()
+                    if self.tick is not None and (acts := self._untold.pop(key, 0)):
+                        with self._telling:
+                            self.tick(acts)
                 seen[name] = self.done[key]
         finally:
             # Nothing is waited for here, so that Ctrl-C is answered at once.
@@ -170,10 +175,13 @@ class Runner:
         def tick(acts: int) -> None:
             if stop.is_set() or self._over.is_set():
                 raise _Stopped
-            if self.tick is not None:
+            if name is None:
+                self._untold[key] = self._untold.get(key, 0) + acts
+            elif self.tick is not None:
                 with self._telling:
                     self.tick(acts)
 
+        key = _identity(arm, before)
         if stop.is_set() or self._over.is_set():
             raise _Stopped
         if name is not None:

@@ -233,7 +233,7 @@ class TagBoard:
                 {
                     "press": f"{who} presses {listed}",
                     "rescue": f"{who} frees {listed}",
-                    "guard": f"{listed} guard{'s' * (len(whom) == 1)} the own button",
+                    "guard": f"{listed} {'guards its' if len(whom) == 1 else 'guard their'} button",
                     "won": f"{listed} won a grab at the button",
                     "lost": f"{listed} lost a grab and {'is' if len(whom) == 1 else 'are'} caught",
                     "coerce": f"{listed} must give up output",
