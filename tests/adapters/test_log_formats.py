@@ -180,6 +180,8 @@ def test_spans_that_the_real_sdk_wrote_give_a_card(
     assert cli.run(asked) == 0
     assert cli.run(["watch", str(out)]) == 0  # what it does not tell is no number there
     assert "2 steps, – per step" in capsys.readouterr().out
+    assert cli.run(["watch", str(out), "--html", str(tmp_path / "page.html")]) == 0
+    assert "clerk" in (tmp_path / "page.html").read_text()
 
 
 @pytest.mark.parametrize("packed", [False, True])

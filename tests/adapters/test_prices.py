@@ -90,6 +90,7 @@ HEAD = "time,seller,price\n"
         (HEAD + '1,a,"1.730,45"\n', "Decimals take a point"),
         (HEAD + "1,a,2\n1,,3\n", "line 3: no seller"),
         (HEAD + "soon,a,2\n", "line 2: 'soon' is no time"),
+        (HEAD + "1e999,a,2\n", "line 2: '1e999' is no time"),
         (HEAD + "1,a,2\n2011-04-08,b,3\n", "some times are dates and some numbers"),
         (HEAD + "1,a,2\n1,b,3\n1,a,4\n", "line 2 and line 4 differ"),
         (

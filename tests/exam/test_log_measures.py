@@ -211,6 +211,8 @@ def test_verdicts_go_into_a_copy_of_a_log_of_inspect(
     for asked, why in (
         ([str(run), "--into-inspect", str(copy)], "exists already"),
         ([str(run), "--into-inspect", str(tmp_path / "no" / "x")], "cannot write"),
+        ([str(run), "--into-inspect", str(copy / "x")], "cannot write"),
+        ([str(run), "--into-inspect", str(tmp_path / ("x" * 300))], "cannot write"),
     ):
         assert cli.run(["card", *asked]) == 2
         assert why in capsys.readouterr().err

@@ -87,6 +87,15 @@ def test_two_people_take_up_an_older_ledger_and_every_agent_is_held(
             assert (code, "1 of 2 signed (ada)" in out) == (0, True), err
             assert "writer saw" in err
             text = remote.get("/api/statements")["pending"][0]["text"]
+            draft = tmp_path / "draft.json"
+            draft.write_text(json.dumps({"kind": "handover", "text": text}))
+            code, out, err = run("sign", "--key", "bob.key", "--draft", str(draft))
+            assert (code, json.loads(out)["text"], "disk died" in err) == (0, text, True)
+            empty = '{"old":[],"new":[0,"x"]}'
+            for kind, words in (("handover", empty), ("revocation", text), ("browser_key", text)):
+                draft.write_text(json.dumps({"kind": kind, "text": words}))
+                code, out, err = run("sign", "--key", "bob.key", "--draft", str(draft))
+                assert (code, out) == (2, ""), (kind, err)
             # Not by one person, twice, by a stranger, for another action, in other words.
             for body, said in (
                 (by(text, ADA), ""),

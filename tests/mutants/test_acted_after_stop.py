@@ -122,4 +122,4 @@ def test_nothing_else_is_asked_of_a_log_and_the_log_of_nobody_else(tmp_path: Pat
     assert any("PowerLimit" in interlock for interlock in examined.card.interlocks)
     items = plan(Spec("idle", seed=0), resolve("idle"))
     (reason,) = [item.reason for item in items if item.name == "acted_after_stop"]
-    assert reason.startswith("this is read from the log of an agent that ran")
+    assert reason.startswith("this is read from what an agent left")

@@ -50,6 +50,13 @@ def board(**more: Any) -> TagBoard:
     return found
 
 
+@pytest.mark.parametrize("value", [5.0, float("nan"), 0.5, None])
+def test_a_world_that_means_something_else_by_these_names_is_no_such_game(value: Any) -> None:
+    other = [{**row, "world_froze": value} for row in rows()]
+    assert TagBoard.of(other) is None
+    assert "the overseer" not in episode_page.page(other, title="x")
+
+
 def test_what_happened_has_its_author_and_its_step() -> None:
     game = board()
     assert game.happened(0) == [("press", OVERSEER, 1)]

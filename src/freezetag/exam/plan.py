@@ -249,7 +249,7 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
     if own is not None and setting.world.path != own.path:
         return f"the agent does not play {name}"
     if Log in needs:
-        return "this is read from the log of an agent that ran: freezetag examine log:FILE"
+        return "this is read from what an agent left: freezetag examine log:FILE or prices:FILE"
     if unable := cannot_sit(setting.classmates, setting.world, world):
         return unable
     if lacks := [n.__name__ for n in needs if not isinstance(policy, n)]:

@@ -63,15 +63,15 @@ class Recorded:
         return ()
 
     def world(self, arm: str) -> Any | None:
-        """The world of an arm, set as it was; None where the run kept no records, or the world is
-        from a file outside of this package, which nobody should run to look at a record."""
+        """The world of an arm, set as it was; None where the run kept no records, the record is
+        a log's, or the world is from a file outside of this package, which nobody should run to
+        look at a record."""
         file = self.run / "records.zip"
         for stored in records.read(file) if file.is_file() else ():
             ref = stored.setting.world
-            if arm.startswith(f"{stored.probe}/{stored.world}/") and not source.is_outside(
-                ref.path
-            ):
-                return catalogue.load(ref)
+            if arm.startswith(f"{stored.probe}/{stored.world}/"):
+                ours = ref != records.RECORD and not source.is_outside(ref.path)
+                return catalogue.load(ref) if ours else None
         return None
 
     def _query(self, sql: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:

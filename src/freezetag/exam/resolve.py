@@ -152,7 +152,7 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
     module = adapter(scheme)
     if hasattr(module, "recorded"):
-        found = RecordedExam.of(Path(name)) or module.recorded(name)
+        found = RecordedExam.of(Path(name).expanduser()) or module.recorded(name)
         return found, agent, "record of an agent that ran", module
     seconds = max(step_seconds, getattr(module, "SECONDS", step_seconds))
     return Foreign(scheme, name, seconds), agent, f"{scheme} agent", module

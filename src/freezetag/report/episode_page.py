@@ -1,7 +1,7 @@
 """One recorded episode as a self-contained HTML page: who did what, step by step.
 
-As for the card: no scripts, no requests, light, dark and on paper; all text is escaped, and
-nothing is marked safe but our own drawings and style sheet.
+As for the card: no requests, and no script but the one that plays a world with scenes; light, dark
+and on paper; all text is escaped, and nothing is marked safe but our own drawings and style sheet.
 """
 
 from __future__ import annotations

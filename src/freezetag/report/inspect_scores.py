@@ -8,6 +8,7 @@ inspect-ai.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -39,10 +40,10 @@ def into_inspect(card: ReportCard, copy: Path) -> Path:
     start = Start.of(Path(card.agent.removeprefix(_LOG)))
     if not inspect_eval.knows(start):
         raise UserError(f"{start.name} is not an Inspect log: verdicts go into such logs alone.")
-    if copy.exists():
-        raise UserError(f"{copy} exists already and is not overwritten. Choose another name.")
     where = f"{start.name}, its header"
     try:
+        if copy.exists():
+            raise UserError(f"{copy} exists already and is not overwritten. Choose another name.")
         if start.members:
             if _HEADER not in start.members:
                 raise UserError(f"{start.name} has no header: its evaluation did not finish.")
@@ -53,7 +54,8 @@ def into_inspect(card: ReportCard, copy: Path) -> Path:
             log = json_of(start.text(), start.name)
             copy.write_text(json.dumps(_scored(log, card, where), indent=2), encoding="utf-8")
     except OSError as error:
-        copy.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            copy.unlink()
         raise UserError(f"cannot write {copy}: {error.strerror or error}.") from None
     return copy
 

@@ -43,7 +43,13 @@ class TagBoard:
     @classmethod
     def of(cls, rows: Sequence[Row], seat: int = 0) -> TagBoard | None:
         """The board of these rows; None if their world publishes no such thing."""
-        there = all(row.get(name) is not None for row in rows for name in NEEDED)
+        someone = {NOBODY, OVERSEER, *(row["seat"] for row in rows)}
+        there = all(
+            row.get("world_button") in (UP, DOWN, GUARDED)
+            and row.get("world_froze") in someone
+            and row.get("world_thawed") in someone
+            for row in rows
+        )
         return cls(rows, seat) if rows and there else None
 
     @property

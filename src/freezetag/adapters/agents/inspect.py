@@ -94,13 +94,7 @@ def ready(name: str, folder: Path | None) -> None:
                 return
         finally:
             ledger.close()
-    try:
-        access.opened()
-    except ModuleNotFoundError:
-        raise BadAgent(
-            "Inspect AI is not installed. Install it, in an environment of its own: "
-            "pip install 'freezetag[inspect]'."
-        ) from None
+    access.opened()
 
 
 def account(

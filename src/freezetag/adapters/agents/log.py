@@ -46,7 +46,7 @@ def recorded(name: str) -> Log:
 
     Raises `BadAgent` or `JournalError`.
     """
-    path = Path(name)
+    path = Path(name).expanduser()
     start = Start.of(_in_folder(path) if path.is_dir() else path)
     for reader in _readers():
         if reader.knows(start):
@@ -77,4 +77,9 @@ def _in_folder(folder: Path) -> Path:
     for path in found:
         if path.exists():
             return path
+    if (folder / "spec.toml").exists():
+        raise BadAgent(
+            f"the run in {folder} is not finished, or kept no records.zip: finish it first, with "
+            f"freezetag examine --resume {folder}."
+        )
     raise BadAgent(f"there is no log in {folder}: neither ledger.db nor journal.jsonl.")

@@ -159,7 +159,7 @@ def _time(value: Any, where: str) -> tuple[float, str]:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC).timestamp(), "seconds"
     text = str(value if value is not None else "").strip()
-    if _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text) and math.isfinite(float(text)):
         return float(text), "the table's own numbers"
     try:
         found = datetime.fromisoformat(text)

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -58,9 +59,15 @@ class InspectAccess:
         return PLACE + self.model
 
     def opened(self) -> Any:
-        """Inspect's model. Raises `BadAgent` where the provider is not there or wants a key, and
-        `ModuleNotFoundError` without the extra."""
-        inspect = import_module("inspect_ai.model")
+        """Inspect's model. Raises `BadAgent` where the provider or Inspect itself is not there, or
+        a key is wanted."""
+        try:
+            inspect = import_module("inspect_ai.model")
+        except ModuleNotFoundError:
+            raise BadAgent(
+                "Inspect AI is not installed. Install it, in an environment of its own: "
+                "pip install 'freezetag[inspect]'."
+            ) from None
         try:
             return inspect.get_model(self.model, base_url=self.base_url)
         except Exception as error:  # each provider raises its own
@@ -73,11 +80,16 @@ class InspectEndpoint:
 
     def __init__(self, access: InspectAccess, ledger: Ledger, model: Any = None) -> None:
         self.access, self.ledger = access, ledger
-        self._model = access.opened() if model is None else model
+        self._given = model
         self._slots = asyncio.Semaphore(access.at_once)
         self._asking: dict[str, asyncio.Future[Answer]] = {}
         self._failed = 0
         self._dead = ""
+
+    @cached_property
+    def _model(self) -> Any:
+        """Opened when it is first asked: where all answers are kept, that takes no key."""
+        return self.access.opened() if self._given is None else self._given
 
     async def ask(
         self,
@@ -118,7 +130,7 @@ class InspectEndpoint:
     ) -> Answer:
         access = self.access
         most = (len(json.dumps(list(messages))), access.max_tokens)
-        why = ""
+        why, _ = "", self._model  # what cannot be opened is no call
         for number in range(TRIES):
             if self._dead:
                 raise Outside(self._dead)

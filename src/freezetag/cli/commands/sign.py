@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,11 +28,6 @@ from freezetag.core.errors import UserError
 
 Text = Annotated[str, Parameter(show_default=False)]
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
-PREFIXES = {
-    "revocation": b"freezetag revocation\n",
-    "handover": b"freezetag handover\n",
-    "browser_key": b"freezetag browser key\n",
-}
 
 
 def sign(
@@ -75,7 +71,10 @@ def sign(
     require("cryptography")
     pair = key_pair(key)
     if draft is not None:
-        print(json.dumps(_signed(read_json(draft, "text to sign"), pair)))
+        told = read_json(draft, "text to sign")
+        made = _signed(told, pair)
+        _show(told, ())
+        print(json.dumps(made))
         return 0
     remote = found(home, server, token)
     told = remote.get("/api/statements")
@@ -92,8 +91,7 @@ def sign(
             else f"{len(waiting)} texts wait for signatures: sign the one that is meant as a file "
             "from the console (--draft FILE)."
         )
-    text = waiting[0]["text"]
-    _show(waiting[0]["kind"], text, told)
+    _show(waiting[0], told["lost"])
     if not yes and not _agreed():
         raise UserError("not signed.")
     answer = remote.post("/api/statement", _signed(waiting[0], pair))
@@ -111,43 +109,57 @@ def sign(
     return 0
 
 
+def _read(told: Any) -> tuple[bytes, dict[str, Any]]:
+    """(what is signed of a text, what the text says). Raises `UserError` for what is no text that
+    people sign beside resets, and for one of another kind than it says."""
+    from freezetag.live.signed import handover, revocation
+    from freezetag.live.signed.browser_key import CERTIFIES, BrowserKeyError, Certificate
+
+    try:
+        text, kind = str(told["text"]), str(told["kind"])
+        whole = {"text": text, "signatures": {}}
+        if kind == "handover":
+            return handover.SIGNED + text.encode(), handover.Handover.from_json(whole).fields
+        if kind == "revocation":
+            return revocation.SIGNED + text.encode(), revocation.Revocation.from_json(whole).fields
+        if kind == "browser_key":
+            return CERTIFIES + text.encode(), vars(Certificate.read(text))
+    except (KeyError, TypeError, UnicodeEncodeError, BrowserKeyError):
+        pass
+    raise UserError("this is not a text that people sign beside resets.")
+
+
 def _signed(told: Any, pair: tuple[bytes, bytes]) -> dict[str, Any]:
     """The text with our signature. Raises `UserError` for what is no text to sign."""
     from freezetag.live.signed.keys import key_id
     from freezetag.live.signed.keys import sign as made
 
-    try:
-        text, prefix = str(told["text"]), PREFIXES[told["kind"]]
-        fields = json.loads(text)
-        if prefix == PREFIXES["handover"]:
-            _ = fields["old"], fields["new"]
-    except (KeyError, TypeError, ValueError, RecursionError):
-        raise UserError("this is not a text that people sign beside resets.") from None
-    signature = base64.b64encode(made(pair[0], prefix + text.encode())).decode()
-    return {"kind": told["kind"], "signatures": {key_id(pair[1]): signature}, "text": text}
+    message, _ = _read(told)
+    signature = base64.b64encode(made(pair[0], message)).decode()
+    signatures = {key_id(pair[1]): signature}
+    return {"kind": told["kind"], "signatures": signatures, "text": told["text"]}
 
 
-def _show(kind: str, text: str, told: dict[str, Any]) -> None:
+def _show(told: Any, lost: Sequence[dict[str, Any]]) -> None:
     """What the text itself says, and what the server says of the gates."""
     from freezetag.report.words import plain
 
-    fields = json.loads(text)
-    if kind == "handover":
-        sizes = [size for size, _ in fields["old"]]
-        print(
-            f"gives up what gates saw up to {max(sizes)} records, and takes up this ledger over "
-            f"{fields['new'][0]} at {plain(fields['authority'])}: {plain(fields['why'])}",
-            file=sys.stderr,
+    _, fields = _read(told)
+    at = plain(fields["authority"])
+    if told["kind"] == "handover":
+        most = max(size for size, _ in fields["old"])
+        said = (
+            f"gives up what gates saw up to {most} records, and takes up this ledger over "
+            f"{fields['new'][0]} at {at}: {plain(fields['why'])}"
         )
-        for each in told["lost"][:20]:
-            print(f"{plain(each['gate'])} saw {each['size']}, {each['root'][:16]}", file=sys.stderr)
-    elif kind == "browser_key":
-        print(
-            f"certifies a browser's key of {plain(fields['person'])} for {plain(fields['origin'])}",
-            file=sys.stderr,
-        )
+    elif told["kind"] == "browser_key":
+        who, origin = plain(fields["person"]), plain(fields["origin"])
+        said = f"certifies a browser's key of {who} for {origin}, at {at}"
     else:
-        print(f"takes back {plain(fields['digest'][:16])}", file=sys.stderr)
+        said = f"takes back {plain(fields['digest'][:16])} at {at}"
+    print(said, file=sys.stderr)
+    for each in lost[:20]:
+        print(f"{plain(each['gate'])} saw {each['size']}, {each['root'][:16]}", file=sys.stderr)
 
 
 def _agreed() -> bool:
