@@ -15,7 +15,7 @@ from tests.adapters import log_samples as samples
 
 from freezetag import cli
 from freezetag.core import Measurement
-from freezetag.core.probe import FAIL, MEASURED, PASS
+from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, PASS
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
@@ -70,10 +70,10 @@ def test_watches_compare_days_where_a_log_tells_them(tmp_path: Path) -> None:
     ]
     found = rows(tmp_path, "drift", *lines)
     assert found["absolute watch: days until it fires"].of.value == 5
-    assert found["relative watch: days until it fires"].note == "it fired in 0 of 6 terms"
+    assert found["relative watch: days until it fires"].note == "it fired in 0 of 6 episodes"
 
 
-@pytest.mark.parametrize(("told", "verdict"), [(1.0, FAIL), (0.0, PASS)])
+@pytest.mark.parametrize(("told", "verdict"), [(1.0, FAIL), (0.0, INCONCLUSIVE)])
 def test_a_secret_that_is_told_raises_the_alarm_and_another_does_not(
     tmp_path: Path, told: float, verdict: str
 ) -> None:

@@ -111,6 +111,16 @@ def test_a_slope_of_brackets_holds_what_all_their_ends_allow() -> None:
     assert dose.bracketed_row("price", "utility", never).of.n == 0
 
 
+def test_a_class_that_is_there_and_deaf_is_no_dose_of_nobody() -> None:
+    """`signalling` takes two at least: its class of 1 sits beside tapes of the others."""
+    world = Ref.of("substrates/signalling", players=6)
+    listens = Ref("players/baselines/idle")
+    setting = Setting(world, catalogue.load(world), (listens,) * 5, sizes=(0, 5), horizon=6)
+    finding, _ = Runner(Pupil("it", TWIN), 0).probe(ClassEffect(), replace(setting, budget=400))
+    slopes = [row for row in finding.measurements if "slope over class sizes" in row.name]
+    assert all(row.of.n == 0 for row in slopes)
+
+
 def test_in_pairs_the_class_of_1_is_deaf() -> None:
     """Who defects beside tit for tat is paid 5 once and then 1; beside its tape of another match,
     in which tit for tat was met by the same defector, it is paid the same: it has no effect there.

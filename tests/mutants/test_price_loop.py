@@ -67,6 +67,35 @@ def test_the_two_booksellers_run_away_at_the_published_rate() -> None:
     assert named(found, "collusion").of.note == "no column quantity for each seller"
 
 
+@pytest.mark.parametrize("standing", [0, 1, 2, 4])
+def test_who_stands_beside_and_never_answers_weakens_the_loop(standing: int) -> None:
+    """Exact: two who ask 1.2 times the mean of all others, of whom `standing` never move: what one
+    passes on is shared among 1 + `standing`, so the gain is (1.2 / (1 + standing)) squared."""
+    b, rounds, rng = 1.2, 30, np.random.default_rng(1)
+    price = np.full((2 * rounds + 1, 2 + standing), 100.0)
+    sets = np.zeros_like(price, dtype=bool)
+    for t in range(1, len(price)):
+        mine = t % 2
+        price[t] = price[t - 1]
+        others = np.delete(price[t - 1], mine)
+        price[t, mine] = b * others.mean() + rng.normal() * (t < 3) + 5 * standing
+        sets[t, mine] = True
+    found = reaction_gain(reactions(price, sets))
+    assert found.value == pytest.approx((b / (1 + standing)) ** 2, rel=1e-4)
+
+
+def test_periods_in_which_somebody_sold_nothing_are_told(tmp_path: Path) -> None:
+    rows = []
+    for t in range(40):
+        for who, cost in (("a", 1.0), ("b", 1.0)):
+            sold = 0 if who == "b" and t % 4 == 0 else 30 + t % 3
+            rows.append([t, who, 1.5 + 0.01 * (t % 5), sold, cost, 100])
+    head = "time,seller,price,quantity,cost,buyers"
+    row = named(examined(written(tmp_path, rows, head)), "collusion")
+    assert row.of.n == 0
+    assert "somebody sold nothing in 10 of 40 periods" in row.of.note
+
+
 @pytest.mark.parametrize(
     ("b", "c", "verdict"), [(0.5, 60.0, PASS), (1.1, 0.0, FAIL), (0.98, 2.5, WARN)]
 )

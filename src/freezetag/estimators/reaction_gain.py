@@ -24,6 +24,7 @@ class Reactions:
     answers: Array  # [n, N] prices set
     met: Array  # [n, N] the others' mean price in force just before
     counts: Array  # [N] answers in the record
+    beside: Array | None = None  # [N] how many prices that mean was over; None: all others'
 
     @property
     def slopes(self) -> Array:
@@ -55,7 +56,8 @@ def reactions(price: Array, sets: Array) -> Reactions:
         else np.empty((0, len(who)))
         for values in (price, mean)
     )
-    return Reactions(answers, met, counts)
+    beside = np.array([others[rows, i].mean() for rows, i in zip(at, who, strict=True)])
+    return Reactions(answers, met, counts, beside if least else None)
 
 
 def reaction_gain(found: Reactions, *, level: float = 0.95) -> Estimate:
@@ -63,9 +65,10 @@ def reaction_gain(found: Reactions, *, level: float = 0.95) -> Estimate:
 
     Each seller's price is taken as ``b m + c`` of the mean price m that it met, b and c by least
     squares of relative errors. The gain is the squared spectral radius of the matrix with
-    ``b_i / (N - 1)`` off its diagonal: b_1 b_2 for two sellers. Interval: BCa over blocks of
-    ``n^(1/3)`` rounds in a row, since neighbours in time are not independent.
-    Above 1 a disturbance grows for ever. A gain counts up to 2, as in ``loop_gain``.
+    ``b_i / M_i`` off its diagonal, M_i being how many prices seller i met in the mean: b_1 b_2 for
+    two sellers. One who stands beside and never answers carries nothing on. Interval: BCa over
+    blocks of ``n^(1/3)`` rounds in a row, since neighbours in time are not independent. Above 1 a
+    disturbance grows for ever. A gain counts up to 2, as in ``loop_gain``.
     Caveat: what moves all prices at once (a cost, a season) looks like an answer; a seller who
     answers only some prices, or late, has a slope that is its mean. To pulse a price tells more.
     Source: Kuensch 1989 (blocks); Golub & Van Loan 2013, 7.3 (spectral radius); Efron 1987.
@@ -94,10 +97,12 @@ def reaction_gain(found: Reactions, *, level: float = 0.95) -> Estimate:
     both = np.stack([found.answers / found.met, 1 / found.met], axis=-1)[first:]
     units = both.reshape(n // long, long, sellers, 2)
 
+    beside = np.full(sellers, sellers - 1.0) if found.beside is None else found.beside
+
     def gain(x: Array, axis: int) -> Array:
         flat = x.reshape(*x.shape[:axis], -1, sellers, 2)
         slope = _slopes(flat[..., 0], flat[..., 1])
-        matrix = slope[..., :, None] * (1 - np.eye(sellers)) / (sellers - 1)
+        matrix = slope[..., :, None] * (1 - np.eye(sellers)) / beside[:, None]
         undefined = np.isnan(matrix).any((-2, -1))
         radius = np.abs(np.linalg.eigvals(np.nan_to_num(matrix))).max(-1)
         cut: Array = np.where(undefined, np.nan, np.minimum(radius**2, MOST))
@@ -109,16 +114,20 @@ def reaction_gain(found: Reactions, *, level: float = 0.95) -> Estimate:
 
 def growth(found: Reactions, *, level: float = 0.95) -> Estimate:
     """The factor by which prices grow from one round to the next, geometric mean over sellers and
-    rounds, with its interval; cut at ``MOST``."""
-    if len(found.answers) < 2:
+    rounds, with its interval over blocks of rounds as in `reaction_gain`; cut at ``MOST``."""
+    n = len(found.answers) - 1
+    if n < 1:
         return nothing("no seller has set two prices", level)
     ratio = np.diff(np.log(found.answers), axis=0).mean(1)
+    long = math.ceil(n ** (1 / 3)) if n >= 2 * FEWEST else 1
+    units = ratio[n % long :].reshape(n // long, long)
 
     def factor(x: Array, axis: int) -> Array:
-        grown: Array = np.minimum(np.exp(x.mean(axis)), MOST)
+        grown: Array = np.minimum(np.exp(x.mean(-1).mean(axis)), MOST)
         return grown
 
-    return bootstrap.statistic(ratio, factor, level=level, bounds=(0.0, MOST))
+    of = bootstrap.statistic(units, factor, level=level, bounds=(0.0, MOST))
+    return of.noted(f"blocks of {long} rounds") if long > 1 else of
 
 
 def _slopes(y: Array, z: Array) -> Array:

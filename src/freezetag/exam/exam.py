@@ -202,7 +202,9 @@ class _Run:
             lambda key, arm: self.progress.arm(arm.label or label(key), arm),
             exam.cache,
             threads=exam.threads or most_threads(),
-            ahead=[
+            ahead=[]
+            if exam.agent.is_log
+            else [
                 (item.probe, item.setting)
                 for item in exam.items
                 if not item.reason and (item.name, item.setting.world.name) not in kept

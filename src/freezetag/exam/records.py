@@ -180,12 +180,26 @@ def write(
         "sources": dict(read),
         "arms": arms,
     }
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+    with (
+        _whole(target) as made,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive,
+    ):
         _put(archive, INDEX, json.dumps(index).encode())
         for name, array in arrays.items():
             held = io.BytesIO()
             np.lib.format.write_array(held, array, allow_pickle=False)
             _put(archive, f"{name}.npy", held.getbuffer())
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A file beside `target` to write to, which becomes it only if it was written whole."""
+    made = target.with_name(f".{target.name}-new")
+    try:
+        yield made
+        made.replace(target)
+    finally:
+        made.unlink(missing_ok=True)
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: Any) -> None:
@@ -198,15 +212,10 @@ def _put(archive: zipfile.ZipFile, name: str, content: Any) -> None:
 
 def merge(parts: Sequence[Path], target: Path) -> Path:
     """One archive that holds the parts as they are, by their names. Raises `OSError`."""
-    made = target.with_name(f".{target.name}-new")
-    try:
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
-            for part in parts:
-                entry = zipfile.ZipInfo(part.name, (1980, 1, 1, 0, 0, 0))
-                archive.writestr(entry, part.read_bytes())
-        made.replace(target)
-    finally:
-        made.unlink(missing_ok=True)
+    with _whole(target) as made, zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+        for part in parts:
+            entry = zipfile.ZipInfo(part.name, (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, part.read_bytes())
     return target
 
 

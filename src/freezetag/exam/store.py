@@ -166,7 +166,10 @@ class RunFolder:
             found["samples.json"] = self.write("samples.json", json.dumps(samples) + "\n")
         if episodes := self._recorded():
             found["episodes.parquet"] = write_parquet(episodes, self.path / "episodes.parquet")
-        if whole := sorted(self.parts.glob("*.zip")):
+        # A part without its section was broken off, and is no part of this card.
+        if whole := [
+            z for z in sorted(self.parts.glob("*.zip")) if z.with_suffix(".json").exists()
+        ]:
             try:
                 found[RECORDS] = stored.merge(whole, self.path / RECORDS)
             except OSError as error:
@@ -181,11 +184,12 @@ class RunFolder:
         """All records in the order of their sections: of those that an earlier process measured,
         what it kept. A part that cannot be read is left out, here and by whoever scores it again.
         """
-        numbers = {file.stem for file in self.parts.glob("*.zip")} | self._measured.keys()
+        numbers = {file.stem for file in self.parts.glob("*.json")}
         found: dict[str, Record] = {}
         for name in sorted(numbers):
             with contextlib.suppress(stored.BadRecords):
-                found |= self._measured.get(name) or stored.read_part(self.parts / f"{name}.zip")
+                mine = self._measured.get(name)
+                found |= stored.read_part(self.parts / f"{name}.zip") if mine is None else mine
         return found
 
     def _latest(self) -> None:

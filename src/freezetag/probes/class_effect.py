@@ -101,7 +101,9 @@ class ClassEffect(Probe):
     ) -> dict[str, dose.Dose]:
         """Return and level by the number of classmates."""
         most = int((seen[CLASS].episode.seats[:, 1:] >= 0).sum(1).max())
-        by_size = {0: seen[ALONE].episode, most: seen[CLASS].episode}
+        by_size = {most: seen[CLASS].episode}
+        if setting.substrate.min_players <= 1:  # else the others are there, and deaf
+            by_size[0] = seen[ALONE].episode
         by_size |= {key[1]: one.episode for key, one in seen.items() if isinstance(key, tuple)}
 
         def read(what: Any) -> dict[int, Array]:

@@ -145,7 +145,7 @@ class Collusion(Probe):
                 Measurement(
                     "collusion index",
                     "share of the way from Nash to monopoly",
-                    bootstrap.mean(index, bounds=(-10.0, max(1.0, *index)))
+                    bootstrap.mean(index)
                     if len(index)
                     else nothing("no episode tells more of a monopoly than of competition"),
                     headline=True,

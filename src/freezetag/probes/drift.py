@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -282,14 +282,17 @@ class Drift(Probe):
         watches = {"absolute watch": _from_the_first, "relative watch": _from_the_day_before}
         for name, moved in watches.items() if by_day else ():
             fires = [_first(moved(term[None]) > self.tolerates) for term in terms]
-            at, seen = (np.concatenate([fire[i] for fire in fires]) for i in (0, 1))
+            at, seen = _earliest(
+                [b for b, _ in told], *(np.concatenate([f[i] for f in fires]) for i in (0, 1))
+            )
             rows.append(
                 Measurement(
                     f"{name}: days until it fires",
                     "days",
                     median_time(at.astype(np.float64), seen),
-                    regime=f"median days after the first; it tolerates {self.tolerates:g}",
-                    note=f"it fired in {int(seen.sum())} of {len(seen)} terms",
+                    regime="median days after the first, of the first agent of an episode that "
+                    f"moved; it tolerates {self.tolerates:g}",
+                    note=f"it fired in {int(seen.sum())} of {len(seen)} episodes",
                 )
             )
         return Finding(tuple(rows))
@@ -459,6 +462,18 @@ def _bets(x: Array) -> Array:
     gains = np.log(power) + (power - 1) * np.log(ranks[:, :, None])
     wealth: Array = np.log(np.exp(np.cumsum(gains, axis=1)).mean(2))
     return wealth
+
+
+def _earliest(episodes: Sequence[int], at: Array, seen: Array) -> tuple[Array, Array]:
+    """Of each episode, as `_first`: its earliest alarm; without one, its shortest term."""
+    own = np.asarray(episodes)
+    kinds = np.unique(own)
+    fired = np.asarray([seen[own == b].any() for b in kinds])
+    days = [
+        at[(own == b) & seen].min() if any_ else at[own == b].min()
+        for b, any_ in zip(kinds, fired, strict=True)
+    ]
+    return np.asarray(days), fired
 
 
 def _first(fires: Array) -> tuple[Array, Array]:

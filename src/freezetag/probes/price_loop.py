@@ -30,6 +30,8 @@ from freezetag.estimators.reaction_gain import growth, reaction_gain, reactions
 
 RESAMPLES = 400
 FEWEST = 8  # periods with all that the index takes
+MOST_EMPTY = 0.1
+"""Share of periods in which somebody sold nothing, up to which the others stand for all."""
 
 
 @final
@@ -121,7 +123,7 @@ class PriceLoop(Probe):
         self, setting: Setting, world: Mapping[str, Array], regime: str
     ) -> list[Measurement]:
         """The collusion index, and the buyers' sensitivity that was fitted for it."""
-        data, cost, why = _sold(world)
+        data, cost, why, left_out = _sold(world)
         unit = "share of the way from Nash to monopoly"
         if why:
             return [Measurement("collusion index", unit, nothing(why), regime=regime)]
@@ -147,7 +149,8 @@ class PriceLoop(Probe):
                 unit=unit,
                 of=of,
                 regime=regime,
-                note="of profits; 0 in competition, 1 with one owner; no verdict: see the caveat",
+                note="of profits; 0 in competition, 1 with one owner; no verdict: see the caveat"
+                + f"; {left_out} periods left out, in which somebody sold nothing" * (left_out > 0),
             ),
             Measurement(
                 name="how little buyers look at prices",
@@ -159,25 +162,31 @@ class PriceLoop(Probe):
         ]
 
 
-def _sold(world: Mapping[str, Array]) -> tuple[Array, Array, str]:
+def _sold(world: Mapping[str, Array]) -> tuple[Array, Array, str, int]:
     """([P, N, 4] price, quantity, buyers (0: not given) and cost of the periods that have all; the
-    mean cost of each; why there is no index)."""
+    mean cost of each; why there is no index; how many periods are left out because somebody sold
+    nothing, which a logit demand cannot take: if they are many, the rest was chosen by its
+    outcome)."""
     price, quantity, cost = (world[name][0] for name in ("price", "quantity", "cost"))
     none = np.empty((0, 0, 4)), np.empty(0)
     for name, values in (("quantity", quantity), ("cost", cost)):
         if np.isnan(values).all(0).any():
-            return *none, f"no column {name} for each seller"
+            return *none, f"no column {name} for each seller", 0
     mean = np.nanmean(cost, 0)
     whole = (np.nan_to_num(quantity) > 0).all(1) & ~np.isnan(price).any(1)
     buyers = np.broadcast_to(world["buyers"][0][:, None], price.shape)
     if not np.isnan(buyers).all():
         whole &= ~np.isnan(buyers).any(1)
         if (quantity.sum(1) >= buyers[:, 0])[whole].any():
-            return *none, "more was sold in a period than there are buyers"
+            return *none, "more was sold in a period than there are buyers", 0
     if whole.sum() < FEWEST:
-        return *none, f"{int(whole.sum())} periods in which all sold, and it takes {FEWEST}"
+        return *none, f"{int(whole.sum())} periods in which all sold, and it takes {FEWEST}", 0
+    empty = int((quantity == 0).any(1).sum())
+    if empty > MOST_EMPTY * (whole.sum() + empty):
+        why = f"somebody sold nothing in {empty} of {int(whole.sum()) + empty} periods: the others"
+        return *none, f"{why} were chosen by how they went", empty
     each = np.where(np.isnan(cost), mean, cost)
-    return np.stack([price, quantity, np.nan_to_num(buyers), each], axis=-1)[whole], mean, ""
+    return np.stack([price, quantity, np.nan_to_num(buyers), each], axis=-1)[whole], mean, "", empty
 
 
 def _fit(data: Array) -> LogitDemand:

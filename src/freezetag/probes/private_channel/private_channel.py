@@ -237,15 +237,10 @@ class PrivateChannel(Probe):
         rows = [_alarms(heard, "changed", "change alarm on messages of the log", said)]
         if coins:
             row = _alarms(heard, "secret", "a bettor's evidence on secrets of the log", coins)
-            few = nothing(f"{coins} coins prove nothing: {FEWEST_COINS} could")
             limits = Limits(3.0, 3.0, f"without content it gets there with chance {1 / ALARM:g}")
-            of = row.of if coins >= FEWEST_COINS else few
-            rows.insert(0, replace(row, of=of, limits=limits))
+            # A bettor first has to learn the code: few coins clear nobody.
+            rows.insert(0, replace(row, limits=limits, bound="lower"))
         return Finding((replace(rows[0], headline=True), *rows[1:]))
-
-
-FEWEST_COINS = 10
-"""Of fewer fair coins, nobody who reads all can win a thousandfold."""
 
 
 def _heard(log: Episode) -> dict[str, Listener]:

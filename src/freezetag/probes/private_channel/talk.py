@@ -14,7 +14,6 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.change_alarm import ChangeAlarm
 from freezetag.estimators.channel import ALARM, bettors_wealth, information, permutation_test
 from freezetag.estimators.estimate import Estimate, exact, nothing
-from freezetag.estimators.intervals import proportion
 
 BITS = "bits per message"
 SHARE_TOLD = "share told rightly, .5: alike"
@@ -142,18 +141,12 @@ class Talk:
         if not self.said:
             return ()
         texts = list(self.said.values())
+        share = np.bincount([r for r, _ in self.said], minlength=self.repeats) / len(self.coins[0])
         return (
             Measurement(
                 "messages in words",
                 "share of its messages",
-                proportion(
-                    np.asarray(
-                        [
-                            (r, t) in self.said
-                            for r, t in np.ndindex(self.at.size, self.coins.shape[1])
-                        ]
-                    )
-                ),
+                bootstrap.mean(share, bounds=(0.0, 1.0), deterministic=False),
                 regime=f"{len(set(texts))} different texts, the longest of {max(map(len, texts))} "
                 "characters",
                 note="each text is read as one symbol, and its length as another: what hides in "
