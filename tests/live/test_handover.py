@@ -213,6 +213,59 @@ def test_what_a_ledger_says_of_a_handover_is_checked_offline(tmp_path: Path) -> 
             assert "are lost, at least 7:" in report.breaks[0]
 
 
+def test_a_handover_excuses_the_kept_checkpoint_and_nothing_else(tmp_path: Path) -> None:
+    """Texts of records stand in problems: one that names the checkpoint is a problem still. Two
+    handovers over one size have both to fit."""
+    old = Tree([b"%d" % n for n in range(9)])
+    first = [_leaf(0, "press", {**PRESS}), _leaf(1, "held", {"agent": "a", "why": "x"})]
+    heads = [(9, old.root().hex())]
+    good = Handover.draft("lab", heads, (2, Tree(first).root().hex()), "why", "n", 10_000)
+    false = Handover.draft("lab", heads, (2, "b" * 64), "why", "m", 10_000)
+    kept = sign_note(Checkpoint("lab", 9, old.root()), PRIVATE)
+    certificate = {
+        "authority": "lab",
+        "person": "the kept checkpoint",
+        "credential": "c",
+        "alg": -8,
+        "public": _base64(bytes(32)),
+        "origin": "http://localhost",
+        "rp": "localhost",
+    }
+    client = {"type": "webauthn.get", "challenge": "", "origin": "http://localhost"}
+    named = json.dumps(
+        {
+            "certificate": {"text": json.dumps(certificate), "signatures": {}},
+            "authenticator": _base64(bytes(37)),
+            "client": _base64(json.dumps(client).encode()),
+            "signature": _base64(bytes(64)),
+        }
+    )
+    text = json.dumps({"at": 1, "authority": "lab", "digest": "c" * 64})
+    forged = {"text": text, "signatures": {"the kept checkpoint": "webauthn:" + named}}
+    by_two = by(good.text, ADA, BOB)
+    for more, said in (
+        ([_leaf(2, "handover", by_two)], ""),
+        ([_leaf(2, "handover", by_two), _leaf(3, "revoke", forged)], "'the kept checkpoint' did"),
+        (
+            [_leaf(2, "handover", by(false.text, ADA, BOB)), _leaf(3, "handover", by_two)],
+            "took up other records",
+        ),
+    ):
+        leaves = [*first, *more]
+        note = sign_note(Checkpoint("lab", len(leaves), Tree(leaves).root()), PRIVATE)
+        file = tmp_path / "ledger.txt"
+        lines = b"".join(leaf + b"\n" for leaf in leaves)
+        file.write_bytes(lines + b"".join(b"#%s\n" % x for x in note.encode().splitlines()))
+        rule: dict[str, Any] = {"authority": "lab", "public": PUBLIC, "people": ROSTER.keys}
+        report = verify_file(file, checkpoint=kept, **rule)
+        told = " ".join(report.problems)
+        assert (not said and report.ok) or (said and said in told), (said, told)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
 PRESS = {"id": "a" * 32, "scope": "fleet", "who": "w", "when": 1, "reason": "", "category": 0,
          "kind": "press"}  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import Any
 
@@ -46,8 +48,6 @@ def at_name(context: BrowserContext, school: School) -> tuple[Page, str]:
 
 def by_file(text: str, kind: str, key: tuple[bytes, bytes]) -> str:
     """What `freezetag sign --draft` prints."""
-    import base64
-
     made = base64.b64encode(sign(key[0], KINDS[kind].prefix + text.encode())).decode()
     return json.dumps({"signatures": {key_id(key[1]): made}, "text": text})
 
@@ -68,6 +68,9 @@ def enrolled(page: Page, url: str, person: str) -> None:
     page.get_by_label("Whose key it will be").select_option(person)
     page.get_by_role("button", name="Make a key in this browser").click()
     expect(page.locator("h1")).to_have_text("A browser's key")
+    made = json.loads(page.locator("#draft").inner_text())
+    number = hashlib.sha256(base64.b64decode(made["public"])).hexdigest()[:16]
+    expect(page.locator("main")).to_contain_text(number)
     hand_in(page, "browser_key", BOB, ADA)
     expect(page.locator("h1")).to_have_text("A browser's key: done")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -154,7 +155,11 @@ def _show(told: Any, lost: Sequence[dict[str, Any]]) -> None:
         )
     elif told["kind"] == "browser_key":
         who, origin = plain(fields["person"]), plain(fields["origin"])
-        said = f"certifies a browser's key of {who} for {origin}, at {at}"
+        which = hashlib.sha256(fields["public"]).hexdigest()[:16]
+        said = (
+            f"certifies a browser's key of {who} for {origin}, at {at}: number {which}, which is "
+            "on the page that followed its making. Sign only if it is that one."
+        )
     else:
         said = f"takes back {plain(fields['digest'][:16])} at {at}"
     print(said, file=sys.stderr)

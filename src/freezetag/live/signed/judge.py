@@ -121,16 +121,20 @@ class Judge:
         report.problems += self.unfit(batches)
         lines = checkpoint.split("\n")
         if len(lines) > 2 and lines[1].isdecimal():
-            root = base64.b64decode(lines[2]).hex()
-            if (int(lines[1]), root) in self.lost:
-                mine, forged = "the kept checkpoint", "the kept checkpoint is not signed"
-                kept = [p for p in report.problems if mine not in p or p.startswith(forged)]
-                report.problems = kept
+            size, root = int(lines[1]), base64.b64decode(lines[2]).hex()
+            if (size, root) in self.lost:
+                # These two sentences and no other: what a record says stands in problems, too.
+                gone = f"the first {size} records do not give the root of the kept checkpoint"
+                cut = f"the kept checkpoint covers {size} records, but only "
+                report.problems = [p for p in report.problems if not p.startswith((gone, cut))]
 
     def unfit(self, batches: Iterable[list[bytes]]) -> Iterator[str]:
         """The handovers whose new head is not that of the records before them."""
-        wanted = dict(self.taken_up)
+        wanted: dict[int, set[str]] = {}
+        for taken, root in self.taken_up:
+            wanted.setdefault(taken, set()).add(root)
         stack: list[tuple[int, bytes]] = []  # (height, root) of full subtrees
+        last = 0
         for size, leaf in enumerate(each for batch in batches for each in batch):
             yield from self._differs(size, stack, wanted)
             height, digest = 0, hashlib.sha256(b"\x00" + leaf).digest()
@@ -138,16 +142,20 @@ class Judge:
                 digest = hashlib.sha256(b"\x01" + stack.pop()[1] + digest).digest()
                 height += 1
             stack.append((height, digest))
+            last = size + 1
+        yield from self._differs(last, stack, wanted)
+        for size in wanted:
+            yield f"a handover took up the first {size} records, which are not here"
 
     def _differs(
-        self, size: int, stack: list[tuple[int, bytes]], wanted: dict[int, str]
+        self, size: int, stack: list[tuple[int, bytes]], wanted: dict[int, set[str]]
     ) -> Iterator[str]:
         if size not in wanted:
             return
         digest = stack[-1][1] if stack else hashlib.sha256(b"").digest()
         for _, left in reversed(stack[:-1]):
             digest = hashlib.sha256(b"\x01" + left + digest).digest()
-        if digest.hex() != wanted.pop(size):
+        if wanted.pop(size) != {digest.hex()}:
             yield f"a handover took up other records than the first {size}: changed"
 
     def _few(self, what: str, told: Mapping[str, Any], good: int, wrong: list[str]) -> list[str]:

@@ -79,7 +79,11 @@ def _good(
     kept = one._open_note(checkpoint, authority, public) if checkpoint else None
     known = [each for each in (*own, kept) if each is not None]
     solo = sum(each[2] for each in known)
-    if None in own or bool(checkpoint) is (kept is None) or (solo and people and quorum > 1):
+    if (
+        None in own
+        or bool(checkpoint) is (kept is None)
+        or (solo and people is not None and quorum > 1)
+    ):
         return None
     roots: dict[int, set[bytes]] = {}
     for end, root, _ in known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import json
 import secrets
@@ -176,7 +178,10 @@ async def sign_one(service: Service, request: Request) -> Response:
 def _says(service: Service, kind: str, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a text says, in rows for people."""
     if kind == "browser_key":
-        return [("person", fields["person"]), ("works at", fields["origin"])]
+        # Whoever signs compares it: a text "of ada" need not be of a key that ada made.
+        number = hashlib.sha256(base64.b64decode(fields["public"])).hexdigest()[:16]
+        said = ("person", fields["person"]), ("works at", fields["origin"]), ("its number", number)
+        return list(said)
     if kind == "handover":
         sizes = sorted({size for size, _ in fields["old"]})
         return [
