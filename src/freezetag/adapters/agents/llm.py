@@ -26,13 +26,15 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from freezetag.adapters.agents._named import parse
-from freezetag.adapters.language.ledger import FILE, Budget, Ledger, Spent, Unanswered
-from freezetag.adapters.language.memory import KINDS, NONE, SUMMARY, WINDOW, Memory
+from freezetag.adapters.language import opened
+from freezetag.adapters.language.ledger import Spent, Unanswered
+from freezetag.adapters.language.memory import SUMMARY, Memory
+from freezetag.adapters.language.opened import Model, Opened
 from freezetag.adapters.language.tools import Call, offered
 from freezetag.adapters.language.tools import read as understood
 from freezetag.core import Speaks
@@ -54,37 +56,8 @@ _HOST = re.compile(r"@(?=[\w.-]+(:\d+|/v\d))")
 _WITH = "@http://"
 SUMMED = "Say in at most 60 words what happened so far and what you want to remember of it."
 
-
-UNPRICED = Budget()
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a name says: where a model is asked, what it remembers, what it costs."""
-
-    access: Any
-    memory: str = WINDOW
-    window: int = 20
-    budget: Budget = UNPRICED
-
-    def fresh(self) -> Memory:
-        return Memory(self.memory, self.window)
-
-
-_told: dict[str, Any] = {}
-_open: dict[str, Any] = {}
-_ledgers: dict[str, Ledger] = {}
-
-
-def configure(
-    folder: str = "", run: str = "", calls: int | None = None, usd: float | None = None
-) -> None:
-    """What the exam says: the folder of calls ("" for none), its name, and what it may cost."""
-    given = {"folder": folder, "run": run, "calls": calls, "usd": usd}
-    if given != _told:
-        _told.update(given)
-        _open.clear()
-        _ledgers.clear()
+_opened = Opened()
+configure = _opened.configure
 
 
 def read(name: str) -> Model:
@@ -102,25 +75,7 @@ def read(name: str) -> Model:
         url += "/v1"
     if not model:
         raise BadAgent("no model is named: llm:MODEL@URL, for instance llm:any@http://127.0.0.1:80")
-    own = {"memory", "window", "usd_in", "usd_out"}
-    known = {field.name for field in fields(Access)} - {"model", "url"}
-    if unknown := sorted(set(settings) - known - own):
-        raise BadAgent(
-            f"it has no setting {', '.join(unknown)}. It has: {', '.join(sorted(known | own))}."
-        )
-    memory, window = settings.pop("memory", WINDOW), settings.pop("window", 20)
-    if memory not in KINDS and memory is not None:
-        raise BadAgent(f"memory is {', '.join(KINDS)}, got {memory!r}.")
-    if not isinstance(window, int) or window < 1:
-        raise BadAgent(f"window is a number of steps, at least 1, got {window!r}.")
-    prices = {k: settings.pop(k) for k in ("usd_in", "usd_out") if k in settings}
-    if any(not isinstance(x, int | float) or x < 0 for x in prices.values()):
-        raise BadAgent("usd_in and usd_out are dollars a million tokens.")
-    try:
-        access = Access(model, url, **settings)
-    except TypeError as error:
-        raise BadAgent(f"a setting has the wrong type: {error}.") from None
-    return Model(access, memory or NONE, window, Budget(**prices))
+    return Model.of(Access, settings, model=model, url=url)
 
 
 def factory(name: str) -> Callable[[int], LanguageModel]:
@@ -128,10 +83,7 @@ def factory(name: str) -> Callable[[int], LanguageModel]:
     from freezetag.adapters.language.endpoint import Endpoint
 
     model = read(name)
-    if name not in _open:
-        ledger = _ledger(model.budget)
-        _open[name] = Endpoint(model.access, ledger)
-    endpoint = _open[name]
+    endpoint = _opened.endpoint(name, model, Endpoint)
     return lambda seed: LanguageModel(model, endpoint, seed)
 
 
@@ -141,23 +93,8 @@ def ready(name: str, folder: Path | None) -> None:
     from freezetag.adapters.language.endpoint import knock
 
     access = read(name).access
-    if folder is not None and (folder / FILE).is_file():
-        ledger = Ledger(folder, "", UNPRICED)
-        try:
-            if ledger.knows(access.url):
-                return
-        finally:
-            ledger.close()
-    knock(access)
-
-
-def _ledger(prices: Budget) -> Ledger:
-    key = repr(prices)
-    if key not in _ledgers:
-        folder = _told.get("folder") or ""
-        budget = replace(prices, calls=_told.get("calls"), usd=_told.get("usd"))
-        _ledgers[key] = Ledger(Path(folder) if folder else None, _told.get("run", ""), budget)
-    return _ledgers[key]
+    if not opened.kept(folder, access.url):
+        knock(access)
 
 
 class LanguageModel:
@@ -282,8 +219,4 @@ def account(
     name: str, folder: str, run: str, calls: int | None = None, usd: float | None = None
 ) -> dict[str, Any]:
     """What a run has cost so far, read from outside of its processes."""
-    ledger = Ledger(Path(folder), run, replace(read(name).budget, calls=calls, usd=usd))
-    try:
-        return ledger.account()
-    finally:
-        ledger.close()
+    return opened.account(read(name).budget, folder, run, calls, usd)

@@ -35,6 +35,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from freezetag import catalogue
 from freezetag.adapters.agents import llm
 from freezetag.adapters.language.ledger import Answer
+from freezetag.adapters.language.opened import Model
 from freezetag.adapters.logs.inspect_eval import SOURCE
 from freezetag.core import Arm, Episode, Setting, Speaks, UserError
 from freezetag.core.speech import Wording
@@ -93,7 +94,11 @@ class _Active:
     """The model that is being evaluated, as an endpoint; Inspect tries again, counts and keeps."""
 
     async def ask(
-        self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any], grammar: str = ""
+        self,
+        messages: Sequence[Mapping[str, str]],
+        draw: Sequence[Any],
+        grammar: str = "",
+        tools: Sequence[Any] = (),
     ) -> Answer:
         asked = [_KINDS[message["role"]](content=message["content"]) for message in messages]
         output = await get_model().generate(asked)
@@ -104,7 +109,7 @@ class _Evaluated(llm.LanguageModel):
     """A language model whose answers come from the loop of the evaluation."""
 
     def __init__(self, memory: str, seed: int, loop: asyncio.AbstractEventLoop) -> None:
-        model = llm.Model(None, memory)
+        model = Model(None, memory)
         super().__init__(model, _Active(), seed)
         self.loop = loop
 
