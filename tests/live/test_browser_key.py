@@ -192,6 +192,16 @@ def test_another_action_another_persons_key_and_forged_certificates() -> None:
         assert ROSTER.signers(MESSAGE, [(device.key_id, text)]) == frozenset()
 
 
+def test_a_signature_with_more_put_into_it_than_any_browser_does_is_none() -> None:
+    device = Device()
+    value = device.signs(MESSAGE, certificate(device, ADA, BOB))
+    parts = json.loads(value.removeprefix(PREFIX))
+    assert judged(PREFIX + json.dumps({**parts, "more": "x" * 1000})) == "ada"
+    for more in ("x" * 8000, "\U0001f600" * 2000, "\ud800"):
+        odd = PREFIX + json.dumps({**parts, "more": more}, ensure_ascii=False)
+        assert "cannot be read, or is longer" in judged(odd)
+
+
 def test_every_flipped_byte_is_noticed() -> None:
     device = Device()
     parts = json.loads(device.signs(MESSAGE, certificate(device, ADA, BOB)).removeprefix(PREFIX))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,31 @@ def test_a_bar_that_nobody_pushes_comes_with_the_next_lease() -> None:
     clock.advance(5)
     gate.tick()
     assert not gate.is_open
+
+
+def test_however_many_bars_stand_each_is_told_by_turns_and_a_new_one_at_once() -> None:
+    clock, overseer, gate, wire = pair()
+    for number in range(90):
+        one = replace(press(number, f"capability:tool{number}"), reason="x" * 1000)
+        store(overseer, overseer.press(one))
+    store(overseer, overseer.press(press(100, PAY)))
+    (*_, (_, _, text)) = overseer.stop_frames()
+    gate.receive("own", text)
+    assert not admitted(gate, "pay")
+    for _ in range(4):
+        clock.advance(1)
+        wire.renew()
+    assert gate.is_open
+    assert len(gate.presses) == 91
+    for _ in range(30):  # oldest first, as many as one text holds
+        if not overseer.facts.bars:
+            break
+        store(overseer, overseer.clear(signed(overseer.draft(), "ann", "bob")))
+    for _ in range(40):
+        clock.advance(1)
+        wire.renew()
+    assert not gate.presses
+    assert admitted(gate, "pay")
 
 
 def test_only_two_people_lift_it_and_the_gate_checks_that_itself() -> None:

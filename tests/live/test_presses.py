@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -255,3 +256,23 @@ def test_only_keeps_what_concerns_the_presses() -> None:
     assert part.presses == {press(1)}
     assert part.clearances == {clearance(1)}
     assert part.repeats == {}
+
+
+def test_a_portion_fits_holds_the_hardest_and_comes_round() -> None:
+    bulk = [replace(press(n, "capability:x"), reason='"' * 1000) for n in range(60)]
+    bulk.append(press(99, "agent:a", category=2))
+    bulky = draft("own", {each.id: {} for each in bulk[:9]}, {}, "n" * 25_000)
+    never = draft("own", {each.id: {} for each in bulk}, {}, "n" * 39_900)
+    state = Presses(bulk, [signed(bulky, "ann"), never], {bulk[3].id: {"a": 2}})
+    parts = [state.portion(bulk, turn=turn) for turn in range(30)]
+    for part in parts:
+        assert len(json.dumps(part, ensure_ascii=False).encode()) <= 40_000
+        assert "agent:a" in [each["scope"] for each in part["presses"]]
+    told = Presses()
+    for part in parts:
+        told.merge(Presses.from_json(part))
+    assert told.presses == set(bulk)
+    assert told.clearances == {signed(bulky, "ann")}
+    assert told.repeats == state.repeats
+    assert bulk[-2].to_json() in parts[0]["presses"]  # the newest of the bars
+    assert Presses().portion([]) == {"clearances": [], "presses": [], "repeats": {}}

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
-from tests.live.worlds import Wire, authority, counter, gate_of, held, press, roster, signed, store
+from tests.live.worlds import (
+    Wire,
+    authority,
+    counter,
+    gate_of,
+    held,
+    pair,
+    press,
+    roster,
+    signed,
+    store,
+)
 
 from freezetag.live.authority.signing import LONGEST
 from freezetag.live.gate.clock import SteppedClock
@@ -82,8 +94,47 @@ def test_a_draft_says_the_scopes_and_stays_short_enough() -> None:
     told = json.loads(text)
     assert set(told["scopes"]) == set(told["presses"])
     assert 30 < len(told["presses"]) < 500
-    assert len(text.encode()) <= LONGEST
+    assert len(json.dumps(text)) <= LONGEST
     part = overseer.facts.presses.portion(
         [each for each in overseer.facts.presses.presses if each.id in told["presses"]][:1]
     )
     assert part["presses"]
+
+
+def test_presses_with_long_reasons_are_told_and_cleared() -> None:
+    """Quotes double twice: in the text that people sign, and in the frame around it."""
+    clock, overseer, gate, wire = pair()
+    for number in range(13):
+        one = replace(press(number, "agent:agent"), reason='"' * 1000, who=f"p{number}")
+        store(overseer, overseer.press(one))
+    for _, _, text in overseer.stop_frames():
+        gate.receive("own", text)
+    assert gate.presses
+    clock.advance(1)
+    for _ in range(5):
+        wire.renew()
+    while overseer.facts.standing("agent"):
+        store(overseer, overseer.clear(signed(overseer.draft(), "ann", "bob")))
+    for _ in range(20):
+        clock.advance(1)
+        wire.renew()
+    assert not gate.presses
+
+
+def test_a_press_beside_a_bulky_clearance_is_told_and_so_are_later_ones() -> None:
+    _, overseer, gate, wire = pair()
+    for number in range(4):
+        one = replace(press(number, f"capability:t{number}"), reason='"' * 1000)
+        store(overseer, overseer.press(one))
+    drafted = overseer.draft()
+    assert overseer.press(replace(press(9, "capability:t0"), reason="again"))[0][0] == "repeat"
+    store(overseer, overseer.clear(signed(drafted, "ann", "bob")))
+    assert {each.scope for each in overseer.facts.bars} == {"capability:t0"}
+    for number in range(10, 40):
+        one = replace(press(number, f"capability:u{number}"), reason="x" * 1000)
+        store(overseer, overseer.press(one))
+    wire.renew()
+    wire.renew()
+    wire.renew()
+    scopes = {each.scope for each in gate.presses}
+    assert scopes >= {each.scope for each in overseer.facts.bars}

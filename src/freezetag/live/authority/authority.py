@@ -412,7 +412,9 @@ class Authority:
         known = {press for press in self.facts.presses.presses if is_bar(press.scope)}
         asked = {press.id for press in message["presses"]}
         told = {press for press in known if press.id in asked}.union(self.facts.bars)
-        more: dict[str, Any] = {"state": self.facts.presses.portion(told)} if told else {}
+        more: dict[str, Any] = {}
+        if told:
+            more["state"] = self.facts.presses.portion(told, turn=message["n"])
         if handover is not None:
             more["handover"] = handover.to_json()
         return self._seal(
@@ -440,7 +442,7 @@ class Authority:
         heard = {press for press in self.facts.presses.presses if press.id in ids}
         # What the gate asks about comes first: it may have been cleared.
         standing = (*self.facts.standing(gate), *self.facts.bars)
-        state = self.facts.presses.portion(heard or standing)
+        state = self.facts.presses.portion(heard or standing, turn=message["n"])
         refusal = {"kind": "refuse", "gate": gate, "b": b, "n": message["n"]}
         return self._seal(gate, b, {**refusal, "reason": reason, "state": state})
 

@@ -14,9 +14,10 @@ from freezetag.live.signed.presses import SIGNED, Clearance, approvers, draft, n
 
 SIGN_WITHIN = 15 * 60.0
 MOST_CLEARED = 500
-LONGEST = 30_000
-"""Bytes of a text, so that it fits into a request, and with its presses into a frame."""
-"""The presses that one clearance names, so that it fits into a frame."""
+"""The presses that one clearance names."""
+LONGEST = 20_000
+"""Bytes of a text as JSON holds it, each quote of it escaped: a frame has room for it, for people's
+signatures (of keys in browsers too) and for presses; and so has a request."""
 
 
 class ResetError(UserError):
@@ -53,7 +54,7 @@ class Signing:
         now = self._clock()
         self._drafts = {n: old for n, old in self._drafts.items() if now - old[0] < SIGN_WITHIN}
         drafted, chosen = self._text(chosen[:MOST_CLEARED], head, nonce), chosen[:MOST_CLEARED]
-        while len(drafted.text.encode()) > LONGEST and len(chosen) > 1:
+        while len(json.dumps(drafted.text)) > LONGEST and len(chosen) > 1:
             chosen = chosen[: len(chosen) // 2]
             drafted = self._text(chosen, head, nonce)
         self._drafts[nonce] = now, _hash(drafted.text)

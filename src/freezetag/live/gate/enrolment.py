@@ -157,10 +157,11 @@ class Link:
         oldest = now - self.enrolment.length
         self._asked = {n: asked for n, asked in self._asked.items() if asked.at > oldest}
         self._asked[self.n] = _Asked(now, self.seen_size, self.seen_root)
+        standing = self.standing()
         own = {
             "knows": [CAPABILITY],
             "n": self.n,
-            "presses": self.presses.portion(self.standing(), 20_000)["presses"],
+            "presses": Presses(standing).portion(standing, 20_000, self.n)["presses"],
             "root": self.seen_root,
             "salt": secrets.token_hex(8),  # so that two copies never say the same
             "size": self.seen_size,

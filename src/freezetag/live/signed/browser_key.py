@@ -33,6 +33,7 @@ PRESENT, VERIFIED, ELIGIBLE, BACKED_UP, ATTESTED, EXTENDED = 1, 4, 8, 16, 64, 12
 HEAD = 37
 """Bytes of an authenticator's data: hash of the RP id, flags, counter."""
 LARGEST = 8192
+"""Bytes of a signature as a whole: certificate, assertion and whatever else is put into it."""
 
 
 class BrowserKeyError(ValueError):
@@ -127,6 +128,8 @@ def check(
     RP id, by a person who was there and whom the device had verified.
     """
     try:
+        if len(str(value).encode()) > LARGEST:
+            raise ValueError("longer than any browser's")
         told = json.loads(str(value).removeprefix(PREFIX))
         text, signatures = told["certificate"]["text"], told["certificate"]["signatures"]
         data, client = _decoded(told["authenticator"]), _decoded(told["client"])
@@ -134,7 +137,9 @@ def check(
         said = json.loads(client)
         kind, challenge, origin = said["type"], said["challenge"], said["origin"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise BrowserKeyError("the browser's signature cannot be read") from None
+        raise BrowserKeyError(
+            f"the browser's signature cannot be read, or is longer than {LARGEST} bytes"
+        ) from None
     key = certified(text, signatures, authority, people, quorum)
     if kind != "webauthn.get":
         raise BrowserKeyError(f"what was asked of the browser is {kind!r:.40}, not to sign")

@@ -264,17 +264,48 @@ class Presses:
             {press: counts for press, counts in self.repeats.items() if press in ids},
         )
 
-    def portion(self, wanted: Iterable[Press], largest: int = 40_000) -> dict[str, Any]:
-        """The state of as many of `wanted`, hardest first, as a frame holds (`largest` bytes).
+    def portion(
+        self, wanted: Iterable[Press], largest: int = 40_000, turn: int = 0
+    ) -> dict[str, Any]:
+        """The state of as many of `wanted` as a frame holds (`largest` bytes).
 
-        Union makes portions safe: what is left out is sent with a later frame.
+        Union makes portions safe, and whoever counts `turn` up tells all of it by and by. Each
+        portion holds the hardest press, and the first one the newest, which nobody was told yet.
+        Clearances come where they fit beside a press, so that none keeps a press from being told.
         """
-        chosen = sorted(wanted, key=lambda press: (press.category, press.when, press.id))
-        while True:
-            part = self.only(chosen).to_json()
-            if not chosen or len(json.dumps(part, ensure_ascii=False).encode()) <= largest:
-                return part
-            chosen = chosen[: len(chosen) // 2]
+        state = self.only(wanted)
+        if not state.presses or _bytes(state.to_json()) <= largest:
+            return state.to_json()
+        costs = {clearance: _bytes(clearance.to_json()) for clearance in state.clearances}
+        costs = {each: cost for each, cost in costs.items() if cost <= largest * 3 // 4}
+        first, *rest = sorted(state.presses, key=_told_first)
+        begun = state._bare(first) + 100  # the frame of the state itself
+        room = largest - max(costs.values(), default=0)
+        pieces: list[list[Press]] = [[]]
+        used = begun
+        for press in rest:
+            cost = state._bare(press)
+            if pieces[-1] and used + cost > room:
+                pieces.append([])
+                used = begun
+            pieces[-1].append(press)
+            used += cost
+        part = Presses([first, *pieces[turn % len(pieces)]])
+        ids = {press.id for press in part.presses}
+        part.repeats = {press: each for press, each in state.repeats.items() if press in ids}
+        told = [each for each in costs if ids & set(_named(each.text) or ())]
+        told.sort(key=lambda each: (each.text, each.signatures))
+        start = turn // len(pieces) % len(told) if told else 0
+        left = largest - _bytes(part.to_json())
+        for clearance in (*told[start:], *told[:start]):
+            if costs[clearance] + 2 <= left:
+                part.clearances.add(clearance)
+                left -= costs[clearance] + 2
+        return part.to_json()
+
+    def _bare(self, press: Press) -> int:
+        """The bytes of a press and its repeats in a frame."""
+        return _bytes(press.to_json()) + _bytes({press.id: self.repeats.get(press.id, {})}) + 4
 
     def to_json(self) -> dict[str, Any]:
         presses = sorted(self.presses, key=lambda p: (p.when, p.id, p.kind))
@@ -339,6 +370,16 @@ def scopes_of(text: str) -> Mapping[str, Sequence[str]] | None:
         for each in scopes.values()
     )
     return scopes if good else {}
+
+
+def _told_first(press: Press) -> tuple[bool, int, int, str]:
+    """What stops an agent before what bars a tool, the hardest first, and the newest of these."""
+    bar = is_bar(press.scope)
+    return bar, 0 if bar else press.category, -press.when, press.id
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _counts(value: Any) -> bool:
