@@ -12,14 +12,27 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from tests.live._serving import ADA, EVE, enrolled, gated, home, serving, signed, started, until
+from tests.live._serving import (
+    ADA,
+    BOB,
+    EVE,
+    enrolled,
+    gated,
+    home,
+    serving,
+    signed,
+    started,
+    until,
+)
 from tests.live._serving import agent as shown_of
+from tests.live.test_handover import by
 
 from freezetag import cli
 from freezetag.live.authority.home import Home
 from freezetag.live.gate.address import Denied
 from freezetag.live.gate.gate import Gate
-from freezetag.live.remote.operator import Remote
+from freezetag.live.remote.operator import Remote, local
+from freezetag.live.server.server import Server
 
 HELD = 1.2
 """Seconds in which a gate of leases of .9 s asks several times."""
@@ -116,6 +129,25 @@ def test_the_same_signature_again_is_nobody(made: Home, tmp_path: Path) -> None:
             assert [p["who"] for p in remote.get("/api/status")["presses"]][-1] == (
                 "interlock:presence"
             )
+
+
+def test_a_half_signed_statement_handed_in_again_is_nobody(made: Home, tmp_path: Path) -> None:
+    with Server(made) as server:
+        remote = local(made.path)
+        admin = {"right": "press", "holder": "wall"}
+        remote.post("/api/token", admin, "admin")
+        wall = next(t for t in made.tokens.all() if t.holder == "wall").digest
+        asked = {"kind": "revocation", "digest": wall}
+        text = remote.post("/api/draft", asked, "status")["text"]
+        first = by(text, ADA, prefix=b"freezetag revocation\n")
+        assert remote.post("/api/statement", first)["signed"] == ["ada"]
+        assert server.service.present_at is not None
+        server.service.present_at = None
+        assert remote.post("/api/statement", first)["signed"] == ["ada"]
+        assert server.service.present_at is None
+        second = by(text, BOB, prefix=b"freezetag revocation\n")
+        assert remote.post("/api/statement", second)["done"] is True
+        assert server.service.present_at is not None
 
 
 def test_a_folder_from_before_gets_its_token_and_nothing_else(made: Home, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from freezetag.live.authority.postgres_store import PostgresStore
 from freezetag.live.authority.sqlite_store import Connect, connected
 from freezetag.live.authority.state_seal import sealer
 from freezetag.live.authority.store import StoreError
-from freezetag.live.authority.tokens import Token, why_kept
+from freezetag.live.authority.tokens import Token
 from freezetag.live.gate.clock import Clock, boot_clock
 from freezetag.live.server.channels import Channels, Unknown
 from freezetag.live.server.drafts import Resets
@@ -36,6 +36,7 @@ from freezetag.live.server.sessions import Sessions
 from freezetag.live.server.shared_ledger import COMING_UP, UNTOLD, SharedLedger
 from freezetag.live.server.startup import Restored, opened, restore, verify_behind
 from freezetag.live.server.statements import Statements
+from freezetag.live.server.under_way import UnderWay
 from freezetag.live.server.writer import Writer
 from freezetag.live.signed.frames import FrameError, bound, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
@@ -125,7 +126,8 @@ class Service:
         self.proof_tests = ProofTests(self)
         self.handovers = Handovers(self.authority.facts, lambda: self.tree)
         self.authority.past = self.handovers.past
-        self.statements = Statements(self.authority.facts, self.clock, self._why_not_stated)
+        self.under_way = UnderWay(self)
+        self.statements = Statements(self.authority.facts, self.clock, self.under_way.why_not)
         self.origin = home.settings.origin  # of the console, for keys in browsers
         self._recent: OrderedDict[str, Pressed] = OrderedDict()
         self.acks: dict[str, Callable[[], None]] = {}  # by the press that is acknowledged
@@ -243,6 +245,7 @@ class Service:
             if kind == "press":
                 self.undurable.add(body["id"])
             done.append(self.writer.submit(kind, body))
+            self.under_way.begin(kind, body, done[-1])
         return done
 
     def _committed(self, first: int, leaves: Iterable[bytes], note: str) -> None:
@@ -479,32 +482,22 @@ class Service:
     async def sign(self, text: Any, signatures: Any) -> dict[str, Any]:
         """Adds signatures to a statement that was drafted here, and enters it if these are enough.
 
-        Raises `StatementError`, `StoreError` and `NotDurable`.
+        Whoever signs is here, as in `clear`. Raises `StatementError`, `StoreError`, `NotDurable`.
         """
         told: dict[str, Any] = {}
+        joined: set[str] = set()
 
         def decide() -> list[tuple[str, dict[str, Any]]]:
+            before = self.statements.signers(text)
             records, said = self.statements.sign(text, signatures)
             told.update(said)
+            joined.update({*said["signed"]} - before)
             return records
 
         await self.commit(decide)
-        self.present()
+        if joined:
+            self.present()
         return told
-
-    def _why_not_stated(self, kind: str, fields: Mapping[str, Any]) -> str:
-        """What stands against a statement now; "" if it may be drafted, signed and entered."""
-        if self.milliseconds() > fields.get("until", float("inf")):
-            return "its last moment is over; draft a new one."
-        if kind == "handover":
-            return "" if self.handovers.open else "nothing is to be handed over any more."
-        if kind == "browser_key":
-            known = [key.credential for key in self.authority.facts.browser_keys.known()]
-            return "that key is enrolled already." if fields["credential"] in known else ""
-        digest = fields["digest"]
-        if digest in self.authority.facts.browser_keys.certificates:
-            return ""
-        return why_kept(self.home.tokens.all(), digest)
 
     async def enrol(
         self,

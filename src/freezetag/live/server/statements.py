@@ -118,14 +118,21 @@ class Statements:
         body = {"signatures": dict(merged), "text": str(text)}
         return [(KINDS[entry.kind].record, body)], told | {"done": True}
 
+    def signers(self, text: Any) -> frozenset[str]:
+        """Who signed a text so far; nobody, of a text that is not under way."""
+        entry = self._open.get(text) if isinstance(text, str) else None
+        if entry is None:
+            return frozenset()
+        message = KINDS[entry.kind].prefix + str(text).encode()
+        return self._facts.roster.signers(message, entry.signatures.items())
+
     def told(self, text: str) -> dict[str, Any]:
         """A text under way: who signed it, who must, and how long it may be signed."""
         entry = self._open.get(text)
         if entry is None:
             raise StatementError("this text may not be signed any more; draft a new one.")
         roster = self._facts.roster
-        message = KINDS[entry.kind].prefix + text.encode()
-        signed = sorted(roster.signers(message, entry.signatures.items()))
+        signed = sorted(self.signers(text))
         fields = json.loads(text)
         # Nobody is given a key by others alone.
         must = [fields["person"]] if entry.kind == "browser_key" else []

@@ -182,6 +182,9 @@ class BrowserKeys:
     certificates: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     """digest -> (text, signatures), of the keys that count now."""
     gone: set[str] = field(default_factory=set)
+    leaving: set[str] = field(default_factory=set)
+    """Digests of what is being taken back: decided, and not recorded yet. Whatever is handed in
+    now would be recorded after it."""
     recorded: dict[str, int] = field(default_factory=dict)
     heard: dict[str, int] = field(default_factory=dict)
 
@@ -229,6 +232,7 @@ class BrowserKeys:
         for a counter that does not rise: it was handed in before, or two devices have one key."""
         found = self.signers(message, signatures)
         for made in found:
+            self._stays(made)
             past = max(self.heard.get(made.digest, 0), self.recorded.get(made.digest, 0))
             _rises(made, past)
         for made in found:
@@ -243,11 +247,16 @@ class BrowserKeys:
         for pair in signatures:
             try:
                 for made in self.signers(message, [pair]):
+                    self._stays(made)
                     _rises(made, self.recorded.get(made.digest, 0))
             except BrowserKeyError:
                 continue
             kept.append(pair)
         return tuple(kept)
+
+    def _stays(self, made: Assertion) -> None:
+        if made.digest in self.leaving:
+            raise BrowserKeyError(f"that key of {made.person!r:.60} is being taken back")
 
     def record(self, message: bytes, signatures: Iterable[tuple[str, Any]]) -> list[Assertion]:
         """Signatures that go into the ledger, or come from it. Raises `BrowserKeyError`."""

@@ -35,9 +35,12 @@ class Revocation:
 
     @classmethod
     def draft(cls, authority: str, digest: str, at: int, nonce: str) -> Revocation:
-        """The text to sign."""
+        """The text to sign. Raises `RevocationError` for what it cannot say."""
         fields = {"at": at, "authority": authority, "digest": digest, "nonce": nonce}
-        return cls(canonical(fields).decode())
+        try:
+            return cls(canonical(fields).decode())
+        except ValueError as error:
+            raise RevocationError(f"a revocation cannot say that: {error}.") from None
 
     def signed(self, private: bytes, public: bytes) -> Revocation:
         """With one more signature."""

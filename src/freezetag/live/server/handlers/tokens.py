@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import UserError
-from freezetag.live.authority.tokens import issue, why_kept
+from freezetag.live.authority.tokens import issue
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.browser_key import is_assertion
@@ -60,10 +60,12 @@ async def revoke(service: Service, request: Request) -> Response:
         raise RevocationError("no signature of anybody in the roster is under it.")
     if not 0 <= service.milliseconds() - revocation.fields["at"] <= GOOD_FOR:
         raise RevocationError("it was not drafted within the last 24 hours; sign a new one.")
-    why = why_kept(service.home.tokens.all(), digest)
-    if why:
-        raise RevocationError(why)
     done = len(signers) >= roster.quorum
-    if done:
-        await service.commit(lambda: [("revoke", revocation.to_json())])
+
+    def decide() -> list[tuple[str, dict[str, Any]]]:
+        if why := service.under_way.why_kept(digest):
+            raise RevocationError(why)
+        return [("revoke", revocation.to_json())] if done else []
+
+    await service.commit(decide)
     return as_json({"signed": signers, "needed": roster.quorum, "revoked": done})
