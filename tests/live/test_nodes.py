@@ -43,6 +43,7 @@ from freezetag.live.authority.postgres_store import PostgresStore
 from freezetag.live.authority.store import Body, Head, News, StoreError
 from freezetag.live.gate.journal_file import open_journal
 from freezetag.live.server.writer import Writer
+from freezetag.live.signed.browser_key import PREFIX
 from freezetag.live.signed.frames import bound
 from freezetag.live.signed.keys import generate
 from freezetag.live.signed.merkle import Checkpoint, read_record, record, sign_note
@@ -505,6 +506,27 @@ def test_what_was_decided_without_the_other_nodes_records_fails(theirs: str) -> 
     assert writer.submit("start", {"agent": "a"}).result(5) == 3  # decided with it
     writer.close()
     assert [kind for kind, _ in shared.written] == ["press", "clear", "start"]
+
+
+BY_BROWSER = {"text": "", "signatures": {"0" * 16: PREFIX + "{}"}}
+
+
+@pytest.mark.parametrize("theirs", ["revoke", "clear", "press", "ack"])
+def test_a_clearance_by_a_browsers_key_is_decided_again(theirs: str) -> None:
+    """The key may have been taken back at the other node, or its counter be passed there."""
+    shared = Shared(record(0, theirs, BY_BROWSER, 0))
+    writer = Writer(shared, lambda *_: None)  # type: ignore[arg-type]
+    clear = writer.submit("clear", BY_BROWSER)
+    by_files = writer.submit("clear", {"text": "", "signatures": {"0" * 16: "x"}})
+    writer.start()
+    if theirs == "ack":
+        assert clear.result(5) == 1
+    else:
+        with pytest.raises(StoreError, match="another node wrote meanwhile: look again"):
+            clear.result(5)
+    assert by_files.result(5) == 1 + (theirs == "ack")
+    assert writer.submit("clear", BY_BROWSER).result(5) == 2 + (theirs == "ack")
+    writer.close()
 
 
 def test_a_slice_of_a_budget_is_handed_out_once() -> None:

@@ -109,6 +109,21 @@ def test_a_key_that_is_being_taken_back_signs_nothing_more(made: Home, run: Run)
     assert (code, "verified" in out) == (0, True), out
 
 
+def test_a_clearance_that_could_not_be_written_is_not_offered_again(made: Home) -> None:
+    with Server(made) as server:
+        remote = local(made.path)
+        remote.press("fleet", "smoke")
+        text = remote.get("/api/draft")["text"]
+        clears = b"freezetag clearance\n"
+        remote.post("/api/clear", by(text, ADA, prefix=clears))
+        assert remote.get("/api/draft")["text"] == text
+        with holding(server, lambda: remote.post("/api/clear", by(text, BOB, prefix=clears))) as it:
+            it.fail()
+        told = remote.get("/api/draft")
+        assert told["text"] != text
+        assert remote.post("/api/clear", by(told["text"], ADA, BOB, prefix=clears))["cleared"]
+
+
 def test_one_key_is_certified_once(made: Home, run: Run) -> None:
     with Server(made) as server:
         remote, statements = local(made.path), server.service.statements

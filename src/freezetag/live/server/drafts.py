@@ -44,6 +44,10 @@ class Resets:
             self._open[clearance.text] = merged, since
         return {**self._told(merged, since), "cleared": bool(records)}
 
+    def used_up(self, text: str) -> None:
+        """Enough people signed it, and it was not written: it is not offered to anybody again."""
+        self._open.pop(text, None)
+
     def pending(self) -> list[dict[str, Any]]:
         """What waits for more signatures, oldest first."""
         now = self._clock()

@@ -473,7 +473,12 @@ class Service:
 
         Whoever signs is here. A signature that was handed in before says that of nobody.
         """
-        records = await self.commit(lambda: self.authority.clear(clearance))
+        try:
+            records = await self.commit(lambda: self.authority.clear(clearance))
+        except (StoreError, NotDurable):
+            with self.lock:
+                self.resets.used_up(clearance.text)
+            raise
         with self.lock:
             if self.resets.adds(clearance):
                 self.present()

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any, final
 
 from freezetag.live.authority.store import News, Store, StoreError
+from freezetag.live.signed.browser_key import is_assertion
 from freezetag.live.signed.merkle import record
 from freezetag.live.signed.records import DECIDING, FREEING, SHARING
 
@@ -164,18 +165,19 @@ class Writer:
                 each.set_exception(failure)
 
     def _counted(self, news: News) -> tuple[int, int]:
-        kinds = [json.loads(leaf)["kind"] for leaf in news.leaves]
+        told = [(each["kind"], each["body"]) for each in map(json.loads, news.leaves)]
         deciding, sharing = self._others
         return (
-            deciding + sum(kind in DECIDING for kind in kinds),
-            sharing + sum(kind in SHARING for kind in kinds),
+            deciding + sum(kind in DECIDING or _in_order(kind, body) for kind, body in told),
+            sharing + sum(kind in SHARING for kind, _ in told),
         )
 
     def _stale(self, item: _Item, others: tuple[int, int], news: News) -> str:
         """Why it must be decided again; "" if it may be written."""
         if item.kind in FREEING and news.doubt:
             return news.doubt
-        if item.kind in FREEING - {"clear"} and item.seen[0] != others[0]:
+        ordered = item.kind != "clear" or _in_order(item.kind, item.body)
+        if item.kind in FREEING and ordered and item.seen[0] != others[0]:
             return "another node wrote meanwhile: look again, and repeat it"
         if item.body.get("allowed") and item.seen[1] != others[1]:
             return "another node handed out a part of the budget meanwhile"
@@ -267,3 +269,14 @@ class Writer:
                 item.done.set_result(n)
             else:
                 item.done.set_exception(failure)
+
+
+def _in_order(kind: str, body: Mapping[str, Any]) -> bool:
+    """Whether a clearance counts by what else is recorded before it: what it names is fixed by
+    what its signers saw, and a browser's key may be taken back, or its counter be passed."""
+    signatures = body.get("signatures")
+    return (
+        kind == "clear"
+        and isinstance(signatures, Mapping)
+        and any(map(is_assertion, signatures.values()))
+    )
