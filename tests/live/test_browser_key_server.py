@@ -46,6 +46,7 @@ class AtOrigin(Device):
         headers = {**FORM, "Authorization": bearer}
         status, found, _ = ask(address, "POST", "/browser-keys", body, headers)
         assert status == 303, found
+        assert ask(address, "POST", "/browser-keys", body, headers)[0] == 409  # a challenge is once
         (told,) = remote.get("/api/statements")["pending"]
         assert remote.post("/api/statement", by(told["text"], BOB, prefix=CERTIFIES))["missing"]
         done = by(told["text"], ADA, prefix=CERTIFIES)

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from freezetag.live.authority.facts import Facts
 
 MOST = 200
-"""Texts that are kept; the oldest that nobody signed goes first."""
+"""Texts of one kind that wait, where nothing else bounds them. One more is refused: whoever may
+draft does not throw out what others are signing."""
+AGAIN_WITHIN = SIGN_WITHIN / 2
+"""Seconds in which whoever asks for a text about the same is given the one that waits."""
 
 
 class StatementError(UserError):
@@ -39,11 +42,12 @@ class _Kind:
     prefix: bytes
     record: str
     does: str
+    about: str = ""  # the field of what there is only so much of
 
 
 KINDS = {
-    "revocation": _Kind(revocation.SIGNED, "revoke", "takes back"),
-    "handover": _Kind(handover.SIGNED, "handover", "takes up this ledger"),
+    "revocation": _Kind(revocation.SIGNED, "revoke", "takes back", "digest"),
+    "handover": _Kind(handover.SIGNED, "handover", "takes up this ledger", "old"),
     "browser_key": _Kind(CERTIFIES, "browser_key", "certifies a browser's key"),
 }
 
@@ -70,17 +74,37 @@ class Statements:
     ) -> None:
         self._facts, self._clock, self._why_not = facts, clock, why_not
         self._open: dict[str, _Open] = {}
+        self._answered: set[int] = set()  # challenges, by their last moments
 
     def draft(self, kind: str, text: str) -> dict[str, Any]:
-        """Keeps a text that was made here, to be signed. Raises `StatementError`."""
-        if why := self._why_not(kind, json.loads(text)):
+        """Keeps a text that was made here, to be signed; or gives the newest that waits, if it is
+        about the same token, key or heads and may be signed for long. Raises `StatementError`."""
+        fields, about = json.loads(text), KINDS[kind].about
+        if why := self._why_not(kind, fields):
             raise StatementError(why)
         self._forget()
-        if len(self._open) >= MOST:
-            unsigned = [each for each, entry in self._open.items() if not entry.signatures]
-            del self._open[next(iter(unsigned or self._open))]
+        same = {each: entry for each, entry in self._open.items() if entry.kind == kind}
+        if about:
+            oldest = self._clock() - AGAIN_WITHIN
+            for each in reversed(same):
+                if same[each].since > oldest and json.loads(each)[about] == fields[about]:
+                    return self.told(each)
+        elif len(same) >= MOST:
+            raise StatementError(
+                f"{MOST} texts of that kind wait for signatures already; the oldest is gone within "
+                f"{SIGN_WITHIN / 60:.0f} minutes."
+            )
         self._open.setdefault(text, _Open(kind, self._clock()))
         return self.told(text)
+
+    def certify(self, text: str, until: int, now: int) -> None:
+        """Drafts the certificate of a key that a browser made when asked with the challenge that is
+        good until then (Unix milliseconds), which counts once. Raises `StatementError`."""
+        self._answered = {each for each in self._answered if each >= now}
+        if until in self._answered:
+            raise StatementError("a key was made from that page already; load it again.")
+        self.draft("browser_key", text)
+        self._answered.add(until)
 
     def sign(self, text: Any, signatures: Any) -> tuple[list[Record], dict[str, Any]]:
         """Adds signatures: the record once there are enough, and what to tell.

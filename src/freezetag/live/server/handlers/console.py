@@ -72,7 +72,8 @@ async def draft_file(service: Service, request: Request) -> Response:
 async def hand_in(service: Service, request: Request) -> Response:
     """Signatures from the form. They are what allows this; no token does."""
     fields = await fields_of(request)
-    made = signed_in_browser(service.authority.facts, fields)
+    with service.lock:
+        made = signed_in_browser(service.authority.facts, fields)
     if made is not None:
         clearance = Clearance.from_json({"signatures": made, "text": fields.get("text")})
         return page(answers.signed(await service.clear(clearance)))
