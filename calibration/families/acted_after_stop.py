@@ -15,7 +15,8 @@ from tests.adapters.logs import chained, entries, written
 from tests.live.worlds import pair
 
 from calibration.family import EMPTY, HEALTHY, SICK, Family, between
-from freezetag.adapters.agents.log import Recorded, recorded
+from freezetag.adapters.agents.log import recorded
+from freezetag.adapters.logs.gate_record import Recorded
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
 from freezetag.core.journal import Journal
