@@ -152,6 +152,8 @@ class SqliteStore:
         old = self.head
         new, chunks = grown(old, leaves)
         note = self.note()[1] if self.doubted else self._sign(new.size, new.root)
+        if self._db is not None and _inode(self.path) != self._file:
+            raise StoreError(self._gone(self.path))
         db = self._db or self.open()
         execute, many = db.execute, db.executemany
         summed = self._total

@@ -15,6 +15,7 @@ from typing import Any, final
 
 from freezetag.core.errors import RunError, UserError
 from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton
+from freezetag.live.authority.store import StoreError
 from freezetag.live.gate.clock import boot_clock, wall_clock
 from freezetag.live.gate.enrolment import Enrolment
 from freezetag.live.gate.gate import STOPPED, Gate
@@ -253,7 +254,13 @@ class Guard:
         if self.gate.phase != STOPPED:
             self._say("the gate did not reach its end in time; the next start will say so")
         if self._own is not None:
-            self._own.close(self.gate, self._journal.head)
+            try:
+                self._own.close(self.gate, self._journal.head)
+            except StoreError as error:
+                if not self.gate.presses:
+                    raise
+                # What was stopped stays stopped: the latch holds it, wherever the folder went.
+                self._say(f"the end of this run is not on record: {error}")
 
 
 def _count(people: int) -> str:
