@@ -94,7 +94,7 @@ def _of_file(where: str) -> types.ModuleType:
     if (folder := str(path.parent)) not in sys.path:
         sys.path.insert(0, folder)
     made = types.ModuleType(name)
-    made.__file__ = str(path)
+    made.__file__ = str(path.absolute())
     # Registered, because dataclasses and pickle look classes up by module.
     sys.modules[name] = made
     _addresses[name] = where

@@ -50,7 +50,9 @@ class Recorded:
         # A log need not tell what an act earned, and DuckDB has no NaN that it does not take for
         # nothing.
         untold = dict.fromkeys(("level", "reward"), float("nan"))
-        return [{**row, **{k: v for k, v in untold.items() if row[k] is None}} for row in rows]
+        return [
+            {**row, **{k: v for k, v in untold.items() if row.get(k, v) is None}} for row in rows
+        ]
 
     def events(self, arm: str, episode: int) -> tuple[Event, ...]:
         """What was said and what went wrong in an episode, of its last day; () where the run kept

@@ -112,7 +112,7 @@ class ClassEffect(Probe):
         doses = {"return": dose.Dose(read(_earned), EARNED, certain=certain)}
         if not no_level:
             doses["level"] = dose.Dose(read(_level), LEVEL, (0.0, 1.0), certain)
-        return doses if setting.substrate.players > 2 else {}
+        return doses if setting.substrate.players > 2 and len(by_size) > 1 else {}
 
     def unsaid(self, log: Episode) -> str:
         told = not (np.isnan(log.rewards).all() and np.isnan(log.levels).all())

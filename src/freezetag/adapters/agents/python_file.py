@@ -139,7 +139,7 @@ def _reached(module: types.ModuleType, wanted: str, where: str) -> Any:
 def _namespace(path: Path, name: str, fill: Callable[[types.ModuleType], None]) -> types.ModuleType:
     """A fresh module; registered, because dataclasses and pickle look classes up by module."""
     module = types.ModuleType(f"agent_{next(_numbers)}_{path.stem}")
-    module.__file__ = str(path)
+    module.__file__ = str(path.absolute())  # found also from another folder
     sys.modules[module.__name__] = module
     _executed.setdefault(name, []).append(module.__name__)
     fill(module)

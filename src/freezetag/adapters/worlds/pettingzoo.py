@@ -170,7 +170,7 @@ class Maker:
         except SyntaxError as error:
             raise BadWorld(f"line {error.lineno} is not valid Python: {error.msg}.") from None
         module = types.ModuleType(f"world_{path.stem}")
-        module.__file__ = str(path)
+        module.__file__ = str(path.absolute())
         # Registered, because dataclasses and pickle look classes up by module.
         sys.modules[module.__name__] = module
         try:
