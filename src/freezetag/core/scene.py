@@ -16,7 +16,6 @@ WALL, APPLE, BARE, WATER, WASTE, BEAM, SPRAY = (
     "beam",
     "spray",
 )
-COIN = "coin"
 NOWHERE = -1
 ONLY_SEEN = "scene_"
 """So begins the name of what a world publishes for its picture alone."""
