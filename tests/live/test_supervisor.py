@@ -83,6 +83,7 @@ def test_freeze_thaw_kill(tmp_path: Path, cgroup: Cgroup | None) -> None:
     assert group.members() == []
     assert group.exit_code() == 128 + 9
     group.close()
+    assert group.kill(0.5), "a thread that kills it too, and comes later, sees the end as well"
 
 
 def test_a_whole_tree_is_seen_and_killed(cgroup: Cgroup | None) -> None:

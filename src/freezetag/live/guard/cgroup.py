@@ -10,6 +10,7 @@ Caveat: root, or whoever may write into the parent group, can move a process out
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from pathlib import Path
@@ -67,8 +68,16 @@ class Cgroup:
 
     @property
     def populated(self) -> bool:
-        """Whether a process, even a dead one that nobody has reaped, is in it or below it."""
-        return self._event("populated")
+        """Whether a process, even a dead one that nobody has reaped, is in it or below it.
+
+        A group that is gone is empty: the kernel removes none with a process in it.
+        """
+        try:
+            return self._event("populated")
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):
+                return False
+            raise
 
     def members(self) -> list[int]:
         found: list[int] = []
