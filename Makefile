@@ -91,7 +91,7 @@ inspect: .venv-inspect/.ready
 .venv-inspect/.ready: pyproject.toml | $(BIN)/python
 	@echo "installing freezetag[inspect] into .venv-inspect"
 	@$(BIN)/python -m venv .venv-inspect
-	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest hypothesis
+	@.venv-inspect/bin/python -m pip install --disable-pip-version-check -qq -e '.[inspect,live]' pytest pytest-timeout hypothesis
 	@touch $@
 
 # The frameworks in which agents run bring many packages, so their tests have an environment of their own.
@@ -102,7 +102,7 @@ frameworks: .venv-frameworks/.ready
 	@echo "installing freezetag[agents-sdk,langchain,pydantic-ai] into .venv-frameworks"
 	@$(BIN)/python -m venv .venv-frameworks
 	@.venv-frameworks/bin/python -m pip install --disable-pip-version-check -qq \
-	  -e '.[agents-sdk,langchain,pydantic-ai]' starlette uvicorn pytest hypothesis
+	  -e '.[agents-sdk,langchain,pydantic-ai]' starlette uvicorn pytest pytest-timeout hypothesis
 	@touch $@
 
 # MCP servers and a client that nobody here wrote, each with and without the guard; needs Node.js. They

@@ -78,7 +78,11 @@ class Guarded:
             process = cls.running.pop()
             if process.poll() is None:
                 process.terminate()
-                process.communicate(timeout=10)
+                try:
+                    process.communicate(timeout=10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()
