@@ -127,7 +127,8 @@ class _Play:
         self.workers, self.structure, self.shared = workers, structure, shared
         assert isinstance(batch.forcing, Forcing)
         self.forcing: Forcing = batch.forcing
-        self.batch = batch._replace(forcing=())
+        self.first = batch._replace(forcing=())
+        self.batch = self.first.under_way
         self.real, self.tick = real, tick
         self.stage, self.weather = stage, weather
         self.exact: dict[int, Array] = {}
@@ -139,11 +140,11 @@ class _Play:
     def run(self, parts: Any, calm: Any, before: int) -> tuple[Traces, End]:
         """(traces, end): `before` steps by the parts `calm`, then the record by `parts`."""
         begin, _, _, end, *_ = parts
-        first = self.batch
+        first = self.first.bare
         if self.stage is not None:
             shown, _, _, self.exact = self.stage.reset(self.weather, len(self.real))
             first = first._replace(world=shown)
-        state = begin(first, self.shared)
+        state = begin(first, self.shared.bare)
         if before:
             quiet = self.batch._replace(equipped=np.zeros_like(self.batch.equipped), treatments=())
             shared = self.shared._replace(treatments=())
@@ -163,7 +164,7 @@ class _Play:
             if np.asarray(state.done)[self.real].all():
                 break
         columns = jax.tree.map(lambda *steps: np.stack(steps, axis=1), *traces)
-        last = jax.tree.map(np.asarray, end(self.shared, state))
+        last = jax.tree.map(np.asarray, end(self.shared.barest, state))
         return _to_horizon(columns, self.structure.horizon), last
 
     def _free(self) -> Forcing:
@@ -277,13 +278,33 @@ class _Play:
         }
 
 
-@made_once(32)
 def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, ...]:
     """(begin, ask, answer, end, settle, close), compiled and mapped over episodes; `settle` and
     `close` are the halves of `answer`."""
+    ask, answer, settle, close = _steps(replace(structure.goes, horizon=0), seats)
+    return _begin(structure.begins), ask, answer, _end(structure.ends), settle, close
 
+
+@made_once(32)
+def _begin(structure: Structure) -> Program:
     def begin(batch: Batch, shared: Shared) -> Any:
         return Steps(structure, shared).begin(with_keys(batch))
+
+    return Program(jax.vmap(begin, in_axes=(0, None)), structure, engine.QUICKLY_COMPILED)
+
+
+@made_once(32)
+def _end(structure: Structure) -> Program:
+    def end(shared: Shared, state: Any) -> End:
+        world = Steps(structure, shared).keep(state.world)
+        return End(state.carries, world, state.origin, state.labels)
+
+    return Program(jax.vmap(end, in_axes=(None, 0)), structure, engine.QUICKLY_COMPILED)
+
+
+@made_once(32)
+def _steps(structure: Structure, seats: tuple[int, ...]) -> tuple[Program, ...]:
+    """(ask, answer, settle, close) of `_parts`."""
 
     def ask(batch: Batch, shared: Shared, state: Any) -> Any:
         steps, batch = Steps(structure, shared), with_keys(batch)
@@ -348,15 +369,9 @@ def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, ...]:
         steps, batch = Steps(structure, shared), with_keys(batch)
         return steps.close(batch, state, obs, proposed, carries, settled, outcome)
 
-    def end(shared: Shared, state: Any) -> End:
-        world = Steps(structure, shared).keep(state.world)
-        return End(state.carries, world, state.origin, state.labels)
-
     mapped = (
-        jax.vmap(begin, in_axes=(0, None)),
         jax.vmap(ask, in_axes=(0, None, 0)),
         jax.vmap(answer, in_axes=(0, None, 0, 0, 0, 0, 0, 0, 0)),
-        jax.vmap(end, in_axes=(None, 0)),
         jax.vmap(settle, in_axes=(0, None, 0, 0, 0, 0, 0, 0)),
         jax.vmap(close, in_axes=(0, None, 0, 0, 0, 0, 0, 0, 0, 0)),
     )

@@ -65,25 +65,33 @@ def rollout(
     work = total * structure.horizon * max(seats, len(packs.kinds))
     block = block_size(structure.horizon)
     whole = replace(structure, horizon=block)
-    begin, go, end = _episodes(whole, packs, work >= engine.LONG)
+    long = work >= engine.LONG
+    begin, go = _begin(whole.begins, packs, long), _go(whole.goes, packs, long)
+    end = _end(whole.ends, packs, long)
 
     def run(chunk: Array) -> tuple[Traces, End]:
         part = jax.tree.map(lambda leaf: leaf[chunk], batch)
         forcing, part = part.forcing, part._replace(forcing=())
         takes = packed.take(kinds[chunk], len(packs.kinds), places)
-        given = (part, shared._replace(players=players), leaves, members[chunk], takes)
-        state, blocks = begin(*given), []
+        own = shared._replace(players=players)
+        rest = leaves, members[chunk], takes
+        state, blocks = begin(part.bare, own.bare, *rest), []
         if unrecorded.steps:
             count, still = np.int32(unrecorded.steps), np.int32(unrecorded.still)
             far = work // structure.horizon * unrecorded.steps >= engine.LONG
-            state = _warm_up(whole, packs, far)(*given, state, count, still)
+            calm = part.under_way._replace(
+                equipped=np.zeros_like(part.equipped), treatments=(), ends=None
+            )
+            untreated = own._replace(treatments=())
+            warm_up = _warm_up(replace(whole.goes, treatments=(), horizon=0), packs, far)
+            state = warm_up(calm, untreated, *rest, state, count, still)
         for first in range(0, structure.horizon, block):
             span = slice(first, first + block)
             now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
-            state, traces = go(*given, state, now)
+            state, traces = go(part.under_way, own, *rest, state, now)
             blocks.append(traces)
         traces = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *blocks)
-        return traces, jax.tree.map(np.asarray, end(given[1], takes, state))
+        return traces, jax.tree.map(np.asarray, end(shared.barest, takes, state))
 
     found = join([run(chunk) for chunk in chunks], total)
     back = np.argsort(order)
@@ -92,14 +100,22 @@ def rollout(
 
 
 @made_once(64)
-def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[Any, Any, Any]:
-    """(begin, go, end), compiled: the state before step 0, `horizon` steps more, how it ends."""
+def _begin(structure: Structure, packs: packed.Packing, long: bool) -> Program:
+    """Compiled: the state before step 0."""
     inner = _in_place(structure, packs)
 
     def begin(batch: Batch, shared: Shared, leaves: Any, members: Array, takes: Array) -> Any:
         batch = with_keys(batch)
         first = jax.vmap(Steps(inner, shared).begin)(batch)
         return first, packed.init(packs, structure.columns, leaves, batch, members, takes)
+
+    return Program(begin, (structure, packs), _options(long))
+
+
+@made_once(64)
+def _go(structure: Structure, packs: packed.Packing, long: bool) -> Program:
+    """Compiled: `horizon` steps more."""
+    inner = _in_place(structure, packs)
 
     # Mapped inside the scan: a scan inside the map would be traced again to batch it.
     def go(
@@ -116,20 +132,25 @@ def _episodes(structure: Structure, packs: packed.Packing, long: bool) -> tuple[
         state, traces = jax.lax.scan(step, state, by_time, structure.horizon)
         return state, jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces)
 
+    return Program(go, (structure, packs), _options(long))
+
+
+@made_once(64)
+def _end(structure: Structure, packs: packed.Packing, long: bool) -> Program:
+    """Compiled: how the episodes ended."""
+
     def end(shared: Shared, takes: Array, state: Any) -> End:
         last, packing = state
         found = packed.unpacked(packs, packing, takes, last.levels.shape)
         carries = tuple(found.get(n, carry) for n, carry in enumerate(last.carries))
-        world = Steps(inner, shared).keep(last.world)
+        world = Steps(structure, shared).keep(last.world)
         return End(carries, world, last.origin, last.labels)
 
-    options = {} if long else engine.QUICKLY_COMPILED
-    shaped_by = (structure, packs)
-    return (
-        Program(begin, shaped_by, options),
-        Program(go, shaped_by, options),
-        Program(end, shaped_by, options),
-    )
+    return Program(end, (structure, packs), _options(long))
+
+
+def _options(long: bool) -> dict[str, Any]:
+    return {} if long else engine.QUICKLY_COMPILED
 
 
 def with_keys(batch: Batch) -> Batch:
@@ -179,7 +200,7 @@ def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
 
     The loop ends at a number that is data, so that 10,000 and two million steps are one program.
     """
-    inner = replace(_in_place(structure, packs), treatments=())
+    inner = _in_place(structure, packs)
 
     def warm_up(
         batch: Batch,
@@ -191,11 +212,8 @@ def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
         steps: Array,
         still: Array,
     ) -> Any:
-        calm = with_keys(batch)._replace(
-            equipped=jnp.zeros_like(batch.equipped), treatments=(), ends=None
-        )
-        one = _step(inner, packs, calm, shared._replace(treatments=()), leaves, members, takes)
-        looking = Steps(inner, shared._replace(treatments=()))
+        calm, looking = with_keys(batch), Steps(inner, shared)
+        one = _step(inner, packs, calm, shared, leaves, members, takes)
         # Of players that act packed nobody asks: where one of them learns, nothing settles.
         packed_are_fixed = not any(
             getattr(kind.cls, "learns", False) or hasattr(kind.cls, "settled")
@@ -223,7 +241,7 @@ def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
         _, (last, packing), _ = jax.lax.while_loop(unsettled, go_on, (0, state, none))
         return last._replace(origin=last.step), packing
 
-    return Program(warm_up, (structure, packs), {} if long else engine.QUICKLY_COMPILED)
+    return Program(warm_up, (structure, packs), _options(long))
 
 
 def _wide(flags: Array, like: Array) -> Array:

@@ -8,7 +8,7 @@ step goes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -59,6 +59,28 @@ class Structure:
     stop: Template | None = None
     keeps_world: bool = False
 
+    @property
+    def begins(self) -> Structure:
+        """What of it shapes the begin of an episode; `Batch` and `Shared` go `bare` with it.
+
+        Arms that differ in what happens later, for instance in a treatment, begin by one program.
+        """
+        return replace(self, horizon=0, limits=(), treatments=(), keeps_world=False)
+
+    @property
+    def goes(self) -> Structure:
+        """What of it shapes the steps, given a `Batch` that is `under_way`.
+
+        A later day, and a policy that comes out of another arm, go on by the first day's program.
+        """
+        columns = tuple(replace(column, carried=False) for column in self.columns)
+        return replace(self, columns=columns, keeps_world=False)
+
+    @property
+    def ends(self) -> Structure:
+        """What of it shapes how an episode's end is handed on."""
+        return replace(self, columns=(), horizon=0, limits=(), treatments=(), stop=None)
+
 
 class Batch(NamedTuple):
     """Data of an episode (leading axis B in a batch).
@@ -79,6 +101,17 @@ class Batch(NamedTuple):
     world: Any = None
     ends: Any = None
 
+    @property
+    def bare(self) -> Batch:
+        """Without what the begin of an episode does not ask for."""
+        return self._replace(treatments=(), ends=None)
+
+    @property
+    def under_way(self) -> Batch:
+        """Without what only the begin of an episode asks for."""
+        seats = ({name: seat[name] for name in ("group", "member")} for seat in self.seats)
+        return self._replace(world=None, seats=tuple(seats))
+
 
 class Shared(NamedTuple):
     """Data that all episodes of a batch share: settings of the world, players, limits and
@@ -90,6 +123,16 @@ class Shared(NamedTuple):
     safe: Array
     stop: dict[str, Array]
     treatments: tuple[dict[str, Array], ...] = ()
+
+    @property
+    def bare(self) -> Shared:
+        """Without what the begin of an episode does not ask for."""
+        return self._replace(limits=(), treatments=())
+
+    @property
+    def barest(self) -> Shared:
+        """With no more than the world's settings: what its end asks for."""
+        return self.bare._replace(players=(), stop={})
 
 
 class State(NamedTuple):
