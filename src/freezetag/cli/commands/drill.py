@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from freezetag.cli.commands.reset import key_pair, signed
 from freezetag.cli.reach import EMPTY, NO_TOKEN, HomeOption, JsonOption, ServerOption, TokenOption
 from freezetag.cli.reach import reach as found
+from freezetag.cli.signing import key_pair, signed
 from freezetag.live.gate.address import Denied
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import sys
 from collections.abc import Mapping
@@ -20,9 +19,9 @@ from freezetag.cli.reach import (
     ServerOption,
     TokenOption,
     read_json,
-    require,
 )
 from freezetag.cli.reach import reach as found
+from freezetag.cli.signing import agree, key_pair, signed
 from freezetag.core.errors import UserError
 from freezetag.live.gate.address import Denied
 from freezetag.live.signed.names import missing, missing_group, scope_of
@@ -70,14 +69,12 @@ def reset(
     json_
         print what came back as JSON
     """
-    if key is None:
-        raise UserError("say with which key to sign: --key ada.key (freezetag enrol --person ada).")
-    require("cryptography")
+    signer = key_pair(key)  # before anything is shown that it could not sign
     if draft is not None:
         data = read_json(draft, "clearance to sign")
         if not isinstance(data, dict) or not isinstance(data.get("text"), str):
             raise UserError(f"{draft} is not a clearance to sign.")
-        made = sign(data["text"], data.get("signatures") or {}, key)
+        made = signed(data["text"], data.get("signatures") or {}, signer)
         fields = json.loads(data["text"])
         says = scopes_of(data["text"]) or {}
         told = {id: " and ".join(says.get(id, ())) for id in fields["presses"]}
@@ -85,7 +82,6 @@ def reset(
         print(f"clears at {fields.get('authority')!s:.100}: {presses:.2000}", file=sys.stderr)
         print(json.dumps(made))
         return 0
-    signer = key_pair(key)  # before anything is shown that it could not sign
     remote = found(home, server, token)
     options = {"fresh": ""} if fresh else {}
     picture = remote.get("/api/status")
@@ -95,8 +91,7 @@ def reset(
     wanted = remote.get("/api/draft", scope=scope, **options)
     named = _named(wanted["text"], picture, scope)
     _show(picture, named, str(wanted.get("warning") or ""))
-    if not yes and not _agreed():
-        raise UserError("not signed.")
+    agree("Have you looked at why they were pressed?", yes)
     try:
         told = remote.post("/api/clear", signed(wanted["text"], {}, signer))
     except Denied as error:
@@ -119,33 +114,6 @@ def reset(
             f"The presses stand until another person signs, within {told['seconds']} s."
         )
     return 0
-
-
-def sign(text: str, signatures: Mapping[str, str], key: Path) -> dict[str, Any]:
-    """The clearance with one more signature. Raises `UserError` for what is not a key file."""
-    return signed(text, signatures, key_pair(key))
-
-
-def key_pair(key: Path) -> tuple[bytes, bytes]:
-    """The private and the public key in a person's file. Raises `UserError` for another file."""
-    from freezetag.live.signed.keys import public_of
-
-    data = read_json(key, "private key file of a person")
-    try:
-        private = base64.b64decode(data["private"], validate=True)
-        return private, public_of(private)
-    except (KeyError, TypeError, ValueError):
-        raise UserError(
-            f"{key} is not a private key file: freezetag enrol --person makes one."
-        ) from None
-
-
-def signed(text: str, signatures: Mapping[str, str], key: tuple[bytes, bytes]) -> dict[str, Any]:
-    """The clearance with one more signature, by this pair."""
-    from freezetag.live.signed.presses import Clearance
-
-    clearance = Clearance.from_json({"text": text, "signatures": dict(signatures)})
-    return clearance.signed(*key).to_json()
 
 
 def _standing(picture: Mapping[str, Any], scope: str) -> None:
@@ -213,10 +181,3 @@ def _show(picture: dict[str, Any], named: set[str], warning: str) -> None:
         print(f"{act} {press['id'][:8]} {told(press)}", file=sys.stderr)
     if warning:
         print(plain(warning), file=sys.stderr)
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise UserError("nobody is here to ask: sign without asking with --yes.")
-    print("Have you looked at why they were pressed? Sign [y/N]: ", end="", file=sys.stderr)
-    return input().strip().lower() in ("y", "yes")

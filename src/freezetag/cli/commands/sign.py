@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from freezetag.cli.commands.reset import key_pair
 from freezetag.cli.reach import (
     EMPTY,
     NO_TOKEN,
@@ -22,9 +21,9 @@ from freezetag.cli.reach import (
     ServerOption,
     TokenOption,
     read_json,
-    require,
 )
 from freezetag.cli.reach import reach as found
+from freezetag.cli.signing import agree, key_pair
 from freezetag.core.errors import UserError
 
 Text = Annotated[str, Parameter(show_default=False)]
@@ -67,9 +66,6 @@ def sign(
     json_
         print what came back as JSON
     """
-    if key is None:
-        raise UserError("say with which key to sign: --key ada.key (freezetag enrol --person ada).")
-    require("cryptography")
     pair = key_pair(key)
     if draft is not None:
         told = read_json(draft, "text to sign")
@@ -93,8 +89,7 @@ def sign(
             "from the console (--draft FILE)."
         )
     _show(waiting[0], told["lost"])
-    if not yes and not _agreed():
-        raise UserError("not signed.")
+    agree("Is that what is meant?", yes)
     answer = remote.post("/api/statement", _signed(waiting[0], pair))
     who = " and ".join(answer["signed"])
     if json_:
@@ -165,10 +160,3 @@ def _show(told: Any, lost: Sequence[dict[str, Any]]) -> None:
     print(said, file=sys.stderr)
     for each in lost[:20]:
         print(f"{plain(each['gate'])} saw {each['size']}, {each['root'][:16]}", file=sys.stderr)
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        raise UserError("nobody is here to ask: sign without asking with --yes.")
-    print("Is that what is meant? Sign [y/N]: ", end="", file=sys.stderr)
-    return input().strip().lower() in ("y", "yes")

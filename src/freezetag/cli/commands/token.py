@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from freezetag.cli.commands.reset import key_pair
 from freezetag.cli.reach import (
     EMPTY,
     NO_TOKEN,
@@ -20,10 +19,10 @@ from freezetag.cli.reach import (
     ServerOption,
     TokenOption,
     read_json,
-    require,
     secret_file,
 )
 from freezetag.cli.reach import reach as found
+from freezetag.cli.signing import key_pair
 from freezetag.core.errors import RunError, UserError
 
 Text = Annotated[str, Parameter(show_default=False)]
@@ -119,12 +118,9 @@ def _revoke(
     remote: Any, id: str, key: Path | None, draft: Path | None, out: Path | None, as_json: bool
 ) -> int:
     """Signs, and hands in what enough people have signed."""
-    require("cryptography")
+    pair = key_pair(key)
     from freezetag.live.signed.revocation import Revocation
 
-    if key is None:
-        raise UserError("say with which key to sign: --key ada.key (freezetag enrol --person ada).")
-    pair = key_pair(key)
     if draft is not None:
         made = Revocation.from_json(read_json(draft, "revocation to sign"))
         print(f"takes back {made.fields['digest'][:16]}", file=sys.stderr)
