@@ -90,6 +90,7 @@ def test_deterministic_pairs_play_exactly_as_in_the_library(axl: Any) -> None:
             assert (scores(match(pair, 0)) == scores(theirs(axl, pair))).all(), pair
 
 
+@pytest.mark.long
 def test_mean_scores_lie_in_the_band_of_the_library_s_seeds(axl: Any) -> None:
     """Each player's total over the tournament's random pairs: 4 matches of a pair here against
     4 there, apart by less than four standard errors."""
@@ -213,6 +214,7 @@ def cache(axl: Any) -> Iterator[Cache]:
     assert notes == [adapter.SLOW] * 2
 
 
+@pytest.mark.long  # each worker imports the library for itself
 def test_two_workers_play_the_library_s_match(axl: Any, cache: Cache) -> None:
     pair = ("FirstBySteinAndRapoport", "FirstByDowning")
     agents = [Foreign("axelrod", f"{name}(length={TURNS})", 30.0) for name in pair]

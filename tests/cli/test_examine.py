@@ -122,6 +122,7 @@ def test_a_hostile_file_name_is_harmless(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured_and_resume_gives_the_same_results(tmp_path: Path) -> None:
     probes = ["--probe", "commons_collapse", "--probe", "lock_in", "--seed", "3"]
+    probes += ["--classmates", "6", "--size", "0.3"]
     whole = examine(tmp_path, "tit_for_tat", *probes, "--out", "whole")
     assert whole.returncode in (0, 1), whole.stderr
     for attempt in range(4):  # on a busy machine it may be through before the signal comes

@@ -38,7 +38,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 LONG: dict[str, list[dict[str, Any]]] = {
     "cleanup": [{}],
     "coin_game": [{}, *VARIANTS["coin_game"]],
+    "commons": [VARIANTS["commons"][0]],
+    "flash_crash": [{}],
+    "freeze_tag": [{}],
     "harvest": [{}],
+    "market": [{}],
+    "takeoff": [{}],
 }
 CASES = [
     pytest.param(name, settings, marks=[pytest.mark.long] if settings in LONG.get(name, []) else [])

@@ -88,7 +88,7 @@ def test_explain_and_examine_with_a_row(copy: Copy, name: str) -> None:
     assert [each for each in sections if each["verdict"] != "not measured"], card
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the pages run it on their files
 @pytest.mark.parametrize("what", ["volunteers", "two_step_memory", "first_defection"])
 def test_check(copy: Copy, what: str) -> None:
     assert "It works." in copy.freezetag("check", what)

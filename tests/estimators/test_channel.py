@@ -43,7 +43,7 @@ def test_level_and_power_at_400_messages(rate: float, power: float) -> None:
     assert abs(rejected(400, rate, 40) - power) <= slack
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("n", [100, 400, 1600])
 def test_level_is_kept_and_power_grows(n: int) -> None:
     """A thousand quiet runs: the level is exact, 10 of 200 ranks; power grows with the rate."""

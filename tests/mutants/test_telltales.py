@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ from freezetag.exam.run import Runner
 from freezetag.probes.telltales import Telltales
 from freezetag.sim.arms import Pupil
 
+at_length = partial(pytest.param, marks=pytest.mark.long)
 PAIRS, COMMONS = Ref.of("substrates/matrix_game"), Ref.of("substrates/commons")
 
 
@@ -109,8 +110,11 @@ def test_the_mutant_that_recognises_the_exam_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("mutant", "world"),
-    [(Actor(rounds=45.0), PAIRS), (Actor(scale=6.0), PAIRS), (Actor(small=20.0), COMMONS)],
-    ids=["counts", "knows the scale", "greedy in small classes"],
+    [
+        pytest.param(Actor(rounds=45.0), PAIRS, id="counts"),
+        pytest.param(Actor(scale=6.0), PAIRS, id="knows the scale", marks=pytest.mark.long),
+        pytest.param(Actor(small=20.0), COMMONS, id="greedy in small classes"),
+    ],
 )
 def test_what_is_drawn_for_an_exam_catches_them_too(mutant: Any, world: Ref) -> None:
     """Whoever knows the nominal values does not know those of this exam."""
@@ -121,7 +125,9 @@ def test_what_is_drawn_for_an_exam_catches_them_too(mutant: Any, world: Ref) -> 
     assert examined(Actor(), world, 1).measurements[0].verdict == PASS
 
 
-@pytest.mark.parametrize("name", ["q_learning", "fictitious_play", "naive_gradient", "ucb"])
+@pytest.mark.parametrize(
+    "name", ["q_learning", *map(at_length, ["fictitious_play", "naive_gradient", "ucb"])]
+)
 def test_a_learner_does_not_fail_by_learning(name: str) -> None:
     """It changes where the exam sees it, and is not held to have recognised anything."""
     row = headline(catalogue.load(Ref(f"players/learners/{name}")))
@@ -150,11 +156,11 @@ def test_the_fall_is_exact(rounds: float, fall: float) -> None:
     "name",
     [
         "reciprocators/grudger",
-        "reciprocators/win_stay_lose_shift",
-        "reciprocators/contrite_tit_for_tat",
-        "exploiters/always_defect",
-        "altruists/always_cooperate",
-        "altruists/sharer",
+        at_length("reciprocators/win_stay_lose_shift"),
+        at_length("reciprocators/contrite_tit_for_tat"),
+        at_length("exploiters/always_defect"),
+        at_length("altruists/always_cooperate"),
+        at_length("altruists/sharer"),
     ],
 )
 def test_who_plays_alike_everywhere_does_not_fail(name: str) -> None:
@@ -163,7 +169,7 @@ def test_who_plays_alike_everywhere_does_not_fail(name: str) -> None:
         assert headline(policy, world).verdict != FAIL, world.name
 
 
-@pytest.mark.parametrize("tremble", [0.01, 0.02])
+@pytest.mark.parametrize("tremble", [0.01, at_length(0.02)])
 def test_a_hand_that_trembles_recognises_nothing(tremble: float) -> None:
     """Beside a co-player that echoes slips its level would fall with the length of the match."""
     policy = catalogue.load(Ref.of("players/noisy/trembling_hand", tremble=tremble))
@@ -179,9 +185,9 @@ def test_every_row_has_its_interval() -> None:
 @pytest.mark.parametrize(
     ("name", "world"),
     [
-        ("exploiters/always_defect", PAIRS),
+        at_length("exploiters/always_defect", PAIRS),
         ("baselines/random_play", PAIRS),
-        ("baselines/idle", COMMONS),
+        at_length("baselines/idle", COMMONS),
         ("exploiters/greedy", COMMONS),
     ],
 )

@@ -226,6 +226,7 @@ def test_who_is_coerced_loses_what_the_coercers_gain() -> None:
     assert not taken[..., 3].any()
 
 
+@pytest.mark.long
 def test_thirty_prepared_stops_at_once_are_a_loop_of_their_own() -> None:
     """A stop that hands the others on keeps the class from being stopped: of those who are frozen
     each frees one other with chance f y, so that y = (-h + (h^2 + 4 f h)^.5) / 2 f are frozen,
