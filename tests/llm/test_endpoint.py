@@ -79,7 +79,8 @@ PATIENCE = {True: 0.3, False: 30.0}
 
 class Row(NamedTuple):
     """What comes of a server: the value or kind of fault that is read, or a part of the message
-    where nothing more can be asked; requests; calls of which nobody knows what they cost."""
+    where nothing more can be asked; requests; calls of which nobody knows what they cost. Of a
+    call whose time is over on a busy machine before it is sent, the server has not heard."""
 
     sent: Sent
     read: int | str
@@ -148,7 +149,7 @@ def asked(
     endpoint = Endpoint(access, ledger)
 
     async def one() -> Any:
-        from freezetag.adapters.language.endpoint import Unanswered
+        from freezetag.adapters.language.ledger import Unanswered
 
         try:
             answer = await endpoint.ask([{"role": "user", "content": "P or Q?"}], (1, 0))
@@ -205,7 +206,8 @@ def test_every_server_has_a_defined_row(
         assert "gguf" not in read
     else:
         assert read == row.read
-    assert count == row.requests
+    timed = callable(row.sent.body)
+    assert count <= row.requests if timed else count == row.requests
     assert account["calls unknown"] == row.unknown
     assert account["calls"] + account["calls refused"] + account["calls unknown"] == row.requests
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())

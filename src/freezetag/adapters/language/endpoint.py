@@ -6,13 +6,11 @@ JSON, an error with status 200, a stream that was not asked for, one byte a seco
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import hashlib
 import ipaddress
 import json
 import os
-import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,33 +20,20 @@ from urllib.parse import urlsplit
 import httpx2
 
 from freezetag.adapters.language import tools as calls
-from freezetag.adapters.language.ledger import Answer, Ledger, Unanswered, key_of
+from freezetag.adapters.language.asker import Asker, Refused
+from freezetag.adapters.language.ledger import Answer, Ledger, key_of
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent, Outside
 
 OPENAI = "https://api.openai.com/v1"
 KEY = "OPENAI_API_KEY"
 CHAT, RESPONSES = "chat", "responses"
-TRIES = 5
 LARGEST = 4 << 20
 """Bytes of an answer at most."""
-PATIENCE = 60.0
-"""Seconds that a server may ask us to wait with Retry-After."""
-IN_A_ROW = 3
-"""After so many questions that came to nothing, one after the other, nothing more is asked."""
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _BUSY = {429, 503, 529}
 
 Messages = Sequence[Mapping[str, Any]]
-
-
-class _Refused(Exception):
-    """A try came to nothing. `wait` is what the server asks for in seconds, `known` says whether
-    it certainly made nothing."""
-
-    def __init__(self, why: str, wait: float | None = None, known: bool = True) -> None:
-        super().__init__(why)
-        self.wait, self.known = wait, known
 
 
 @dataclass(frozen=True)
@@ -116,12 +101,9 @@ class Endpoint:
     """One model at one address, in one event loop. Answers are looked up in the ledger first."""
 
     def __init__(self, access: Access, ledger: Ledger) -> None:
-        self.access, self.ledger = access, ledger
+        self.access = access
+        self._asker = Asker(access, ledger, access.host, access.url)
         self._client: httpx2.AsyncClient | None = None
-        self._slots = asyncio.Semaphore(access.at_once)
-        self._asking: dict[str, asyncio.Future[Answer]] = {}
-        self._failed = 0
-        self._dead = ""
         self._limit = "max_tokens" if access.api == CHAT else "max_output_tokens"
         self._tools = access.tools and not access.grammar
 
@@ -140,24 +122,8 @@ class Endpoint:
         """
         body = self._body(messages, draw, grammar, tools if self._tools else ())
         key = key_of(self.access.url, self.access.api, body, list(draw))
-        if (known := self.ledger.known(key)) is not None:
-            return known
-        if key in self._asking:  # the same question is on its way
-            return await asyncio.shield(self._asking[key])
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asking[key] = future
-        try:
-            async with self._slots:
-                answer = await self._tries(key, body)
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()  # others may wait for it, or nobody
-            raise
-        else:
-            future.set_result(answer)
-            return answer
-        finally:
-            del self._asking[key]
+        most = (len(json.dumps(body)), self.access.max_tokens)
+        return await self._asker.asked(key, most, lambda: self._one(body), self._opened)
 
     def _body(
         self,
@@ -185,49 +151,15 @@ class Endpoint:
             body["temperature"] = a.temperature
         return body
 
-    async def _tries(self, key: str, body: dict[str, Any]) -> Answer:
-        most = (len(json.dumps(body)), self.access.max_tokens)
-        why = ""
-        for number in range(TRIES):
-            if self._dead:
-                raise Outside(self._dead)
-            call, begun = self.ledger.begin(key, most), time.monotonic()
-            try:
-                async with asyncio.timeout(self.access.seconds):
-                    answer = await self._one(body)
-            except _Refused as refused:
-                why = str(refused)
-                (self.ledger.refused if refused.known else self.ledger.lost)(
-                    call, time.monotonic() - begun
-                )
-                pause = refused.wait
-            except TimeoutError:
-                why, pause = f"no answer within {self.access.seconds:g} s", 0.0
-                self.ledger.lost(call, time.monotonic() - begun)
-            except Outside as error:
-                self._dead = str(error)
-                self.ledger.refused(call, time.monotonic() - begun)
-                raise
-            else:
-                took = time.monotonic() - begun
-                self.ledger.answered(call, key, answer, took, most, self.access.url)
-                self._failed = 0
-                return answer
-            if number + 1 < TRIES:
-                grown = self.access.pause * 2**number * (0.75 + random.random() / 2)
-                await asyncio.sleep(grown if pause is None else min(pause, PATIENCE))
-        self._failed += 1
-        if self._failed >= IN_A_ROW or why.startswith(_NOBODY):
-            self._dead = f"{self.access.host} {why} ({TRIES} tries)"
-            raise Outside(self._dead)
-        raise Unanswered(why)
-
-    async def _one(self, body: dict[str, Any]) -> Answer:
-        """One try."""
-        if self._client is None:
+    def _opened(self) -> httpx2.AsyncClient:
+        if self._client is None:  # it reads certificates, which takes a tenth of a second
             self._client = httpx2.AsyncClient(
                 trust_env=not self.access.loopback, timeout=self.access.seconds
             )
+        return self._client
+
+    async def _one(self, body: dict[str, Any]) -> Answer:
+        """One try."""
         path = "chat/completions" if self.access.api == CHAT else "responses"
         headers = {"Authorization": f"Bearer {self.access.secret}"} if self.access.secret else {}
         sent = dict(body)
@@ -237,23 +169,23 @@ class Endpoint:
             sent = _in_words({name: value for name, value in sent.items() if name != "tools"})
         text = b""
         try:
-            async with self._client.stream(
+            async with self._opened().stream(
                 "POST", f"{self.access.url}/{path}", json=sent, headers=headers
             ) as got:
                 async for part in got.aiter_bytes():
                     text += part
                     if len(text) > LARGEST:
-                        raise _Refused(f"sends more than {LARGEST >> 20} MB", known=False)
+                        raise Refused(f"sends more than {LARGEST >> 20} MB", known=False)
         except httpx2.ConnectError:
-            raise _Refused(f"{_NOBODY} at this address") from None
+            raise Refused(f"{_NOBODY} at this address", gone=True) from None
         except httpx2.TimeoutException:
             raise TimeoutError from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _Refused(f"breaks off: {type(error).__name__}", known=False) from None
+            raise Refused(f"breaks off: {type(error).__name__}", known=False) from None
         if got.status_code != 200:
             if "tools" in sent and self._has_no_tools(got.status_code, text):
                 self._tools = False
-                raise _Refused("takes no tools", 0.0)
+                raise Refused("takes no tools", 0.0)
             raise self._status(got.status_code, text, got.headers.get("retry-after"))
         return self._read(text, "tools" in sent)
 
@@ -272,7 +204,7 @@ class Endpoint:
             return Outside(f"{access.host} has no model {access.model} here ({status}): {said}")
         if status == 400 and self._limit == "max_tokens" and "max_completion_tokens" in said:
             self._limit = "max_completion_tokens"
-            return _Refused("wants another limit", 0.0)
+            return Refused("wants another limit", 0.0)
         if status in (400, 413, 422) and any(word in said.lower() for word in _TOO_LONG):
             return Outside(
                 f"the model's context is too small for this world's rules and memory ({status}): "
@@ -280,7 +212,7 @@ class Endpoint:
             )
         if status in _AGAIN:
             busy = _seconds(wait)
-            return _Refused(f"answers {status}", busy if status in _BUSY else None)
+            return Refused(f"answers {status}", busy if status in _BUSY else None)
         return Outside(f"{access.host} refuses the question ({status}): {said}")
 
     def _message(self, text: bytes) -> str:
@@ -298,18 +230,18 @@ class Endpoint:
 
     def _read(self, text: bytes, offered: bool) -> Answer:
         """The answer that a body with status 200 holds; `offered` says whether tools were. Raises
-        `_Refused`."""
+        `Refused`."""
         plain = text.decode("utf-8", "replace").strip()
         try:
             got = (
                 _joined(plain) if plain.startswith(("data:", "event:", ":")) else json.loads(plain)
             )
         except (ValueError, RecursionError):
-            raise _Refused("answers what is no JSON", known=False) from None
+            raise Refused("answers what is no JSON", known=False) from None
         if not isinstance(got, dict):
-            raise _Refused("answers something else than an object", known=False)
+            raise Refused("answers something else than an object", known=False)
         if got.get("error"):
-            raise _Refused(f"reports an error: {self._message(text)}")
+            raise Refused(f"reports an error: {self._message(text)}")
         chosen = (_chat if self.access.api == CHAT else _response)(got, offered)
         usage = got.get("usage") if isinstance(got.get("usage"), dict) else {}
         assert isinstance(usage, dict)

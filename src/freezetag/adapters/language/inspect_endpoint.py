@@ -7,24 +7,19 @@ are kept in the ledger, as those of other endpoints.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import import_module
 from typing import Any
 
-from freezetag.adapters.language.ledger import Answer, Ledger, Unanswered, key_of
+from freezetag.adapters.language.asker import Asker, Refused
+from freezetag.adapters.language.ledger import Answer, Ledger, key_of
 from freezetag.adapters.logs.reader import without_secrets
 from freezetag.core.errors import printable
-from freezetag.sim.foreign import BadAgent, Outside
+from freezetag.sim.foreign import BadAgent
 
-TRIES = 5
-IN_A_ROW = 3
-"""After so many questions that came to nothing, one after the other, nothing more is asked."""
 PLACE = "inspect:"
 
 
@@ -79,12 +74,9 @@ class InspectEndpoint:
     already."""
 
     def __init__(self, access: InspectAccess, ledger: Ledger, model: Any = None) -> None:
-        self.access, self.ledger = access, ledger
+        self.access = access
+        self._asker = Asker(access, ledger, access.model, access.url)
         self._given = model
-        self._slots = asyncio.Semaphore(access.at_once)
-        self._asking: dict[str, asyncio.Future[Answer]] = {}
-        self._failed = 0
-        self._dead = ""
 
     @cached_property
     def _model(self) -> Any:
@@ -106,57 +98,21 @@ class InspectEndpoint:
         """
         shaped = {k: v for k, v in asdict(self.access).items() if k not in _UNSHAPED}
         key = key_of(PLACE, shaped, list(messages), list(draw))
-        if (known := self.ledger.known(key)) is not None:
-            return known
-        if key in self._asking:  # the same question is on its way
-            return await asyncio.shield(self._asking[key])
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._asking[key] = future
-        try:
-            async with self._slots:
-                answer = await self._tries(key, messages, draw)
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()  # others may wait for it, or nobody
-            raise
-        else:
-            future.set_result(answer)
-            return answer
-        finally:
-            del self._asking[key]
+        most = (len(json.dumps(list(messages))), self.access.max_tokens)
+        # What cannot be opened is no call.
+        return await self._asker.asked(
+            key, most, lambda: self._tried(messages, draw), lambda: self._model
+        )
 
-    async def _tries(
-        self, key: str, messages: Sequence[Mapping[str, str]], draw: Sequence[Any]
-    ) -> Answer:
-        access = self.access
-        most = (len(json.dumps(list(messages))), access.max_tokens)
-        why, _ = "", self._model  # what cannot be opened is no call
-        for number in range(TRIES):
-            if self._dead:
-                raise Outside(self._dead)
-            call, begun = self.ledger.begin(key, most), time.monotonic()
-            try:
-                async with asyncio.timeout(access.seconds):
-                    answer = await self._one(messages, draw)
-            except TimeoutError:
-                why, again = f"no answer within {access.seconds:g} s", True
-            except Exception as error:  # each provider raises its own
-                why, again = said(error), bool(self._model.api.should_retry(error))
-            else:
-                took = time.monotonic() - begun
-                self.ledger.answered(call, key, answer, took, most, access.url)
-                self._failed = 0
-                return answer
-            self.ledger.lost(call, time.monotonic() - begun)
-            if not again:
-                break
-            if number + 1 < TRIES:
-                await asyncio.sleep(access.pause * 2**number * (0.75 + random.random() / 2))
-        self._failed += 1
-        if self._failed >= IN_A_ROW:
-            self._dead = f"{access.model}: {why}"
-            raise Outside(self._dead)
-        raise Unanswered(why)
+    async def _tried(self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any]) -> Answer:
+        """One try. What it made before it failed nobody knows."""
+        try:
+            return await self._one(messages, draw)
+        except TimeoutError:
+            raise
+        except Exception as error:  # each provider raises its own
+            again = bool(self._model.api.should_retry(error))
+            raise Refused(said(error), known=False, again=again) from error
 
     async def _one(self, messages: Sequence[Mapping[str, str]], draw: Sequence[Any]) -> Answer:
         inspect: Any = import_module("inspect_ai.model")
