@@ -36,7 +36,7 @@ def run(saved: Path, tmp_path: Path) -> Path:
 def test_episodes_come_back_to_the_bit(saved: Path) -> None:
     before = examined().records
     count = 0
-    for one in records.read(saved / RECORDS):
+    for one in records.Records(saved / RECORDS).values():
         for name, record in one.records.items():
             was = before[f"{one.probe}/{one.world}/{one.labels[name]}"]
             assert record.certain == was.certain

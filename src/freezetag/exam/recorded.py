@@ -57,24 +57,21 @@ class Recorded:
     def events(self, arm: str, episode: int) -> tuple[Event, ...]:
         """What was said and what went wrong in an episode, of its last day; () where the run kept
         no records. Raises `records.BadRecords`."""
-        file = self.run / "records.zip"
-        for stored in records.read(file) if file.is_file() else ():
-            for name, record in stored.records.items():
-                if f"{stored.probe}/{stored.world}/{stored.labels[name]}" == arm:
-                    return tuple(each for each in record.days[-1].events if each.b == episode)
-        return ()
+        kept = records.Records.of(self.run)
+        found = None if kept is None else kept.arm(arm)
+        if found is None:
+            return ()
+        return tuple(each for each in found[1].days[-1].events if each.b == episode)
 
     def world(self, arm: str) -> Any | None:
         """The world of an arm, set as it was; None where the run kept no records, the record is
         a log's, or the world is from a file outside of this package, which nobody should run to
         look at a record."""
-        file = self.run / "records.zip"
-        for stored in records.read(file) if file.is_file() else ():
-            ref = stored.setting.world
-            if arm.startswith(f"{stored.probe}/{stored.world}/"):
-                ours = ref != records.RECORD and not source.is_outside(ref.path)
-                return catalogue.load(ref) if ours else None
-        return None
+        kept = records.Records.of(self.run)
+        found = None if kept is None else kept.arm(arm)
+        ref = records.RECORD if found is None else found[0].setting.world
+        ours = ref != records.RECORD and not source.is_outside(ref.path)
+        return catalogue.load(ref) if ours else None
 
     def _query(self, sql: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         import duckdb

@@ -6,7 +6,6 @@ far as the run holds its arms.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from freezetag.core import Finding, Panel, Probe, Record, Setting
 from freezetag.core.log import ReadsLogs
 from freezetag.core.probe import label
 from freezetag.exam import records as stored
-from freezetag.exam.run import ROUNDS
+from freezetag.exam.run import LOG, ROUNDS, read_log
 from freezetag.exam.spec import Spec
 from freezetag.sim.identity import version
 
-SPEC, RECORDS = "spec.toml", "records.zip"
+SPEC = "spec.toml"
 NEWER = "freezetag's sources are not those that examined it: its probes may find something else"
 
 
@@ -42,10 +41,10 @@ class RecordedExam:
     def of(cls, path: Path) -> RecordedExam | None:
         """What a run folder or its `records.zip` holds; None for what is neither. Raises
         `BadRecords`."""
-        file = path / RECORDS if path.is_dir() else path
-        if not _is_records(file):
+        found = stored.Records.of(path)
+        if found is None:
             return None
-        kept = {(one.probe, one.world): one for one in stored.read(file)}
+        kept, file = dict(found), found.file
         notes = ["read from the episodes of a run; nobody acted for it"]
         if any(one.sources.get(stored.PACKAGE) != version() for one in kept.values()):
             notes.append(NEWER)
@@ -70,15 +69,6 @@ class RecordedExam:
         return scored(probe, setting, self.kept[name, setting.world.name])
 
 
-def _is_records(file: Path) -> bool:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return False
-    return bool(names) and all(name.endswith(".zip") and "/" not in name for name in names)
-
-
 def _world(setting: Setting) -> Any:
     return None if setting.world == stored.RECORD else catalogue.load(setting.world)
 
@@ -88,8 +78,9 @@ def scored(
 ) -> tuple[Finding, dict[Any, Record]]:
     """What a probe finds in the records of a section, and those that it asked for. Raises
     `MissingArms`."""
-    if setting.world == stored.RECORD and isinstance(probe, ReadsLogs):
-        return probe.from_log(next(iter(kept.records.values())).episode, setting), {}
+    if isinstance(probe, ReadsLogs) and tuple(kept.labels.values()) == (LOG,):
+        (log,) = kept.records.values()
+        return read_log(probe, setting, log.episode)
     seen: dict[Any, Record] = {}
     for _ in range(ROUNDS):
         asked = probe.design(setting, seen)

@@ -32,6 +32,8 @@ from freezetag.core import Arm, Episode, Event, Record, Ref, Setting, UserError
 from freezetag.core.probe import label
 from freezetag.sim.identity import version
 
+FILE = "records.zip"
+"""Its name in a run's folder."""
 FORM = 1
 INDEX = "index.json"
 RECORD = Ref("record")
@@ -219,13 +221,68 @@ def merge(parts: Sequence[Path], target: Path) -> Path:
     return target
 
 
-def read(file: Path) -> Iterator[Stored]:
-    """What `merge` wrote, section by section. Raises `BadRecords`."""
+class Records(Mapping[tuple[str, str], Stored]):
+    """What `merge` wrote, by (probe, world): a section is read when it is asked for. Raises
+    `BadRecords`."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._parts: dict[tuple[str, str], str] = {}
+        with _opened(file) as archive:
+            for name in archive.namelist():
+                with archive.open(name) as held, zipfile.ZipFile(held) as part:
+                    index = _index(part)
+                    self._parts[index["probe"], index["world"]] = name
+
+    @classmethod
+    def of(cls, path: Path) -> Records | None:
+        """Those of a run's folder, or of such a file by any name; None for a folder without them,
+        and for another file."""
+        file = path / FILE if path.is_dir() else path
+        if not file.is_file() or not (path.is_dir() or _is_records(file)):
+            return None
+        return cls(file)
+
+    def __getitem__(self, key: tuple[str, str]) -> Stored:
+        name = self._parts[key]
+        with (
+            _opened(self.file) as archive,
+            archive.open(name) as held,
+            zipfile.ZipFile(held) as part,
+        ):
+            return _section(part)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def arm(self, called: str) -> tuple[Stored, Record] | None:
+        """The section and the record of the arm "probe/world/label"; None where it has none."""
+        for key in self:
+            if called.startswith(prefix := "/".join(key) + "/"):
+                one = self[key]
+                for name, label_ in one.labels.items():
+                    if prefix + label_ == called:
+                        return one, one.records[name]
+        return None
+
+
+def _is_records(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
-            for name in archive.namelist():
-                with zipfile.ZipFile(io.BytesIO(archive.read(name))) as part:
-                    yield _section(part)
+            names = archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+    return bool(names) and all(name.endswith(".zip") and "/" not in name for name in names)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
         raise BadRecords(f"{file} is damaged: {type(error).__name__}: {error}.") from None
     except zipfile.BadZipFile as error:
@@ -234,13 +291,10 @@ def read(file: Path) -> Iterator[Stored]:
 
 def read_part(file: Path) -> dict[str, Record]:
     """What `write` wrote of one section, by "probe/world/label". Raises `BadRecords`."""
-    try:
-        with zipfile.ZipFile(file) as part:
-            index = _index(part)
-            prefix = f"{index['probe']}/{index['world']}"
-            return {f"{prefix}/{arm['label']}": one for arm, one in _arms(part, index)}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise BadRecords(f"{file} is damaged: {type(error).__name__}: {error}.") from None
+    with _opened(file) as part:
+        index = _index(part)
+        prefix = f"{index['probe']}/{index['world']}"
+        return {f"{prefix}/{arm['label']}": one for arm, one in _arms(part, index)}
 
 
 def _section(part: zipfile.ZipFile) -> Stored:

@@ -23,7 +23,7 @@ from freezetag import catalogue
 from freezetag.core import Ref, ReportCard, Section, Setting, UserError
 from freezetag.core.errors import printable
 from freezetag.core.probe import NOT_MEASURED
-from freezetag.exam import collect, store
+from freezetag.exam import answers, collect, comprehension, store
 from freezetag.exam import records as stored
 from freezetag.exam.plan import Item
 from freezetag.exam.recorded_exam import MissingArms, scored
@@ -35,6 +35,7 @@ NEW_PROBE = "the probe is another version than scored it then"
 NEW_WORLD = "the world is another version than was played"
 NEW_CLASS = "classmates are other versions than played: {}"
 NEW_PACKAGE = "freezetag's sources are not those that examined it: what its probes share may differ"
+CARRIED = "as it was found then: the questions on the rules and its answers are not recorded"
 NEW_ROSTER = "the roster was {}, and is {} today"
 
 
@@ -43,18 +44,19 @@ class Rescored:
     """A section of the old card, and what became of it.
 
     `with_old` and `with_today` are the reasons why its rows are not comparable with the old card,
-    and with cards of today; () where they are.
+    and with cards of today; () where they are. `carried`: it is the old one.
     """
 
     old: Section
     new: Section
     with_old: tuple[str, ...] = ()
     with_today: tuple[str, ...] = ()
+    carried: bool = False
 
     @property
     def scored(self) -> bool:
         """Whether its rows are of today's probe."""
-        return bool(self.new.measurements)
+        return bool(self.new.measurements) and not self.carried
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,13 @@ def rescore(run: Path) -> Rescoring:
     if not (run / "card.json").is_file():
         raise BadSpec(f"{run} is not the folder of a finished run: it has no card.json.")
     old = schema.read_json(run)
-    file = run / store.RECORDS
-    if not file.is_file():
+    kept = stored.Records.of(run)
+    if kept is None:
         raise BadSpec(
             f"{run} has no {store.RECORDS}, which probes are scored from: it was examined by an "
             "older freezetag, or nothing in it was measured. Examine the agent again: "
             f"freezetag examine --spec {run / store.SPEC}"
         )
-    kept = {(one.probe, one.world): one for one in stored.read(file)}
     was = _roster_of(run)
     found = [
         _section(section, kept.get((section.probe, section.world)), was) for section in old.sections
@@ -117,6 +118,8 @@ def _roster_of(run: Path) -> str:
 def _section(old: Section, kept: stored.Stored | None, was: str) -> Rescored:
     if not old.measurements:
         return Rescored(old, old)
+    if old.probe == comprehension.NAME:
+        return Rescored(old, old, with_today=(CARRIED,), carried=True)
     if kept is None:
         return _unscored(old, "its episodes were not recorded")
     try:
@@ -124,12 +127,13 @@ def _section(old: Section, kept: stored.Stored | None, was: str) -> Rescored:
         world = kept.setting.world
         substrate = None if world == stored.RECORD else catalogue.load(world)
         setting = replace(kept.setting, substrate=substrate)
-        finding, _ = scored(probe, setting, kept)
+        finding, seen = scored(probe, setting, kept)
+        finding, why = answers.added(finding, seen)
     except MissingArms as missing:
         return _unscored(old, f"today's probe asks for arms that were not run: {missing}")
     except UserError as error:
         return _unscored(old, printable(str(error)))
-    new = collect.section(Item(old.probe, probe, setting), finding)
+    new = answers.inconclusive(collect.section(Item(old.probe, probe, setting), finding), why)
     with_old, with_today = _compared(kept, setting, was)
     return Rescored(old, new, with_old, with_today)
 

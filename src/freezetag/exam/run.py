@@ -18,7 +18,18 @@ from functools import partial
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import FOCAL, Arm, Finding, Learned, Probe, Record, Ref, Setting, is_focal
+from freezetag.core import (
+    FOCAL,
+    Arm,
+    Episode,
+    Finding,
+    Learned,
+    Probe,
+    Record,
+    Ref,
+    Setting,
+    is_focal,
+)
 from freezetag.core.log import Log, ReadsLogs
 from freezetag.exam.hands import Hands, Work
 from freezetag.sim.arms import Pupil, run_arm
@@ -29,6 +40,8 @@ from freezetag.sim.workers import Cache
 Tick = Callable[[int], None]
 ROUNDS = 200
 """A probe that still asks for arms after so many rounds has a fault."""
+LOG = "record"
+"""The one arm of a log."""
 MOST_THREADS = 8
 """Each holds the record of an arm in memory."""
 
@@ -43,6 +56,12 @@ def cores() -> int:
 def most_threads() -> int:
     """How many arms run side by side at most, unless somebody says otherwise."""
     return min(cores(), MOST_THREADS)
+
+
+def read_log(probe: ReadsLogs, setting: Setting, log: Episode) -> tuple[Finding, dict[Any, Record]]:
+    """What a probe finds in a log, and the log as the one arm that there is."""
+    arm = Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)
+    return probe.from_log(log, setting), {LOG: Record(arm, (log,))}
 
 
 class _Stopped(Exception):
@@ -105,10 +124,8 @@ class Runner:
         """
         policy = self.pupil.policy
         if isinstance(policy, Log) and isinstance(probe, ReadsLogs):
-            arm = Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)
-            seen: dict[Any, Record] = {"record": Record(arm, (policy.recorded,))}
-            return probe.from_log(policy.recorded, setting), seen
-        seen = {}
+            return read_log(probe, setting, policy.recorded)
+        seen: dict[Any, Record] = {}
         for _ in range(ROUNDS):
             asked = probe.design(setting, seen)
             wanted = {name: arm for name, arm in asked.items() if name not in seen}

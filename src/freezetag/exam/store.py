@@ -28,7 +28,7 @@ from freezetag.exam.spec import BadSpec
 from freezetag.report import html, schema
 from freezetag.report.numbers import decode_free, encode_free
 
-SPEC, RECORDS = "spec.toml", "records.zip"
+SPEC, RECORDS = "spec.toml", stored.FILE
 
 
 class FolderTaken(UserError):
