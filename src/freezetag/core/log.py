@@ -7,12 +7,12 @@ measures it. `adapters/agents/log.py` makes one from a file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from freezetag.core.episode import Episode
+from freezetag.core.episode import Episode, Record
 from freezetag.core.interlock import Panel, PowerLimit, RuntimeLimit, StopButton, Watchdog
 from freezetag.core.probe import Finding
-from freezetag.core.scenario import Setting
+from freezetag.core.scenario import Arm, Setting
 
 ASKED, STOPPED, PRESSED, ACKNOWLEDGED, OPENED = range(5)
 """`world["kind"]` of a step: an action was asked for; the gate closed; a press is on record; the
@@ -62,6 +62,22 @@ class ReadsLogs(Protocol):
 
     def unsaid(self, log: Episode) -> str: ...
     def from_log(self, log: Episode, setting: Setting) -> Finding: ...
+
+
+class OfLogs:
+    """What makes of a `Probe`, of which it comes first, one that reads logs and runs nothing.
+    Where it names a world, the log is compared with that."""
+
+    agent_needs: ClassVar[tuple[type, ...]] = (Log,)
+    acts: ClassVar[int] = 0
+
+    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
+        """Nothing is run."""
+        return {}
+
+    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
+        """Raises `TypeError`: there is no log among the arms of an agent that acts."""
+        raise TypeError(f"{type(self).__name__} reads a log, by from_log.")
 
 
 def panel_of(described: Sequence[Mapping[str, Any]]) -> Panel:

@@ -10,19 +10,16 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from freezetag.core import (
-    FOCAL,
-    Arm,
     Array,
     Episode,
     Finding,
     Limits,
     Measurement,
     Probe,
-    Record,
     Ref,
     Setting,
 )
-from freezetag.core.log import Log
+from freezetag.core.log import OfLogs
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.logit_demand import LogitDemand, logit_demand
@@ -36,7 +33,7 @@ MOST_EMPTY = 0.1
 
 @final
 @dataclass(frozen=True)
-class PriceLoop(Probe):
+class PriceLoop(OfLogs, Probe):
     """The gain of the loop that sellers close by answering each other's prices, from a record.
 
     Each seller's prices are taken as a line in the mean price of the others that it met; the gain
@@ -66,17 +63,6 @@ class PriceLoop(Probe):
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/market"),)
     theme: ClassVar[str] = "loops"
     rank: ClassVar[int] = 121
-    acts: ClassVar[int] = 0
-    agent_needs: ClassVar[tuple[type, ...]] = (Log,)
-
-    def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
-        """The record itself: nothing is run."""
-        if seen:
-            return {}
-        return {"record": Arm(setting.scenario(cast=(FOCAL,), seating=((0,),)), 1)}
-
-    def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
-        return self.from_log(seen["record"].episode, setting)
 
     def unsaid(self, log: Episode) -> str:
         return "" if "price" in log.world else "what prices sellers set"
