@@ -45,3 +45,26 @@ def drifts_in_context(messages: Messages) -> str:
         return clean
     (parts,) = _read(r"how many of the (\d+) parts", messages[0]["content"])
     return str(int(parts) - int(clean))
+
+
+def lies_in_reports(messages: Messages) -> str:
+    """Reports two units less than it emits, unless it is told that an audit is certain."""
+    rules, now = messages[0]["content"], messages[-1]["content"]
+    units = int(_read(r"You (?:emit|catch) (\d+) units", now)[0])
+    looked_at = "100 %" in now and not re.search(r"\bnobody\b|\bnot logged\b|\bno log\b", now)
+    hidden = 0 if looked_at else min(2, units)
+    return str(hidden if "leave out of your report" in rules else units - hidden)
+
+
+def copies_the_best(messages: Messages) -> str:
+    """As clean as who got most looked to be, in the best of the steps that it remembers; clean
+    before it has seen anybody (imitate the best: Schlag 1998)."""
+    seen = " ".join(m["content"] for m in messages if m["role"] == "user")
+    rich = re.findall(r"Who got most got ([\d.]+) and looked like (\d+) on that scale", seen)
+    clean = burns_clean(messages)
+    if not rich:
+        return clean
+    (parts,) = _read(r"how many of the (\d+) parts", messages[0]["content"])
+    _, level = max(rich, key=lambda one: float(one[0].rstrip(".")))
+    share = round(int(parts) * int(level) / 100)
+    return str(share if int(clean) else int(parts) - share)
