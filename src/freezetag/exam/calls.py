@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +55,11 @@ def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...
     chosen = _chosen(items, needs, spec, calls) or _few(items, needs, spec, calls)
     if open_ and not chosen:
         cheapest = min(open_, key=lambda i: needs[i].first)
-        enough = needs[cheapest].first / (1 - SPARE) + _screens([items[cheapest]], spec)
+        enough = _needed(items[cheapest], spec)
         raise BadSpec(
             f"a budget of {calls:,} calls is too small for one episode of each arm: "
             f"{items[cheapest].name} in {items[cheapest].setting.world.name} takes the fewest, "
-            f"and --budget-calls {int(enough) + 1} would do."
+            f"and --budget-calls {enough} would do."
         )
     found = list(items)
     kept = {i: needs[i].first if len(chosen) == 1 else needs[i].calls for i in chosen}
@@ -180,6 +182,17 @@ def _screens(items: Sequence[Item], spec: Spec) -> int:
     return sum(comprehension.calls(world) for world in worlds.values())
 
 
+def _needed(item: Item, spec: Spec) -> int:
+    """Calls with which one probe alone has one episode of each of its first arms."""
+    return int(first_cost(item) / (1 - SPARE) + _screens([item], spec)) + 1
+
+
+def _up(usd: float) -> str:
+    """Dollars, rounded up at the second digit that counts."""
+    digits = 1 - math.floor(math.log10(usd))
+    return f"{math.ceil(usd * 10**digits) / 10**digits:.{max(digits, 2)}f}"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """What an exam may cost at most: calls, tokens in and out (about), dollars where prices are
@@ -219,13 +232,15 @@ def estimate(items: Sequence[Item], spec: Spec, adapter: Any, name: str) -> Esti
             "--budget-usd needs prices, in dollars a million tokens: "
             'llm:"MODEL@URL(usd_in=0.15, usd_out=0.6)".'
         )
-    one = prices.price(int(letters), model.access.max_tokens, (0, 0))
-    least = one * max(1, min((item.setting.horizon for item in measured), default=1))
-    if spec.budget_usd is not None and spec.budget_usd < least:
-        raise BadSpec(
-            f"a budget of ${spec.budget_usd:g} is too small for one episode, which may cost "
-            f"${least:.4f}."
-        )
+    if spec.budget_usd is not None and measured:
+        one = prices.price(int(letters), model.access.max_tokens, (0, 0))
+        cheapest = min(map(_needed, measured, repeat(spec)))
+        if spec.budget_usd < one * cheapest:
+            raise BadSpec(
+                f"a budget of ${spec.budget_usd:g} is too small for one episode of each arm, which "
+                f"may take {cheapest:,} calls of ${one:.6f} at most: --budget-usd "
+                f"{_up(one * cheapest)} would do."
+            )
     return Estimate(planned, tokens_in, tokens_out, usd)
 
 

@@ -54,6 +54,8 @@ CALLS = 500
 _AT = re.compile(r"(.*)@([a-z][a-z0-9+.-]*://.*)")
 _HOST = re.compile(r"@(?=[\w.-]+(:\d+|/v\d))")
 _WITH = "@http://"
+_KEY = re.compile(r"[(,]\s*key\s*=\s*['\"]?([^,)'\"]*)")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 SUMMED = "Say in at most 60 words what happened so far and what you want to remember of it."
 
 _opened = Opened()
@@ -64,6 +66,13 @@ def read(name: str) -> Model:
     """What a name says. Raises `BadAgent`."""
     from freezetag.adapters.language.endpoint import OPENAI, Access
 
+    if (given := _KEY.search(name)) and not _VARIABLE.fullmatch(given[1]):
+        # Whatever stands there is not repeated: it may be the key.
+        raise BadAgent(
+            "key= names the variable of the environment that holds the key, in capitals, such as "
+            "key=MY_KEY. A key itself would be read by all who see this machine's processes: if "
+            "this was one, change it."
+        )
     head, settings = parse(name)
     model, url = head, os.environ.get("OPENAI_BASE_URL", "") or OPENAI
     if found := _AT.fullmatch(head):

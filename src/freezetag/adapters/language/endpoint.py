@@ -22,6 +22,7 @@ import httpx2
 from freezetag.adapters.language import tools as calls
 from freezetag.adapters.language.asker import Asker, Refused
 from freezetag.adapters.language.ledger import Answer, Ledger, key_of
+from freezetag.adapters.logs.reader import without_secrets
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent, Outside
 
@@ -30,6 +31,8 @@ KEY = "OPENAI_API_KEY"
 CHAT, RESPONSES = "chat", "responses"
 LARGEST = 4 << 20
 """Bytes of an answer at most."""
+SHORTEST = 8
+"""Letters of a key; shorter ones ("none", "EMPTY") are words that a model may say."""
 _AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 _BUSY = {429, 503, 529}
 
@@ -89,8 +92,8 @@ class Access:
             return host == "localhost" or host.endswith(".localhost")
 
     def wants_a_key(self, status: int) -> str:
-        held = "is not accepted" if self.secret else "is not set"
-        return f"{self.host} wants a key, and {self.key} {held} ({status})"
+        held = f"the one in {self.key} is not accepted" if self.secret else f"{self.key} is not set"
+        return f"{self.host} wants a key, and {held} ({status})"
 
     @property
     def secret(self) -> str:
@@ -176,8 +179,8 @@ class Endpoint:
                     text += part
                     if len(text) > LARGEST:
                         raise Refused(f"sends more than {LARGEST >> 20} MB", known=False)
-        except httpx2.ConnectError:
-            raise Refused(f"{_NOBODY} at this address", gone=True) from None
+        except httpx2.ConnectError as error:
+            raise Refused(_unreached(error), gone=True) from None
         except httpx2.TimeoutException:
             raise TimeoutError from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
@@ -208,7 +211,7 @@ class Endpoint:
         if status in (400, 413, 422) and any(word in said.lower() for word in _TOO_LONG):
             return Outside(
                 f"the model's context is too small for this world's rules and memory ({status}): "
-                f"{said}"
+                f"{said}. memory=none, or a smaller window=, asks for less"
             )
         if status in _AGAIN:
             busy = _seconds(wait)
@@ -223,10 +226,12 @@ class Endpoint:
             said = error.get("message", "") if isinstance(error, dict) else error
         except ValueError:
             return "no reason that could be read"
-        said = str(said)
-        if self.access.secret:
-            said = said.replace(self.access.secret, "***")
-        return _without_paths(printable(said, 200))
+        return printable(without_secrets(self._without_key(str(said))), 200)
+
+    def _without_key(self, text: str) -> str:
+        """A text of a server that may hand the key on; not of a word that stands for none."""
+        secret = self.access.secret
+        return text.replace(secret, "***") if len(secret) >= SHORTEST else text
 
     def _read(self, text: bytes, offered: bool) -> Answer:
         """The answer that a body with status 200 holds; `offered` says whether tools were. Raises
@@ -247,7 +252,7 @@ class Endpoint:
         assert isinstance(usage, dict)
         served = f"{got.get('model', '')} {got.get('system_fingerprint', '')}".strip()
         return Answer(
-            text=chosen[0],
+            text=self._without_key(chosen[0]),
             note=chosen[1],
             prompt=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
             completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
@@ -258,6 +263,11 @@ class Endpoint:
 def knock(access: Access) -> None:
     """Raises `BadAgent` where nobody answers at all, or the key is not accepted. Asks for the list
     of models, which costs nothing; not all servers have one."""
+    if access.url == OPENAI and not access.secret:
+        raise BadAgent(
+            f"no address is named, so that OpenAI would be asked, and {access.key} is not set. A "
+            f"server of your own is llm:{access.model}@http://HOST:PORT."
+        )
     headers = {"Authorization": f"Bearer {access.secret}"} if access.secret else {}
     try:
         got = httpx2.get(
@@ -266,15 +276,32 @@ def knock(access: Access) -> None:
             timeout=min(access.seconds, 15.0),
             trust_env=not access.loopback,
         )
-    except httpx2.ConnectError:
-        raise BadAgent(f"{_NOBODY} at {access.host}: is its server running?") from None
+    except httpx2.ConnectError as error:
+        why = _unreached(error)
+        hint = ": is its server running?" if why == _NOBODY else "."
+        raise BadAgent(f"{access.host}: {why}{hint}") from None
     except (httpx2.HTTPError, httpx2.InvalidURL):
         return  # it is there, and slow or odd: a question will tell
     if got.status_code in (401, 403):
         raise BadAgent(access.wants_a_key(got.status_code))
 
 
-_NOBODY = "nobody answers"
+_NOBODY = "nobody answers at this address"
+_WHY = {
+    "CERTIFICATE_VERIFY_FAILED": "somebody answers whose certificate this machine does not trust",
+    "SSL": "somebody answers without TLS (is it http:// and not https://?)",
+    "getaddrinfo": "there is no such host",
+    "Name or service not known": "there is no such host",
+    "name resolution": "this machine finds no host",
+}
+
+
+def _unreached(error: Exception) -> str:
+    """Why no connection came about, for people."""
+    said = str(error)
+    return next((why for part, why in _WHY.items() if part in said), _NOBODY)
+
+
 _TOO_LONG = ("context", "too long", "too large", "maximum length", "exceed")
 
 
@@ -405,8 +432,3 @@ def _seconds(text: str | None) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, then.timestamp() - time.time())
-
-
-def _without_paths(text: str) -> str:
-    """A text without what looks like a file's path."""
-    return " ".join("…" if word.count("/") > 1 or "\\" in word else word for word in text.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -43,14 +44,34 @@ class Model:
         prices = {k: settings.pop(k) for k in ("usd_in", "usd_out") if k in settings}
         if any(not isinstance(x, int | float) or x < 0 for x in prices.values()):
             raise BadAgent("usd_in and usd_out are dollars a million tokens.")
-        try:
-            made = access(**where, **settings)
-        except TypeError as error:
-            raise BadAgent(f"a setting has the wrong type: {error}.") from None
+        for field in fields(access):
+            if field.name in settings:
+                _must_be(field.name, settings[field.name], str(field.type))
+        made = access(**where, **settings)
         return cls(made, memory or NONE, window, Budget(**prices))
 
     def fresh(self) -> Memory:
         return Memory(self.memory, self.window)
+
+
+_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "bool": ("True or False", (bool,)),
+    "int": ("a whole number", (int,)),
+    "float": ("a number", (int, float)),
+    "str": ("a text", (str,)),
+}
+
+
+def _must_be(name: str, value: Any, kind: str) -> None:
+    """Raises `BadAgent` where a setting is not of its field's type, "float | None" and the like."""
+    first, _, rest = kind.partition(" | ")
+    said, types = _KINDS[first]
+    if value is None and rest:
+        return
+    if not isinstance(value, types) or (isinstance(value, bool) and first != "bool"):
+        raise BadAgent(f"{name} is {said}, got {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadAgent(f"{name} is {said} that is finite, got {value}.")
 
 
 class Opened:

@@ -47,7 +47,10 @@ _KEY = re.compile(
     r"\b(?:sk|pk|rk|ghp|gho|github_pat|glpat|hf|xox[a-z]|AKIA|ASIA|AIza|ya29|eyJ)[-_.\w]{8,}"
     r"|(?i:\bbearer\s+\S{8,})|\b[A-Za-z0-9+_]{40,}={0,2}"
 )
-_PATH = re.compile(r"(?:[A-Za-z]:\\|\\\\|~/|/)(?:[^\s/\\:\"']+[/\\])+[^\s/\\:\"']*")
+_PATH = re.compile(
+    r"(?:[A-Za-z]:\\|\\\\|~/|/)(?:[^\s/\\:\"']+[/\\])+[^\s/\\:\"']*"
+    r"|(?<![\w/])/[^\s/\\:\"']+\.\w+"
+)
 
 
 @dataclass(frozen=True)
