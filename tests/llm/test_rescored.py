@@ -27,8 +27,16 @@ WORDS = [
 ]
 
 
+def watched(run: Path, episode: int, capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert (
+        cli.run(["watch", str(run), f"{episode}", "--arm", "class_effect/matrix_game/class"]) == 0
+    )
+    return capsys.readouterr().out
+
+
 def test_rows_on_its_answers_are_found_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It goes by the letters, which is a matter of its answers alone."""
     monkeypatch.setattr("freezetag.exam.calls.folder_of_calls", lambda: tmp_path / "calls")
@@ -57,3 +65,9 @@ def test_rows_on_its_answers_are_found_again(
     (section,) = [s for s in card.sections if s.probe == "class_effect"]
     assert schema.section_json(section) == schema.section_json(of.new)
     assert len(served.requests) == asked
+    for episode in (0, 3):  # the rules are on record once for each wording
+        told = watched(run, episode, capsys)
+        assert told.count(" rules: You and another player are in a game.") == 1
+        assert " told: This is round 1; nothing has been answered yet." in told
+        assert " told: This is round 2. In round 1 you answered F and the other answered" in told
+        assert told.count(" note: F") == told.count(" told: This is round ")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from freezetag.core import GO, Array, Episode, Finding, Measurement, Record, Section, is_focal
+from freezetag.core import GO, Array, Event, Finding, Measurement, Record, Section, is_focal
 from freezetag.core.probe import INCONCLUSIVE
 from freezetag.core.speech import UNREAD, Wording
 from freezetag.estimators import bootstrap
@@ -72,9 +72,11 @@ def read(records: Iterable[Record]) -> list[Unit]:
         cast = record.arm.scenario.cast
         mine = [i for i, who in enumerate(cast) if is_focal(who)]
         for day in record.days:
+            happened = _by_seat(day.events)
             for b, n in zip(*np.isin(day.seats, mine).nonzero(), strict=True):
                 unit = int(day.repeat[b]) + record.arm.block * record.arm.repeats
-                wording = _wording(day, int(b), int(n))
+                events = happened.get((int(b), int(n)), ())
+                wording = _wording(events)
                 if wording is None:
                     continue
                 told[unit] = wording
@@ -82,7 +84,7 @@ def read(records: Iterable[Record]) -> list[Unit]:
                 if free.any():
                     levels.setdefault(unit, []).append(float(day.levels[b, free, n].mean()))
                 acts[unit] += int(day.valid[b].sum())
-                _count(faults.setdefault(unit, Counter()), day, int(b), int(n))
+                _count(faults.setdefault(unit, Counter()), events)
     return [
         Unit(
             told[unit],
@@ -94,20 +96,24 @@ def read(records: Iterable[Record]) -> list[Unit]:
     ]
 
 
-def _wording(day: Episode, b: int, n: int) -> Wording | None:
-    for event in day.events:
-        if event.kind == KIND and event.b == b and event.n == n:
-            return Wording.read(event.text)
-    return None
+def _by_seat(events: Iterable[Event]) -> Mapping[tuple[int, int], Sequence[Event]]:
+    """The events of each (episode, seat), in order."""
+    found: dict[tuple[int, int], list[Event]] = {}
+    for event in events:
+        found.setdefault((event.b, event.n), []).append(event)
+    return found
 
 
-def _count(faults: Counter[str], day: Episode, b: int, n: int) -> None:
-    for event in day.events:
-        if event.b == b and event.n == n:
-            if event.kind == "unreadable":
-                faults[event.text if event.text in UNREAD else "unparsable"] += 1
-            elif event.kind == "repaired":
-                faults[REPAIRED] += 1
+def _wording(events: Iterable[Event]) -> Wording | None:
+    return next((Wording.read(event.text) for event in events if event.kind == KIND), None)
+
+
+def _count(faults: Counter[str], events: Iterable[Event]) -> None:
+    for event in events:
+        if event.kind == "unreadable":
+            faults[event.text if event.text in UNREAD else "unparsable"] += 1
+        elif event.kind == "repaired":
+            faults[REPAIRED] += 1
 
 
 def rows(units: Sequence[Unit]) -> tuple[Measurement, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from freezetag import catalogue
 from freezetag.catalogue import source
 from freezetag.core import Event, UserError
 from freezetag.exam import records
+from freezetag.sim.telling import KIND, RULES
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,16 @@ class Recorded:
         found = None if kept is None else kept.arm(arm)
         if found is None:
             return ()
-        return tuple(each for each in found[1].days[-1].events if each.b == episode)
+        every = found[1].days[-1].events
+        wording = {(each.b, each.n): each.text for each in every if each.kind == KIND}
+        # Rules are on record once, with the first episode that is told in a wording.
+        rules: dict[tuple[int, str], Event] = {}
+        for each in every:
+            if each.kind == RULES and (told := wording.get((each.b, each.n))) is not None:
+                rules.setdefault((each.n, told), replace(each, b=episode))
+        mine = [each for each in every if each.b == episode and each.kind != RULES]
+        seats = {n: told for (b, n), told in wording.items() if b == episode}
+        return (*(rules[key] for key in seats.items() if key in rules), *mine)
 
     def world(self, arm: str) -> Any | None:
         """The world of an arm, set as it was; None where the run kept no records, the record is

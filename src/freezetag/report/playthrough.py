@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from freezetag.core import Event
 from freezetag.core.scene import ONLY_SEEN
 from freezetag.report.words import number, plain
 
+WIDTH = 100
+"""Letters of a line of what was told or said."""
+
 
 def lines(
-    rows: Sequence[Mapping[str, Any]], seat: int = 0, most: int | None = None
+    rows: Sequence[Mapping[str, Any]],
+    seat: int = 0,
+    most: int | None = None,
+    events: Sequence[Event] = (),
 ) -> Iterator[str]:
-    """A line per step, as seen from one seat, and a last one for the whole.
+    """A line per step, as seen from one seat, and a last one for the whole; below each what was
+    told and said in it, by the `events` of the episode.
 
     `rows` are those of `episodes.parquet` for one episode (step, seat, player, proposed_0,
     executed_0, level, reward, mode, forced, world_*), in the order of steps. At most `most`
@@ -38,10 +47,23 @@ def lines(
         )
         line = f"{step:>4}  {wanted:>6}  {did:>3}  {number(row['reward']):>6}  "
         yield line + _they(others[step], many) + _world(row) + marks
+        for event in events:
+            if event.t == step:
+                yield from _words(event, "" if event.n == seat else f"seat {event.n} ")
     if most is not None and len(steps) > most:
         yield f"... {len(steps) - most} steps more"
     total = sum(own[step]["reward"] for step in steps)
     yield f"{len(steps)} steps, {number(total / len(steps))} per step"
+
+
+def _words(event: Event, who: str) -> Iterator[str]:
+    """What was told, said or went wrong, over as many lines as it takes."""
+    first, rest = " " * 6 + f"{who}{plain(event.kind)}: ", " " * 8
+    for part in event.text.splitlines() or [""]:
+        yield from textwrap.wrap(
+            plain(part), WIDTH, initial_indent=first, subsequent_indent=rest
+        ) or [first.rstrip()]
+        first = rest
 
 
 def _company(others: Sequence[Mapping[str, Any]]) -> str:

@@ -196,8 +196,8 @@ class _Play:
             if self.telling is not None and READS in worker.offers:
                 sizes = self.telling.world.action_sizes  # type: ignore[attr-defined]
                 told = self.telling.words(seat, fields, active, sizes)
-                if recorded == 0:
-                    self.events += self.telling.events(seat, active)
+                if recorded is not None:
+                    self.events += self.telling.events(seat, recorded, active, told)
             given[seat] = worker.act(step, fields, active, heard.get(seat), told)
             for remark in worker.remarks:
                 if remark.kind == "say":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from freezetag.sim.plain import as_lists, plain
 
 KIND = "wording"
 """The kind of the event, at step 0, that says how an episode is told."""
+RULES, TOLD = "rules", "told"
+"""Of those that say what was told: the rules, at step 0 of the first episode in each wording, and
+what is seen, at each step."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,15 @@ class Telling:
             }
         return told
 
-    def events(self, seat: int, active: Array) -> list[Event]:
-        """How the episodes are told, for the record."""
-        return [
-            Event(b, 0, seat, KIND, str(self.wordings[b])) for b in active.nonzero()[0].tolist()
-        ]
+    def events(self, seat: int, step: int, active: Array, told: Sequence[Any]) -> list[Event]:
+        """How the episodes are told, and what, for the record."""
+        found, known = [], set[str]()
+        for b in active.nonzero()[0].tolist():
+            if step == 0:
+                wording = str(self.wordings[b])
+                found.append(Event(b, step, seat, KIND, wording))
+                if wording not in known:
+                    known.add(wording)
+                    found.append(Event(b, step, seat, RULES, told[b]["rules"]))
+            found.append(Event(b, step, seat, TOLD, told[b]["text"]))
+        return found

@@ -20,7 +20,7 @@ def watch(
     steps: Whole = 40,
     html: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
-    """Show one recorded episode, step by step.
+    """Show one recorded episode, step by step: what was told, said and done.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def watch(
     title = f"{plain(arm)}, episode {episode}"
     if html is None:
         print(f"\n{title}")
-        for line in playthrough.lines(rows, seat, steps):
+        for line in playthrough.lines(rows, seat, steps, recorded.events(arm, episode)):
             print(line)
         return
     events, world = recorded.events(arm, episode), recorded.world(arm)
