@@ -119,6 +119,12 @@ def _loaded(refs: Sequence[Ref]) -> list[tuple[Ref, str, Probe]]:
     return _ordered(found)
 
 
+_TOO_LONG = (
+    "an episode takes {} steps there, and such an agent plays {} at most: --world with a shorter "
+    "horizon, or --horizon"
+)
+
+
 def _ordered(probes: list[tuple[Ref, str, Probe]]) -> list[tuple[Ref, str, Probe]]:
     return sorted(probes, key=lambda each: (each[2].rank, each[1]))
 
@@ -193,6 +199,9 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
     longest = getattr(agent.adapter, "LONGEST", setting.horizon)
     if setting.horizon > longest and spec.lengths is None:
+        if "horizon" in dict(world.settings):
+            # Whoever fixed it needs it: in fewer steps nothing might come of what is looked for.
+            return Item(name, probe, setting, _TOO_LONG.format(setting.horizon, longest))
         setting = replace(
             setting, horizon=setting.drawn("horizon", longest - longest // 4, longest)
         )
