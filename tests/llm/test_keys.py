@@ -91,7 +91,7 @@ class Hostile:
                 else:
                     said = scripts.reciprocates(sent["messages"])
                     text = f"{said}, {MARK} by {KEY}." if said.isupper() else said
-                    message = {"content": text, "reasoning_content": mine, "refusal": mine}
+                    message = {"content": text, "reasoning": f"{MARK} by {KEY}", "refusal": mine}
                     self.told(200, {"choices": [{"message": message}], "model": mine})
 
             def told(self, status: int, answer: dict[str, Any]) -> None:
@@ -108,20 +108,23 @@ class Hostile:
         return Handler
 
 
+def own_calls(folder: Path) -> Path:
+    """A cache with calls of its own, and the programs of all tests."""
+    cache, shared = folder / "cache", Path(os.environ["FREEZETAG_CACHE"]) / "programs"
+    cache.mkdir()
+    shared.mkdir(parents=True, exist_ok=True)
+    (cache / "programs").symlink_to(shared, target_is_directory=True)
+    return cache
+
+
 def examined(folder: Path, model: str) -> tuple[Hostile, subprocess.CompletedProcess[bytes]]:
     hostile = Hostile()
     with server(hostile.handler()) as url:
         agent = f"llm:{model}@{url}(pause=0.01)"
         words = [sys.executable, "-m", "freezetag", "examine", agent, *WORDS.split(), "--out", OUT]
-        of = subprocess.run(
-            words, cwd=folder, env={**os.environ, "OPENAI_API_KEY": KEY}, capture_output=True
-        )
+        given = {"OPENAI_API_KEY": KEY, "FREEZETAG_CACHE": str(own_calls(folder))}
+        of = subprocess.run(words, cwd=folder, env={**os.environ, **given}, capture_output=True)
     return hostile, of
-
-
-def calls_of_all() -> Path:
-    """Where the exam kept its calls."""
-    return Path(os.environ["FREEZETAG_CACHE"]) / "calls"
 
 
 def is_told(content: bytes) -> list[str]:
@@ -135,10 +138,9 @@ def test_the_key_is_in_no_file_no_output_and_no_list_of_processes(tmp_path: Path
     assert hostile.asked == hostile.authorized > 100
     assert hostile.seen == []
     marked = set()
-    for place in (tmp_path, calls_of_all()):
-        for name, content in contents(place):
-            assert is_told(content) == [], name
-            marked |= {Path(name).suffix} if MARK.encode() in content else set()
+    for name, content in contents(tmp_path):
+        assert is_told(content) == [], name
+        marked |= {Path(name).suffix} if MARK.encode() in content else set()
     assert ".json" in marked  # of the records within their archive
     assert any(suffix.startswith(".db") for suffix in marked)  # of the calls
     assert is_told(of.stdout + of.stderr) == []

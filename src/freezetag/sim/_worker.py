@@ -45,7 +45,7 @@ OFFERS = ("learn", "act_many", "save", "freeze")
 READS = "reads_words"
 """What an agent has, and is true, that is to be shown the world in words: its observation then has
 "words", a mapping of "rules", "text" and "reply" (see `core.speech`)."""
-REMARKS = ("say", "note", "unreadable", "repaired")
+REMARKS = ("thought", "say", "note", "unreadable", "repaired")
 """What an answer may hold beside the action: words for the others, a note to oneself for the
 record, why the answer could not be read (one of `core.speech.UNREAD`), and the same of a first
 answer that was followed by a better one."""
@@ -329,7 +329,7 @@ def restored(agent: Any, state: bytes) -> None:
 
 def answer(value: Any, width: int) -> Any:
     """An agent's answer as it is sent: its action [K], or a mapping with "action" (None where it
-    could not be read) and texts "say", "note", "unreadable". Raises `NotAnAction`."""
+    could not be read) and texts "thought", "say", "note", "unreadable". Raises `NotAnAction`."""
     if inspect.isawaitable(value):
         raise NotAnAction("something to wait for")
     if not isinstance(value, Mapping):

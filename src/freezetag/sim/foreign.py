@@ -46,7 +46,7 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Remark:
-    """What an agent gave beside its action in episode `b`: kind "say", "note",
+    """What an agent gave beside its action in episode `b`: kind "thought", "say", "note",
     "unreadable" or "repaired"."""
 
     b: int

@@ -115,6 +115,8 @@ class LanguageModel:
         self.model, self.endpoint, self.seed = model, endpoint, seed
         self.memory = model.fresh()
         self.asked = 0
+        self.thought = ""
+        """Before the last answer, where its server tells that apart."""
 
     async def act(self, seen: Mapping[str, Any]) -> dict[str, Any]:
         """An answer: the action, and what was odd about how it was found."""
@@ -124,10 +126,13 @@ class LanguageModel:
         heard = "".join(f" Player {who} says: {text}" for who, text in seen["said"].items())
         question = f"{words['text']}{heard}\n{words['reply'].ask}"
         text, value, kinds = await self._answer(words["rules"], question, words["reply"])
+        thought = self.thought
         await self._remember(words["rules"], question, text, value, words["reply"])
         call = Call.read(text)
         note = text if call is None else call.shown
         found: dict[str, Any] = {"action": value, "note": note} if note else {"action": value}
+        if thought:
+            found["thought"] = thought
         if value is None:
             found["unreadable"] = kinds[-1]
         if len(kinds) > (value is None):
@@ -173,12 +178,14 @@ class LanguageModel:
     ) -> str | None:
         """The text of an answer, None where there is none after all tries."""
         draw, self.asked = (self.seed, self.asked), self.asked + 1
+        self.thought = ""
         try:
             answer = await self.endpoint.ask(messages, draw, grammar, tools)
         except Spent as spent:
             raise Outside(f"{spent}. --budget-calls and --budget-usd raise it.") from None
         except Unanswered:
             return None
+        self.thought = str(answer.thought)
         return str(answer.text)
 
     async def _remember(

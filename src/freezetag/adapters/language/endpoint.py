@@ -21,7 +21,7 @@ import httpx2
 
 from freezetag.adapters.language import tools as calls
 from freezetag.adapters.language.asker import Asker, Refused
-from freezetag.adapters.language.ledger import Answer, Ledger, key_of
+from freezetag.adapters.language.ledger import MOST_THOUGHT, Answer, Ledger, key_of
 from freezetag.adapters.logs.reader import without_secrets
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent, Outside
@@ -253,6 +253,7 @@ class Endpoint:
         served = f"{got.get('model', '')} {got.get('system_fingerprint', '')}".strip()
         return Answer(
             text=self._without_key(chosen[0]),
+            thought=self._without_key(_thought(got))[:MOST_THOUGHT],
             note=chosen[1],
             prompt=_count(usage.get("prompt_tokens", usage.get("input_tokens"))),
             completion=_count(usage.get("completion_tokens", usage.get("output_tokens"))),
@@ -333,6 +334,28 @@ def _chat(got: Mapping[str, Any], offered: bool) -> tuple[str, str]:
         if message.get(name):
             return "", f"{note}, cut" if cut else note
     return "", "cut" if cut else ""
+
+
+def _thought(got: Mapping[str, Any]) -> str:
+    """What a model thought before it answered, where the server tells it apart: of a chat
+    completion or a response."""
+    choices, output = got.get("choices"), got.get("output")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    if isinstance(message, dict):
+        told = (message.get(name) for name in ("reasoning_content", "reasoning"))
+        return next((text for text in told if isinstance(text, str) and text), "")
+    items = output if isinstance(output, list) else []
+    parts = [
+        part.get("text")
+        for item in items
+        if isinstance(item, dict) and item.get("type") == "reasoning"
+        for name in ("summary", "content")
+        if isinstance(item.get(name), list)
+        for part in item[name]
+        if isinstance(part, dict)
+    ]
+    return "\n".join(text for text in parts if isinstance(text, str))
 
 
 def _items(message: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 from freezetag.adapters.language.asker import Asker, Refused
-from freezetag.adapters.language.ledger import Answer, Ledger, key_of
+from freezetag.adapters.language.ledger import MOST_THOUGHT, Answer, Ledger, key_of
 from freezetag.adapters.logs.reader import without_secrets
 from freezetag.core.errors import printable
 from freezetag.sim.foreign import BadAgent
@@ -139,7 +139,17 @@ class InspectEndpoint:
             prompt=None if usage is None else usage.input_tokens,
             completion=None if usage is None else usage.output_tokens,
             served=key_of(output.model)[:12] if output.model else "",
+            thought=_thought(output),
         )
+
+
+def _thought(output: Any) -> str:
+    """What a model thought before it answered, where its provider tells it apart."""
+    content = output.choices[0].message.content if output.choices else ""
+    parts = content if isinstance(content, list) else []
+    return "\n".join(without_secrets(part.reasoning) for part in parts if part.type == "reasoning")[
+        :MOST_THOUGHT
+    ]
 
 
 _UNSHAPED = ("seconds", "at_once", "pause")

@@ -21,11 +21,13 @@ from freezetag.core.errors import UserError
 
 ANSWERED, REFUSED, UNKNOWN, CACHED = "answered", "refused", "unknown", "cached"
 MILLION = 1_000_000
+MOST_THOUGHT = 4000
+"""Letters of what a model thought that are kept."""
 _WAIT = 60.0  # seconds for a lock that another process holds
 _TABLES = """
 create table if not exists answers (
   key text primary key, place text not null, text text not null, note text not null,
-  prompt integer, completion integer, served text not null);
+  prompt integer, completion integer, served text not null, thought text not null);
 create table if not exists calls (
   id integer primary key, run text not null, key text not null, begun real not null,
   seconds real, state text not null, prompt integer, completion integer, usd real not null);
@@ -46,7 +48,8 @@ class Unanswered(Exception):
 @dataclass(frozen=True)
 class Answer:
     """What an endpoint answered. `note` says what was odd about it, `served` is the model that it
-    says answered, as a hash: some servers give a path of their own. Tokens are None where the
+    says answered, as a hash: some servers give a path of their own; `thought` is what it thought
+    before, where the server tells it apart. Tokens are None where the
     endpoint does not count them."""
 
     text: str
@@ -54,6 +57,7 @@ class Answer:
     prompt: int | None = None
     completion: int | None = None
     served: str = ""
+    thought: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,8 @@ class Ledger:
     def known(self, key: str) -> Answer | None:
         """The answer to a call that was made before; it is counted as one that cost nothing."""
         row = self._db.execute(
-            "select text, note, prompt, completion, served from answers where key = ?", (key,)
+            "select text, note, prompt, completion, served, thought from answers where key = ?",
+            (key,),
         ).fetchone()
         if row is None:
             return None
@@ -161,7 +166,7 @@ class Ledger:
                 (ANSWERED, seconds, answer.prompt, answer.completion, usd, call),
             )
             self._db.execute(
-                "insert or replace into answers values (?, ?, ?, ?, ?, ?, ?)",
+                "insert or replace into answers values (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
                     place,
@@ -170,6 +175,7 @@ class Ledger:
                     answer.prompt,
                     answer.completion,
                     answer.served,
+                    answer.thought,
                 ),
             )
 
