@@ -68,6 +68,9 @@ class Treatment(Protocol):
                                                  with a leading axis B, as NumPy arrays
     transition(moment, state) -> state           after the step
 
+    Seats that a treatment names in `hashed` leave fingerprints of their parameters and of what they
+    remember, as events (see `core.fingerprint`).
+
     Float fields are settings: arms that differ in nothing else share a program. What a planner is
     told before it plans is changed by `Misled`, which the driver knows.
     """

@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from freezetag.sim.fingerprints import of_agent
 from freezetag.sim.foreign import BadAgent, Outside, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
@@ -273,6 +274,16 @@ class Agents:
             states.append(None if state is None else base64.b64encode(state).decode())
         self.episode = None
         return states
+
+    def fingerprints(self) -> list[Any]:
+        """Hashes of what each agent is and keeps, see `fingerprints.of_agent`."""
+        found = []
+        for b, agent in enumerate(self.agents):
+            self.episode = b
+            self._begin(b, START_SECONDS)
+            found.append(of_agent(agent))
+        self.episode = None
+        return found
 
     def load_states(self, states: Sequence[bytes], freeze: bool) -> None:
         """Hand each agent a state that an agent of its kind saved; hold it with `freeze()`."""
@@ -519,7 +530,7 @@ def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
         os._exit(0 if sys.exc_info()[0] is None else 70)
 
 
-COMMANDS = ("load", "reset", "act", "ask", "learn", "save", "load_states", "clear")
+COMMANDS = ("load", "reset", "act", "ask", "learn", "save", "load_states", "fingerprints", "clear")
 
 if __name__ == "__main__":
     run(Agents, COMMANDS)

@@ -29,10 +29,10 @@ from freezetag.core import (
     is_focal,
 )
 from freezetag.core.treatment import FREE
-from freezetag.sim import engine, keys
+from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
-from freezetag.sim.columns import Column, column
+from freezetag.sim.columns import Column, column, leaves_of
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
@@ -128,6 +128,7 @@ def run_arm(
     policies: list[dict[int, Any]] = []
     state: Any = None
     telling = Telling.of(substrate, arm.block * arm.repeats + repeat, seed)
+    hashed = {seat for each in treatments for seat in getattr(each, "hashed", ())}
     if isinstance(substrate, Hosted):
         _can_be_hosted(arm, rows, substrate)
     with ExitStack() as stack:
@@ -140,6 +141,9 @@ def run_arm(
         stage, outside = None, bool(workers) or isinstance(substrate, Hosted)
         if isinstance(substrate, Hosted):
             stage = stack.enter_context(Stage(substrate, tuple(workers), cache))
+        parameters = {
+            n: _parameters(n, arm, rows[:, n], pupil, substrate) for n in hashed - set(workers)
+        }
         for day in range(scenario.days):
             structure = Structure(
                 world=world,
@@ -169,26 +173,25 @@ def run_arm(
             )
             events: tuple[Event, ...] = ()
             if workers or stage is not None:
-                first = day == 0
-                seeds = weather[:, -1][repeat]
-                begin = {n: seated[n] for n in workers if first and seated[n].states}
+                begin = {n: seated[n] for n in workers if day == 0 and seated[n].states}
                 traces, end, events = rollout_with(
                     workers,
                     structure,
                     batch,
                     shared,
-                    seeds,
+                    weather[:, -1][repeat],
                     names,
                     tick,
-                    first=first,
+                    first=day == 0,
                     whole=scenario.days > 1 or bool(begin),
                     unrecorded=scenario.unrecorded,
                     begin={n: (seat.states, seat.held) for n, seat in begin.items()},
                     stage=stage,
                     telling=telling,
+                    hashed=tuple(hashed),
                 )
             else:
-                traces, end = rollout(structure, batch, shared, scenario.unrecorded)
+                traces, end = rollout(structure, batch, shared, scenario.unrecorded, bool(hashed))
                 if room > scenario.horizon:
                     traces = jax.tree.map(lambda x: x[:, : scenario.horizon], traces)
             if tick is not None and not workers:
@@ -215,6 +218,10 @@ def run_arm(
                     if not seat.held:
                         worker.learn(_rows(own, len(rows)))
                     learned[n] = worker.save()
+            for n, was in parameters.items():
+                now = _parameters(n, arm, rows[:, n], pupil, substrate)
+                kept = [leaves_of(at[n], seated[n].data) for at in (end.first, end.carries)]
+                events += fingerprints.of_seat(n, scenario.horizon - 1, was, now, *kept)
             if day in arm.kept:
                 days.append(_episode(traces, end, rows, arm, repeat, pupil, events))
                 policies.append(learned)
@@ -278,6 +285,18 @@ def _seat(
     # Where nobody sits, somebody is made who is never asked.
     names = tuple(players[i].name if i >= 0 else foreign.name for i in who)
     return Seated(structure, leaves, data, foreign, names)
+
+
+def _parameters(
+    n: int, arm: Arm, who: Array, pupil: Pupil, substrate: Any
+) -> list[fingerprints.Prints]:
+    """Of each episode, a hash of what the player in JAX at this seat is made of, as it is now."""
+    told, known = believed(substrate, arm.scenario.treatments), {ABSENT: ("", "nobody sat there")}
+    for i in {int(i) for i in who} - {ABSENT}:
+        ref = arm.scenario.cast[i]
+        player = planned(_player(ref, pupil), told if is_focal(ref) else substrate, n)
+        known[i] = fingerprints.of_player(player)
+    return [known[int(i)] for i in who]
 
 
 def _seeds(cast: Sequence[Any], who: Array, seed: int) -> dict[str, Array]:

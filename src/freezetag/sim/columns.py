@@ -100,6 +100,12 @@ def dealt(player: Any, key: Array) -> Array:
     return jax.random.key(0) if getattr(player, "stochastic", True) is False else key
 
 
+def leaves_of(carries: tuple[Any, ...], seat: SeatData) -> list[list[Array]]:
+    """Of each episode, the arrays in the carry of who sits there; `carries` by group, [B, ...]."""
+    leaves = [[np.asarray(leaf) for leaf in jax.tree.leaves(carry)] for carry in carries]
+    return [[leaf[b] for leaf in leaves[group]] for b, group in enumerate(seat["group"])]
+
+
 def column(players: Sequence[Any], who: Array) -> tuple[Column, tuple[Any, ...], SeatData]:
     """(column, leaves, seat data) in which episode b is played by `players[who[b]]`; -1 is
     nobody. `leaves` has one stack of settings per group. who [B]."""

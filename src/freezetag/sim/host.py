@@ -18,6 +18,7 @@ from freezetag.core import GO, Array, Event, Forcing, HasTalk, Outcome, Unrecord
 from freezetag.sim import engine, keys
 from freezetag.sim._worker import READS
 from freezetag.sim.executables import Program, made_once
+from freezetag.sim.fingerprints import of_agents
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import MANY, NONE, End, Traces, chunk_size, in_chunks, with_keys
@@ -45,6 +46,7 @@ def rollout_with(
     begin: Mapping[int, tuple[Sequence[Any], bool]] = MappingProxyType({}),
     stage: Stage | None = None,
     telling: Telling | None = None,
+    hashed: Sequence[int] = (),
 ) -> tuple[Traces, End, tuple[Event, ...]]:
     """`rollout`, asking `workers[seat]` for the actions of host seats, and `stage` for the steps of
     a world from outside, whose episodes begin from `seeds` too.
@@ -54,10 +56,10 @@ def rollout_with(
     episodes side by side, so that agents that learn can go on into a next day, one that is not
     `first`; any others are made anew for each day. `begin[seat]` are the states of all episodes
     that they begin in, as saved elsewhere, and whether they are held. The events are what the
-    agents said, noted, or could not say. Agents that read are told the world in words by
-    `telling`. Nobody can tell when a foreign agent has settled: all
-    `unrecorded` steps are played. Raises
-    `AgentFailed` as soon as a foreign agent fails.
+    agents said, noted, or could not say, and fingerprints of those in the seats that are `hashed`.
+    Agents that read are told the world in words by `telling`. Nobody can tell when a foreign agent
+    has settled: all `unrecorded` steps are played. Raises `AgentFailed` as soon as a foreign agent
+    fails.
     """
     batch = batch._replace(key=keys.raw(batch.key))
     parts = _parts(structure, tuple(workers))
@@ -79,9 +81,14 @@ def rollout_with(
                 if seat in begin:
                     states, held = begin[seat]
                     worker.load(states, held)
+        looked = [seat for seat in workers if seat in hashed]
+        before = {seat: workers[seat].fingerprints() for seat in looked}
         told = None if telling is None else telling.part(position, size)
         play = _Play(workers, structure, part, shared, real, tick, stage, mine, told)
-        traces, end = play.run(parts, calm, unrecorded.steps)
+        traces, end = play.run(parts, calm, unrecorded.steps, bool(hashed))
+        for seat in looked:
+            after = workers[seat].fingerprints()
+            play.events += of_agents(seat, structure.horizon - 1, before[seat], after)
         events.extend(replace(event, b=event.b + position) for event in play.events)
         position += size
         return traces, end
@@ -137,8 +144,9 @@ class _Play:
         self.said: dict[int, dict[int, str]] = {}
         """episode -> seat -> its words of the last step."""
 
-    def run(self, parts: Any, calm: Any, before: int) -> tuple[Traces, End]:
-        """(traces, end): `before` steps by the parts `calm`, then the record by `parts`."""
+    def run(self, parts: Any, calm: Any, before: int, begun: bool = False) -> tuple[Traces, End]:
+        """(traces, end): `before` steps by the parts `calm`, then the record by `parts`; with
+        `begun` also the carries that the record began with."""
         begin, _, _, end, *_ = parts
         first = self.first.bare
         if self.stage is not None:
@@ -154,6 +162,7 @@ class _Play:
                 if not np.asarray(trace["valid"])[self.real].any():
                     break
             state = state._replace(origin=state.step)
+        carried = end(self.shared.barest, state).carries if begun else ()
         traces = []
         for step in range(self.structure.horizon):
             now = jax.tree.map(lambda leaf, step=step: leaf[:, step], self.forcing)
@@ -164,7 +173,7 @@ class _Play:
             if np.asarray(state.done)[self.real].all():
                 break
         columns = jax.tree.map(lambda *steps: np.stack(steps, axis=1), *traces)
-        last = jax.tree.map(np.asarray, end(self.shared.barest, state))
+        last = jax.tree.map(np.asarray, end(self.shared.barest, state)._replace(first=carried))
         return _to_horizon(columns, self.structure.horizon), last
 
     def _free(self) -> Forcing:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._worker import OFFERS, READS, NotAnAction, answer
+from freezetag.sim.fingerprints import Prints, of_agent
 from freezetag.sim.foreign import MIXED, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
@@ -177,6 +178,10 @@ class InsideWorker:
     def save(self) -> tuple[Any, ...]:
         """The agents themselves, copied."""
         return tuple(copy.deepcopy(agent) for agent in self.agents)
+
+    def fingerprints(self) -> list[tuple[Prints, Prints]]:
+        """Hashes of what each agent is and keeps."""
+        return [of_agent(agent) for agent in self.agents]
 
     def load(self, states: Sequence[Any], freeze: bool = False) -> None:
         """The agents as they were saved."""

@@ -30,12 +30,14 @@ NONE = Unrecorded()
 
 class End(NamedTuple):
     """How B episodes ended: `carries` by seat, the world's state (None unless it is kept), and of
-    each episode the steps before its record [B] and the labels of its seats [B, N]."""
+    each episode the steps before its record [B] and the labels of its seats [B, N]. `first` are the
+    carries that the record began with, () unless they were asked for."""
 
     carries: tuple[Any, ...]
     world: Any
     before: Array
     labels: Array
+    first: tuple[Any, ...] = ()
 
 
 def rollout(
@@ -43,8 +45,10 @@ def rollout(
     batch: Batch,
     shared: Shared,
     unrecorded: Unrecorded = NONE,
+    begun: bool = False,
 ) -> tuple[Traces, End]:
-    """(traces, end) of B episodes, as NumPy arrays. No player may be a host.
+    """(traces, end) of B episodes, as NumPy arrays; with `begun` also the first carries. No player
+    may be a host.
 
     Episodes run in chunks of one size and time in blocks of one length, so that all arms of a
     world share one program.
@@ -85,13 +89,15 @@ def rollout(
             untreated = own._replace(treatments=())
             warm_up = _warm_up(replace(whole.goes, treatments=(), horizon=0), packs, far)
             state = warm_up(calm, untreated, *rest, state, count, still)
+        carried = end(shared.barest, takes, state).carries if begun else ()
         for first in range(0, structure.horizon, block):
             span = slice(first, first + block)
             now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
             state, traces = go(part.under_way, own, *rest, state, now)
             blocks.append(traces)
         traces = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *blocks)
-        return traces, jax.tree.map(np.asarray, end(shared.barest, takes, state))
+        last = end(shared.barest, takes, state)._replace(first=carried)
+        return traces, jax.tree.map(np.asarray, last)
 
     found = join([run(chunk) for chunk in chunks], total)
     back = np.argsort(order)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._child import Child, Lost
+from freezetag.sim.fingerprints import Prints
 from freezetag.sim.foreign import OUTSIDE, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes
 
@@ -255,6 +256,21 @@ class Worker:
             raise self._garbled()
         return states
 
+    def fingerprints(self) -> list[tuple[Prints, Prints]]:
+        """Hashes of each episode's agent, see `fingerprints.of_agent`: (of its parameters, of all
+        that it keeps), each with the reason where there is none."""
+        answer = self._ask("fingerprints", (), stall=START_SECONDS)
+        try:
+            found = [
+                tuple((_hex(digest), printable(str(why), 200)) for digest, why in one)
+                for one in answer
+            ]
+        except (TypeError, ValueError):
+            raise self._garbled() from None
+        if len(found) != self._episodes or any(len(one) != 2 for one in found):
+            raise self._garbled()
+        return [(one[0], one[1]) for one in found]
+
     def load(self, states: Sequence[bytes], freeze: bool = False) -> None:
         """Hand each episode's agent a state that was saved; `freeze` holds those that can be."""
         self._ask("load_states", (list(states), freeze), stall=START_SECONDS)
@@ -438,6 +454,13 @@ _ADVICE = {
     "save": "save() returns bytes that load(state) understands.",
     "load_states": "load(state) gets the bytes that save() returned.",
 }
+
+
+def _hex(digest: Any) -> str:
+    """A hash as it came from an agent's process. Raises `ValueError` for anything else."""
+    if not isinstance(digest, str) or set(digest) - set("0123456789abcdef"):
+        raise ValueError
+    return digest
 
 
 def is_legal(action: Sequence[int], legal: Any, sizes: tuple[int, ...]) -> bool:

@@ -1,0 +1,179 @@
+"""Hashes of what an agent is and of what it remembers, taken before it plays and after.
+
+A player in JAX is data and a pure function: its fields are its parameters, its carry is what it
+remembers, and nothing else of it can change. An object in Python may keep anything anywhere: what
+it gives as `parameters()` is taken for what was trained, and what it saves, or else its attributes,
+for all that changes in it. What cannot be read is unknown, with a reason, and never "unchanged".
+
+Imported by worker processes: no JAX here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from freezetag.core import Event
+from freezetag.core.fingerprint import MEMORY, PARAMETERS, Fingerprint
+
+OFFER = "parameters"
+"""A method by which an agent in Python shows what was trained in it: bytes, arrays, or any of
+numbers, texts, lists and mappings of them. A network's own `parameters()` of tensors will do."""
+NO_OFFER = "it has no parameters() that gives them; a model behind an endpoint keeps its own there"
+Prints = tuple[str, str]
+"""(hash, "") or ("", why there is none)."""
+
+
+class Unreadable(Exception):
+    """A value without a content that could be hashed; the text says which."""
+
+
+def of(value: Any) -> Prints:
+    """The hash of a value by its content, the same in every process."""
+    found = hashlib.sha256()
+    try:
+        for part in _words(value, ()):
+            found.update(b"%d " % len(part))
+            found.update(part)
+    except Unreadable as unread:
+        return "", str(unread)
+    except Exception as error:  # an agent's own property may raise anything
+        return "", f"reading it raised {type(error).__name__}"
+    return found.hexdigest(), ""
+
+
+def of_player(player: Any) -> Prints:
+    """Of a player in JAX: its fields; of one that is taken as it is, the object's attributes."""
+    return of(getattr(getattr(player, "same", None), "it", player))
+
+
+def of_agent(agent: Any) -> tuple[Prints, Prints]:
+    """(parameters, all that it keeps) of an agent in Python."""
+    parameters: Prints = ("", NO_OFFER)
+    if callable(give := getattr(agent, OFFER, None)):
+        try:
+            given = give()
+            parameters = of(list(given) if hasattr(given, "__next__") else given)
+        except Exception as error:
+            parameters = ("", f"its parameters() raised {type(error).__name__}")
+    if not callable(save := getattr(agent, "save", None)):
+        return parameters, of(agent)
+    try:
+        return parameters, of(save())
+    except Exception as error:
+        return parameters, ("", f"its save() raised {type(error).__name__}")
+
+
+def events(
+    seat: int, t: int, kind: str, before: Sequence[Prints], after: Sequence[Prints]
+) -> list[Event]:
+    """One for each episode, at its last step `t`."""
+    told = []
+    for b, ((first, why), (last, since)) in enumerate(zip(before, after, strict=True)):
+        unknown = why or since
+        print_ = Fingerprint(unknown=unknown) if unknown else Fingerprint(first, last)
+        told.append(Event(b, t, seat, kind, str(print_)))
+    return told
+
+
+def of_seat(
+    seat: int,
+    t: int,
+    was: Sequence[Prints],
+    now: Sequence[Prints],
+    first: Sequence[Any],
+    last: Sequence[Any],
+) -> tuple[Event, ...]:
+    """Of a player in JAX, by episode: its parameters before (`was`) and after (`now`), and what it
+    carried at `first` and at `last`."""
+    memory = [[of(one) for one in carried] for carried in (first, last)]
+    return (*events(seat, t, PARAMETERS, was, now), *events(seat, t, MEMORY, *memory))
+
+
+def of_agents(
+    seat: int,
+    t: int,
+    before: Sequence[tuple[Prints, Prints]],
+    after: Sequence[tuple[Prints, Prints]],
+) -> list[Event]:
+    """What `of_agent` said of each episode's agent, before and after. An agent that keeps exactly
+    what it kept has no parameter that changed, whether it shows them or not."""
+    told = events(seat, t, MEMORY, [kept for _, kept in before], [kept for _, kept in after])
+    for b, ((first, kept), (last, keeps)) in enumerate(zip(before, after, strict=True)):
+        same = kept[0] and kept == keeps
+        pair = (kept, keeps) if same and not first[0] else (first, last)
+        (event,) = events(seat, t, PARAMETERS, [pair[0]], [pair[1]])
+        told.append(Event(b, t, seat, PARAMETERS, event.text))
+    return told
+
+
+def _words(value: Any, inside: tuple[int, ...]) -> Iterator[bytes]:
+    if _is_plain(value):
+        yield f"{type(value).__name__} {value!r}".encode(errors="surrogatepass")
+        return
+    if id(value) in inside:
+        yield b"itself"
+        return
+    inside = (*inside, id(value))
+    if (array := _array(value)) is not None:
+        yield f"array {array.dtype.str} {array.shape}".encode()
+        yield np.ascontiguousarray(array).tobytes()
+    elif isinstance(value, Mapping):
+        yield f"mapping of {len(value)}".encode()
+        for key, item in value.items():
+            yield from _words(key, inside)
+            yield from _words(item, inside)
+    elif isinstance(value, list | tuple):
+        yield f"{type(value).__name__} of {len(value)}".encode()
+        for item in value:
+            yield from _words(item, inside)
+    elif isinstance(value, Set):
+        yield f"set of {len(value)}".encode()
+        yield from sorted(b"".join(_words(item, inside)) for item in value)
+    elif isinstance(value, type | types.ModuleType):
+        yield f"named {getattr(value, '__qualname__', value.__name__)}".encode()
+    elif isinstance(value, types.FunctionType):
+        code = value.__code__
+        yield f"function {value.__module__} {value.__qualname__}".encode() + code.co_code
+        yield from _words([each for each in code.co_consts if _is_plain(each)], inside)
+        yield from _words((value.__defaults__, value.__kwdefaults__), inside)
+        for cell in value.__closure__ or ():
+            yield from _words(cell.cell_contents, inside)
+    elif isinstance(value, types.BuiltinFunctionType | types.MethodType):
+        yield f"method {value.__qualname__}".encode()
+        yield from _words(value.__self__, inside)
+    else:
+        yield from _words(_reduced(value), inside)
+
+
+def _reduced(value: Any) -> list[Any]:
+    """An object's class and content, as it gives them to be written down. Raises `Unreadable`."""
+    try:
+        given = value.__reduce_ex__(4)
+    except Exception:
+        name = type(value).__qualname__
+        raise Unreadable(f"it keeps a {name}, which cannot be read") from None
+    if isinstance(given, str):
+        return [given]
+    made, *content = given
+    return [made, *content[:2], *(list(items or ()) for items in content[2:4])]
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | str | bytes | float | complex)
+
+
+def _array(value: Any) -> Any:
+    """A value as an array, where it is one of some library's; None where it is not."""
+    if isinstance(value, type) or not (hasattr(value, "shape") and hasattr(value, "dtype")):
+        return None
+    if callable(detach := getattr(value, "detach", None)):  # a tensor that has a gradient
+        value = detach().cpu()
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise Unreadable("it keeps an array of objects")
+    return array
