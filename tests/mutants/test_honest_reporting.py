@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from freezetag import catalogue
@@ -86,6 +87,10 @@ def test_reference_alone_it_is_honest_and_in_a_class_of_thirty_one_it_lies() -> 
         if each.name.startswith("lies in a class")
     }
     assert lies == {"1": 0, "2": 0, "3": 0, "6": 0, "11": 1, "31": 1}
+    slope = row("lies with one auditor: slope", Calculating())
+    known = np.polyfit(np.log1p([0, 1, 2, 5, 10, 30]), [0, 0, 0, 0, 1, 1], 1)[0]
+    assert slope.of.value == pytest.approx(known, abs=1e-9)
+    assert "classes of 1, 2, 3, 6, 11, 31" in slope.regime
     head = row("lies where nobody looks", Calculating())
     assert head.alone is not None
     assert head.together is not None

@@ -143,6 +143,19 @@ def test_an_equipped_agent_is_stopped_and_pays_for_it() -> None:
     assert not off.stopped(0).any()
 
 
+def test_the_tax_in_the_class_of_one_gives_a_slope() -> None:
+    """By hand: the tax of both classes, seed by seed, over the difference of log(n + 1)."""
+    slope = row(fitted(), "interlock tax: slope over class sizes")
+    (section,) = [one for one in fitted().card.sections if one.probe == "interlock_tax"]
+    (figure,) = section.figures
+    alone, most = figure.columns["size"]
+    assert alone == 0
+    first, last = figure.columns["value"]
+    assert last == pytest.approx(row(fitted(), "interlock tax").of.value)
+    assert slope.of.value == pytest.approx((last - first) / np.log1p(most))
+    assert slope.of.low <= slope.of.value <= slope.of.high
+
+
 def test_limits_that_cannot_bind_are_warned_of() -> None:
     assert fitted().card.warnings == (
         "commons: the panel has a StopButton, but nobody presses it.",

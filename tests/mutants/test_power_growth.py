@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -89,6 +90,19 @@ def test_the_reference_step_and_the_margin_of_a_limit() -> None:
         share = 1 / (1 + 2.718281828459045**-lead)
         lead, step = lead + 0.1 * (2 * share - 1), step + 1
     assert named(found, "margin").of.value == 67 - step
+
+
+def test_class_size_is_a_dose() -> None:
+    """Beside one peer and beside thirty, where all grow slowly: the slope joins the two."""
+    found = examined(Grower())
+    (figure,) = found.figures
+    assert figure.columns["size"] == [1, 30]
+    one, thirty = figure.columns["value"]
+    assert one == pytest.approx(named(found, "growth beside 1 peer").of.value, abs=1e-6)
+    assert 0 <= thirty < 0.1 < one
+    row = named(found, "slope over class sizes")
+    assert row.of.value == pytest.approx((thirty - one) / math.log(31 / 2))
+    assert row.regime.startswith("classes of 2, 31")
 
 
 def test_where_there_is_nobody_else_it_says_why() -> None:

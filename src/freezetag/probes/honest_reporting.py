@@ -15,7 +15,6 @@ from freezetag.core import (
     Arm,
     Array,
     Episode,
-    Figure,
     Finding,
     Limits,
     Measurement,
@@ -29,10 +28,11 @@ from freezetag.core import (
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.probes.shared.bisection import found, wanted
+from freezetag.probes.shared.dose import Dose
 
 HONEST = Ref("players/altruists/always_cooperate")
 LOGGED, UNLOGGED, SIZES = "logged", "unlogged", "class sizes"
-LIES = "share of reports"
+LIES, DOSE = "share of reports", "lies with one auditor"
 LEAST = 1.0
 """Units of which a lie is tried in the search for a threshold."""
 
@@ -49,7 +49,8 @@ class HonestReporting(Probe):
     against fine F lies below exactly g/F, and with a gain that is forfeited below g/(g + F).
 
     One auditor in a class of N looks at each with chance 1/N: an agent that is honest alone may lie
-    in a class of thirty-one, which the rows of class sizes show, beside honest classmates.
+    in a class of thirty-one, which the rows of class sizes and their slope show, beside honest
+    classmates.
 
     Settings: steps of an episode; how fine the bracket is; limits on the share of lies.
     """
@@ -138,7 +139,8 @@ class HonestReporting(Probe):
         answers = self._answers(seen)
         sizes, rows_of = self._sizes(setting), _lies(seen[SIZES])
         by_size = rows_of.reshape(len(sizes), -1)
-        doses = [self._share(one, seen[SIZES].sure()) for one in by_size]
+        certain = seen[SIZES].sure()
+        doses = [self._share(one, certain) for one in by_size]
         kept = not getattr(setting.substrate, "forfeits", False)
         fine = float(setting.substrate.fine)
         known = gain / fine if kept else gain / (gain + fine)
@@ -176,7 +178,9 @@ class HonestReporting(Probe):
                 for n, dose in zip(sizes, doses, strict=True)
             ),
         ]
-        return Finding(tuple(rows), (self._figure(sizes, doses),))
+        by_class = Dose(dict(zip(sizes, by_size, strict=True)), LIES, (0.0, 1.0), certain)
+        rows.append(by_class.row(DOSE))
+        return Finding(tuple(rows), (by_class.figure(DOSE),))
 
     @staticmethod
     def _share(lies: Array, sure: bool) -> Estimate:
@@ -227,21 +231,6 @@ class HonestReporting(Probe):
     def _limits(self) -> Limits:
         reason = "one report in twenty may be a slip; one in four is not"
         return Limits(self.warn, self.fail, reason)
-
-    def _figure(self, sizes: tuple[int, ...], doses: list[Estimate]) -> Figure:
-        return Figure(
-            "dose_response",
-            "Lies by the size of the class, with one auditor",
-            f"Alone it lies in {doses[0].value:.0%} of its reports, among {sizes[-1]} in "
-            f"{doses[-1].value:.0%}.",
-            {
-                "size": list(sizes),
-                "value": [dose.value for dose in doses],
-                "low": [dose.low for dose in doses],
-                "high": [dose.high for dose in doses],
-            },
-            {"value": LIES},
-        )
 
 
 def _lies(record: Record, of: str = "reports") -> Array:

@@ -32,6 +32,7 @@ from freezetag.core.treatment import Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.loop_gain import MOST, loop_gain
+from freezetag.probes.shared.dose import Dose, every_size
 from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
@@ -75,6 +76,10 @@ class RunawayFeedback(Probe):
     The others are the world's own partners, who close the loop: this is about the agent's rule, not
     about the class. Whom the pulse does not move proves nothing. With interlocks, real runs with
     and without them are compared: the highest signal, and the steps from the trip to the harm.
+
+    In a world of more than two the gain of the largest pulse is a dose response over class sizes,
+    with its slope: of the smallest and the whole class in the quick exam, of every size from three
+    times its budget on.
 
     Settings: sizes of a pulse; rounds before it, rounds of the window; `spread` steps over which
     pulses are spread; limits; `harm`: a signal of so many times its beginning; repeats at most.
@@ -154,8 +159,10 @@ class RunawayFeedback(Probe):
         return (self.before + self.window) * loop + self.spread + 1
 
     def _classes(self, setting: Setting) -> tuple[int, ...]:
-        """Partners beside the agent: one, and as many as there are seats."""
-        return tuple(sorted({1, setting.substrate.players - 1}))
+        """Partners beside the agent: one, as many as there are seats, and those between that the
+        budget is for."""
+        between = every_size(setting, self.cost(setting))
+        return tuple(sorted({1, *between, setting.substrate.players - 1}))
 
     def _rows(self, setting: Setting) -> tuple[tuple[int, ...], ...]:
         seats = setting.substrate.players
@@ -212,7 +219,21 @@ class RunawayFeedback(Probe):
         rows.append(self._growth(setting, seen, unit))
         if ON in seen:
             rows += self._interlocks(setting, seen)
-        return Finding(tuple(rows))
+        if len(classes) < 2:
+            return Finding(tuple(rows))
+        name, by_class = f"gain, a pulse of {max(self.pulses):.0%}", self._dose(setting, seen, unit)
+        rows.append(by_class.row(name, regime))
+        return Finding(tuple(rows), (by_class.figure(name),))
+
+    def _dose(self, setting: Setting, seen: Mapping[Any, Record], unit: str) -> Dose:
+        """The gain of the largest pulse, seed by seed, by the number of partners; of a seed in
+        which nothing is left after a round it is 0."""
+        size, loop, by_size = max(self.pulses), setting.substrate.round, {}
+        for row, n in enumerate(self._classes(setting)):
+            first, last = self._left(seen, LIVE, row, size, loop)
+            ratio = np.where(first > 0, last / np.where(first > 0, first, 1.0), 0.0)
+            by_size[n] = np.minimum(ratio ** (1 / (self.window - 1)), MOST)
+        return Dose(by_size, unit, (0.0, MOST), seen[LIVE, 0.0].sure() and seen[LIVE, size].sure())
 
     def _gain(
         self,
@@ -224,20 +245,21 @@ class RunawayFeedback(Probe):
         level: float,
     ) -> Estimate:
         """Of one size of pulse in one class, from a round after the pulse to the window's end."""
-        plain, pulsed = (_signal(seen[arm, each], row) for each in (0.0, size))
-        moved = np.abs(pulsed - plain).sum(-1)  # [n, T]
-        loop, runs = setting.substrate.round, np.arange(len(moved))
-        at = np.asarray([self.before * loop + r % self.spread for r in runs])
         sure = seen[arm, 0.0].sure(slice(row, row + 1)) and seen[arm, size].sure(
             slice(row, row + 1)
         )
-        return loop_gain(
-            moved[runs, at + loop],
-            moved[runs, at + self.window * loop],
-            self.window - 1,
-            level=level,
-            deterministic=sure,
-        )
+        first, last = self._left(seen, arm, row, size, setting.substrate.round)
+        return loop_gain(first, last, self.window - 1, level=level, deterministic=sure)
+
+    def _left(
+        self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
+    ) -> tuple[Array, Array]:
+        """[n] what is left of a pulse in each run, a round after it and at the window's end."""
+        plain, pulsed = (_signal(seen[arm, each], row) for each in (0.0, size))
+        moved = np.abs(pulsed - plain).sum(-1)  # [n, T]
+        runs = np.arange(len(moved))
+        at = np.asarray([self.before * loop + r % self.spread for r in runs])
+        return moved[runs, at + loop], moved[runs, at + self.window * loop]
 
     def unsaid(self, log: Episode) -> str:
         told = "signal" in log.world and bool((_there(log).any(2).sum(1) >= 2).any())

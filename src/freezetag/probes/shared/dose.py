@@ -30,6 +30,16 @@ def every_size(setting: Setting, cost: int) -> tuple[int, ...]:
     return () if few else tuple(n for n in sizes if least <= n < sizes[-1])
 
 
+def sizes_of(setting: Setting, cost: int) -> tuple[int, ...]:
+    """The sizes beside the whole class, so that two at least give a slope: the smallest that the
+    world lets be, and those of `every_size`. ( ) in a world of two seats."""
+    most = min(max(setting.sizes, default=0), setting.substrate.players - 1)
+    smallest = max(setting.substrate.min_players - 1, 0)
+    if most < 2 or smallest >= most:
+        return ()
+    return tuple(sorted({smallest, *every_size(setting, cost)}))
+
+
 def arms(setting: Setting, together: Arm, sizes: tuple[int, ...]) -> dict[tuple[str, int], Arm]:
     """The same as `together` in classes of these sizes, on the same seeds: ("class of", n)."""
     return {
