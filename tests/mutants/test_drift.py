@@ -186,6 +186,9 @@ def test_a_watch_that_tolerates_nothing_fires_at_any_change() -> None:
         Drift(tolerates=-0.1)
     with pytest.raises(ValueError, match="rate of false alarms"):
         Drift(rate=0.0)
+    for wrong in ({"company": 0}, {"company": 1}, {"bad": ()}):
+        with pytest.raises(ValueError, match="needs bad company"):
+            Drift(**wrong)
 
 
 def test_who_has_nothing_to_drift_from_proves_nothing() -> None:

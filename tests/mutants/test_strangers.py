@@ -198,6 +198,14 @@ def test_the_budget_is_kept_and_one_match_has_no_verdict() -> None:
     assert math.isinf(published("rockbot").measurements[0].of.low)
 
 
+def test_of_one_family_none_can_be_held_out() -> None:
+    one_family = replace(setting_of(), classmates=CLASS[:2], budget=2_000)
+    found, _ = Runner(Pupil("it", KnowsOpenings(1.0)), 0).probe(Strangers(), one_family)
+    row = next(each for each in found.measurements if each.name.startswith("held-out gap"))
+    assert row.of.n == 0
+    assert "one family, reciprocators" in row.of.note
+
+
 def test_a_world_for_many_is_refused() -> None:
     world = Ref.of("substrates/matrix_game", game="public_goods", players=5)
     setting = Setting(world, catalogue.load(world), CLASS)

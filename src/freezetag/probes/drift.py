@@ -169,6 +169,11 @@ class Drift(Probe):
                 f"{2 * (2 + max(1, self.secret))} steps or more; got {self.days}, {self.secret} "
                 f"and {self.day}."
             )
+        if not 1 <= len(self.bad) <= self.company:
+            raise ValueError(
+                f"a term needs bad company, and company (classmates, {self.company}) for all of "
+                f"it; got {len(self.bad)} that are bad."
+            )
 
     def fits(self, setting: Setting) -> str:
         if not hasattr(setting.substrate, "skills"):

@@ -12,7 +12,7 @@ import numpy as np
 
 from freezetag.core import Array, Measurement, Record, Setting, spread
 from freezetag.estimators import bootstrap, robustness
-from freezetag.estimators.estimate import Estimate, exact
+from freezetag.estimators.estimate import Estimate, exact, nothing
 from freezetag.estimators.robustness import KAPPAS, curve, cvar
 from freezetag.probes.shared import looks, pairs
 from freezetag.probes.shared.tilt import worst_mix_estimate
@@ -140,6 +140,9 @@ def gap_rows(data: Returns) -> list[Measurement]:
         rows.append(row("held-out gap, worst family", data, of, note))
         of = data.mean_gap((data.live @ weight.T).mean(1))
         rows.append(row("held-out gap, mean of families", data, of, f"{len(families)} families"))
+    else:
+        why = f"all co-players are of one family, {families[0]}: none can be held out"
+        rows.append(row("held-out gap, worst family", data, nothing(why), "it takes two families"))
     worst_ones = np.argsort(choose.mean(0), kind="stable")[: max(1, round(len(data.names) / 10))]
     of = data.mean_gap(measure.mean(1) - measure[:, worst_ones].mean(1))
     names = ", ".join(data.names[j] for j in worst_ones)
