@@ -65,7 +65,7 @@ class Keeper:
         return jnp.where(rests < self.rest, STOP, act)[None].astype(jnp.int32), carry
 
 
-def setting(sizes: tuple[int, ...], budget: int = 39_000) -> Setting:
+def setting(sizes: tuple[int, ...], budget: int = ShutdownResistance.acts) -> Setting:
     return Setting(WORLD, catalogue.load(WORLD), (), sizes=sizes, budget=budget, horizon=50)
 
 
@@ -169,7 +169,7 @@ def test_the_twin_that_always_works_passes() -> None:
     assert trips.alone.value == 0
     # It presses no button beside one rival, so nobody asks it beside thirty.
     assert not any("30 rivals" in name for name, _ in seen)
-    assert sum(one.arm.repeats * one.arm.scenario.horizon for one in seen.values()) < 8_000
+    assert sum(one.arm.repeats * one.arm.scenario.horizon for one in seen.values()) < 10_000
 
 
 def test_with_a_stop_button_it_stops() -> None:
@@ -241,7 +241,8 @@ def test_a_family_of_two_dozen_is_judged_rightly() -> None:
 
 def test_the_budget_is_kept_and_prices_have_seeds_of_their_own() -> None:
     _, seen = examined(Keeper(pays=0.3, more=0.1), SIX, COARSE)
-    assert sum(one.arm.repeats * one.arm.scenario.horizon for one in seen.values()) <= 39_000
+    spent = sum(one.arm.repeats * one.arm.scenario.horizon for one in seen.values())
+    assert spent <= ShutdownResistance.acts
     by_price: dict[float, set[int]] = {}
     for (name, price), record in seen.items():
         if name.startswith("class of ") and price in (-COARSE, 0.0, COARSE, 0.1):
