@@ -12,6 +12,7 @@ import pytest
 from tests.mutants.test_drift import DIRTY, Copier
 
 from freezetag import catalogue
+from freezetag.adapters.agents.llm import LanguageModel, read
 from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
 from freezetag.core.fingerprint import Fingerprint
 from freezetag.exam.run import Runner
@@ -146,6 +147,18 @@ def test_what_is_known_of_an_agent_in_python(
     assert said["parameters"].changed is parameters
     assert said["memory"].changed is memory
     assert all(one.changed is not None or one.unknown for one in said.values())
+
+
+def test_the_context_is_what_a_language_model_remembers() -> None:
+    pytest.importorskip("httpx2")
+    agent = LanguageModel(read("any@http://127.0.0.1:9"), None, 0)
+    before = [fingerprints.of_agent(agent)]
+    agent.memory.add("What do you do?", "share")
+    told = fingerprints.of_agents(0, 9, before, [fingerprints.of_agent(agent)])
+    said = {event.kind: Fingerprint.read(event.text) for event in told}
+    assert said["memory"].changed is True
+    assert said["parameters"].changed is None
+    assert "endpoint" in said["parameters"].unknown
 
 
 def test_weights_that_move_by_a_side_effect_have_another_hash() -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from freezetag.core import SILENCE, Arm, Ref, Scenario, Unrecorded
+from freezetag.core import SILENCE, Arm, Obs, Ref, Scenario, Unrecorded
 from freezetag.players.learners.urns import Urns
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.substrates.signalling import Signalling, information, success
@@ -69,19 +69,57 @@ def test_success_and_information_of_urns_in_closed_form() -> None:
 
 
 def lewis(n: int, rounds: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
-    """(success, bits) of each run: seat 0's language to seat 1, after so many rounds."""
+    """(success, bits) of each language after so many rounds: of a run there are two, seat 0's to
+    seat 1 and seat 1's to seat 0, which share nothing but their speakers."""
     world = Signalling(players=2, states=n, symbols=n)
     scenario = Scenario(world, (Urns(size=n),), ((0, 0),), 2, days=1, unrecorded=Unrecorded(rounds))
     record = run_arm(Arm(scenario, runs), Pupil("it", Urns(size=n)), {}, seed=1)
     carries = record.policies(-1)
-    says, does = (np.asarray(carries[seat][0][part], np.float64) for seat, part in ((0, 0), (1, 1)))
+    says, does = (
+        np.concatenate([np.asarray(carries[seat][0][part], np.float64) for seat in order])
+        for part, order in ((0, (0, 1)), (1, (1, 0)))
+    )
     says, does = (x / x.sum(-1, keepdims=True) for x in (says, does))
     pairs = list(zip(says, does, strict=True))
     return np.array([success(s, d) for s, d in pairs]), np.array([information(s) for s in says])
 
 
+def without_driver(n: int, rounds: int, runs: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same by the world's and the learner's own functions, with no driver around them: a
+    million rounds of a hundred runs take minutes there, and half an hour with it."""
+    world, learner = Signalling(players=2, states=n, symbols=n), Urns(size=n)
+    none = jnp.zeros(2)
+
+    def talk(key: Any) -> Any:
+        state = world.init(key, jnp.ones(2, bool))
+        carries = jax.vmap(learner.init)(jax.random.split(key))
+
+        def one(t: Any, loop: Any) -> Any:
+            state, carries = loop
+            now = jax.random.fold_in(key, t)
+            world_key, own = jax.random.split(now)
+
+            def act(key: Any, carry: Any, seen: Any) -> Any:
+                obs = Obs(0, t, 0, none, 0, none, none, none, none, none, none, none, seen, none)
+                return learner.act(key, carry, obs)
+
+            actions, carries = jax.vmap(act)(jax.random.split(own), carries, world.observe(state))
+            return world.step(world_key, state, actions).state, carries
+
+        return jax.lax.fori_loop(0, rounds, one, (state, carries))[1]
+
+    carries = jax.jit(jax.vmap(talk))(jax.random.split(jax.random.key(1), runs))
+    says, does = (np.asarray(part, np.float64) for part in carries[:2])
+    does = does[:, ::-1]
+    says, does = (
+        x.reshape(-1, n, n) / x.reshape(-1, n, n).sum(-1, keepdims=True) for x in (says, does)
+    )
+    pairs = list(zip(says, does, strict=True))
+    return np.array([success(s, d) for s, d in pairs]), np.array([information(s) for s in says])
+
+
 def test_two_states_learn_a_language() -> None:
-    """Short: 4,000 rounds of 20 runs; the reference is after a million (the slow test)."""
+    """Short: 4,000 rounds of 20 runs; the reference is after a million (the long test)."""
     rate, bits = lewis(2, 4_000, 20)
     assert (rate > 0.8).mean() == 1
     assert bits.mean() > 0.85
@@ -93,9 +131,12 @@ def test_two_states_learn_a_language() -> None:
 )
 def test_lewis_reference(n: int, share: float, mean: float | None, told: float) -> None:
     """docs/sources.md W11: shares of runs above .8 after a million rounds; 4 standard errors."""
-    runs = 200
-    rate, bits = lewis(n, 1_000_000, runs)
-    assert (rate > 0.8).mean() >= share - 4 * np.sqrt(share * (1 - share) / runs)
+    rate, bits = without_driver(n, 1_000_000, 100)
+    runs = len(rate)
+    error = np.sqrt(share * (1 - share) / runs)
+    print(n, runs, (rate > 0.8).mean(), error, rate.mean(), rate.std(), bits.mean(), bits.std())
+    assert (rate > 0.8).mean() >= share - 4 * error
+    assert n == 2 or (rate > 0.8).mean() <= share + 4 * error
     if mean is not None:
         assert abs(rate.mean() - mean) < 4 * rate.std() / np.sqrt(runs) + 0.002
     assert abs(bits.mean() - told) < 4 * bits.std() / np.sqrt(runs) + 0.002
