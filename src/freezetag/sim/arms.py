@@ -14,6 +14,7 @@ import numpy as np
 from freezetag import catalogue
 from freezetag.core import (
     ABSENT,
+    GO,
     Arm,
     Array,
     Episode,
@@ -33,6 +34,7 @@ from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column, leaves_of
+from freezetag.sim.diverged import Divergence
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
@@ -63,7 +65,7 @@ class Seated:
     """One seat column of an arm: its structure, settings and per-episode data.
 
     Of a foreign agent: `names` by episode; `states` to begin with, as they were saved in another
-    arm, and whether they are `held`.
+    arm, and whether they are `held`; without states it is held as it begins.
     """
 
     column: Column
@@ -127,6 +129,7 @@ def run_arm(
     days: list[Episode] = []
     policies: list[dict[int, Any]] = []
     state: Any = None
+    watch = Divergence(pupil.panel, rows.shape)
     telling = Telling.of(substrate, arm.block * arm.repeats + repeat, seed)
     hashed = {seat for each in treatments for seat in getattr(each, "hashed", ())}
     if isinstance(substrate, Hosted):
@@ -159,7 +162,7 @@ def run_arm(
                 key=weather[repeat],
                 present=rows != ABSENT,
                 seats=tuple(seat.data for seat in seated),
-                equipped=focal & arm.equipped,
+                equipped=(focal & arm.equipped) | (watch.mode != GO),
                 press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
                 forcing=forced if outside else _roomy(forced, room),
@@ -170,10 +173,12 @@ def run_arm(
                 ends=np.full(len(rows), scenario.horizon, np.int32)
                 if scenario.room and not outside
                 else None,
+                mode=watch.mode.copy() if watch.any else None,
             )
             events: tuple[Event, ...] = ()
             if workers or stage is not None:
-                begin = {n: seated[n] for n in workers if day == 0 and seated[n].states}
+                begins = [n for n in workers if seated[n].states or seated[n].held]
+                begin = {n: seated[n] for n in begins if day == 0}
                 traces, end, events = rollout_with(
                     workers,
                     structure,
@@ -202,11 +207,12 @@ def run_arm(
             carries, learned = list(end.carries), {}
             for n, seat in enumerate(seated):
                 worker = workers.get(n)
-                if worker is None and not _has_learn(seat.column):
-                    if _learns(seat.column):
+                if worker is None and (seat.held or not _has_learn(seat.column)):
+                    if seat.held or _learns(seat.column):
                         learned[n] = carries[n]
                     continue
-                if worker is not None and (scenario.days == 1 or "learn" not in worker.offers):
+                stays = scenario.days == 1 and not seat.held
+                if worker is not None and (stays or "learn" not in worker.offers):
                     continue
                 own = day_of(traces, batch, end.labels, n)
                 for i, each in enumerate(treatments):
@@ -222,6 +228,11 @@ def run_arm(
                 now = _parameters(n, arm, rows[:, n], pupil, substrate)
                 kept = [leaves_of(at[n], seated[n].data) for at in (end.first, end.carries)]
                 events += fingerprints.of_seat(n, scenario.horizon - 1, was, now, *kept)
+            for n in learned if scenario.days > 1 else ():
+                if n not in workers:
+                    at = (day, scenario.horizon - 1, n, seated[n].data, end.carries[n], learned[n])
+                    learned[n], more = watch.after(*at)
+                    events += more
             if day in arm.kept:
                 days.append(_episode(traces, end, rows, arm, repeat, pupil, events))
                 policies.append(learned)
@@ -280,11 +291,12 @@ def _seat(
     players, foreign = alike(players, cast)
     structure, leaves, data = column(players, who)
     data |= _seeds(cast, who, seed)
+    held = any(_held(cast[i]) for i in present)
     if foreign is None:
-        return Seated(structure, leaves, data)
+        return Seated(structure, leaves, data, held=held)
     # Where nobody sits, somebody is made who is never asked.
     names = tuple(players[i].name if i >= 0 else foreign.name for i in who)
-    return Seated(structure, leaves, data, foreign, names)
+    return Seated(structure, leaves, data, foreign, names, held=held)
 
 
 def _parameters(
@@ -313,9 +325,15 @@ def _seeds(cast: Sequence[Any], who: Array, seed: int) -> dict[str, Array]:
     return {"own": drawn >= 0, "seed": drawn.astype(np.int32)}
 
 
+def _held(ref: Any) -> bool:
+    """Whether it is the agent held as it begins, before it learned anything."""
+    return is_focal(ref) and bool(dict(ref.settings).get("held"))
+
+
 def _player(ref: Any, pupil: Pupil) -> Any:
     if is_focal(ref):
-        return pupil.policy
+        holds = _held(ref) and hasattr(pupil.policy, "frozen")
+        return pupil.policy.frozen() if holds else pupil.policy
     if isinstance(ref, Learned):
         return None
     if not isinstance(ref, Ref):

@@ -80,7 +80,9 @@ def rollout_with(
                 worker.reset(_own_seeds(mine, seat, part), column)
                 if seat in begin:
                     states, held = begin[seat]
-                    worker.load(states, held)
+                    known = [state for state in states or worker.save() if state is not None]
+                    if len(known) == len(mine):
+                        worker.load(known, held)
         looked = [seat for seat in workers if seat in hashed]
         before = {seat: workers[seat].fingerprints() for seat in looked}
         told = None if telling is None else telling.part(position, size)

@@ -100,6 +100,7 @@ class Batch(NamedTuple):
     treatments: tuple[Any, ...]
     world: Any = None
     ends: Any = None
+    mode: Any = None
 
     @property
     def bare(self) -> Batch:
@@ -110,7 +111,7 @@ class Batch(NamedTuple):
     def under_way(self) -> Batch:
         """Without what only the begin of an episode asks for."""
         seats = ({name: seat[name] for name in ("group", "member")} for seat in self.seats)
-        return self._replace(world=None, seats=tuple(seats))
+        return self._replace(world=None, mode=None, seats=tuple(seats))
 
 
 class Shared(NamedTuple):
@@ -209,7 +210,7 @@ class Steps:
             world=world,
             carries=carries,
             stop=jax.vmap(self.stop.init)(self._stop_keys(batch)) if self.stop else (),
-            mode=jnp.full(n, GO, jnp.int32),
+            mode=jnp.full(n, GO, jnp.int32) if batch.mode is None else jnp.asarray(batch.mode),
             actions=jnp.zeros((n, self.width), jnp.int32),
             levels=jnp.zeros(n, jnp.float32),
             rewards=jnp.zeros(n, jnp.float32),
