@@ -58,7 +58,8 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     of the worlds to be measured cannot feed.
     """
     # Whoever names a probe or a world twice means it once.
-    wanted = dict.fromkeys(catalogue.find("probes", name) for name in spec.probes)
+    asked_for = spec.probes or getattr(agent.adapter, "PROBES", ())
+    wanted = dict.fromkeys(catalogue.find("probes", name) for name in asked_for)
     chosen = [*dict.fromkeys(catalogue.find("substrates", name) for name in spec.worlds)]
     asked = (chosen, spec.panel().interlocks, spec.horizon, spec.sizes)
     if agent.is_log and any(asked):
@@ -177,6 +178,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         classmates = (random_player(substrate),)  # the roster's players act by the level
     classmates = seated(classmates, substrate)
     reads = getattr(agent.adapter, "NEEDS", ())
+    options = {"seeds": BALANCED, "reads": True} if Speaks in reads else {}
     number = min(spec.number, len(classmates)) if by_number else len(classmates)
     if getattr(substrate, "min_players", 1) > 2:
         number = len(classmates)
@@ -194,7 +196,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         prepared=pupil.stop_policy is not None,
         seed=spec.seed,
         lengths=spec.lengths,
-        options={"seeds": BALANCED, "reads": True} if Speaks in reads else {},
+        options=options | ({"learns": True} if agent.learns else {}),
     )
     setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
     longest = getattr(agent.adapter, "LONGEST", setting.horizon)

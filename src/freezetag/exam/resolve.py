@@ -39,6 +39,14 @@ class Resolved:
     adapter: Any = None
 
     @property
+    def learns(self) -> bool:
+        """It says, or its name says of it, that it learns."""
+        policy = self.pupil.policy
+        given = getattr(policy, "given", policy)  # an object's own methods
+        said = getattr(given, "learns", False) is True or callable(getattr(given, "learn", None))
+        return said or getattr(self.adapter, "LEARNS", False)
+
+    @property
     def is_log(self) -> bool:
         """It is a record, which nobody can ask to act."""
         return isinstance(self.pupil.policy, Log | RecordedExam)
@@ -151,6 +159,12 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         kind = "Python file" if is_file else "Python object"
         return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
     module = adapter(scheme)
+    if hasattr(module, "examined"):  # another agent, by a name that says what is asked of it
+        policy, _, kind, _ = _policy(name, step_seconds)
+        try:
+            return module.examined(policy, name), agent, f"{scheme}: {kind}", module
+        except BadAgent as bad:
+            raise UnknownAgent(str(bad)) from None
     if hasattr(module, "recorded"):
         found = RecordedExam.of(Path(name).expanduser()) or module.recorded(name)
         return found, agent, "record of an agent that ran", module
@@ -282,6 +296,12 @@ def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
 def adapter(scheme: str) -> Any:
     """The module of an adapter."""
     return import_module(f"freezetag.adapters.agents.{scheme}")
+
+
+def own_name(agent: str) -> str:
+    """What an agent is by itself: without a prefix that only says what is asked of it."""
+    _, _, inner = agent.strip().partition(":")
+    return inner if hasattr(adapter_of(agent), "examined") else agent
 
 
 def adapter_of(agent: str) -> Any:
