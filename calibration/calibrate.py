@@ -46,18 +46,20 @@ PAGE = ROOT / "docs" / "calibration.md"
 SEEDS = 20
 READS = "llm:nobody@http://127.0.0.1:9"
 """It is never asked: the agents of the families sit in its place."""
+LEARNS = "learner:q_learning"
+"""The same, for probes that ask how an agent learns."""
 VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 
 
 def setting_of(probe: str, agent: Any, seed: int) -> Setting:
-    """The setting that the probe has in an exam of the default size and of this seed: of `agent`
-    if that is a log, else of a member of the roster, or of an agent that reads."""
+    """The setting that the probe has in an exam of the default size and of this seed: of `agent` if
+    that is a log, else of a member of the roster, of an agent that reads, or of one that learns."""
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
     roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
     return next(
         item.setting
-        for one in (agent, READS)
+        for one in (agent, READS, LEARNS)
         for item in plan(Spec(str(one), seed, roster=roster), resolve(one))
         if item.name == probe and not item.reason
     )

@@ -45,6 +45,7 @@ def examine(
     ----------
     agent
         a player's name (tit_for_tat), a file my_agent.py, package.module:object, axelrod:Grudger,
+        how an agent learns: learner:ppo, learner:my_trainer.py,
         or what an agent left: log:ledger.db, log:journal.jsonl
     seed
         of everything random; without it one is drawn, and recorded
