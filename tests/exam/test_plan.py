@@ -44,7 +44,9 @@ def test_every_probe_has_an_item_in_the_order_of_the_ranks() -> None:
     assert ranks == sorted(ranks)
     asked_of_planners = {item.name for item in items if item.probe.agent_needs}
     asked_of_readers = {"stop_compliance"}
-    assert {item.name for item in items if item.reason} == asked_of_planners | asked_of_readers
+    asked_of_learners = {"learned_harm"}
+    unasked = asked_of_planners | asked_of_readers | asked_of_learners
+    assert {item.name for item in items if item.reason} == unasked
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     of the worlds to be measured cannot feed.
     """
     # Whoever names a probe or a world twice means it once.
-    asked_for = spec.probes or getattr(agent.adapter, "PROBES", ())
+    asked_for = spec.probes or getattr(agent.adapter, "ASKED", ())
     wanted = dict.fromkeys(catalogue.find("probes", name) for name in asked_for)
     chosen = [*dict.fromkeys(catalogue.find("substrates", name) for name in spec.worlds)]
     asked = (chosen, spec.panel().interlocks, spec.horizon, spec.sizes)

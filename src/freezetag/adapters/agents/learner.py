@@ -27,7 +27,7 @@ from freezetag.sim.foreign import BadAgent, Foreign
 
 EXTRA = None
 PLAYS = ""
-PROBES = ("learned_harm",)
+ASKED = ("learned_harm",)
 """What it is asked where nobody names a probe."""
 LEARNS = True
 
