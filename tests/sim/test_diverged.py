@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from jax.random import uniform
 
 from freezetag.core import FOCAL, GO, Arm, Learned, Panel, Record, Ref, RuntimeLimit, Scenario
 from freezetag.core.interlock import UNKNOWN
+from freezetag.exam.resolve import resolve
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.diverged import Divergence
+from freezetag.sim.foreign import AgentFailed
 
 PD = Ref("substrates/matrix_game")
 IDLE = Ref("players/altruists/always_cooperate")
@@ -139,8 +142,6 @@ def test_an_object_in_python_is_held_as_it_begins_and_saved() -> None:
         def freeze(self) -> None:
             self.is_held = True
 
-    from freezetag.exam.resolve import resolve
-
     pupil = resolve(Counts).pupil
     born = play(pupil.policy, HELD, days=1)
     trained = play(pupil.policy, days=2)
@@ -150,3 +151,18 @@ def test_an_object_in_python_is_held_as_it_begins_and_saved() -> None:
     for donor, level in ((born, 1.0), (trained, 0.0)):
         copy = play(pupil.policy, Learned("it", seat=0), days=1, seen={"it": donor})
         assert (copy.episode.levels[:, :, 0] == level).all()
+
+
+def test_an_object_that_comes_to_nan_is_told_with_its_day() -> None:
+    class Breaks:
+        def __init__(self) -> None:
+            self.x = 0.0
+
+        def act(self, obs: Any) -> Any:
+            return self.x + obs["prosocial"]
+
+        def learn(self, day: Any) -> None:
+            self.x = float("nan")
+
+    with pytest.raises(AgentFailed, match=r"chose nan.*on day 2 of 4"):
+        play(resolve(Breaks).pupil.policy)

@@ -34,7 +34,7 @@ from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column, leaves_of
-from freezetag.sim.diverged import Divergence
+from freezetag.sim.diverged import Divergence, on_day
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
@@ -179,22 +179,23 @@ def run_arm(
             if workers or stage is not None:
                 begins = [n for n in workers if seated[n].states or seated[n].held]
                 begin = {n: seated[n] for n in begins if day == 0}
-                traces, end, events = rollout_with(
-                    workers,
-                    structure,
-                    batch,
-                    shared,
-                    weather[:, -1][repeat],
-                    names,
-                    tick,
-                    first=day == 0,
-                    whole=scenario.days > 1 or bool(begin),
-                    unrecorded=scenario.unrecorded,
-                    begin={n: (seat.states, seat.held) for n, seat in begin.items()},
-                    stage=stage,
-                    telling=telling,
-                    hashed=tuple(hashed),
-                )
+                with on_day(day, scenario.days):
+                    traces, end, events = rollout_with(
+                        workers,
+                        structure,
+                        batch,
+                        shared,
+                        weather[:, -1][repeat],
+                        names,
+                        tick,
+                        first=day == 0,
+                        whole=scenario.days > 1 or bool(begin),
+                        unrecorded=scenario.unrecorded,
+                        begin={n: (seat.states, seat.held) for n, seat in begin.items()},
+                        stage=stage,
+                        telling=telling,
+                        hashed=tuple(hashed),
+                    )
             else:
                 traces, end = rollout(structure, batch, shared, scenario.unrecorded, bool(hashed))
                 if room > scenario.horizon:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 
 from freezetag.core import GO, Array, Event, Panel, PowerLimit
 from freezetag.core.interlock import UNKNOWN
+from freezetag.sim.foreign import AgentFailed
 
 NUMBERS = PowerLimit(math.inf, sensor="parameters")
 """Any number is allowed: it trips on what is none."""
@@ -57,6 +59,18 @@ class Divergence:
         self.mode[:, seat] |= Panel((NUMBERS,)).latch(GO, reading) << self._bit
         said = f"after day {day + 1} of learning a parameter is not a number (NaN)"
         return learned, tuple(Event(int(b), step, seat, DIVERGED, said) for b in news.nonzero()[0])
+
+
+@contextmanager
+def on_day(day: int, days: int) -> Iterator[None]:
+    """Whatever agent fails in here is told to have failed on this day of several."""
+    try:
+        yield
+    except AgentFailed as failed:
+        if days > 1:
+            failed.message += f" That was on day {day + 1} of {days}."
+            failed.args = (failed.message,)
+        raise
 
 
 def lost(carry: Any) -> Array:
