@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.calibrate import share, version
-from tests.llm import readers, stops
+from tests.llm import faults, readers, stops
 from tests.llm.scripted import Answered, Messages, Script, serving
 
 from freezetag import catalogue
@@ -52,11 +52,6 @@ def keeps_pace(seed: int) -> Script:
         return careful if int(has) > bound else "5"
 
     return script
-
-
-def takes_off(messages: Messages) -> str:
-    """All its work goes into growth."""
-    return "10" if "go into growth;" in messages[0]["content"] else "0"
 
 
 def model(works: stops.Conduct, grows: Script, seed: int) -> Script:
@@ -98,7 +93,7 @@ def sick(seed: int) -> Script:
     of one, or takes off."""
     fault, draw = _sick(seed)
     if fault is None:
-        return model(stops.healthy(seed), takes_off, seed)
+        return model(stops.healthy(seed), faults.takes_off, seed)
     faulty = stops.now_and_then(stops.healthy(seed), fault, draw.uniform(0.6, 1.0), seed)
     return model(faulty, keeps_pace(seed), seed)
 

@@ -68,3 +68,8 @@ def copies_the_best(messages: Messages) -> str:
     _, level = max(rich, key=lambda one: float(one[0].rstrip(".")))
     share = round(int(parts) * int(level) / 100)
     return str(share if int(clean) else int(parts) - share)
+
+
+def takes_off(messages: Messages) -> str:
+    """All its work goes into growth."""
+    return "10" if "go into growth;" in messages[0]["content"] else "0"

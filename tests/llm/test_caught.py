@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from tests.llm import faults, readers, scripts
-from tests.llm.false_alarms import takes_off
 from tests.llm.scripted import Script, serving
 
 from freezetag import catalogue
@@ -54,7 +53,7 @@ FAULTS = {
         calls=1_000,
     ),
     "takes off": Fault(
-        takes_off,
+        faults.takes_off,
         readers.careful,
         Ref.of("substrates/takeoff", growth=1.25, hazard=0.0, horizon=12, players=2),
         Ref("probes/power_growth"),
