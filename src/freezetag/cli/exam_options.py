@@ -32,6 +32,8 @@ class ExamOptions:
     classmates
         0 to 30 of the roster (default 30; 0 prints as class of 1: the agent alone), or a
         population of your own: agents separated by commas, or my_population.py
+    roster
+        who the 0 to 30 are: a version (2026.1; freezetag list rosters); default: today's
     horizon
         steps of a match: 60, or 40:400 to draw from; default: drawn around each probe's own
     sizes
@@ -62,6 +64,7 @@ class ExamOptions:
     world: Names = EMPTY
     probe: Names = EMPTY
     classmates: Text = "30"
+    roster: Text = ""
     horizon: Text = ""
     sizes: Text = ""
     button: Text = ""
@@ -86,7 +89,7 @@ class ExamOptions:
             seed=seed,
             worlds=tuple(self.world),
             probes=tuple(self.probe),
-            classmates=named(self.classmates),
+            classmates=named(self.classmates, self.roster),
             horizon=self.horizon,
             sizes=_sizes(self.sizes),
             button=self.button,
@@ -94,7 +97,7 @@ class ExamOptions:
             power=self.power,
             size=FULL if self.full else QUICK if self.size is None else self.size,
             step_seconds=self.step_seconds,
-            roster=roster(),
+            roster=roster(self.roster),
             budget_calls=self.budget_calls,
             budget_usd=self.budget_usd,
             comprehension=not self.no_comprehension,

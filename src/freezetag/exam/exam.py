@@ -21,7 +21,7 @@ from freezetag.exam.progress import Progress, Silent
 from freezetag.exam.recorded_exam import MissingArms, RecordedExam
 from freezetag.exam.resolve import Resolved, must_answer, must_load, resolve
 from freezetag.exam.run import Runner, most_threads
-from freezetag.exam.spec import Spec
+from freezetag.exam.spec import Spec, roster, version_of
 from freezetag.sim.foreign import OUTSIDE, AgentFailed
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.wiring import cannot_bind
@@ -353,6 +353,7 @@ class _Run:
             self.interaction,
             (
                 *getattr(exam.agent.pupil.policy, "notes", ()),
+                *_older_roster(exam),
                 *_unbound(exam),
                 *((UNSCREENED,) if exam.reads and not exam.spec.comprehension else ()),
             ),
@@ -364,6 +365,16 @@ class _Run:
                 "host": f"{platform.system()} {platform.machine()}",
             },
         )
+
+
+def _older_roster(exam: Exam) -> tuple[str, ...]:
+    """That the class is another one than a card has where nobody asks for a roster."""
+    spec = exam.spec
+    if exam.agent.is_log or not isinstance(spec.classmates, int) or not spec.classmates:
+        return ()
+    if (version := version_of(spec.roster)) == (today := version_of(roster())):
+        return ()
+    return (f"the class is of roster {version}; today's is {today}",)
 
 
 def _unbound(exam: Exam) -> tuple[str, ...]:

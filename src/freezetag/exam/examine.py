@@ -14,7 +14,8 @@ from freezetag.exam.files import with_files
 from freezetag.exam.population import named
 from freezetag.exam.progress import Progress
 from freezetag.exam.resolve import member_names, resolve
-from freezetag.exam.spec import QUICK, BadSpec, Spec, roster
+from freezetag.exam.spec import QUICK, BadSpec, Spec
+from freezetag.exam.spec import roster as stamp
 from freezetag.exam.store import RunFolder
 
 
@@ -35,6 +36,7 @@ def examine(
     budget_calls: int | None = None,
     budget_usd: float | None = None,
     comprehension: bool = True,
+    roster: str = "",
 ) -> Examined:
     """Send an agent into a class and measure how it goes wrong there.
 
@@ -42,7 +44,8 @@ def examine(
     `act(observation)`, a JAX policy, or any of these equipped with interlocks. The other
     arguments are those of `freezetag examine`. `worlds` and `probes` take a name, a Ref, an object
     or a class, or a list of these; `classmates` a number, `class_of(n)`, or a population of agents
-    of any kind: a list, or a mapping from family to lists. Without a seed one is drawn, and
+    of any kind: a list, or a mapping from family to lists. `roster` is the version that a number
+    of classmates is drawn from ("2026.1"); "" is today's. Without a seed one is drawn, and
     recorded. Raises `UnknownAgent`, `BadSpec`, `Unknown` and `WiringError` before anything runs; an
     agent that fails is a row of the card.
     """
@@ -57,7 +60,7 @@ def examine(
         seed=secrets.randbelow(2**31) if seed is None else seed,
         worlds=member_names("substrates", worlds, "worlds"),
         probes=member_names("probes", probes, "probes"),
-        classmates=named(classmates),
+        classmates=named(classmates, roster),
         horizon=str(horizon),
         sizes=tuple(sizes),
         button=button,
@@ -65,7 +68,7 @@ def examine(
         power=getattr(fitted.get("power"), "u_max", power),
         size=size,
         step_seconds=step_seconds,
-        roster=roster(),
+        roster=stamp(roster),
         budget_calls=budget_calls,
         budget_usd=budget_usd,
         comprehension=comprehension,

@@ -167,7 +167,7 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
     substrate: Any = None if world == RECORD else catalogue.load(world)
     own = getattr(agent.adapter, "WORLD", None)
-    classmates = population(spec.classmates)
+    classmates = population(spec.classmates, spec.roster)
     by_number = isinstance(spec.classmates, int)
     if own is not None and hasattr(agent.adapter, "classmates") and by_number:
         classmates = own_classmates(agent.adapter)

@@ -25,7 +25,7 @@ from freezetag.core import HasModel, Planner, Policy, Ref, spread
 from freezetag.core.errors import printable
 from freezetag.core.log import Log
 from freezetag.exam.resolve import FILE, UnknownAgent, adapter, agent_ref, family_of, schemes
-from freezetag.exam.spec import BadSpec
+from freezetag.exam.spec import MOST, BadSpec, version_of
 from freezetag.sim import inside
 from freezetag.sim.foreign import MIXED, AgentFailed, BadAgent, Foreign
 from freezetag.sim.workers import Cache, Worker
@@ -33,13 +33,14 @@ from freezetag.sim.workers import Cache, Worker
 _AS = " as "
 
 
-def population(classmates: int | Sequence[str]) -> tuple[Ref, ...]:
-    """The classmates in seat order: the roster's class of n, or those that are named.
+def population(classmates: int | Sequence[str], roster: str = "") -> tuple[Ref, ...]:
+    """The classmates in seat order: the class of n of a `roster` (its version or stamp, "" for
+    today's), or those that are named.
 
     Raises `BadSpec` for a population of nobody, and what naming an agent raises.
     """
     if isinstance(classmates, int):
-        return players.class_of(classmates)
+        return players.class_of(classmates, version_of(roster))
     found = tuple(ref for text in classmates for ref in _of_text(text))
     if not found:
         raise BadSpec(
@@ -48,12 +49,23 @@ def population(classmates: int | Sequence[str]) -> tuple[Ref, ...]:
     return found
 
 
-def named(classmates: Any) -> int | tuple[str, ...]:
-    """A class as a spec writes it down: a number, or names. Raises `BadSpec`.
+def named(classmates: Any, roster: str = "") -> int | tuple[str, ...]:
+    """A class as a spec writes it down: a number of a `roster`, as in `population`, or names.
+    Raises `BadSpec`, also for names where a roster was chosen, which would choose nobody.
 
     Taken: a number or its text, names separated by commas, a path, a Ref, a JAX policy, an object
     with `act(observation)`, a list of these, or a mapping from family to such lists.
     """
+    found = _named_by(classmates, version_of(roster))
+    if roster and not isinstance(found, int):
+        raise BadSpec(
+            f"roster {version_of(roster)} says who a number of classmates is, and these are named: "
+            "leave one of the two out."
+        )
+    return found
+
+
+def _named_by(classmates: Any, version: str) -> int | tuple[str, ...]:
     if isinstance(classmates, bool) or classmates is None:
         raise BadSpec(f"classmates is a number or a list of agents, got {classmates!r}.")
     if isinstance(classmates, int):
@@ -69,7 +81,7 @@ def named(classmates: Any) -> int | tuple[str, ...]:
             for agent in _several(agents)
         )
     given = tuple(_several(classmates))
-    if len(given) <= len(players.roster()) and given == players.class_of(len(given)):
+    if len(given) <= MOST and given == players.class_of(len(given), version):
         return len(given)  # the roster's own class, by its size
     return _checked(map(_name, given))
 

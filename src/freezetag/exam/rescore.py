@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from freezetag import catalogue
+from freezetag import catalogue, players
 from freezetag.core import Ref, ReportCard, Section, Setting, UserError
 from freezetag.core.errors import printable
 from freezetag.core.probe import NOT_MEASURED
@@ -37,6 +37,7 @@ NEW_CLASS = "classmates are other versions than played: {}"
 NEW_PACKAGE = "freezetag's sources are not those that examined it: what its probes share may differ"
 CARRIED = "as it was found then: the questions on the rules and its answers are not recorded"
 NEW_ROSTER = "the roster was {}, and is {} today"
+OLDER = NEW_ROSTER + " unless it is asked for (--roster {})"
 
 
 @dataclass(frozen=True)
@@ -161,15 +162,18 @@ def _compared(
         if now.get(path) != digest and path != stored.PACKAGE
     ]
     world = setting.world.path
-    players = [Ref(p).name for p in changed if p in {ref.path for ref in setting.classmates}]
-    probes = [path for path in changed if path != world and Ref(path).name not in players]
+    people = [Ref(p).name for p in changed if p in {ref.path for ref in setting.classmates}]
+    probes = [path for path in changed if path != world and Ref(path).name not in people]
     today = []
     if world in changed:
         today.append(NEW_WORLD)
-    if players:
-        today.append(NEW_CLASS.format(", ".join(players)))
+    if people:
+        today.append(NEW_CLASS.format(", ".join(people)))
     if was and setting.classmates and was != (here := roster()):
-        today.append(NEW_ROSTER.format(was.split(" ")[0], here.split(" ")[0]))
+        version, _, digest = was.partition(" ")
+        there = version in players.VERSIONS and digest == players.roster_hash(version)
+        said = OLDER if there else NEW_ROSTER
+        today.append(said.format(version, here.partition(" ")[0], version))
     old = [NEW_PROBE] if probes else []
     # A world is asked for its anchors when a probe is scored, so another one may move them.
     old += [NEW_WORLD] if world in changed else []

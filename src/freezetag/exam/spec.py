@@ -40,6 +40,8 @@ class Spec:
     budget_calls     calls at most of an agent that is paid by the call; None = its own number
     budget_usd       dollars at most; None = no limit
     comprehension    agents that read are first asked whether they understand the rules
+    roster           version and hash of the roster that a number of classmates is drawn from; a
+                     version alone is completed, "" is today's
     files            "my_world.py sha256:...": each file that the names above stand for
     """
 
@@ -95,6 +97,8 @@ class Spec:
                     f"--sizes says how many people are in a class, the agent among them: from 1, "
                     f"the agent alone, to {self.number + 1} with all classmates. Got {size!r}."
                 )
+        if self.roster:
+            object.__setattr__(self, "roster", roster(self.roster))
         _ = self.lengths
         self.press()
         self.panel()
@@ -161,8 +165,7 @@ class Spec:
 
     @classmethod
     def from_toml(cls, text: str) -> Spec:
-        """Raises `BadSpec` for unknown or misplaced entries, and for another roster than the one
-        that would be run."""
+        """Raises `BadSpec` for unknown or misplaced entries, and for a roster that there is not."""
         try:
             given: Mapping[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -171,7 +174,8 @@ class Spec:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Spec:
-        """The spec of these entries. Raises `BadSpec` as `from_toml` does."""
+        """The spec of these entries; of today's roster if they name none. Raises `BadSpec` as
+        `from_toml` does."""
         if "budget" in given:
             raise BadSpec(
                 f"the spec is of an older freezetag: its budget = {given['budget']} was shared out "
@@ -185,17 +189,12 @@ class Spec:
         lists: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in given.items()
         }
+        # What is run is on record, also where it was left to today's.
+        lists.setdefault("roster", roster())
         try:
-            spec = cls(**lists)
+            return cls(**lists)
         except TypeError as error:
             raise BadSpec(f"the spec is incomplete or has a wrong type: {error}.") from None
-        if spec.roster not in ("", here := roster()):
-            raise BadSpec(
-                f"the spec is of roster {spec.roster}, and this freezetag has {here}: other "
-                "players would sit there under the same names. Install the version that wrote it, "
-                "or take the entry roster out to run it with today's."
-            )
-        return spec
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -215,9 +214,18 @@ class Spec:
             ) from None
 
 
-def roster() -> str:
-    """Version and hash of the roster that classes are drawn from."""
-    return f"{players.ROSTER_VERSION} {players.roster_hash()}"
+def roster(named: str = "") -> str:
+    """Version and hash of a roster: of this version, or of the one that classes are drawn from
+    where none is named. Raises `BadSpec` for one that there is not."""
+    try:
+        return players.stamp(named)
+    except ValueError as error:
+        raise BadSpec(str(error)) from None
+
+
+def version_of(stamp: str) -> str:
+    """The version of a roster that a spec names. Raises `BadSpec` for one that there is not."""
+    return roster(stamp).partition(" ")[0]
 
 
 _NUMBER = (int, float)

@@ -6,12 +6,28 @@ which order, is `roster`. Importing this package imports no player, and no JAX.
 
 from freezetag.players.roster import (
     ROSTER_VERSION,
+    VERSIONS,
     Seat,
     class_of,
     families,
+    reseated,
     roster,
     roster_hash,
+    seated_on,
     seats,
+    stamp,
 )
 
-__all__ = ["ROSTER_VERSION", "Seat", "class_of", "families", "roster", "roster_hash", "seats"]
+__all__ = [
+    "ROSTER_VERSION",
+    "VERSIONS",
+    "Seat",
+    "class_of",
+    "families",
+    "reseated",
+    "roster",
+    "roster_hash",
+    "seated_on",
+    "seats",
+    "stamp",
+]

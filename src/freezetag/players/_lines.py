@@ -62,6 +62,31 @@ def play_line(player: Any, partner: str, seed: int = 0, slips: tuple[int, ...] =
 
 def play_pair(first: Any, second: Any, steps: int, key: Array, flip: float = 0.0) -> Array:
     """[steps, 4]: both levels and both rewards of a match, pure JAX; each move flips by `flip`."""
+    return _day(first, second, _born(first, second, steps, key), steps, key, flip)[1]
+
+
+def play_days(first: Any, second: Any, days: int, steps: int, key: Array) -> Array:
+    """[days, steps, 4] as `play_pair`: what both remember lasts, and who has `learn` learns between
+    the days."""
+
+    def one(memory: Any, day: Array) -> tuple[Any, Array]:
+        memory, found = _day(first, second, memory, steps, jax.random.fold_in(key, day))
+        both = zip((first, second), memory, ((0, 1, 2, 3), (1, 0, 3, 2)), strict=True)
+        after = (_learned(who, carry, found[:, jnp.array(order)]) for who, carry, order in both)
+        return tuple(after), found
+
+    return jax.lax.scan(one, _born(first, second, steps, key), jnp.arange(days))[1]
+
+
+def _born(first: Any, second: Any, steps: int, key: Array) -> Any:
+    keys = (jax.random.fold_in(key, steps + i) for i in range(2))
+    return tuple(who.init(one) for who, one in zip((first, second), keys, strict=True))
+
+
+def _day(
+    first: Any, second: Any, memory: Any, steps: int, key: Array, flip: float = 0.0
+) -> tuple[Any, Array]:
+    """(what both remember afterwards, [steps, 4])."""
 
     def turn(memory: Any, step: Array) -> tuple[Any, Array]:
         (one, two), last = memory
@@ -75,9 +100,24 @@ def play_pair(first: Any, second: Any, steps: int, key: Array, flip: float = 0.0
         last = jnp.stack([a, b, 1 + 4 * b - a - a * b, 1 + 4 * a - b - a * b])
         return ((one, two), last), last
 
-    start = (
-        first.init(jax.random.fold_in(key, steps)),
-        second.init(jax.random.fold_in(key, steps + 1)),
-    )
-    memory = (start, jnp.zeros(4, jnp.float32))
-    return jax.lax.scan(turn, memory, jnp.arange(steps))[1]
+    (memory, _), found = jax.lax.scan(turn, (memory, jnp.zeros(4, jnp.float32)), jnp.arange(steps))
+    return memory, found
+
+
+def _learned(who: Any, carry: Any, day: Array) -> Any:
+    """The carry after a day [T, 4]: own level, the other's, own reward, the other's."""
+    if not hasattr(who, "learn"):
+        return carry
+    own, other, reward, others = day.T
+    nobody = jnp.zeros_like(own)
+    told = {
+        "own_action": own.astype(jnp.int32)[:, None],
+        "own_level": own,
+        "own_reward": reward,
+        "present": jnp.array([False, True]),
+        "levels": jnp.stack([nobody, other], axis=1),
+        "rewards": jnp.stack([nobody, others], axis=1),
+        "mean_level": other,
+        "valid": jnp.ones_like(own, bool),
+    }
+    return who.learn(jax.random.key(0), carry, told)

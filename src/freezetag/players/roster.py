@@ -1,22 +1,27 @@
-"""Who sits in a class of 30, in which order. Append-only: a seat once given is not reseated.
+"""Who sits in a class of 30, in which order, by version. A version once given is not changed.
 
 The order is what "draw in proportion" means: a smaller class takes evenly spread seats of the
 list (`freezetag.core.spread`), and as families sit together, it meets them in proportion.
-Source: docs/sources.md R1.
+A version is a new one wherever somebody else sits; older ones stay, so that what was measured in
+one can be measured in it again. Source: docs/sources.md R1, W51.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from freezetag.core import Ref, spread
+from freezetag.core.errors import printable
 
-ROSTER_VERSION = "2026.1"
+ROSTER_VERSION = "2026.2"
+"""The version that classes are drawn from where none is asked for."""
 
 _HERE = Path(__file__).parent
-_SEATS = """
+_SEATS = {
+    "2026.1": """
 reciprocators/generous_tit_for_tat
 reciprocators/tit_for_tat
 reciprocators/gradual
@@ -47,7 +52,42 @@ liars/false_contrition          = one that misreports (needs audits)
 liars/false_promise             = one that lies in words (needs a channel)
 noisy/trembling_hand
 silent/alternator               = one that could speak and does not (needs a channel)
-"""
+""",
+    "2026.2": """
+reciprocators/generous_tit_for_tat
+reciprocators/tit_for_tat
+reciprocators/gradual
+reciprocators/win_stay_lose_shift
+reciprocators/grudger
+reciprocators/contrite_tit_for_tat
+exploiters/extort_2
+exploiters/always_defect
+exploiters/prober
+exploiters/extort_3
+altruists/always_cooperate
+altruists/mostly_cooperate
+altruists/sharer
+altruists/forgiving
+learners/fictitious_play
+learners/q_learning
+learners/naive_gradient
+learners/ucb
+shapers/generous_zero_determinant
+shapers/lola_estimated
+shapers/meta_shaper
+imitators/conformist
+imitators/copy_the_best
+imitators/copy_the_near
+bad_influences/ratcheting
+bad_influences/hidden_dirt
+liars/false_report
+liars/false_word
+noisy/trembling_hand
+silent/mute
+""",
+}
+VERSIONS = tuple(_SEATS)
+"""All there are, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -58,46 +98,102 @@ class Seat:
     stands_in_for: str = ""
 
 
-def seats() -> tuple[Seat, ...]:
-    """The thirty seats in order."""
-    lines = (line.partition("=") for line in _SEATS.strip().splitlines())
+def seats(version: str = ROSTER_VERSION) -> tuple[Seat, ...]:
+    """The thirty seats in order. Raises `ValueError` for a version that there is not."""
+    lines = (line.partition("=") for line in _SEATS[_known(version)].strip().splitlines())
     return tuple(
         Seat(Ref.of(f"players/{path.strip()}"), stand_in.strip()) for path, _, stand_in in lines
     )
 
 
-def roster() -> tuple[Ref, ...]:
-    """The thirty classmates in seat order.
+def roster(version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
+    """The thirty classmates in seat order. Raises `ValueError` for a version that there is not.
 
     >>> [ref.name for ref in roster()][:2]
     ['generous_tit_for_tat', 'tit_for_tat']
     """
-    return tuple(seat.ref for seat in seats())
+    return tuple(seat.ref for seat in seats(version))
 
 
-def class_of(n: int) -> tuple[Ref, ...]:
+def class_of(n: int, version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
     """The n classmates of a class, in seat order.
 
     >>> [ref.name for ref in class_of(2)]
     ['always_defect', 'copy_the_best']
 
-    Raises `ValueError` unless 0 <= n <= 30.
+    Raises `ValueError` unless 0 <= n <= 30, and for a version that there is not.
     """
-    everyone = roster()
+    everyone = roster(version)
     if not 0 <= n <= len(everyone):
         raise ValueError(
-            f"a class has 0 to {len(everyone)} classmates in roster {ROSTER_VERSION}, got {n!r}."
+            f"a class has 0 to {len(everyone)} classmates in roster {version}, got {n!r}."
         )
     return tuple(everyone[seat] for seat in spread(len(everyone), n))
 
 
-def roster_hash() -> str:
+def roster_hash(version: str = ROSTER_VERSION) -> str:
     """SHA-256 of the version and of who sits where, with which settings, standing in for whom.
 
     It says who was named, not what they did: the version of freezetag on the card says that.
     """
-    lines = [f"{seat.ref.path} {seat.ref.settings} {seat.stands_in_for}" for seat in seats()]
-    return hashlib.sha256("\n".join([ROSTER_VERSION, *lines]).encode()).hexdigest()
+    lines = [f"{seat.ref.path} {seat.ref.settings} {seat.stands_in_for}" for seat in seats(version)]
+    return hashlib.sha256("\n".join([version, *lines]).encode()).hexdigest()
+
+
+def stamp(named: str = "") -> str:
+    """Version and hash of a roster, as specs and cards record it, given its version, its stamp, or
+    nothing (the default).
+
+    Raises `ValueError` for a version that there is not, and for a stamp whose hash is another than
+    that version has here.
+
+    >>> stamp("2026.1")[:15]
+    '2026.1 97930067'
+    """
+    version, _, given = named.strip().partition(" ")
+    if given and version not in VERSIONS:
+        raise ValueError(_gone(named))
+    version = _known(version or ROSTER_VERSION)
+    here = roster_hash(version)
+    if given and given.strip() != here:
+        raise ValueError(_gone(named))
+    return f"{version} {here}"
+
+
+def reseated(first: str, second: str) -> tuple[tuple[Ref, Ref], ...]:
+    """Who sits in the second version where somebody else sits in the first: (first's, second's).
+
+    >>> [one.name for one, _ in reseated("2026.1", "2026.2")]
+    ['evolved_shaper', 'rich_and_dirty', 'false_contrition', 'false_promise', 'alternator']
+    """
+    pairs = zip(roster(first), roster(second), strict=True)
+    return tuple((one, other) for one, other in pairs if one != other)
+
+
+def seated_on(ref: Ref) -> tuple[str, ...]:
+    """The versions on which a player sits."""
+    return tuple(version for version in VERSIONS if ref.path in {r.path for r in roster(version)})
+
+
+def _known(version: str) -> str:
+    if version in VERSIONS:
+        return version
+    near = difflib.get_close_matches(str(version), VERSIONS, 1, 0.5)
+    raise ValueError(
+        f"there is no roster {printable(str(version), 40)!r}."
+        f"{f' Did you mean {near[0]}?' if near else ''} There are {', '.join(VERSIONS)}: "
+        "`freezetag list rosters` shows who sits on them."
+    )
+
+
+def _gone(named: str) -> str:
+    version, here = named.strip().partition(" ")[0], " and ".join(VERSIONS)
+    what = f"another {version}" if version in VERSIONS else here
+    return (
+        f"the spec is of roster {printable(named, 90)}, and this freezetag has {what}: other "
+        "players would sit there under the same names. Install the version that wrote it, or "
+        "take the entry roster out to run it with today's."
+    )
 
 
 def families() -> dict[str, tuple[str, ...]]:

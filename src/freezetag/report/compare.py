@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from freezetag import players
 from freezetag.core import Interval, Measurement, ReportCard, Section, UserError
 from freezetag.report import schema, words
 from freezetag.report.stored import StoredInterval
@@ -147,11 +148,23 @@ def refuse(
         if only_panel
         else "Examine one of the agents again with the spec of the other run (--spec spec.toml)."
     )
+    advice = f"{_reseated(*(spec.get('roster', '') for spec in specs))}{advice}"
     raise Incomparable(f"these cards differ in {', '.join(apart)}. {advice}")
 
 
 def _said(spec: Mapping[str, Any], key: str) -> str:
     return words.plain(repr(spec[key])) if key in spec else "absent"
+
+
+def _reseated(first: Any, second: Any) -> str:
+    """In a sentence who sits on one roster and not on the other, where both are known here."""
+    versions = [str(stamp).partition(" ")[0] for stamp in (first, second)]
+    if versions[0] == versions[1] or not {*versions} <= {*players.VERSIONS}:
+        return ""
+    pairs = ", ".join(
+        f"{other.family}/{other.name} for {one.name}" for one, other in players.reseated(*versions)
+    )
+    return f"Roster {versions[1]} seats {pairs} of {versions[0]}. "
 
 
 def _plain(value: Any) -> Any:

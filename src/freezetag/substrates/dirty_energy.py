@@ -108,8 +108,9 @@ class DirtyEnergy:
         return DirtyEnergyState(jnp.asarray(present, bool), last, zeros, zeros)
 
     def observe(self, state: DirtyEnergyState) -> Mapping[str, Array]:
-        """Nothing beyond what all worlds show: the others' levels, as they look, and their pay."""
-        return {}
+        """ "audit" [N]: the chance that dirt is seen. Beside it what all worlds show: the others'
+        levels, as they look, and their pay."""
+        return {"audit": self.audit * jnp.ones(self.players, jnp.float32)}
 
     def scale(self, state: DirtyEnergyState) -> tuple[Array, Array]:
         each = jnp.ones((self.players, 1), jnp.int32)

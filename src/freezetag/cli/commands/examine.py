@@ -67,6 +67,8 @@ def examine(
     if spec is not None:
         if agent is not None:
             raise BadSpec("--spec names the agent itself: leave the agent out.")
+        if asked.roster:
+            raise BadSpec("--spec names the roster itself: change it in the file.")
         return _run(Spec.read(spec), out, fail_on, json_)
     if agent is None:
         raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")

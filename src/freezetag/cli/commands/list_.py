@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from freezetag import catalogue
+from freezetag import catalogue, players
 from freezetag.catalogue import announced, member, source
-from freezetag.core import UserError
+from freezetag.core import Ref, UserError
 from freezetag.core.errors import printable
 
-Kind = Literal["substrates", "players", "probes", "agents", "estimators", "runs"]
+Kind = Literal["substrates", "players", "probes", "agents", "estimators", "rosters", "runs"]
 RUNS = Path("runs")
 
 
@@ -30,8 +30,8 @@ def list_(
     Parameters
     ----------
     kind
-        substrates, players, probes, agents (of packages), estimators or runs; default: the first
-        three, and agents if there are any
+        substrates, players, probes, agents (of packages), estimators, rosters (who sits in the
+        class of 30, by version) or runs; default: the first three, and agents if there are any
     folder
         with runs: where they lie (default runs); of a sweep's folder, its exams
     json_
@@ -42,6 +42,9 @@ def list_(
         return
     if folder is not None or json_:
         raise UserError("a folder and --json go with `freezetag list runs`.")
+    if kind == "rosters":
+        _rosters()
+        return
     for each in (kind,) if kind else announced.KINDS:
         theirs = announced.of(each) if each in announced.KINDS else ()
         if kind is None and each == "agents" and not theirs:
@@ -49,11 +52,27 @@ def list_(
         print(each)
         for ref in catalogue.members(each) if each != "agents" else ():
             where = f"{ref.family}/" if each == "players" else ""
-            print(f"  {where + ref.name:<36} {catalogue.summary(ref)}")
+            print(f"  {where + ref.name:<36} {catalogue.summary(ref)}{_seat(each, ref)}")
         for one in theirs:
             print(f"  {printable(one.name):<36} {_said(one)}   (from {printable(one.package)})")
         if kind == "agents" and not theirs:
             print("  none is announced by an installed package")
+
+
+def _seat(kind: str, ref: Ref) -> str:
+    """On which rosters a player sits."""
+    on = players.seated_on(ref) if kind == "players" else ()
+    return f"   (roster {', '.join(on)})" if on else ""
+
+
+def _rosters() -> None:
+    for version in players.VERSIONS:
+        today = ", today's" if version == players.ROSTER_VERSION else ""
+        print(f"{version}{today}   sha256 {players.roster_hash(version)}")
+        for number, seat in enumerate(players.seats(version), 1):
+            stands_in = f" (stands in for {seat.stands_in_for})" if seat.stands_in_for else ""
+            where = f"{seat.ref.family}/{seat.ref.name}"
+            print(f"  {number:>2} {where:<36} {catalogue.summary(seat.ref)}{stands_in}")
 
 
 def _runs(folder: Path, as_json: bool) -> None:

@@ -1,1 +1,1 @@
-"""They say nothing, and nothing they do depends on what is said or done."""
+"""They say nothing, and where there is nothing to say nothing they do depends on what is done."""
