@@ -14,7 +14,13 @@ from freezetag.players.shapers.evolved_shaper import EvolvedShaper
 
 # A row for each chance of a C (start, CC, CD, DC, DD, own move first): its logit is the row times
 # (1, the others' four chances less .5, how far each of them moved since the day before).
-WEIGHTS: tuple[float, ...] = (0.0,) * 45
+WEIGHTS: tuple[float, ...] = (
+    *(-0.2, 1.9, -3.8, -1.5, -3.8, -0.3, 0.0, 0.0, -3.4),
+    *(-5.2, -1.9, 0.4, -1.2, 0.0, 0.0, -4.1, 1.5, -3.2),
+    *(-5.8, 0.5, -1.1, 0.3, 1.1, -1.1, -1.4, 0.1, 0.7),
+    *(0.1, -0.4, -2.0, 0.5, -2.9, 0.1, 0.7, -0.3, -0.3),
+    *(-5.3, -0.1, -0.9, -0.9, -1.9, -0.2, 1.2, 5.5, -0.6),
+)
 
 
 class Remembered(NamedTuple):
