@@ -26,17 +26,20 @@ COUNTS = {
 }
 
 
-def test_the_roster_has_the_counts_of_its_families() -> None:
-    assert Counter(ref.family for ref in players.roster()) == COUNTS
+@pytest.mark.parametrize("version", players.VERSIONS)
+def test_the_roster_has_the_counts_of_its_families(version: str) -> None:
+    assert Counter(ref.family for ref in players.roster(version)) == COUNTS
 
 
-def test_nobody_sits_twice() -> None:
-    assert len({ref.path for ref in players.roster()}) == 30
+@pytest.mark.parametrize("version", players.VERSIONS)
+def test_nobody_sits_twice(version: str) -> None:
+    assert len({ref.path for ref in players.roster(version)}) == 30
 
 
-def test_every_seat_is_taken_by_a_member_of_the_catalogue() -> None:
+@pytest.mark.parametrize("version", players.VERSIONS)
+def test_every_seat_is_taken_by_a_member_of_the_catalogue(version: str) -> None:
     found = players.families()
-    assert all(ref.name in found[ref.family] for ref in players.roster())
+    assert all(ref.name in found[ref.family] for ref in players.roster(version))
 
 
 def test_leaving_a_family_out_leaves_none_of_it() -> None:
@@ -71,17 +74,26 @@ def test_a_class_of_impossible_size(n: int) -> None:
 
 def test_the_hash_names_the_roster() -> None:
     """Append-only: a change of who sits where is a new version, and a new hash here."""
-    assert players.ROSTER_VERSION == "2026.1"
-    assert (
-        players.roster_hash() == "979300679e25e86b5f10f04c39f9e91f9c35e1c3a257de8386e18a0381e9b99d"
-    )
+    assert players.ROSTER_VERSION == "2026.2"
+    assert {version: players.roster_hash(version) for version in players.VERSIONS} == {
+        "2026.1": "979300679e25e86b5f10f04c39f9e91f9c35e1c3a257de8386e18a0381e9b99d",
+        "2026.2": "7f0a29fb2346d66cc946271fb656228c627810365423cb01605b42f9fc6c9fa6",
+    }
 
 
 def test_stand_ins_are_marked() -> None:
-    marked = {seat.ref.name for seat in players.seats() if seat.stands_in_for}
+    assert not any(seat.stands_in_for for seat in players.seats("2026.2"))
+    marked = {seat.ref.name for seat in players.seats("2026.1") if seat.stands_in_for}
     assert marked == {
         *("evolved_shaper", "rich_and_dirty", "false_contrition", "false_promise", "alternator")
     }
+
+
+def test_a_successor_has_the_seat_and_the_family_of_its_stand_in() -> None:
+    stand_ins = {seat.ref for seat in players.seats("2026.1") if seat.stands_in_for}
+    pairs = players.reseated("2026.1", "2026.2")
+    assert {old for old, _ in pairs} == stand_ins
+    assert all(old.family == new.family for old, new in pairs)
 
 
 def test_reading_the_roster_imports_no_jax() -> None:
