@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -38,10 +38,11 @@ from freezetag.sim.diverged import Divergence, on_day
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
+from freezetag.sim.later import Later, day_seen
 from freezetag.sim.mixed import alike
 from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.outside.stage import Stage
-from freezetag.sim.rollout import End, day_of, learner, rollout
+from freezetag.sim.rollout import End, learner, rollout
 from freezetag.sim.step import HOOKS, Batch, Shared, Structure
 from freezetag.sim.telling import Telling
 from freezetag.sim.template import split
@@ -127,7 +128,7 @@ def run_arm(
     forced = forcing(arm, seen, len(substrate.action_sizes))
     room = scenario.room or scenario.horizon
     days: list[Episode] = []
-    policies: list[dict[int, Any]] = []
+    policies: list[Mapping[int, Any]] = []
     state: Any = None
     watch = Divergence(pupil.panel, rows.shape)
     telling = Telling.of(substrate, arm.block * arm.repeats + repeat, seed)
@@ -205,7 +206,7 @@ def run_arm(
                 tick(int((played[:, None] * focal).sum()))
             _check_legal(traces, focal, pupil, substrate)
             state = end.world
-            carries, learned = list(end.carries), {}
+            carries, learned = end.carries, Later()
             for n, seat in enumerate(seated):
                 worker = workers.get(n)
                 if worker is None and (seat.held or not _has_learn(seat.column)):
@@ -215,15 +216,12 @@ def run_arm(
                 stays = scenario.days == 1 and not seat.held
                 if worker is not None and (stays or "learn" not in worker.offers):
                     continue
-                own = day_of(traces, batch, end.labels, n)
-                for i, each in enumerate(treatments):
-                    if hasattr(each, "learn"):
-                        own = dict(each.learn(data.get(i), n, own))
+                own = partial(day_seen, traces, batch, end.labels, n, treatments, data)
                 if worker is None:
-                    learned[n] = carries[n] = _learn(seat, carries[n], own, batch, n)
+                    learned.later(n, partial(_learn, seat, carries[n], own, batch, n))
                 else:
                     if not seat.held:
-                        worker.learn(_rows(own, len(rows)))
+                        worker.learn(_rows(own(), len(rows)))
                     learned[n] = worker.save()
             for n, was in parameters.items():
                 now = _parameters(n, arm, rows[:, n], pupil, substrate)
@@ -237,10 +235,11 @@ def run_arm(
             if day in arm.kept:
                 days.append(_episode(traces, end, rows, arm, repeat, pupil, events))
                 policies.append(learned)
-            seated = [
-                _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
-                for n, seat in enumerate(seated)
-            ]
+            if day + 1 < scenario.days:
+                seated = [
+                    _carried(seat, learned[n]) if n in learned and seat.foreign is None else seat
+                    for n, seat in enumerate(seated)
+                ]
     certain = certain_rows(arm, substrate, pupil.policy, seen, pupil.stop_policy, end.labels)
     return Record(arm, tuple(days), tuple(policies), certain)
 
@@ -419,14 +418,18 @@ def _learns(seat: Column) -> bool:
 
 
 def _learn(
-    seat: Seated, carries: tuple[Any, ...], day: Mapping[str, Array], batch: Batch, n: int
+    seat: Seated,
+    carries: tuple[Any, ...],
+    seen: Callable[[], Mapping[str, Array]],
+    batch: Batch,
+    n: int,
 ) -> tuple[Any, ...]:
-    """Carries after a day, for players with `learn`."""
-    after = []
+    """Carries after the day that was `seen`, for players with `learn`."""
+    after, day = [], dict(seen())
     for template, leaves, carry in zip(seat.column.groups, seat.leaves, carries, strict=True):
         if hasattr(template.cls, "learn"):
             who = seat.data["member"]
-            carry = learner(template)(batch.key, np.uint32(n), leaves, who, carry, dict(day))
+            carry = learner(template)(batch.key, np.uint32(n), leaves, who, carry, day)
         after.append(jax.tree.map(np.asarray, carry))
     return tuple(after)
 

@@ -23,7 +23,7 @@ WEIGHTS: tuple[float, ...] = (
 )
 
 
-class Remembered(NamedTuple):
+class _Remembered(NamedTuple):
     """chances [5] of a C today; others [4] chances of a C of theirs after CC, CD, DC, DD, own move
     first, as they were seen the day before; days [] that were seen."""
 
@@ -61,18 +61,18 @@ class MetaShaper:
     plans: ClassVar[bool] = False
     stochastic: ClassVar[bool] = True
 
-    def init(self, key: Array) -> Remembered:
+    def init(self, key: Array) -> _Remembered:
         first = EvolvedShaper()
         chances = (first.start, first.cc, first.cd, first.dc, first.dd)
-        return Remembered(
+        return _Remembered(
             jnp.array(chances, jnp.float32), jnp.full(4, 0.5, jnp.float32), jnp.int32(0)
         )
 
-    def act(self, key: Array, carry: Remembered, obs: Obs) -> tuple[Array, Remembered]:
+    def act(self, key: Array, carry: _Remembered, obs: Obs) -> tuple[Array, _Remembered]:
         today = EvolvedShaper(*(carry.chances[state] for state in range(5)))
         return today.act(key, (), obs)[0], carry
 
-    def learn(self, key: Array, carry: Remembered, day: Mapping[str, Array]) -> Remembered:
+    def learn(self, key: Array, carry: _Remembered, day: Mapping[str, Array]) -> _Remembered:
         """The carry after a day of T steps."""
         if self.held:
             return carry
@@ -81,9 +81,9 @@ class MetaShaper:
         seen = jnp.concatenate([jnp.ones(1), others - 0.5, moved])
         weights = jnp.asarray(self.weights, jnp.float32).reshape(5, 9)
         chances = jax.nn.sigmoid(weights @ seen)
-        return Remembered(chances.astype(jnp.float32), others, carry.days + 1)
+        return _Remembered(chances.astype(jnp.float32), others, carry.days + 1)
 
-    def settled(self, before: Remembered, after: Remembered) -> Array:
+    def settled(self, before: _Remembered, after: _Remembered) -> Array:
         """Within a day it changes nothing."""
         return jnp.ones((), bool)
 
