@@ -40,6 +40,9 @@ class Later(MutableMapping[int, Any]):
         self._unmade.pop(seat, None)
         del self._made[seat]
 
+    def __contains__(self, seat: object) -> bool:
+        return seat in self._made
+
     def __iter__(self) -> Iterator[int]:
         return iter(self._made)
 
