@@ -231,28 +231,32 @@ def test_nobody_does_the_same_in_the_world_it_is_for(world: Any, names: Any) -> 
 
 
 @dataclass(frozen=True)
-class BestResponder:
-    """After each day the best pure memory-one answer to how the other answered on that day, as if
-    it would go on like that: myopic, for the answer changes the other."""
+class OneOfTwo:
+    """The meta-shaper with these weights, or, if `myopic` is above 0, who gives after each day the
+    best pure memory-one answer to how the other answered on that day, as if it would go on like
+    that, though the answer changes it. Both in one, so that one program plays them."""
+
+    weights: Any
+    myopic: Any
 
     learns: ClassVar[bool] = True
     plans: ClassVar[bool] = False
     stochastic: ClassVar[bool] = True
 
-    def init(self, key: Array) -> Array:
+    def init(self, key: Array) -> Any:
         return MetaShaper().init(key)
 
     def act(self, key: Array, carry: Any, obs: Obs) -> tuple[Array, Any]:
         return MetaShaper().act(key, carry, obs)
 
     def learn(self, key: Array, carry: Any, day: Any) -> Any:
-        others = MetaShaper().learn(key, carry, day).others
+        shaped = MetaShaper(self.weights).learn(key, carry, day)
         pure = jnp.float32(list(product((0.02, 0.98), repeat=4)))  # [16, 4]
-        # `others` is by my move first; the long run wants the other's chances by its own.
-        weights = long_run(pure, jnp.broadcast_to(others, pure.shape))
-        value = (weights @ jnp.float32([3, 0, 5, 1])) / weights.sum(-1)
-        best = pure[value.argmax()]
-        return carry._replace(chances=jnp.concatenate([best[:1], best]))
+        # Both players' chances are by my own move first, as `long_run` wants them.
+        often = long_run(pure, jnp.broadcast_to(shaped.others, pure.shape))
+        best = pure[((often @ jnp.float32([3, 0, 5, 1])) / often.sum(-1)).argmax()]
+        chances = jnp.where(self.myopic > 0, jnp.concatenate([best[:1], best]), shaped.chances)
+        return shaped._replace(chances=chances)
 
 
 def test_the_meta_shaper_gains_more_of_a_naive_learner_than_a_best_responder() -> None:
@@ -261,17 +265,16 @@ def test_the_meta_shaper_gains_more_of_a_naive_learner_than_a_best_responder() -
     gives the best answer in every step."""
     keys = jax.random.split(jax.random.key(5), 64)
     defects = (-20.0, *(0.0,) * 8) * 5  # after the first day, which all three play alike
-    weights = jnp.float32([WEIGHTS, defects])
+    weights = jnp.float32([WEIGHTS, defects, WEIGHTS])
 
-    def gain(who: Any, key: Array) -> Array:
+    def gain(weights: Array, myopic: Array, key: Array) -> Array:
+        who = OneOfTwo(weights, myopic)
         return play_days(who, NaiveGradient(), 12, 40, key)[1:, :, 2].mean()
 
-    def gains(key: Array) -> Any:
-        return jax.vmap(lambda w: gain(MetaShaper(w), key))(weights), gain(BestResponder(), key)
-
-    mapped, answers = (np.asarray(each) for each in jax.jit(jax.vmap(gains))(keys))
-    for name, found in (("defector", mapped[:, 1]), ("best responder", answers)):
-        more = mapped[:, 0] - found
+    each = jax.jit(jax.vmap(jax.vmap(gain, (0, 0, None)), (None, None, 0)))
+    shaper, defector, answers = np.asarray(each(weights, jnp.float32([0, 0, 1]), keys)).T
+    for name, found in (("defector", defector), ("best responder", answers)):
+        more = shaper - found
         half = 1.96 * more.std(ddof=1) / np.sqrt(len(more))
         assert more.mean() - half > 0, (name, more.mean(), half)
 
@@ -320,6 +323,7 @@ def test_in_freeze_tag_each_does_what_it_is_called() -> None:
     assert (episode.world["froze"][0] == 1).sum() == 2  # both presses were the presser's
 
 
+@pytest.mark.long
 def test_a_rescuer_frees_and_then_works() -> None:
     tag = FreezeTag(players=3, overseer=0.3, classmate=0.0, rule="B", frees=1.0, own_panel=3)
     cast = (FOCAL, Ref("players/altruists/rescuer"))
