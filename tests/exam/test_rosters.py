@@ -105,8 +105,9 @@ def test_a_card_of_an_older_roster_says_so() -> None:
 
 
 def exam_notes(exam: Exam) -> Any:
-    """The notes of a card of nothing: nobody is asked to act."""
-    return replace(exam, items=()).run().card.warnings
+    """The notes of a card for which nobody was asked to act."""
+    items = tuple(replace(item, reason="nobody acts") for item in exam.items)
+    return replace(exam, items=items).run().card.warnings
 
 
 def test_cards_of_two_rosters_are_refused_with_who_changed() -> None:

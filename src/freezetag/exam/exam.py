@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from freezetag import players
 from freezetag.core import Finding, Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import answers, calls, collect, comprehension, store
@@ -374,6 +375,8 @@ def _older_roster(exam: Exam) -> tuple[str, ...]:
         return ()
     if (version := version_of(spec.roster)) == (today := version_of(roster())):
         return ()
+    if not any({*item.setting.classmates} & {*players.roster(version)} for item in exam.items):
+        return ()  # an adapter's agents have classmates of their own
     return (f"the class is of roster {version}; today's is {today}",)
 
 
