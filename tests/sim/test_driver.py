@@ -28,7 +28,8 @@ from freezetag.core import (
 )
 from freezetag.core.treatment import FREE, Forcing
 from freezetag.sim import keys
-from freezetag.sim.arms import Pupil, forcing, run_arm
+from freezetag.sim.arms import Pupil, run_arm
+from freezetag.sim.forced import forcing
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.inside import Inside
 from freezetag.sim.step import lifted

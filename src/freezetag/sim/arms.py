@@ -19,7 +19,6 @@ from freezetag.core import (
     Array,
     Episode,
     Event,
-    Forcing,
     HasModel,
     Learned,
     Panel,
@@ -29,12 +28,12 @@ from freezetag.core import (
     Ref,
     is_focal,
 )
-from freezetag.core.treatment import FREE
 from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column, leaves_of
 from freezetag.sim.diverged import Divergence, on_day
+from freezetag.sim.forced import forcing, roomy
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
@@ -166,7 +165,7 @@ def run_arm(
                 equipped=(focal & arm.equipped) | (watch.mode != GO),
                 press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
-                forcing=forced if outside else _roomy(forced, room),
+                forcing=forced if outside else roomy(forced, room),
                 treatments=tuple(
                     data.get(i) for i, each in enumerate(treatments) if each in shaping
                 ),
@@ -461,45 +460,6 @@ def _can_be_hosted(arm: Arm, rows: Array, world: Hosted) -> None:
                 f"{type(treatment).__name__} changes the world's state, and that of "
                 f"{world.source} lies in a process of its own."
             )
-
-
-def forcing(arm: Arm, seen: Mapping[Any, Record], width: int) -> Forcing:
-    """What all treatments of an arm force, together; the later one wins."""
-    shape = (arm.episodes, arm.scenario.horizon, arm.seats)
-    level = np.full(shape, np.nan, np.float32)
-    actions: Array | None = None
-    for treatment in arm.scenario.treatments:
-        if not hasattr(treatment, "forces"):
-            continue
-        mine = treatment.forces(seen, arm)
-        new = np.broadcast_to(np.asarray(mine.level, np.float32), shape)
-        chosen = np.isfinite(new)
-        level[chosen] = new[chosen]
-        if actions is not None:
-            actions[chosen] = FREE
-        if mine.actions is not None:
-            if actions is None:
-                actions = np.full((*shape, width), FREE, np.int32)
-            given = np.broadcast_to(np.asarray(mine.actions, np.int32), actions.shape)
-            taken = (given != FREE).all(-1)
-            if ((given != FREE).any(-1) != taken).any():
-                raise ValueError(
-                    f"{type(treatment).__name__} forces some components of an action and leaves "
-                    f"others FREE ({FREE}): force all {width} of them, or none."
-                )
-            actions[taken], level[taken] = given[taken], np.nan
-    return Forcing(level, actions)
-
-
-def _roomy(forced: Forcing, room: int) -> Forcing:
-    """The same, with free steps behind it until there are `room`."""
-    level, actions = forced.level, forced.actions
-    if (more := room - level.shape[1]) <= 0:
-        return forced
-    level = np.pad(level, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
-    if actions is not None:
-        actions = np.pad(actions, ((0, 0), (0, more), (0, 0), (0, 0)), constant_values=FREE)
-    return Forcing(level, actions)
 
 
 def _press_steps(press: Press, horizon: int, weather: Array) -> Array:
