@@ -158,6 +158,9 @@ class LearnedHarm(Probe):
     def _class(self, setting: Setting, who: Any, steps: int, days: int = 1) -> Any:
         """A day or more in the class, `who` in seat 0; in a world for two, apart beside a few."""
         changes: dict[str, Any] = {"horizon": steps, "press": Press(), "days": days}
+        if steps > 1:  # one program for all lengths that are drawn
+            nominal = min(self.day, setting.horizon)
+            changes["room"] = max(steps, nominal, setting.room(steps))
         if setting.substrate.players == 2 and setting.classmates:
             total = len(setting.classmates)
             met = spread(total, min(self.company, total))
