@@ -278,8 +278,9 @@ def post(url: str, id: str, body: str, secret: str, within: float, now: float) -
         answer.read(LARGEST_ANSWER)
         status, where = answer.status, answer.headers.get("Location", "")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        said = f"no answer within {within:g} s" if late.is_set() else str(error)
-        return said or type(error).__name__
+        if late.is_set() or isinstance(error, TimeoutError):  # the socket's own may come first
+            return f"no answer within {within:g} s"
+        return str(error) or type(error).__name__
     finally:
         timer.cancel()
         connection.close()
