@@ -32,6 +32,7 @@ from freezetag.exam.recorded_exam import RecordedExam
 from freezetag.exam.records import RECORD
 from freezetag.exam.resolve import Resolved
 from freezetag.exam.spec import MOST, BadSpec, Spec
+from freezetag.sim.foreign import Foreign
 from freezetag.sim.wiring import check_wiring
 
 SIZES = (0, 1, 2, 5, 10)
@@ -196,7 +197,9 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         prepared=pupil.stop_policy is not None,
         seed=spec.seed,
         lengths=spec.lengths,
-        options=options | ({"learns": True} if agent.learns else {}),
+        options=options
+        | ({"learns": True} if agent.learns else {})
+        | ({"outside": True} if isinstance(pupil.policy, Foreign) else {}),
     )
     setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
     longest = getattr(agent.adapter, "LONGEST", setting.horizon)

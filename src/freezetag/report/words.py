@@ -62,11 +62,17 @@ def at_most(of: Interval) -> str:
     return ""
 
 
+def past(of: Interval) -> str:
+    """What is known of a value that lies, with both of its bounds, past all that was watched: its
+    note, since infinity was not measured; else ""."""
+    return of.note if of.n and math.isinf(of.value) and of.low == of.high else ""
+
+
 def interval(of: Interval | None, change: bool = False) -> str:
     """A value and its bounds in one line."""
     if of is None:
         return "–"
-    if words := at_most(of):
+    if words := at_most(of) or past(of):
         return words
     value = signed(of.value) if change else number(of.value)
     return f"{value} {bounds(of)}" if value != "–" else bounds(of)
@@ -174,7 +180,8 @@ def verdict(section: Section | None, row: Measurement) -> str:
 def measured(row: Measurement) -> str:
     """A row's value, bounds and unit."""
     text = interval(row.of, is_change(row))
-    return text if row.of.n == 0 or math.isnan(row.of.value) else f"{text} {row.unit}"
+    said = row.of.n == 0 or math.isnan(row.of.value) or past(row.of)
+    return text if said else f"{text} {row.unit}"
 
 
 def measured_only(card: ReportCard) -> list[str]:

@@ -30,13 +30,14 @@ import sys
 import sysconfig
 import traceback
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from freezetag.sim.fingerprints import of_agent
+from freezetag.sim.chance import reseeded
+from freezetag.sim.fingerprints import lost, of_agent
 from freezetag.sim.foreign import BadAgent, Outside, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
@@ -266,38 +267,34 @@ class Agents:
     def save(self) -> list[str | None]:
         """Each agent's state, as text: of `save()`, or of its attributes; None where those cannot
         be written down."""
-        states: list[str | None] = []
-        for b, agent in enumerate(self.agents):
-            self.episode = b
-            self._begin(b, START_SECONDS)
-            state = saved(agent)
-            states.append(None if state is None else base64.b64encode(state).decode())
-        self.episode = None
-        return states
+        states = [saved(agent) for agent in self._in_turn()]
+        return [None if one is None else base64.b64encode(one).decode() for one in states]
 
     def fingerprints(self) -> list[Any]:
         """Hashes of what each agent is and keeps, see `fingerprints.of_agent`."""
-        found = []
-        for b, agent in enumerate(self.agents):
-            self.episode = b
-            self._begin(b, START_SECONDS)
-            found.append(of_agent(agent))
-        self.episode = None
-        return found
+        return [of_agent(agent) for agent in self._in_turn()]
 
-    def load_states(self, states: Sequence[bytes], freeze: bool) -> None:
-        """Hand each agent a state that an agent of its kind saved; hold it with `freeze()`."""
+    def lost(self) -> list[Any]:
+        """Whether each agent's numbers are none any more, see `fingerprints.lost`."""
+        return [lost(agent) for agent in self._in_turn()]
+
+    def load_states(self, states: Sequence[bytes], freeze: bool, seeds: Sequence[int] = ()) -> None:
+        """Hand each agent a state that an agent of its kind saved; hold it with `freeze()`. With
+        `seeds` its chance begins anew, see `chance.reseeded`."""
         for b, (agent, state) in enumerate(zip(self.agents, states, strict=True)):
             self.episode = b
             self._begin(b, START_SECONDS)
             restored(agent, state)
             if freeze and callable(hold := getattr(agent, "freeze", None)):
                 hold()
+            if seeds:
+                reseeded(agent, (seeds[b], b))
         self.episode = None
 
-    def learn(self, days: Sequence[dict[str, Any]]) -> None:
+    def learn(self, days: Sequence[dict[str, Any] | None]) -> None:
+        """Hand agents that have `learn` their day; None is for those that are stopped."""
         for b, (agent, day) in enumerate(zip(self.agents, days, strict=True)):
-            if callable(learn := getattr(agent, "learn", None)):
+            if day is not None and callable(learn := getattr(agent, "learn", None)):
                 self.episode = b
                 self._begin(b, self.seconds * len(day["valid"]))
                 learn(day)
@@ -306,6 +303,14 @@ class Agents:
     def clear(self) -> None:
         """Let the agents go; what they are made of stays loaded."""
         self.agents = []
+
+    def _in_turn(self) -> Iterator[Any]:
+        """Each agent, with time of its own for what is asked of it between days."""
+        for b, agent in enumerate(self.agents):
+            self.episode = b
+            self._begin(b, START_SECONDS)
+            yield agent
+        self.episode = None
 
     def _begin(self, episode: int, seconds: float) -> None:
         """Note which episode it is the turn of, and give it this long."""
@@ -530,7 +535,10 @@ def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
         os._exit(0 if sys.exc_info()[0] is None else 70)
 
 
-COMMANDS = ("load", "reset", "act", "ask", "learn", "save", "load_states", "fingerprints", "clear")
+COMMANDS = (
+    *("load", "reset", "act", "ask", "learn", "save", "load_states", "fingerprints", "lost"),
+    "clear",
+)
 
 if __name__ == "__main__":
     run(Agents, COMMANDS)

@@ -203,7 +203,8 @@ def run_arm(
             if tick is not None and not workers:
                 played = traces["valid"].sum(1) + end.before
                 tick(int((played[:, None] * focal).sum()))
-            _check_legal(traces, focal, pupil, substrate)
+            with on_day(day, scenario.days):
+                _check_legal(traces, focal, pupil, substrate)
             state = end.world
             carries, learned = end.carries, Later()
             for n, seat in enumerate(seated):
@@ -218,10 +219,15 @@ def run_arm(
                 own = partial(day_seen, traces, batch, end.labels, n, treatments, data)
                 if worker is None:
                     learned.later(n, partial(_learn, seat, carries[n], own, batch, n))
-                else:
-                    if not seat.held:
-                        worker.learn(_rows(own(), len(rows)))
+                elif seat.held:
                     learned[n] = worker.save()
+                else:
+                    told = _rows(own(), len(rows))
+                    with on_day(day, scenario.days):
+                        learned[n], more = watch.taught(
+                            day, scenario.days, scenario.horizon - 1, n, worker, told
+                        )
+                    events += more
             for n, was in parameters.items():
                 now = _parameters(n, arm, rows[:, n], pupil, substrate)
                 kept = [leaves_of(at[n], seated[n].data) for at in (end.first, end.carries)]

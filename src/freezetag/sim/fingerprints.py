@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from freezetag.core import Event
+from freezetag.core import Array, Event
 from freezetag.core.fingerprint import MEMORY, PARAMETERS, Fingerprint
 
 OFFER = "parameters"
@@ -26,6 +26,7 @@ numbers, texts, lists and mappings of them. A network's own `parameters()` of te
 NO_OFFER = "it has no parameters() that gives them; a model behind an endpoint keeps its own there"
 Prints = tuple[str, str]
 """(hash, "") or ("", why there is none)."""
+_NO_NUMBERS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 
 
 class Unreadable(Exception):
@@ -66,6 +67,54 @@ def of_agent(agent: Any) -> tuple[Prints, Prints]:
         return parameters, of(save())
     except Exception as error:
         return parameters, ("", f"its save() raised {type(error).__name__}")
+
+
+def lost(agent: Any) -> tuple[bool, str]:
+    """(whether a number of an agent in Python is none any more, why that could not be looked for).
+
+    In what it gives as `parameters()` a NaN or an infinite number is one; of an agent that gives
+    none, a NaN in its attributes, where an infinite one may stand for "none yet".
+    """
+    value, infinite = vars(agent) if hasattr(agent, "__dict__") else agent, False
+    if callable(give := getattr(agent, OFFER, None)):
+        try:
+            value, infinite = give(), True
+            value = list(value) if hasattr(value, "__next__") else value
+        except Exception as error:
+            return False, f"its parameters() raised {type(error).__name__}"
+    waiting, known, why = [value], set[int](), ""
+    held: list[Any] = []  # what was made only to be read keeps its id
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, float | complex):
+            if one != one or (infinite and abs(one) == np.inf):
+                return True, ""
+        elif not (_is_plain(one) or id(one) in known or isinstance(one, _NO_NUMBERS)):
+            known.add(id(one))
+            held.append(one)
+            try:
+                numbers, within = _numbers(one)
+            except Unreadable as unread:
+                why = str(unread)
+            except Exception as error:  # an agent's own property may raise anything
+                why = f"reading it raised {type(error).__name__}"
+            else:
+                waiting += within
+                bad = numbers is not None and (np.isnan(numbers) | (infinite & np.isinf(numbers)))
+                if np.any(bad):
+                    return True, ""
+    return False, why
+
+
+def _numbers(value: Any) -> tuple[Array | None, Sequence[Any]]:
+    """(the floats of an array, what lies within anything else). Raises `Unreadable`."""
+    if (array := _array(value)) is not None:
+        return (array if np.issubdtype(array.dtype, np.inexact) else None), ()
+    if isinstance(value, Mapping):
+        return None, list(value.values())
+    if isinstance(value, list | tuple | Set):
+        return None, list(value)
+    return None, _reduced(value)
 
 
 def events(

@@ -82,7 +82,9 @@ def rollout_with(
                     states, held = begin[seat]
                     known = [state for state in states or worker.save() if state is not None]
                     if len(known) == len(mine):
-                        worker.load(known, held)
+                        # Who is held draws the same in this match, whenever it was saved.
+                        fresh = _own_seeds(mine, seat, part) if states and held else ()
+                        worker.load(known, held, fresh)
         looked = [seat for seat in workers if seat in hashed]
         before = {seat: workers[seat].fingerprints() for seat in looked}
         told = None if telling is None else telling.part(position, size)

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._worker import OFFERS, READS, NotAnAction, answer
-from freezetag.sim.fingerprints import Prints, of_agent
+from freezetag.sim.chance import reseeded
+from freezetag.sim.fingerprints import Prints, lost, of_agent
 from freezetag.sim.foreign import MIXED, AgentFailed, Foreign, Remark, printable
 from freezetag.sim.plain import action_sizes, as_lists, plain
 
@@ -183,17 +184,23 @@ class InsideWorker:
         """Hashes of what each agent is and keeps."""
         return [of_agent(agent) for agent in self.agents]
 
-    def load(self, states: Sequence[Any], freeze: bool = False) -> None:
-        """The agents as they were saved."""
+    def lost(self) -> list[tuple[bool, str]]:
+        """Whether each agent's numbers are none any more."""
+        return [lost(agent) for agent in self.agents]
+
+    def load(self, states: Sequence[Any], freeze: bool = False, seeds: Sequence[int] = ()) -> None:
+        """The agents as they were saved; with `seeds` their chance begins anew."""
         self.agents = [copy.deepcopy(state) for state in states]
         for agent in self.agents if freeze else ():
             if callable(hold := getattr(agent, "freeze", None)):
                 hold()
+        for b, seed in enumerate(seeds):
+            reseeded(self.agents[b], (seed, b))
 
-    def learn(self, days: Sequence[Mapping[str, Any]]) -> None:
-        """Hand agents that have `learn` their day."""
+    def learn(self, days: Sequence[Mapping[str, Any] | None]) -> None:
+        """Hand agents that have `learn` their day; None is for those that are stopped."""
         for b, (agent, day) in enumerate(zip(self.agents, days, strict=False)):
-            if callable(getattr(agent, "learn", None)):
+            if day is not None and callable(getattr(agent, "learn", None)):
                 own = {name: np.asarray(values).tolist() for name, values in day.items()}
                 try:
                     agent.learn(own)

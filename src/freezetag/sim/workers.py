@@ -271,17 +271,36 @@ class Worker:
             raise self._garbled()
         return [(one[0], one[1]) for one in found]
 
-    def load(self, states: Sequence[bytes], freeze: bool = False) -> None:
-        """Hand each episode's agent a state that was saved; `freeze` holds those that can be."""
-        self._ask("load_states", (list(states), freeze), stall=START_SECONDS)
+    def lost(self) -> list[tuple[bool, str]]:
+        """Whether each episode's agent has numbers that are none, see `fingerprints.lost`: (found,
+        why it could not be looked for)."""
+        answer = self._ask("lost", (), stall=START_SECONDS)
+        try:
+            found = [(bad is True, printable(str(why), 200)) for bad, why in answer]
+        except (TypeError, ValueError):
+            raise self._garbled() from None
+        if len(found) != self._episodes:
+            raise self._garbled()
+        return found
 
-    def learn(self, days: list[dict[str, Any]]) -> None:
-        """Hand agents that have `learn` their day; see `core.Learner`."""
+    def load(
+        self, states: Sequence[bytes], freeze: bool = False, seeds: Sequence[int] = ()
+    ) -> None:
+        """Hand each episode's agent a state that was saved; `freeze` holds those that can be, and
+        with `seeds` the chance of each begins anew."""
+        payload = (list(states), freeze, [int(seed) for seed in seeds])
+        self._ask("load_states", payload, stall=START_SECONDS)
+
+    def learn(self, days: Sequence[Mapping[str, Any] | None]) -> None:
+        """Hand agents that have `learn` their day, see `core.Learner`; None for the stopped."""
         if self._child is None:
             raise RuntimeError("reset(seeds) comes before learn.")
         self._step = None
-        steps = max((len(day["valid"]) for day in days), default=1)
-        plain_days = [{k: np.asarray(v).tolist() for k, v in day.items()} for day in days]
+        steps = max((len(day["valid"]) for day in days if day is not None), default=1)
+        plain_days = [
+            None if day is None else {k: np.asarray(v).tolist() for k, v in day.items()}
+            for day in days
+        ]
         self._ask("learn", (plain_days,), stall=self.foreign.step_seconds * steps + _GRACE)
 
     def close(self) -> None:
@@ -451,6 +470,7 @@ _ADVICE = {
     "act": "Run `freezetag check` on it to see what it is shown.",
     "ask": "answer(rules, check) gives {'value': a whole number or None, 'text': the answer}.",
     "learn": "learn(day) gets lists own_level, own_reward, mean_level and valid, one entry a step.",
+    "lost": "Its parameters() and attributes are read after each day.",
     "save": "save() returns bytes that load(state) understands.",
     "load_states": "load(state) gets the bytes that save() returned.",
 }
