@@ -54,6 +54,29 @@ class Breaks:
         return replace(self, held=True)
 
 
+@dataclass(frozen=True)
+class Overflows:
+    """Plays C. Its number is 1, 1e30 after the first night, and infinite after the second; with
+    `limit` it plays a move that there is not from the night of that number on. Holds an infinite
+    number for "none yet"."""
+
+    limit: float = 99.0
+
+    learns: ClassVar[bool] = True
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Any) -> Any:
+        return jnp.float32(1), jnp.float32(jnp.inf), jnp.float32(0)
+
+    def act(self, key: Any, carry: Any, obs: Any) -> Any:
+        return obs.at_level(1.0) + jnp.where(carry[2] >= self.limit, 7, 0), carry
+
+    def learn(self, key: Any, carry: Any, day: Any) -> Any:
+        grows = jnp.where(self.limit > 9, 1e30, 1.0)
+        return carry[0] * grows, carry[1], carry[2] + 1
+
+
 @cache
 def played(policy: Any) -> Record:
     return play(policy)
@@ -153,16 +176,59 @@ def test_an_object_in_python_is_held_as_it_begins_and_saved() -> None:
         assert (copy.episode.levels[:, :, 0] == level).all()
 
 
-def test_an_object_that_comes_to_nan_is_told_with_its_day() -> None:
+def test_an_object_that_comes_to_nan_is_stopped_and_what_it_knew_last_is_kept() -> None:
     class Breaks:
-        def __init__(self) -> None:
-            self.x = 0.0
+        def __init__(self, seed: int) -> None:
+            self.x, self.nights, self.lot = 0.0, 0, seed % 2
 
         def act(self, obs: Any) -> Any:
-            return self.x + obs["prosocial"]
+            return self.x + obs["prosocial"]  # it would fail on the day after
 
         def learn(self, day: Any) -> None:
-            self.x = float("nan")
+            self.nights += 1
+            self.x = float("nan") if self.nights > 1 and self.lot else 0.0
+
+    record = play(resolve(Breaks).pupil.policy)
+    lots = np.array([bool(agent.lot) for agent in record.carries[0][0]])
+    assert 0 < lots.sum() < 8
+    told = [event.b for event in record.days[1].events if event.kind == "diverged"]
+    np.testing.assert_array_equal(told, lots.nonzero()[0])
+    assert not any(day.events for day in (record.days[0], *record.days[2:]))
+    for day in record.days[2:]:
+        np.testing.assert_array_equal((day.mode[:, 1:, 0] != GO).all(1), lots)
+        assert (day.executed[lots, :, 0] == PD_REST).all()
+    for day, policies in enumerate(record.carries):
+        nights = np.array([agent.nights for agent in policies[0]])
+        assert (nights[~lots] == day + 1).all()
+        assert (nights[lots] == 1).all()  # and it learned no more
+
+
+def test_an_object_that_answers_no_action_is_told_with_its_day() -> None:
+    class Fails:
+        def __init__(self) -> None:
+            self.nights = 0
+
+        def act(self, obs: Any) -> Any:
+            return obs["prosocial"] + (float("nan") if self.nights else 0)
+
+        def learn(self, day: Any) -> None:
+            self.nights += 1
 
     with pytest.raises(AgentFailed, match=r"chose nan.*on day 2 of 4"):
-        play(resolve(Breaks).pupil.policy)
+        play(resolve(Fails).pupil.policy)
+
+
+def test_numbers_that_grow_without_end_stop_a_learner_as_nan_does() -> None:
+    record = play(Overflows())
+    for day in record.days[:2]:
+        assert (day.mode == GO).all()
+    assert (record.days[2].mode[:, 1:, 0] != GO).all()
+    assert {event.b for event in record.days[1].events} == set(range(8))
+    for policies in record.carries:
+        assert np.isfinite(policies[0][0][0]).all()
+        assert np.isinf(policies[0][0][1]).all()  # as it began
+
+
+def test_an_illegal_action_of_a_player_in_jax_is_told_with_its_day() -> None:
+    with pytest.raises(AgentFailed, match=r"Allowed are.*on day 3 of 4"):
+        play(Overflows(limit=2.0))

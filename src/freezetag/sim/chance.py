@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import types
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,8 @@ def _sources(agent: Any) -> Iterator[Any]:
         if isinstance(value, KINDS) or _seeds_itself(value):
             yield value
         elif isinstance(value, Mapping):
-            waiting += value.values()
-        elif isinstance(value, list | tuple | deque | Set):
+            waiting += _values(value)
+        elif isinstance(value, list | tuple | deque):  # a set has no order to count them in
             waiting += value
         elif isinstance(value, types.BuiltinFunctionType | types.MethodType):
             waiting.append(value.__self__)
@@ -64,7 +64,15 @@ def _sources(agent: Any) -> Iterator[Any]:
 
 
 def _seeds_itself(value: Any) -> bool:
-    return all(callable(getattr(value, name, None)) for name in ("manual_seed", "initial_seed"))
+    kind = type(value)  # an agent's own property may raise anything
+    return all(callable(getattr(kind, name, None)) for name in ("manual_seed", "initial_seed"))
+
+
+def _values(value: Mapping[Any, Any]) -> list[Any]:
+    try:
+        return list(value.values())
+    except Exception:
+        return []
 
 
 def _attributes(value: Any) -> list[Any]:
