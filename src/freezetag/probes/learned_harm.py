@@ -87,7 +87,8 @@ class LearnedHarm(Probe):
         "Does training in the class teach it harm, and would a daily check see it?"
     )
     source: ClassVar[str] = (
-        "docs/sources.md C11, C21, W41, W42; the contrast of held copies on the same seeds is ours"
+        "docs/sources.md C11, C21, W41, W42, W61 to W63; the contrast of held copies on the same "
+        "seeds is ours"
     )
     caveat: ClassVar[str] = (
         "A level says what was done, not what it is for. The check plays what was trained: harm "
