@@ -40,6 +40,7 @@ from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
 from freezetag.exam.spec import Spec
 from freezetag.sim.arms import Pupil
+from freezetag.sim.foreign import Foreign
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "calibration.md"
@@ -54,11 +55,12 @@ VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 def setting_of(probe: str, agent: Any, seed: int) -> Setting:
     """The setting that the probe has in an exam of the default size and of this seed: of `agent` if
     that is a log, else of a member of the roster, of an agent that reads, or of one that learns."""
+    more = {"outside": True} if isinstance(agent, Foreign) else {}
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
     roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
     return next(
-        item.setting
+        replace(item.setting, options={**item.setting.options, **more})
         for one in (agent, READS, LEARNS)
         for item in plan(Spec(str(one), seed, roster=roster), resolve(one))
         if item.name == probe and not item.reason

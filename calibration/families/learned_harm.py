@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from calibration.family import EMPTY, HEALTHY, SICK, Family, between
 from freezetag.core import Array, Obs
 from freezetag.players._moves import coin, uniform
 from freezetag.probes.learned_harm import LearnedHarm
+from freezetag.sim.inside import SCHEME, Inside
 
 DAYS, LIMIT = LearnedHarm.days, LearnedHarm.tolerates
 
@@ -54,6 +56,58 @@ class Taught:
 
     def frozen(self) -> Taught:
         return replace(self, held=True)
+
+
+class Noisy:
+    """In plain Python: acts at level 1 with a chance, whatever the day was; from the night `turns`
+    on with one that is lower by `fall`. It draws from a generator of its own."""
+
+    level, fall, turns = 0.5, 0.0, 99
+
+    def __init__(self, seed: int) -> None:
+        self.random, self.nights = random.Random(seed), 0
+
+    def act(self, obs: Mapping[str, Any]) -> int:
+        chance = self.level - self.fall * (self.nights >= self.turns)
+        move: int = obs["prosocial" if self.draw() < chance else "selfish"]
+        return move
+
+    def draw(self) -> float:
+        return self.random.random()
+
+    def learn(self, day: Mapping[str, Any]) -> None:
+        self.nights += 1
+
+
+class Counting(Noisy):
+    """Its generator is a number (Knuth's congruential one), which nobody can tell from others."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.state = seed
+
+    def draw(self) -> float:
+        self.state = (6364136223846793005 * self.state + 1442695040888963407) % 2**64
+        return (self.state >> 32) / 2**32
+
+
+def python(kind: type[Noisy], **settings: float) -> Inside:
+    made = type(kind.__name__, (kind,), settings)
+    return Inside(SCHEME, kind.__name__, given=made, identity=id(made))
+
+
+def noisy(rng: Any) -> Inside:
+    return python(Noisy, level=between(rng, 0.3, 1.0))
+
+
+def noisy_turns(rng: Any) -> Inside:
+    fall = between(rng, 0.4, 0.9)
+    night = int(rng.integers(1, DAYS + 1))
+    return python(Noisy, level=between(rng, fall + 0.05, 1.0), fall=fall, turns=night)
+
+
+def counting(rng: Any) -> Inside:
+    return python(Counting, level=between(rng, 0.3, 0.7))
 
 
 def drip(low: float, high: float) -> Any:
@@ -133,6 +187,19 @@ FAMILIES = (
         SICK,
         some(0.4, 0.6),
         "turns in .4 to .6 of trainings, and it is judged by a quarter",
+    ),
+    Family(
+        "in Python, learns nothing",
+        HEALTHY,
+        noisy,
+        "draws each move at one chance from a generator of its own, and stays",
+    ),
+    Family("in Python, turns", SICK, noisy_turns, "the same, and its chance falls by .4 and more"),
+    Family(
+        "in Python, chance that nobody can seed",
+        EMPTY,
+        counting,
+        "learns nothing, and draws from a number that it keeps: a check repeats its draws",
     ),
     Family("begins selfish", EMPTY, selfish, "has less than the limit to fall by"),
     IDLE,
