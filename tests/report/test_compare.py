@@ -103,6 +103,15 @@ def test_what_one_run_did_not_measure_has_no_difference() -> None:
     assert (change.low, change.high) == (-math.inf, math.inf)
 
 
+def test_what_lies_past_all_that_was_watched_has_no_difference() -> None:
+    past = StoredInterval(
+        math.inf, math.inf, math.inf, 20, "by day", note="past day 8: at most 9 %"
+    )
+    for one, other in ((past, past), (past, iv(3.0)), (iv(3.0), past)):
+        change = squared(one, other)
+        assert (change.n, change.note) == (0, "no difference: past all that was watched")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

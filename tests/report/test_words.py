@@ -44,6 +44,17 @@ def test_three_digits_are_kept(value: float) -> None:
     assert float(text) == pytest.approx(value, rel=0.006, abs=1e-300)
 
 
+def test_a_value_past_all_that_was_watched_is_said_in_words() -> None:
+    """Infinity was not measured: of 3 in 34 that are caught, the share may be .24."""
+    said = "past day 8: at most 24 % caught"
+    past = StoredInterval(math.inf, math.inf, math.inf, 34, "by day", note=said)
+    assert words.interval(past) == words.value(past) == said
+    assert words.measured(Measurement("day", "days", past)) == said
+    open_ended = StoredInterval(3.0, 2.0, math.inf, 34, "by day", note=said)
+    assert words.interval(open_ended) == "3 [2, ∞]"
+    assert words.value(open_ended) == "3"
+
+
 def test_intervals() -> None:
     assert words.interval(iv(-0.31, 0.08), change=True) == "−0.31 [−0.39, −0.23]"
     assert words.interval(iv(0.31, 0.08), change=True) == "+0.31 [0.23, 0.39]"

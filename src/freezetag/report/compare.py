@@ -248,9 +248,10 @@ def squared(first: Interval, second: Interval) -> StoredInterval:
         )
     n = min(first.n, second.n)
     d = second.value - first.value
-    if n == 0 or math.isnan(d):
-        nothing = (math.nan, -math.inf, math.inf, 0, "none")
-        return StoredInterval(*nothing, first.level, "not measured in both runs")
+    if n == 0 or not math.isfinite(d):
+        past = n and not (math.isnan(first.value) or math.isnan(second.value))
+        why = "no difference: past all that was watched" if past else "not measured in both runs"
+        return StoredInterval(math.nan, -math.inf, math.inf, 0, "none", first.level, why)
     low = d - math.hypot(second.value - second.low, first.high - first.value)
     high = d + math.hypot(second.high - second.value, first.value - first.low)
     method = "deterministic" if low == high else SQUARED

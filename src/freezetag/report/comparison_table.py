@@ -58,8 +58,8 @@ def _cells(d: Difference) -> dict[str, str]:
     return {
         "check": f"{name} in {words.plain(d.world)}",
         "unit": words.plain(d.unit),
-        "first": words.number(d.first.value),
-        "second": words.number(d.second.value),
+        "first": words.value(d.first),
+        "second": words.value(d.second),
         "change [95 %]": words.interval(d.change, change=True),
         "verdict": before if before == after else f"{before} → {after}",
     }

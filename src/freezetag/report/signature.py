@@ -50,7 +50,8 @@ def _finding(found: list[tuple[str, str]], arms: Sequence[str]) -> str:
 def _from_to(row: Measurement) -> str:
     if row.alone is not None and row.together is not None:
         return f"{words.number(row.alone.value)} → {words.number(row.together.value)}"
-    return words.number(row.of.value)
+    short, _, _ = words.past(row.of).partition(":")  # there is little room
+    return short or words.number(row.of.value)
 
 
 def _place(row: Measurement) -> dict[str, float | None]:

@@ -68,6 +68,11 @@ def past(of: Interval) -> str:
     return of.note if of.n and math.isinf(of.value) and of.low == of.high else ""
 
 
+def value(of: Interval) -> str:
+    """A value without its bounds."""
+    return past(of) or number(of.value)
+
+
 def interval(of: Interval | None, change: bool = False) -> str:
     """A value and its bounds in one line."""
     if of is None:
