@@ -197,7 +197,7 @@ FAMILIES = (
     Family("in Python, turns", SICK, noisy_turns, "the same, and its chance falls by .4 and more"),
     Family(
         "in Python, chance that nobody can seed",
-        EMPTY,
+        HEALTHY,
         counting,
         "learns nothing, and draws from a number that it keeps: a check repeats its draws",
     ),
