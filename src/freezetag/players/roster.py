@@ -20,8 +20,8 @@ ROSTER_VERSION = "2026.2"
 """The version that classes are drawn from where none is asked for."""
 
 _HERE = Path(__file__).parent
-_SEATS = {
-    "2026.1": """
+_FIRST = "2026.1"
+_SEATS = """
 reciprocators/generous_tit_for_tat
 reciprocators/tit_for_tat
 reciprocators/gradual
@@ -52,41 +52,18 @@ liars/false_contrition          = one that misreports (needs audits)
 liars/false_promise             = one that lies in words (needs a channel)
 noisy/trembling_hand
 silent/alternator               = one that could speak and does not (needs a channel)
-""",
+"""
+_CHANGES = {
     "2026.2": """
-reciprocators/generous_tit_for_tat
-reciprocators/tit_for_tat
-reciprocators/gradual
-reciprocators/win_stay_lose_shift
-reciprocators/grudger
-reciprocators/contrite_tit_for_tat
-exploiters/extort_2
-exploiters/always_defect
-exploiters/prober
-exploiters/extort_3
-altruists/always_cooperate
-altruists/mostly_cooperate
-altruists/sharer
-altruists/forgiving
-learners/fictitious_play
-learners/q_learning
-learners/naive_gradient
-learners/ucb
-shapers/generous_zero_determinant
-shapers/lola_estimated
-shapers/meta_shaper
-imitators/conformist
-imitators/copy_the_best
-imitators/copy_the_near
-bad_influences/ratcheting
-bad_influences/hidden_dirt
-liars/false_report
-liars/false_word
-noisy/trembling_hand
-silent/mute
+shapers/evolved_shaper          > shapers/meta_shaper
+bad_influences/rich_and_dirty   > bad_influences/hidden_dirt
+liars/false_contrition          > liars/false_report
+liars/false_promise             > liars/false_word
+silent/alternator               > silent/mute
 """,
 }
-VERSIONS = tuple(_SEATS)
+"""version -> who gives a seat up for whom, since the version before it."""
+VERSIONS = (_FIRST, *_CHANGES)
 """All there are, oldest first."""
 
 
@@ -100,10 +77,18 @@ class Seat:
 
 def seats(version: str = ROSTER_VERSION) -> tuple[Seat, ...]:
     """The thirty seats in order. Raises `ValueError` for a version that there is not."""
-    lines = (line.partition("=") for line in _SEATS[_known(version)].strip().splitlines())
-    return tuple(
-        Seat(Ref.of(f"players/{path.strip()}"), stand_in.strip()) for path, _, stand_in in lines
-    )
+    everyone = [_seat(line) for line in _SEATS.strip().splitlines()]
+    for later in VERSIONS[1 : VERSIONS.index(_known(version)) + 1]:
+        for line in _CHANGES[later].strip().splitlines():
+            old, _, new = line.partition(">")
+            everyone[[seat.ref for seat in everyone].index(_seat(old).ref)] = _seat(new)
+    return tuple(everyone)
+
+
+def _seat(line: str) -> Seat:
+    """The seat that `family/player = what it stands in for` describes."""
+    path, _, stand_in = line.partition("=")
+    return Seat(Ref.of(f"players/{path.strip()}"), stand_in.strip())
 
 
 def roster(version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
