@@ -58,11 +58,10 @@ def setting_of(probe: str, agent: Any, seed: int) -> Setting:
     more = {"outside": True} if isinstance(agent, Foreign) else {}
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
-    roster = f"{players.ROSTER_VERSION} {players.roster_hash()}"
     return next(
         replace(item.setting, options={**item.setting.options, **more})
         for one in (agent, READS, LEARNS)
-        for item in plan(Spec(str(one), seed, roster=roster), resolve(one))
+        for item in plan(Spec(str(one), seed, roster=players.stamp()), resolve(one))
         if item.name == probe and not item.reason
     )
 
