@@ -42,6 +42,8 @@ def test_a_spec_without_a_roster_records_todays() -> None:
     spec = Spec.from_toml('agent = "tit_for_tat"\nseed = 1\n')
     assert spec.roster == roster() == roster(players.ROSTER_VERSION)
     assert classmates(replace(spec, **ASKED)) == players.roster()
+    assert Spec("tit_for_tat", 1) == Spec("tit_for_tat", 1, roster="") == spec
+    assert f'roster = "{roster()}"' in Spec("tit_for_tat", 1).to_toml()
 
 
 def test_a_sweep_of_an_older_roster_is_of_that_roster(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Spec:
     budget_usd       dollars at most; None = no limit
     comprehension    agents that read are first asked whether they understand the rules
     roster           version and hash of the roster that a number of classmates is drawn from; a
-                     version alone is completed, "" is today's
+                     version alone is completed, and "" becomes today's
     files            "my_world.py sha256:...": each file that the names above stand for
     """
 
@@ -97,8 +97,8 @@ class Spec:
                     f"--sizes says how many people are in a class, the agent among them: from 1, "
                     f"the agent alone, to {self.number + 1} with all classmates. Got {size!r}."
                 )
-        if self.roster:
-            object.__setattr__(self, "roster", roster(self.roster))
+        # What is run is on record, also where it was left to today's.
+        object.__setattr__(self, "roster", roster(self.roster))
         _ = self.lengths
         self.press()
         self.panel()
@@ -189,8 +189,6 @@ class Spec:
         lists: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in given.items()
         }
-        # What is run is on record, also where it was left to today's.
-        lists.setdefault("roster", roster())
         try:
             return cls(**lists)
         except TypeError as error:

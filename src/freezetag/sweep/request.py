@@ -11,7 +11,7 @@ from typing import Any
 
 from freezetag.exam.files import unchanged, with_files
 from freezetag.exam.resolve import adapter_of
-from freezetag.exam.spec import BadSpec, Spec, roster
+from freezetag.exam.spec import BadSpec, Spec
 from freezetag.report import toml
 from freezetag.sweep.agents import Note, agents_named
 from freezetag.sweep.cell import Cell
@@ -88,7 +88,7 @@ class Request:
             raise BadSpec(f"{file}: agents must be a list of names, got {given['agents']!r}.")
         rest = {name: value for name, value in given.items() if name not in _OWN}
         files = tuple(rest.pop("files", ()))
-        shared = Spec.of({"roster": roster(), **rest, "agent": "", "seed": 0})
+        shared = Spec.of({**rest, "agent": "", "seed": 0})
         unchanged(replace(shared, files=files))
         seeds = given.get("seeds", SEEDS)
         if written_out:
