@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,83 @@ def test_what_has_no_content_that_can_be_read_has_no_hash() -> None:
     itself: dict[str, Any] = {}
     itself["me"] = itself
     assert fingerprints.of(itself)[0]
+
+
+class Node:
+    """One of a tree, who knows its parent and its children."""
+
+    def __init__(self, value: int, parent: Node | None = None) -> None:
+        self.value, self.parent, self.children = value, parent, list[Node]()
+        if parent is not None:
+            parent.children.append(self)
+
+
+def tree(size: int) -> dict[str, Any]:
+    """A tree, and an index of all of its nodes."""
+    nodes = [Node(0)]
+    nodes += [Node(i, nodes[0]) for i in range(1, size // 10)]
+    nodes += [Node(i, nodes[i // 10]) for i in range(len(nodes), size)]
+    return {"tree": nodes[0], "index": dict(enumerate(nodes)), "last": nodes[-1]}
+
+
+def test_what_knows_each_other_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "MOST", 20 * 1000)
+    one = tree(1000)
+    assert fingerprints.of(one) == fingerprints.of(tree(1000))
+    assert fingerprints.of(one)[0]
+    whole = fingerprints.of(one)
+    one["index"][500].parent = one["tree"].children[0]
+    assert fingerprints.of(one) != whole
+    one["last"].value += 1
+    monkeypatch.setattr(fingerprints, "MOST", 1000)
+    assert fingerprints.of(one) == ("", "it keeps too much: more than 1,000 parts")
+    assert fingerprints.of({1, 2}) == fingerprints.of({2, 1})
+
+
+def test_a_chain_may_be_of_any_length() -> None:
+    def chain(end: int) -> list[Any]:
+        links: list[Any] = [end]
+        for _ in range(3_000):
+            links = [links]
+        return links
+
+    assert fingerprints.of(chain(1))[0]
+    assert fingerprints.of(chain(1)) == fingerprints.of(chain(1))
+    assert fingerprints.of(chain(1)) != fingerprints.of(chain(2))
+
+
+def test_the_order_of_a_set_is_nobodys() -> None:
+    """Objects that know each other lie in a set in the order of their addresses."""
+
+    def ring(order: Sequence[int]) -> tuple[Node, ...]:
+        nodes = {i: Node(i) for i in order}
+        for i, node in nodes.items():
+            node.parent = nodes[(i + 1) % len(nodes)]
+        return tuple(nodes[i] for i in order)
+
+    class Ordered(Set[Node]):
+        def __init__(self, *nodes: Node) -> None:
+            self.nodes = nodes
+
+        def __contains__(self, node: object) -> bool:
+            return node in self.nodes
+
+        def __iter__(self) -> Iterator[Node]:
+            return iter(self.nodes)
+
+        def __len__(self) -> int:
+            return len(self.nodes)
+
+    there, back = Ordered(*ring((0, 1, 2, 3))), Ordered(*ring((3, 1, 0, 2)))
+    assert fingerprints.of(there) == fingerprints.of(back)
+
+
+def test_what_points_up_says_how_far() -> None:
+    near, far = Node(0), Node(0)
+    for root, up in ((near, 1), (far, 0)):
+        line = [root, middle := Node(1, root)]
+        Node(2, middle).parent = line[up]
+    assert fingerprints.of(near) != fingerprints.of(far)
 
 
 def test_what_a_fingerprint_says_is_read_back() -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ OFFER = "parameters"
 """A method by which an agent in Python shows what was trained in it: bytes, arrays, or any of
 numbers, texts, lists and mappings of them. A network's own `parameters()` of tensors will do."""
 NO_OFFER = "it has no parameters() that gives them; a model behind an endpoint keeps its own there"
+MOST = 1_000_000
+"""Parts of a value that are read at most; an agent of more takes longer than an agent has."""
 Prints = tuple[str, str]
 """(hash, "") or ("", why there is none)."""
 _NO_NUMBERS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
@@ -35,16 +38,12 @@ class Unreadable(Exception):
 
 def of(value: Any) -> Prints:
     """The hash of a value by its content, the same in every process."""
-    found = hashlib.sha256()
     try:
-        for part in _words(value, ()):
-            found.update(b"%d " % len(part))
-            found.update(part)
+        return _Reader().digest(value).hex(), ""
     except Unreadable as unread:
         return "", str(unread)
     except Exception as error:  # an agent's own property may raise anything
         return "", f"reading it raised {type(error).__name__}"
-    return found.hexdigest(), ""
 
 
 def of_player(player: Any) -> Prints:
@@ -160,43 +159,121 @@ def of_agents(
     return told
 
 
-def _words(value: Any, inside: tuple[int, ...]) -> Iterator[bytes]:
-    if _is_plain(value):
-        yield f"{type(value).__name__} {value!r}".encode(errors="surrogatepass")
-        return
-    if id(value) in inside:
-        yield b"itself"
-        return
-    inside = (*inside, id(value))
-    if (array := _array(value)) is not None:
-        yield f"array {array.dtype.str} {array.shape}".encode()
-        yield np.ascontiguousarray(array).tobytes()
-    elif isinstance(value, Mapping):
-        yield f"mapping of {len(value)}".encode()
-        for key, item in value.items():
-            yield from _words(key, inside)
-            yield from _words(item, inside)
-    elif isinstance(value, list | tuple):
-        yield f"{type(value).__name__} of {len(value)}".encode()
-        for item in value:
-            yield from _words(item, inside)
-    elif isinstance(value, Set):
-        yield f"set of {len(value)}".encode()
-        yield from sorted(b"".join(_words(item, inside)) for item in value)
-    elif isinstance(value, type | types.ModuleType):
-        yield f"named {getattr(value, '__qualname__', value.__name__)}".encode()
-    elif isinstance(value, types.FunctionType):
-        code = value.__code__
-        yield f"function {value.__module__} {value.__qualname__}".encode() + code.co_code
-        yield from _words([each for each in code.co_consts if _is_plain(each)], inside)
-        yield from _words((value.__defaults__, value.__kwdefaults__), inside)
-        for cell in value.__closure__ or ():
-            yield from _words(cell.cell_contents, inside)
-    elif isinstance(value, types.BuiltinFunctionType | types.MethodType):
-        yield f"method {value.__qualname__}".encode()
-        yield from _words(value.__self__, inside)
-    else:
-        yield from _words(_reduced(value), inside)
+class _Reader:
+    """Reads a value part by part, each object once: where it is met again, its digest stands for
+    it, and within itself how far up it is. An object among others that know each other is thus
+    read from where it is met first, so each member of a set, which has no order, is read as if no
+    other had been. Nothing here recurses: a chain may be of any length."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, tuple[Any, bytes]] = {}
+        """id -> (the object, so that no other gets its id; its digest)."""
+        self.parts = 0
+
+    def digest(self, value: Any) -> bytes:
+        """Raises `Unreadable`, and whatever reading the value raises."""
+        open_ = [_Open(value, self._content(value))]
+        depth = {id(value): 0}
+        answer: bytes | None = None
+        while True:
+            reading = open_[-1]
+            try:
+                asked = reading.content.send(answer)
+            except StopIteration:
+                open_.pop()
+                del depth[id(reading.value)]
+                answer = reading.found.digest()
+                self.known[id(reading.value)] = reading.value, answer
+                if not open_:
+                    return answer
+                continue
+            answer = None
+            if isinstance(asked, bytes):
+                reading.found.update(b"%d " % len(asked))
+                reading.found.update(asked)
+                continue
+            within = asked.value
+            if id(within) in depth:
+                answer = b"itself, %d up" % (len(open_) - depth[id(within)])
+            elif id(within) in self.known:
+                _, answer = self.known[id(within)]
+            else:
+                depth[id(within)] = len(open_)
+                open_.append(_Open(within, self._content(within)))
+
+    def _content(self, value: Any) -> Content:
+        """Words of a value, and the `_Part`s of it, whose digests are sent back."""
+        if _is_plain(value):
+            yield _plainly(value)
+        elif (array := _array(value)) is not None:
+            yield f"array {array.dtype.str} {array.shape}".encode()
+            yield np.ascontiguousarray(array).tobytes()
+        elif isinstance(value, Mapping):
+            yield f"mapping of {len(value)}".encode()
+            for key, item in value.items():
+                yield from self._all(key, item)
+        elif isinstance(value, list | tuple):
+            yield f"{type(value).__name__} of {len(value)}".encode()
+            yield from self._all(*value)
+        elif isinstance(value, Set):
+            yield f"set of {len(value)}".encode()
+            before, words = len(self.known), []
+            for item in value:
+                plain = self._counted(item)
+                words.append(_plainly(item) if plain else (yield _Part(item)) or b"")
+                while len(self.known) > before:
+                    self.known.popitem()
+            yield from sorted(words)
+        elif isinstance(value, type | types.ModuleType):
+            yield f"named {getattr(value, '__qualname__', value.__name__)}".encode()
+        elif isinstance(value, types.FunctionType):
+            code = value.__code__
+            yield f"function {value.__module__} {value.__qualname__}".encode() + code.co_code
+            consts = [each for each in code.co_consts if _is_plain(each)]
+            yield from self._all(consts, value.__defaults__, value.__kwdefaults__)
+            yield from self._all(*(cell.cell_contents for cell in value.__closure__ or ()))
+        elif isinstance(value, types.BuiltinFunctionType | types.MethodType):
+            yield f"method {value.__qualname__}".encode()
+            yield from self._all(value.__self__)
+        else:
+            yield b"object"
+            yield from self._all(*_reduced(value))
+
+    def _all(self, *values: Any) -> Content:
+        """Each of them as a word: what is plain as it is, anything else by its digest."""
+        for value in values:
+            if self._counted(value):
+                yield _plainly(value)
+            else:
+                yield (yield _Part(value)) or b""
+
+    def _counted(self, value: Any) -> bool:
+        """Whether a part is plain. Raises `Unreadable` for one too many."""
+        self.parts += 1
+        if self.parts > MOST:
+            raise Unreadable(f"it keeps too much: more than {MOST:,} parts")
+        return _is_plain(value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    value: Any
+
+
+Content = Generator[bytes | _Part, bytes | None, None]
+
+
+class _Open:
+    """A value that is being read."""
+
+    __slots__ = ("content", "found", "value")
+
+    def __init__(self, value: Any, content: Content) -> None:
+        self.value, self.content, self.found = value, content, hashlib.sha256()
+
+
+def _plainly(value: Any) -> bytes:
+    return f"{type(value).__name__} {value!r}".encode(errors="surrogatepass")
 
 
 def _reduced(value: Any) -> list[Any]:
