@@ -38,6 +38,7 @@ from freezetag.players.reciprocators.tit_for_tat import TitForTat
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.executables import spent
 from freezetag.sim.foreign import AgentFailed, Foreign
+from freezetag.sim.inside import Inside
 from freezetag.substrates.commons import Commons
 
 PD = Ref("substrates/matrix_game")
@@ -437,6 +438,42 @@ def test_what_save_gives_and_what_cannot_be_saved(tmp_path: Path) -> None:
     train = run(pd(FOCAL, TFT, days=2), held)
     with pytest.raises(ValueError, match="give it save"):
         run(pd(Learned("train", 0), TFT), held, {"train": train})
+
+
+@pytest.mark.parametrize("where", ["a process", "here"])
+@pytest.mark.parametrize("unwritten", ["", "self.f = lambda: 0; "])
+def test_a_beginner_is_held_also_where_its_state_cannot_be_written(
+    where: str, unwritten: str, tmp_path: Path
+) -> None:
+    text = LEARNER.replace("self.days, ", f"{unwritten}self.held, self.days, ").replace(
+        "= 0, 0", "= False, 0, 0"
+    )
+    text = text.replace("return 1 if", "return 1 if self.held or")
+    text += "\n    def freeze(self):\n        self.held = True\n"
+    agent: Any = file(tmp_path, text)
+    if where == "here":
+        found: dict[str, Any] = {}
+        exec(text, found)
+        agent = Inside("object", "Agent", given=found["Agent"])
+    for ref, move in ((FOCAL, 0), (Ref.of(FOCAL.path, held=True), 1)):
+        assert (run(pd(ref, TFT), agent).episode.executed[:, :, 0] == move).all()
+
+
+def test_an_agent_that_cannot_be_held_or_hashed_is_named(tmp_path: Path) -> None:
+    fails = "\n    def freeze(self):\n        raise OSError('no disk')\n"
+    with pytest.raises(AgentFailed, match=r"no disk.*freeze\(\) takes nothing"):
+        run(pd(Ref.of(FOCAL.path, held=True), TFT), file(tmp_path, LEARNER + fails))
+    ends = "\n    def parameters(self):\n        import os; os._exit(3)\n"
+    hashed = pd(FOCAL, TFT, treatments=(Hashed(),))
+    with pytest.raises(AgentFailed, match=r"parameters\(\), save\(\) or attributes are read"):
+        run(hashed, file(tmp_path, LEARNER + ends))
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Asks for hashes of who sits at seat 0."""
+
+    hashed: ClassVar[tuple[int, ...]] = (0,)
 
 
 @dataclass(frozen=True)

@@ -291,6 +291,12 @@ class Agents:
                 reseeded(agent, (seeds[b], b))
         self.episode = None
 
+    def freeze(self) -> None:
+        """Hold each agent that has `freeze()`, as it is."""
+        for agent in self._in_turn():
+            if callable(hold := getattr(agent, "freeze", None)):
+                hold()
+
     def learn(self, days: Sequence[dict[str, Any] | None]) -> None:
         """Hand agents that have `learn` their day; None is for those that are stopped."""
         for b, (agent, day) in enumerate(zip(self.agents, days, strict=True)):
@@ -536,7 +542,8 @@ def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
 
 
 COMMANDS = (
-    *("load", "reset", "act", "ask", "learn", "save", "load_states", "fingerprints", "lost"),
+    *("load", "reset", "act", "ask", "learn", "save", "load_states", "freeze"),
+    *("fingerprints", "lost"),
     "clear",
 )
 

@@ -80,11 +80,13 @@ def rollout_with(
                 worker.reset(_own_seeds(mine, seat, part), column)
                 if seat in begin:
                     states, held = begin[seat]
-                    known = [state for state in states or worker.save() if state is not None]
-                    if len(known) == len(mine):
+                    here = states[position : position + size]
+                    if here and all(state is not None for state in here):
                         # Who is held draws the same in this match, whenever it was saved.
-                        fresh = _own_seeds(mine, seat, part) if states and held else ()
-                        worker.load(known, held, fresh)
+                        fresh = _own_seeds(mine, seat, part) if held else ()
+                        worker.load(here, held, fresh)
+                    elif held:
+                        worker.freeze()
         looked = [seat for seat in workers if seat in hashed]
         before = {seat: workers[seat].fingerprints() for seat in looked}
         told = None if telling is None else telling.part(position, size)

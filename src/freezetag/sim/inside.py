@@ -191,11 +191,16 @@ class InsideWorker:
     def load(self, states: Sequence[Any], freeze: bool = False, seeds: Sequence[int] = ()) -> None:
         """The agents as they were saved; with `seeds` their chance begins anew."""
         self.agents = [copy.deepcopy(state) for state in states]
-        for agent in self.agents if freeze else ():
-            if callable(hold := getattr(agent, "freeze", None)):
-                hold()
+        if freeze:
+            self.freeze()
         for b, seed in enumerate(seeds):
             reseeded(self.agents[b], (seed, b))
+
+    def freeze(self) -> None:
+        """Hold the agents that can be."""
+        for agent in self.agents:
+            if callable(hold := getattr(agent, "freeze", None)):
+                hold()
 
     def learn(self, days: Sequence[Mapping[str, Any] | None]) -> None:
         """Hand agents that have `learn` their day; None is for those that are stopped."""

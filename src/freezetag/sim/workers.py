@@ -291,6 +291,10 @@ class Worker:
         payload = (list(states), freeze, [int(seed) for seed in seeds])
         self._ask("load_states", payload, stall=START_SECONDS)
 
+    def freeze(self) -> None:
+        """Hold each episode's agent as it is, if it can be."""
+        self._ask("freeze", (), stall=START_SECONDS)
+
     def learn(self, days: Sequence[Mapping[str, Any] | None]) -> None:
         """Hand agents that have `learn` their day, see `core.Learner`; None for the stopped."""
         if self._child is None:
@@ -469,6 +473,8 @@ _ADVICE = {
     "reset": "An agent is made once per episode, with its seed if it takes one.",
     "act": "Run `freezetag check` on it to see what it is shown.",
     "ask": "answer(rules, check) gives {'value': a whole number or None, 'text': the answer}.",
+    "fingerprints": "Its parameters(), save() or attributes are read before it plays and after.",
+    "freeze": "freeze() takes nothing, and the agent learns nothing from then on.",
     "learn": "learn(day) gets lists own_level, own_reward, mean_level and valid, one entry a step.",
     "lost": "Its parameters() and attributes are read after each day.",
     "save": "save() returns bytes that load(state) understands.",
