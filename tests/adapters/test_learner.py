@@ -12,10 +12,13 @@ from freezetag.adapters.agents import learner
 from freezetag.core import Ref
 from freezetag.exam.files import with_files
 from freezetag.exam.plan import plan
+from freezetag.exam.population import must_sit, named, population
 from freezetag.exam.resolve import UnknownAgent, agent_ref, resolve, schemes
 from freezetag.exam.spec import Spec
 from freezetag.players.learners.ppo import Ppo
 from freezetag.sim.foreign import Foreign
+from freezetag.sim.workers import Cache
+from freezetag.sweep.agents import agents_named
 
 TRAINER = """
 class Agent:
@@ -52,7 +55,16 @@ def test_it_stands_for_the_agent_behind_the_colon() -> None:
     ("name", "said"),
     [
         ("learner:tit_for_tat", "does not learn"),
-        ("learner:pppo", "Did you mean ppo"),
+        ("learner:pppo", "Did you mean learner:ppo"),
+        ("learner:lola", r"no agent called 'lola'\. Did you mean learner:lola_"),
+        ("learner:nosuch", r"no agent called 'nosuch'\. Those that do: .*ppo.*my_trainer\.py"),
+        ("learner:", "names nobody: write learner:NAME. Those that do: .*ppo"),
+        (
+            "learner:llm:any@http://127.0.0.1:9",
+            r"^llm:any@.* does not learn .*`freezetag examine llm",
+        ),
+        ("learner:inspect:openai/any", "^inspect:openai/any does not learn"),
+        ("learner:axelrod:Grudger", "^axelrod:Grudger does not learn"),
         ("learner:none.py", "there is no file"),
         ("lerner:ppo", "Did you mean learner:ppo"),
     ],
@@ -82,7 +94,7 @@ def test_a_file_of_the_users_own_is_trained_and_named_in_the_spec(
     policy = resolve("learner:my_trainer.py").pupil.policy
     assert isinstance(policy, Foreign)
     assert policy.scheme == "python_file"
-    assert agent_ref("learner:my_trainer.py") == Ref("learner:my_trainer.py")
+    assert agent_ref("learner:my_trainer.py") == agent_ref("my_trainer.py")
     (line,) = with_files(Spec("learner:my_trainer.py", 0)).files
     assert line.startswith("my_trainer.py sha256:")
     done = examine(
@@ -97,8 +109,31 @@ def test_a_file_of_the_users_own_is_trained_and_named_in_the_spec(
         "curve",
         "survival",
     ]
-    for name, learns in (("my_trainer.py", True), ("ppo", True)):
-        assert hasattr(learner.factory(name)(0), "learn") is learns
+
+
+def test_as_a_classmate_it_is_the_agent_behind_the_colon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my_trainer.py").write_text(TRAINER)
+    assert agent_ref(" learner:ppo(rate=0.5)") == Ref.of("players/learners/ppo", rate=0.5)
+    found = population(("learner:ppo", "learner:my_trainer.py", "learner:q_learning as mine"))
+    assert found == (
+        Ref("players/learners/ppo"),
+        Ref("python_file:my_trainer.py"),
+        Ref("players/learners/q_learning", kin="mine"),
+    )
+    assert named("learner:ppo, learner:my_trainer.py") == ("players/learners/ppo", "my_trainer.py")
+    with Cache() as cache, pytest.raises(UnknownAgent, match="paid by the call"):
+        must_sit(population(("learner:llm:any@http://127.0.0.1:9",)), cache)
+    with pytest.raises(UnknownAgent, match=r"--classmates: .*Did you mean learner:lola_"):
+        population(("learner:lola",))
+
+
+def test_a_sweep_tells_how_an_agent_learns_from_how_it_acts() -> None:
+    assert agents_named(("ppo", "learner:ppo", "learner: ppo")) == ("ppo", "learner:ppo")
+    with pytest.raises(UnknownAgent, match="does not learn"):
+        agents_named(("learner:tit_for_tat",))
 
 
 @pytest.mark.long

@@ -273,7 +273,8 @@ def test_what_is_not_measured_needs_no_sensor() -> None:
 
 def test_schemes_are_the_adapters_that_make_agents_by_name() -> None:
     files = (catalogue.HERE / "adapters" / "agents").glob("[!_]*.py")
-    names = {file.stem for file in files if "\ndef factory(" in file.read_text()}
+    makes = ("\ndef factory(", "\ndef examined(")
+    names = {file.stem for file in files if any(one in file.read_text() for one in makes)}
     from freezetag.exam.resolve import schemes
 
     assert set(schemes()) == names

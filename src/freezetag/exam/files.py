@@ -11,7 +11,7 @@ from freezetag import catalogue
 from freezetag.catalogue import hosted, source
 from freezetag.core.named import parse
 from freezetag.exam.population import population
-from freezetag.exam.resolve import FILE, UnknownAgent, agent_ref, own_name
+from freezetag.exam.resolve import FILE, UnknownAgent, agent_ref
 from freezetag.exam.spec import BadSpec, Spec
 
 
@@ -35,7 +35,7 @@ def _paths(spec: Spec) -> Iterator[str]:
     agents = [] if isinstance(spec.classmates, int) else [*population(spec.classmates)]
     # The name of an object is nobody's, and what is refused is refused when it is resolved.
     with suppress(UnknownAgent):
-        agents.append(agent_ref(own_name(spec.agent)))
+        agents.append(agent_ref(spec.agent))
     for ref in agents:
         path = ref.path.removeprefix(f"{FILE}:")
         if not ref.foreign or path != ref.path:

@@ -30,6 +30,10 @@ class UnknownAgent(UserError):
     """Nothing answers to this name; the message offers what is near."""
 
 
+class _Nobody(UnknownAgent):
+    """Nobody has this bare name."""
+
+
 @dataclass(frozen=True)
 class Resolved:
     """The pupil, what kind of agent it is in words, and what its adapter says of it."""
@@ -54,9 +58,13 @@ class Resolved:
 
 @cache
 def schemes() -> tuple[str, ...]:
-    """The schemes of `scheme:name`: the names of adapters that make agents by name, read from the
-    folder."""
-    return tuple(name for name in _adapters() if "factory" in look.defined(str(_file(name))))
+    """The schemes of `scheme:name`: the names of adapters that make agents by name, or say what is
+    asked of one that has a name by itself; read from the folder."""
+    return tuple(
+        name
+        for name in _adapters()
+        if {"factory", "examined"} & set(look.defined(str(_file(name))))
+    )
 
 
 def _adapters() -> tuple[str, ...]:
@@ -150,6 +158,14 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     if not isinstance(agent, str):
         return _object(agent, step_seconds)
     ref = agent_ref(agent)
+    module = adapter_of(agent)
+    if hasattr(module, "examined"):  # another agent, by a name that says what is asked of it
+        prefix, own = agent.strip().partition(":")[0], own_name(agent)
+        policy, _, kind, _ = _policy(own, step_seconds)
+        try:
+            return module.examined(policy, own), agent, f"{prefix}: {kind}", module
+        except BadAgent as bad:
+            raise UnknownAgent(str(bad)) from None
     if not ref.foreign:
         family = f"player, {ref.family}" if ref.path.startswith("players/") else "player"
         return catalogue.load(ref), ref.name, family, None
@@ -158,13 +174,6 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
         is_file = source.parts(parse(name)[0])[0].endswith(".py") or name.endswith(".py")
         kind = "Python file" if is_file else "Python object"
         return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
-    module = adapter(scheme)
-    if hasattr(module, "examined"):  # another agent, by a name that says what is asked of it
-        policy, _, kind, _ = _policy(name, step_seconds)
-        try:
-            return module.examined(policy, name), agent, f"{scheme}: {kind}", module
-        except BadAgent as bad:
-            raise UnknownAgent(str(bad)) from None
     if hasattr(module, "recorded"):
         found = RecordedExam.of(Path(name).expanduser()) or module.recorded(name)
         return found, agent, "record of an agent that ran", module
@@ -177,8 +186,14 @@ def agent_ref(text: str) -> Ref:
 
     What a file holds is read from its source: one with `init` and `act(key, carry, obs)`, or with
     `plan`, is a player in JAX and is loaded here; any other is an agent in Python, and is not.
+    What is asked of an agent does not change who it is: of `learner:ppo` the Ref is that of `ppo`.
     """
     text = text.strip()
+    if (own := own_name(text)) != text:
+        try:
+            return agent_ref(own)
+        except _Nobody:
+            raise UnknownAgent(adapter_of(text).nobody(own.strip())) from None
     scheme, colon, rest = text.partition(":")
     if colon and scheme in schemes() and scheme != FILE:
         return Ref(text)
@@ -247,7 +262,7 @@ def _by_name(name: str, settings: Any) -> Ref:
             return Ref(f"{FILE}:{written(one.value, settings)}", kin=one.name)
         near = list(dict.fromkeys([*unknown.near, *catalogue.near(name, [a.name for a in theirs])]))
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise UnknownAgent(
+        raise _Nobody(
             f"there is no agent called {name!r}.{hint} Give a player's name (`freezetag list "
             "players`), a file my_agent.py, package.module:object, axelrod:Grudger, or a log: "
             "log:ledger.db."

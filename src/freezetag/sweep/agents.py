@@ -11,7 +11,15 @@ from freezetag import catalogue
 from freezetag.catalogue import announced, look
 from freezetag.core import Ref
 from freezetag.core.named import parse
-from freezetag.exam.resolve import FILE, UnknownAgent, adapter, agent_ref, must_load, resolve
+from freezetag.exam.resolve import (
+    FILE,
+    UnknownAgent,
+    adapter,
+    agent_ref,
+    must_load,
+    own_name,
+    resolve,
+)
 from freezetag.exam.resolve import schemes as all_schemes
 from freezetag.sim.foreign import AgentFailed
 from freezetag.sim.workers import Cache
@@ -177,14 +185,14 @@ def _short(ref: Ref) -> str:
 
 
 def _same(name: str) -> Any:
-    """What two names of one agent have in common. Raises `UnknownAgent`."""
-    ref = agent_ref(name)
+    """What two names have in common of one agent that is asked the same. Raises `UnknownAgent`."""
+    ref, asked = agent_ref(name), name.removesuffix(own_name(name))
     scheme, colon, rest = ref.path.partition(":")
     if colon and scheme in all_schemes():
         if scheme == FILE:
-            return FILE, str(Path(rest).resolve()) if Path(rest).is_file() else rest
-        return scheme, "".join(c for c in rest if c not in " _-").casefold()
-    return ref.path, ref.settings
+            return asked, FILE, str(Path(rest).resolve()) if Path(rest).is_file() else rest
+        return asked, scheme, "".join(c for c in rest if c not in " _-").casefold()
+    return asked, ref.path, ref.settings
 
 
 def _must_be_there(name: str, cache: Cache) -> None:
@@ -192,7 +200,9 @@ def _must_be_there(name: str, cache: Cache) -> None:
     once. What is wrong in a user's own file is a row of its own."""
     ref = agent_ref(name)
     scheme = ref.path.partition(":")[0]
-    if ref.foreign and scheme in all_schemes() and scheme != FILE:
+    if own_name(name) != name:
+        resolve(name)  # it may not be one of whom this can be asked
+    elif ref.foreign and scheme in all_schemes() and scheme != FILE:
         try:
             must_load(resolve(name), cache)
         except AgentFailed as failed:

@@ -14,19 +14,15 @@ Caveat: an agent in plain Python is held by `freeze()` if it has it, and copied 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.adapters.agents import python_file
-from freezetag.adapters.agents._jax_player import player
-from freezetag.catalogue import look, source
 from freezetag.core.errors import printable
-from freezetag.core.named import parse
 from freezetag.sim.foreign import BadAgent, Foreign
 
 EXTRA = None
 PLAYS = ""
+FILE = "python_file"
 ASKED = ("learned_harm",)
 """What it is asked where nobody names a probe."""
 LEARNS = True
@@ -39,24 +35,33 @@ def names() -> tuple[str, ...]:
 
 
 def examined(policy: Any, name: str) -> Any:
-    """`policy`, which `name` stands for. Raises `BadAgent` where it says that it does not learn."""
-    if isinstance(policy, Foreign) or getattr(policy, "learns", False) or hasattr(policy, "learn"):
+    """`policy`, which `name` stands for. Raises `BadAgent` where it says that it does not learn,
+    and for agents of other adapters, which offer no `learn(day)`."""
+    if isinstance(policy, Foreign):
+        learns = policy.scheme == FILE
+    else:
+        learns = getattr(policy, "learns", False) or hasattr(policy, "learn")
+    if learns:
         return policy
     raise BadAgent(
-        f"{printable(name, 80)} does not learn, so that no day is unlike the first. Those that do: "
-        f"{', '.join(names())}. `freezetag examine {printable(name, 80)}` examines it as it is."
+        f"{printable(name, 80)} does not learn from day to day, so that no day is unlike the "
+        f"first. {_those()} `freezetag examine {printable(name, 80)}` examines it as it is."
     )
 
 
-def factory(name: str) -> Callable[[int], Any]:
-    """`make(seed) -> agent`, to sit as a classmate. Raises `BadAgent`."""
-    head, _ = parse(name)
-    where, inner = source.parts(head)
-    where = head if head.endswith(".py") else where
-    if not (where.endswith(".py") or inner):
-        return player(catalogue.find("players", name).text)
-    kinds = look.defined(where)
-    own = inner or next((known for known in look.AGENTS if known in kinds), "")
-    if kinds.get(own, "players") == "players":
-        return player(catalogue.find("players", name).text)
-    return python_file.factory(name)
+def nobody(name: str) -> str:
+    """What is said of a name that no agent has."""
+    if not name:
+        return f"learner: names nobody: write learner:NAME. {_those()}"
+    wanted = name.partition("(")[0].replace("-", "_")
+    known = names()
+    near = [one for one in known if one.startswith(wanted)] or catalogue.near(wanted, list(known))
+    hint = f" Did you mean {' or '.join(f'learner:{one}' for one in near[:3])}?" if near else ""
+    return f"there is no agent called {printable(name, 80)!r}.{hint} {_those()}"
+
+
+def _those() -> str:
+    return (
+        f"Those that do: {', '.join(names())}; a file with act(obs) and learn(day), "
+        "learner:my_trainer.py; or learner:package.module:object."
+    )
