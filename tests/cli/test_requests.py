@@ -62,6 +62,45 @@ def test_what_the_parser_refuses(arguments: str) -> None:
     assert cli.run(arguments.split()) == 2
 
 
+@pytest.mark.parametrize(
+    ("beside", "named"),
+    [
+        ("--roster 2026.1", "leave --roster out"),
+        ("--world commons --size 3", "leave --world and --size out"),
+        ("idle --no-comprehension --full", "leave the agent, --full and --no-comprehension out"),
+        ("--seed 0 --step-seconds 1", "leave --step-seconds and --seed out"),
+        ("--classmates 30 --runtime 5", "leave --runtime out"),
+    ],
+)
+@pytest.mark.parametrize("stored", ["--spec mine.toml", "--resume mine"])
+def test_where_a_stored_spec_decides_no_option_is_dropped_in_silence(
+    stored: str, beside: str, named: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text('agent = "idle"\nseed = 1\n')
+    assert cli.run(["examine", *stored.split(), *beside.split()]) == 2
+    said = capsys.readouterr().err
+    assert f"{stored.partition(' ')[0]} takes the agent and all options from " in said
+    assert named in said
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--resume mine --out yours", "leave --out out"),
+        ("--resume mine --spec mine.toml", "leave --spec out"),
+        ("--resume mine --budget-calls 9 --budget-usd 1", "leave --budget-usd out"),
+        ("--resume mine --budget-calls 9", "mine is not a run folder"),
+        ("--spec mine.toml --budget-calls 9", "leave --budget-calls out"),
+    ],
+)
+def test_what_may_be_said_beside_a_run_that_goes_on(
+    words: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["examine", *words.split()]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_world_before_the_agent_leaves_the_agent_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -77,10 +77,6 @@ def test_the_command_line_says_it_too(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "Did you mean 2026." in capsys.readouterr().err
     assert cli.run(["examine", "idle", "--roster", OLD, "--classmates", "idle,grudger"]) == 2
     assert "roster 2026.1 says who a number of classmates is" in capsys.readouterr().err
-    file = tmp_path / "spec.toml"
-    file.write_text('agent = "idle"\nseed = 1\n')
-    assert cli.run(["examine", "--spec", str(file), "--roster", OLD]) == 2
-    assert "--spec names the roster itself" in capsys.readouterr().err
 
 
 def test_a_class_is_a_number_of_the_roster_that_it_is_of() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -81,6 +81,15 @@ class ExamOptions:
     def __post_init__(self) -> None:
         if self.quick + self.full + (self.size is not None) > 1:
             raise BadSpec("--quick, --full and --size each choose the size of one exam: take one.")
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that are other than their default, as they are written."""
+        return tuple(
+            f"--{option.name.replace('_', '-')}"
+            for option in fields(self)
+            if getattr(self, option.name) != option.default
+        )
 
     def spec(self, agent: str, seed: int) -> Spec:
         """The spec of an exam of this agent. Raises `BadSpec`."""

@@ -52,28 +52,40 @@ def examine(
     out
         the run folder; default: the next free one under runs/
     resume
-        continue an interrupted run in this folder
+        continue an interrupted run in this folder, with the agent and the options that it had
     spec
-        run a spec.toml again
+        run a spec.toml again, as it is
     fail_on
         from which verdict on the exit code is 1
     json_
         print card.json instead of the table
     """
+    more = [*asked.given, *(["--seed"] if seed is not None else [])]
     if resume is not None:
-        if agent is not None or spec is not None:
-            raise BadSpec("--resume takes the agent and all options from the run's spec.toml.")
+        more += ["--out"] if out is not None else []
+        more += ["--spec"] if spec is not None else []
+        _decided("--resume", "the run's spec.toml", agent, more, free="--budget-calls")
         return _run(None, resume, fail_on, json_, asked.budget_calls)
     if spec is not None:
-        if agent is not None:
-            raise BadSpec("--spec names the agent itself: leave the agent out.")
-        if asked.roster:
-            raise BadSpec("--spec names the roster itself: change it in the file.")
+        _decided("--spec", spec.name, agent, more)
         return _run(Spec.read(spec), out, fail_on, json_)
     if agent is None:
         raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
     wanted = asked.spec(agent, secrets.randbelow(2**31) if seed is None else seed)
     return _run(with_files(wanted), out, fail_on, json_)
+
+
+def _decided(option: str, file: str, agent: str | None, more: list[str], free: str = "") -> None:
+    """Raises `BadSpec` for what is said beside an `option` by which a `file` decides it; `free` is
+    the one that may be said."""
+    beside = [*(["the agent"] if agent is not None else []), *(one for one in more if one != free)]
+    if beside:
+        *first, last = beside
+        said = f"{', '.join(first)} and {last}" if first else last
+        raise BadSpec(
+            f"{option} takes the agent and all options from {file}: leave {said} out, or run a "
+            "copy of that file with what you want in it: --spec COPY."
+        )
 
 
 def _run(
