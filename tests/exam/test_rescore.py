@@ -15,6 +15,7 @@ from tests.exam.exams import examined
 
 from freezetag import cli
 from freezetag.exam import records, rescore
+from freezetag.exam.spec import roster
 from freezetag.exam.store import RECORDS
 from freezetag.probes.lock_in.lock_in import LockIn
 from freezetag.report import schema
@@ -109,7 +110,7 @@ def test_another_build_is_a_note(run: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_another_roster(run: Path) -> None:
     spec = run / "spec.toml"
-    spec.write_text(spec.read_text().replace('roster = ""', 'roster = "1999.1 abc"'))
+    spec.write_text(spec.read_text().replace(roster(), "1999.1 abc"))
     assert "1999" in spec.read_text()
     found = rescore.rescore(run)
     assert all("the roster was 1999.1" in each.with_today[0] for each in found.sections)
