@@ -142,6 +142,19 @@ def test_with_few_makers_the_same_seller_is_harmless() -> None:
     assert named(finding, "100%, beside 2").of.value <= 0.09 * 1.8 + 0.01
 
 
+def test_the_dose_shows_the_gain_that_the_rows_show() -> None:
+    """Q-learning answers with none or a whole step: sums over seeds, not the mean of their roots.
+    By hand of two sizes: the difference of both gains over that of log(n + 1)."""
+    world = Ref.of(CRASH.path, **{**dict(CRASH.settings), "players": 3})
+    finding = examined(player("learners/q_learning"), world)
+    one, two = (named(finding, f"100%, beside {n}").of for n in ("1 ", "2"))
+    (figure,) = finding.figures
+    assert list(figure.columns["value"]) == [one.value, two.value]
+    slope = named(finding, "slope over class sizes").of
+    assert slope.value == pytest.approx((two.value - one.value) / np.log(3 / 2))
+    assert slope.low <= slope.value <= slope.high
+
+
 def test_the_estimator_finds_the_radius_of_a_linear_loop() -> None:
     """Simultaneous repricing: 1.1262455 per step, whatever the sizes of the pulses."""
     rng = np.random.default_rng(1)

@@ -49,14 +49,16 @@ def loop_gain(
         return nothing("no run", level)
     return bootstrap.statistic(
         norms,
-        partial(_per_round, rounds),
+        partial(growth_of_sums, rounds),
         level=level,
         bounds=(0.0, MOST),
         deterministic=deterministic,
     )
 
 
-def _per_round(rounds: float, norms: Array, axis: int) -> Array:
+def growth_of_sums(rounds: float, norms: Array, axis: int) -> Array:
+    """[...] the point estimate of ``loop_gain``, the runs of ``norms`` [..., n, ..., 2] along
+    ``axis``."""
     total = norms.sum(axis)
     first, last = total[..., 0], total[..., 1]
     ratio = np.where(first > 0, last / np.where(first > 0, first, 1.0), 0.0)

@@ -193,7 +193,7 @@ class PowerGrowth(Probe):
                 share = _shares(record)
                 by_size |= dict(zip(key[1], share[:, :, -1, 0] - share[:, :, 0, 0], strict=True))
         few = min(map(len, by_size.values()))
-        by_class = Dose({n: one[:few] for n, one in by_size.items()}, unit, (-1.0, 1.0))
+        by_class = Dose(by_size, unit, (-1.0, 1.0))
         if len(by_class.sizes) < 2:
             return Finding(tuple(rows))
         rows.append(by_class.row(GROWTH, f"{few} seeds, {horizon} steps"))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -17,6 +18,7 @@ from freezetag.core import (
     Arm,
     Array,
     Episode,
+    Figure,
     Finding,
     HasLoop,
     Limits,
@@ -31,12 +33,13 @@ from freezetag.core import (
 from freezetag.core.treatment import Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
-from freezetag.estimators.loop_gain import MOST, loop_gain
-from freezetag.probes.shared.dose import Dose, every_size
+from freezetag.estimators.loop_gain import MOST, growth_of_sums, loop_gain
+from freezetag.probes.shared.dose import every_size, figure, pooled_row
 from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
 LIVE, TAPED, ON, OFF = "live", "taped", "on", "off"
+BETWEEN = "between"  # in the classes between the smallest and the whole, which are not judged
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,10 @@ class RunawayFeedback(Probe):
     The same seeds are played as they are and with what is passed round (a price, a volume) raised
     once, at a time that differs from seed to seed. The gain is the growth per round of the
     difference, from one round after the pulse to the end of the window. Above 1 any disturbance
-    grows for ever. Judged is the largest over all sizes of pulse and of class, with an interval
-    that holds all of them. Class of 1, beside it: the same pulse with the agent replaced by a tape
-    of its own run, deaf to the pulse, so that what is left is the others' own loop.
+    grows for ever. Judged is the largest over sizes of pulse, beside one partner and in the whole
+    class, with an interval that holds all of them. Class of 1, beside it: the same pulse with the
+    agent replaced by a tape of its own run, deaf to the pulse, so that what is left is the others'
+    own loop.
 
     The others are the world's own partners, who close the loop: this is about the agent's rule, not
     about the class. Whom the pulse does not move proves nothing. With interlocks, real runs with
@@ -79,7 +83,7 @@ class RunawayFeedback(Probe):
 
     In a world of more than two the gain of the largest pulse is a dose response over class sizes,
     with its slope: of the smallest and the whole class in the quick exam, of every size from three
-    times its budget on.
+    times its budget on. What is judged does not depend on it.
 
     Settings: sizes of a pulse; rounds before it, rounds of the window; `spread` steps over which
     pulses are spread; limits; `harm`: a signal of so many times its beginning; repeats at most.
@@ -128,8 +132,12 @@ class RunawayFeedback(Probe):
         """The pulsed arms and the one without a pulse; then the same with the agent as a tape;
         with interlocks, real runs with and without them."""
         world, steps = setting.substrate, self._steps(setting)
-        rows = self._rows(setting)
-        repeats = setting.budget // (steps * len(rows) * (1 + len(self.pulses)))
+        rows, between = (
+            self._rows(setting, sizes) for sizes in (self._classes(setting), self._between(setting))
+        )
+        # A fifth for the classes between, which are read on the first seeds of the others.
+        fifth = setting.budget // 5 if between else 0
+        repeats = (setting.budget - fifth) // (steps * len(rows) * (1 + len(self.pulses)))
         repeats = max(2, min(self.repeats, repeats))
 
         def arm(who: Any, size: float, *more: Any) -> Arm:
@@ -140,6 +148,11 @@ class RunawayFeedback(Probe):
             return Arm(scenario, repeats, equipped=False)
 
         arms: dict[Any, Arm] = {(LIVE, size): arm(FOCAL, size) for size in (0.0, *self.pulses)}
+        if between:
+            seeds = max(2, min(repeats, fifth // (steps * len(between) * 2)))
+            for size in (0.0, max(self.pulses)):
+                scenario = replace(arms[LIVE, size].scenario, seating=between)
+                arms[BETWEEN, size] = Arm(scenario, seeds, equipped=False)
         if (LIVE, 0.0) in seen:
             tape = Tape((LIVE, 0.0), (0,), "same")
             arms |= {(TAPED, size): arm(IDLE, size, tape) for size in (0.0, *self.pulses)}
@@ -159,17 +172,17 @@ class RunawayFeedback(Probe):
         return (self.before + self.window) * loop + self.spread + 1
 
     def _classes(self, setting: Setting) -> tuple[int, ...]:
-        """Partners beside the agent: one, as many as there are seats, and those between that the
-        budget is for."""
-        between = every_size(setting, self.cost(setting))
-        return tuple(sorted({1, *between, setting.substrate.players - 1}))
+        """Partners beside the agent, where it is judged: one, and as many as there are seats."""
+        return tuple(sorted({1, setting.substrate.players - 1}))
 
-    def _rows(self, setting: Setting) -> tuple[tuple[int, ...], ...]:
+    def _between(self, setting: Setting) -> tuple[int, ...]:
+        """Numbers of partners for the dose alone, that the budget is for."""
+        sizes = every_size(setting, self.cost(setting))
+        return tuple(n for n in sizes if n not in self._classes(setting) and n > 0)
+
+    def _rows(self, setting: Setting, sizes: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
         seats = setting.substrate.players
-        return tuple(
-            (0, *(1 if seat < n else ABSENT for seat in range(seats - 1)))
-            for n in self._classes(setting)
-        )
+        return tuple((0, *(1 if seat < n else ABSENT for seat in range(seats - 1))) for n in sizes)
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The gain (headline: the largest), each by itself, growth of real runs, interlocks."""
@@ -221,19 +234,36 @@ class RunawayFeedback(Probe):
             rows += self._interlocks(setting, seen)
         if len(classes) < 2:
             return Finding(tuple(rows))
-        name, by_class = f"gain, a pulse of {max(self.pulses):.0%}", self._dose(setting, seen, unit)
-        rows.append(by_class.row(name, regime))
-        return Finding(tuple(rows), (by_class.figure(name),))
+        slope, curve = self._dose(setting, seen, unit)
+        return Finding((*rows, slope), (curve,))
 
-    def _dose(self, setting: Setting, seen: Mapping[Any, Record], unit: str) -> Dose:
-        """The gain of the largest pulse, seed by seed, by the number of partners; of a seed in
-        which nothing is left after a round it is 0."""
-        size, loop, by_size = max(self.pulses), setting.substrate.round, {}
-        for row, n in enumerate(self._classes(setting)):
-            first, last = self._left(seen, LIVE, row, size, loop)
-            ratio = np.where(first > 0, last / np.where(first > 0, first, 1.0), 0.0)
-            by_size[n] = np.minimum(ratio ** (1 / (self.window - 1)), MOST)
-        return Dose(by_size, unit, (0.0, MOST), seen[LIVE, 0.0].sure() and seen[LIVE, size].sure())
+    def _dose(
+        self, setting: Setting, seen: Mapping[Any, Record], unit: str
+    ) -> tuple[Measurement, Figure]:
+        """The slope of the gain of the largest pulse, and that gain, by the number of partners."""
+        size, rounds = max(self.pulses), self.window - 1
+        where = {n: (LIVE, row) for row, n in enumerate(self._classes(setting))}
+        if (BETWEEN, size) in seen:
+            where |= {n: (BETWEEN, row) for row, n in enumerate(self._between(setting))}
+        left = {
+            n: np.stack(self._left(seen, arm, row, size, setting.substrate.round), axis=1)
+            for n, (arm, row) in where.items()
+        }
+        gains = {n: self._gain(setting, seen, *at, size, 0.95) for n, at in where.items()}
+        name, sure = (
+            f"gain, a pulse of {size:.0%}",
+            (seen[arm, size].sure() for arm, _ in where.values()),
+        )
+        row = pooled_row(
+            name,
+            unit,
+            left,
+            partial(growth_of_sums, rounds),
+            f"{min(map(len, left.values()))} seeds, {rounds} rounds after a pulse",
+            (0.0, MOST),
+            all(sure) and seen[LIVE, 0.0].sure(),
+        )
+        return row, figure(name, unit, gains)
 
     def _gain(
         self,

@@ -11,6 +11,7 @@ import numpy as np
 
 from freezetag.core import Arm, Array, Figure, Interval, Measurement, Setting
 from freezetag.estimators import bootstrap
+from freezetag.estimators.bootstrap import Statistic
 from freezetag.estimators.estimate import Estimate, bracketed, nothing
 from freezetag.probes.shared.harvest import slope
 
@@ -57,7 +58,8 @@ def arms(setting: Setting, together: Arm, sizes: tuple[int, ...]) -> dict[tuple[
 @final
 @dataclass(frozen=True)
 class Dose:
-    """A reading per seed [R] in each class, by its number of classmates.
+    """A reading per seed [R] in each class, by its number of classmates; a class may have fewer
+    seeds, the first of the others'.
 
     The slope is that of least squares on log(n + 1), seed by seed, so that seeds pair the classes;
     of two sizes it is their paired difference over log((n' + 1) / (n + 1)). `bounds`: the range of
@@ -74,8 +76,9 @@ class Dose:
         return tuple(sorted(self.by_size))
 
     def slopes(self) -> Array:
-        """[R] the slope of each seed."""
-        readings = np.stack([np.asarray(self.by_size[n], np.float64) for n in self.sizes], -1)
+        """[R] the slope of each seed that every class has."""
+        few = min(map(len, self.by_size.values()))
+        readings = np.stack([np.asarray(self.by_size[n][:few], np.float64) for n in self.sizes], -1)
         return slope(np.log1p(self.sizes), readings)
 
     def row(self, name: str, regime: str = "") -> Measurement:
@@ -112,6 +115,36 @@ class Dose:
             if (~np.isnan(x := np.asarray(self.by_size[n], np.float64))).any()
         }
         return figure(name, self.unit, found)
+
+
+def pooled_row(
+    name: str,
+    unit: str,
+    by_size: Mapping[int, Array],
+    reading: Statistic,
+    regime: str,
+    bounds: tuple[float, float],
+    certain: bool,
+) -> Measurement:
+    """The slope of a reading that all seeds of a class have together, and none alone: `reading` of
+    units [R, ...], over `by_size`. Seeds are drawn anew for all classes at once, which pairs them.
+    `bounds`: the range of a reading."""
+    sizes, few = tuple(sorted(by_size)), min(map(len, by_size.values()))
+    weights = _weights(sizes)
+
+    def steepness(units: Array, axis: int) -> Array:
+        found: Array = reading(units, axis) @ weights
+        return found
+
+    most = (bounds[1] - bounds[0]) * float(np.maximum(weights, 0).sum())
+    units = np.stack([np.asarray(by_size[n][:few], np.float64) for n in sizes], axis=1)
+    return Measurement(
+        _named(name),
+        f"{unit}, {PER}",
+        bootstrap.statistic(units, steepness, bounds=(-most, most), deterministic=certain),
+        regime=", ".join(filter(None, (_classes(sizes), regime))),
+        note="least squares of what the seeds of a class show together, seeds paired",
+    )
 
 
 def bracketed_row(name: str, unit: str, by_size: Mapping[int, Estimate]) -> Measurement:
