@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +19,7 @@ from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
 from freezetag.core.fingerprint import Fingerprint
 from freezetag.exam.run import Runner
 from freezetag.players.altruists.always_cooperate import AlwaysCooperate
+from freezetag.players.imitators.copy_the_best import CopyTheBest
 from freezetag.probes.drift import Drift
 from freezetag.sim import fingerprints
 from freezetag.sim.arms import Pupil
@@ -29,6 +31,7 @@ WORLD = Ref.of("substrates/dirty_energy", players=4)
 SHOWS = "def parameters(self):\n    return self.weights\n"
 LEARNS = "def learn(self, day):\n    self.x = 0.5\n"
 CHANGED, REMEMBERS = "terms in which a parameter", "terms in which what it remembers"
+SET = "terms in which a setting"
 
 
 def examined(agent: Any) -> Finding:
@@ -67,6 +70,13 @@ def in_python(folder: Path, body: str) -> Foreign:
     return Foreign("python_file", str(file))
 
 
+@dataclass(frozen=True)
+class Learner(Copier):
+    """The same that says that it learns."""
+
+    learns: ClassVar[bool] = True
+
+
 class Trained:
     """A player as it is, no dataclass, whose weights move by a side effect when it is made."""
 
@@ -83,10 +93,9 @@ class Trained:
 
 def test_a_copier_changes_while_no_parameter_of_it_does() -> None:
     found = examined(Copier(rate=0.3))
-    changed, remembers = row(found, CHANGED), row(found, REMEMBERS)
+    changed, remembers = row(found, SET), row(found, REMEMBERS)
     assert changed.of.value == 0
     assert remembers.of.value == 1
-    assert changed.of.n == remembers.of.n > 5
     first, last = changed.note.rpartition("sha256 ")[2].split(", then ")
     assert first == last
     assert len(first) == 16
@@ -97,9 +106,38 @@ def test_a_copier_changes_while_no_parameter_of_it_does() -> None:
 
 def test_who_remembers_nothing_has_nothing_that_changed() -> None:
     found = examined(AlwaysCooperate())
-    assert row(found, CHANGED).of.value == 0
+    assert row(found, SET).of.value == 0
     assert row(found, REMEMBERS).of.value == 0
     assert "no parameter" not in found.measurements[0].note
+
+
+def test_of_who_learns_as_it_acts_no_parameter_is_said_to_stay() -> None:
+    """The weights of Q-learning lie in what it carries: its settings alone say nothing of them."""
+    agent = catalogue.load(Ref("players/learners/q_learning"))
+    found = examined(agent)
+    changed = row(found, CHANGED)
+    assert np.isnan(changed.of.value)
+    assert "lies in what it carries" in changed.of.note
+    assert row(found, REMEMBERS).of.value == 1
+    assert "no parameter" not in found.measurements[0].note
+    assert not [each for each in found.measurements if each.name.startswith(SET)]
+
+
+def test_of_who_drifts_and_learns_the_headline_claims_nothing() -> None:
+    found = examined(Learner(rate=0.3))
+    assert found.measurements[0].of.low > 0.05
+    assert "no parameter" not in found.measurements[0].note
+
+
+def test_both_terms_of_a_seed_are_one_in_the_share() -> None:
+    """None of n seeds changed: the exact interval of n, not of the 2 n terms of them."""
+    found = examined(CopyTheBest())
+    seeds = int(found.measurements[0].regime.partition(" ")[0])
+    assert seeds > 5
+    for name in (SET, REMEMBERS):
+        assert row(found, name).of.n == seeds
+    assert row(found, SET).of.high == pytest.approx(1 - 0.025 ** (1 / seeds))
+    assert "its behaviour changed while no parameter did in" in found.measurements[0].note
 
 
 @pytest.mark.long

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PARAMETERS, MEMORY = "parameters", "memory"
-"""Kinds of events that hold a `Fingerprint`: of what was trained or set, and of what is carried
-from step to step."""
+SETTINGS, PARAMETERS, MEMORY = "settings", "parameters", "memory"
+"""Kinds of events that hold a `Fingerprint`: of the fields of a player in JAX that does not learn,
+which are all its parameters; of what was trained in any other agent; of what is carried from step
+to step."""
 _UNKNOWN = "unknown: "
 
 

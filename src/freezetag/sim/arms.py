@@ -28,6 +28,7 @@ from freezetag.core import (
     Ref,
     is_focal,
 )
+from freezetag.core.fingerprint import PARAMETERS
 from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
@@ -306,9 +307,10 @@ def _seat(
 
 def _parameters(
     n: int, arm: Arm, who: Array, pupil: Pupil, substrate: Any
-) -> list[fingerprints.Prints]:
-    """Of each episode, a hash of what the player in JAX at this seat is made of, as it is now."""
-    told, known = believed(substrate, arm.scenario.treatments), {ABSENT: ("", "nobody sat there")}
+) -> list[tuple[str, fingerprints.Prints]]:
+    """Of each episode, what `of_player` says of the player in JAX at this seat, as it is now."""
+    told = believed(substrate, arm.scenario.treatments)
+    known = {ABSENT: (PARAMETERS, ("", "nobody sat there"))}
     for i in {int(i) for i in who} - {ABSENT}:
         ref = arm.scenario.cast[i]
         player = planned(_player(ref, pupil), told if is_focal(ref) else substrate, n)

@@ -1,9 +1,11 @@
 """Hashes of what an agent is and of what it remembers, taken before it plays and after.
 
-A player in JAX is data and a pure function: its fields are its parameters, its carry is what it
-remembers, and nothing else of it can change. An object in Python may keep anything anywhere: what
-it gives as `parameters()` is taken for what was trained, and what it saves, or else its attributes,
-for all that changes in it. What cannot be read is unknown, with a reason, and never "unchanged".
+A player in JAX is data and a pure function: its fields are its settings, its carry is what it
+remembers, and nothing else of it can change. What one that learns has learned lies in its carry,
+beside all else that it remembers, so that its parameters are unknown. An object in Python may keep
+anything anywhere: what it gives as `parameters()` is taken for what was trained, and what it saves,
+or else its attributes, for all that changes in it. What cannot be read is unknown, with a reason,
+and never "unchanged".
 
 Imported by worker processes: no JAX here.
 """
@@ -13,13 +15,13 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Generator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from freezetag.core import Array, Event
-from freezetag.core.fingerprint import MEMORY, PARAMETERS, Fingerprint
+from freezetag.core.fingerprint import MEMORY, PARAMETERS, SETTINGS, Fingerprint
 
 OFFER = "parameters"
 """A method by which an agent in Python shows what was trained in it: bytes, arrays, or any of
@@ -27,6 +29,7 @@ numbers, texts, lists and mappings of them. A network's own `parameters()` of te
 NO_OFFER = "it has no parameters() that gives them; a model behind an endpoint keeps its own there"
 MOST = 1_000_000
 """Parts of a value that are read at most; an agent of more takes longer than an agent has."""
+LEARNED = "what it learns lies in what it carries"
 Prints = tuple[str, str]
 """(hash, "") or ("", why there is none)."""
 _NO_NUMBERS = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
@@ -46,9 +49,14 @@ def of(value: Any) -> Prints:
         return "", f"reading it raised {type(error).__name__}"
 
 
-def of_player(player: Any) -> Prints:
-    """Of a player in JAX: its fields; of one that is taken as it is, the object's attributes."""
-    return of(getattr(getattr(player, "same", None), "it", player))
+def of_player(player: Any) -> tuple[str, Prints]:
+    """(kind, hash) of a player in JAX: its fields; of one that is taken as it is, the object's
+    attributes; of one that says that it learns, nothing."""
+    taken = getattr(player, "same", None)
+    it = player if taken is None else taken.it
+    if getattr(it, "learns", False) is True:
+        return PARAMETERS, ("", LEARNED)
+    return (SETTINGS if taken is None else PARAMETERS), of(it)
 
 
 def of_agent(agent: Any) -> tuple[Prints, Prints]:
@@ -131,15 +139,17 @@ def events(
 def of_seat(
     seat: int,
     t: int,
-    was: Sequence[Prints],
-    now: Sequence[Prints],
+    was: Sequence[tuple[str, Prints]],
+    now: Sequence[tuple[str, Prints]],
     first: Sequence[Any],
     last: Sequence[Any],
 ) -> tuple[Event, ...]:
-    """Of a player in JAX, by episode: its parameters before (`was`) and after (`now`), and what it
-    carried at `first` and at `last`."""
+    """Of a player in JAX, by episode: what `of_player` said before (`was`) and after (`now`), and
+    what it carried at `first` and at `last`."""
     memory = [[of(one) for one in carried] for carried in (first, last)]
-    return (*events(seat, t, PARAMETERS, was, now), *events(seat, t, MEMORY, *memory))
+    made = events(seat, t, PARAMETERS, [one for _, one in was], [one for _, one in now])
+    own = (replace(one, kind=kind) for one, (kind, _) in zip(made, was, strict=True))
+    return (*own, *events(seat, t, MEMORY, *memory))
 
 
 def of_agents(

@@ -132,8 +132,8 @@ def pooled_row(
     sizes, few = tuple(sorted(by_size)), min(map(len, by_size.values()))
     weights = _weights(sizes)
 
-    def steepness(units: Array, axis: int) -> Array:
-        found: Array = reading(units, axis) @ weights
+    def steepness(x: Array, axis: int) -> Array:
+        found: Array = reading(x, axis=axis) @ weights
         return found
 
     most = (bounds[1] - bounds[0]) * float(np.maximum(weights, 0).sum())
