@@ -5,9 +5,11 @@ has."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
@@ -36,6 +38,7 @@ from freezetag.players._pair_value import long_run
 from freezetag.players.altruists.always_cooperate import AlwaysCooperate
 from freezetag.players.exploiters.always_defect import AlwaysDefect
 from freezetag.players.learners.naive_gradient import NaiveGradient
+from freezetag.players.shapers._evolve_meta import start
 from freezetag.players.shapers.evolved_shaper import EvolvedShaper
 from freezetag.players.shapers.meta_shaper import WEIGHTS, MetaShaper
 from freezetag.sim.arms import Pupil, run_arm
@@ -259,24 +262,48 @@ class OneOfTwo:
         return shaped._replace(chances=chances)
 
 
-def test_the_meta_shaper_gains_more_of_a_naive_learner_than_a_best_responder() -> None:
-    """Twelve days of forty steps beside a naive gradient learner; from the second day on, paired by
-    seed: more than the best answer to what it did the day before, and more than a defector, who
-    gives the best answer in every step."""
-    keys = jax.random.split(jax.random.key(5), 64)
-    defects = (-20.0, *(0.0,) * 8) * 5  # after the first day, which all three play alike
-    weights = jnp.float32([WEIGHTS, defects, WEIGHTS])
+DEFECTS = (-20.0, *(0.0,) * 8) * 5  # after the first day, which all play alike
+
+
+def gains(weights: Any, myopic: Any) -> Any:
+    """[n, 64] the gain a step of each of n of `OneOfTwo` from the second of twelve days of forty
+    steps on, beside a naive gradient learner, on the same seeds."""
 
     def gain(weights: Array, myopic: Array, key: Array) -> Array:
         who = OneOfTwo(weights, myopic)
         return play_days(who, NaiveGradient(), 12, 40, key)[1:, :, 2].mean()
 
     each = jax.jit(jax.vmap(jax.vmap(gain, (0, 0, None)), (None, None, 0)))
-    shaper, defector, answers = np.asarray(each(weights, jnp.float32([0, 0, 1]), keys)).T
+    keys = jax.random.split(jax.random.key(5), 64)
+    return np.asarray(each(jnp.float32(weights), jnp.float32(myopic), keys)).T
+
+
+def test_the_meta_shaper_gains_more_of_a_naive_learner_than_a_best_responder() -> None:
+    """Paired by seed: more than the best answer to what it did the day before, and more than a
+    defector, who gives the best answer in every step."""
+    shaper, defector, answers = gains([WEIGHTS, DEFECTS, WEIGHTS], [0, 0, 1])
     for name, found in (("defector", defector), ("best responder", answers)):
         more = shaper - found
         half = 1.96 * more.std(ddof=1) / np.sqrt(len(more))
         assert more.mean() - half > 0, (name, more.mean(), half)
+
+
+@pytest.mark.long
+def test_what_the_page_of_sources_says_of_the_meta_shaper_is_what_it_gains() -> None:
+    """W51, figure by figure: its gain, and how much more that is than the best responder's, a
+    defector's, the evolved shaper's and its own without how far the others moved."""
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    (said,) = (line for line in page.splitlines() if line.startswith('<a id="w51">'))
+    without = np.reshape(WEIGHTS, (5, 9)) * (np.arange(9) < 5)  # 1, four chances, four moves
+    cast = [WEIGHTS, WEIGHTS, DEFECTS, start(), without.reshape(-1)]
+    shaper, *others = gains(cast, [0, 1, 0, 0, 0])
+    (alone,) = re.findall(r"(\d\.\d+) a step", said)
+    assert shaper.mean() == pytest.approx(float(alone), abs=0.02)
+    told = re.findall(r"(-?\.\d+) \[(-?\.\d+), (-?\.\d+)\]", said)
+    assert len(told) == len(others)
+    for other, (value, low, high) in zip(others, told, strict=True):
+        more = (shaper - other).mean()
+        assert float(low) <= more <= float(high), (more, value, low, high)
 
 
 def test_a_held_meta_shaper_learns_no_more() -> None:
