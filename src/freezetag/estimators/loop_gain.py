@@ -57,8 +57,12 @@ def loop_gain(
 
 
 def growth_of_sums(rounds: float, norms: Array, axis: int) -> Array:
-    """[...] the point estimate of ``loop_gain``, the runs of ``norms`` [..., n, ..., 2] along
-    ``axis``."""
+    """What ``loop_gain`` estimates, without an interval: ``(sum last / sum first)^(1/rounds)``.
+
+    ``norms``: [..., n, ..., 2], first and last of each run, with the runs along ``axis``, which is
+    summed away; the result has the other axes but the last. 0 where nothing is left at first, and
+    2 at most. Source and caveat: as of ``loop_gain``.
+    """
     total = norms.sum(axis)
     first, last = total[..., 0], total[..., 1]
     ratio = np.where(first > 0, last / np.where(first > 0, first, 1.0), 0.0)
