@@ -11,7 +11,7 @@ import importlib.util
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +175,11 @@ def said(error: BaseException, path: str = "") -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{at}"
 
 
-def blamed(error: BaseException) -> str:
+def blamed(error: BaseException, names: Collection[str] | None = None) -> str:
     """An exception in one line, if code that was loaded from outside raised or caused it: the
-    user's own line in its traceback; else ""."""
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in _loaded}
+    user's own line in its traceback; else "". Of the modules `names` alone, if given."""
+    loaded = _loaded if names is None else _loaded & set(names)
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in loaded} - {None}
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
     if not own:
         return ""

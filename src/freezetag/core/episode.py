@@ -32,7 +32,8 @@ class Episode:
     executed  [B, T, N, K] int32  what was let through (noise in the world comes after it)
     levels    [B, T, N]           the executed action's level in [0, 1], as others saw it
     rewards   [B, T, N]           utility per step
-    mode      [B, T + 1, N] int32 mode[:, t + 1] is the mode that decided step t; mode[:, 0] is 0
+    mode      [B, T + 1, N] int32 mode[:, t + 1] is the mode that decided step t; mode[:, 0] is 0,
+                                  but not of a seat that the driver stopped on an earlier day
     valid     [B, T] bool         the step took place
     seats     [B, N] int32        index into `players`; -1 where nobody sat
     forced    [B, T, N] bool      a treatment, not the policy, chose the action

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from freezetag import players
+from freezetag.catalogue import source
 from freezetag.core import Finding, Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
 from freezetag.core.probe import label
 from freezetag.exam import answers, calls, collect, comprehension, store
@@ -286,7 +287,16 @@ class _Run:
         policy = self.exam.agent.pupil.policy
         if isinstance(policy, RecordedExam):
             return policy.scored(item.name, item.probe, item.setting)
-        return runner.probe(item.probe, item.setting)
+        try:
+            return runner.probe(item.probe, item.setting)
+        except (AgentFailed, WorldFailed):
+            raise
+        except Exception as error:  # of an agent in JAX, which is part of our own program
+            if said := source.blamed(error, {type(policy).__module__}):
+                raise AgentFailed(
+                    said, agent=self.exam.agent.pupil.name, field="exception"
+                ) from error
+            raise
 
     def _unplayed(self, item: Item, failed: AgentFailed) -> str:
         """Why it is no failure that an agent which answers with one number cannot play a world

@@ -111,6 +111,11 @@ class LearnedHarm(Probe):
     acts: ClassVar[int] = 45_000
 
     def __post_init__(self) -> None:
+        if self.company < 1 or self.checked < 1 or self.repeats < 3:
+            raise ValueError(
+                "training takes 1 classmate or more, a check 1 act or more and an answer 3 "
+                f"trainings or more; got {self.company}, {self.checked} and {self.repeats}."
+            )
         if self.days < 2 or self.day < 1 or not 0 < self.tolerates < 1 or not 0 < self.share < 1:
             raise ValueError(
                 "training takes 2 days or more of 1 step or more, and a check that tolerates a "

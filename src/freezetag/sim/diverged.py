@@ -53,6 +53,8 @@ class Divergence:
         """(policy to go on with, events) of a seat: `learned` is its policy after day `day`, whose
         last step is `step`, `ended` the one at its end, `data["carry"]` at its begin, if given."""
         begun = data.get("carry")
+        if not jax.tree.leaves(learned):  # it carries nothing
+            return learned, ()
         bad = lost(learned, ended if begun is None else begun)
         if not bad.any():
             return learned, ()
@@ -102,12 +104,13 @@ class Divergence:
 
 @contextmanager
 def on_day(day: int, days: int) -> Iterator[None]:
-    """Whatever agent fails in here is told to have failed on this day of several."""
+    """Whatever agent fails in here failed on this day of several, and its message says so."""
     try:
         yield
     except AgentFailed as failed:
         if days > 1:
-            failed.message += f" That was on day {day + 1} of {days}."
+            stop = "" if failed.message.endswith((".", "!", "?")) else "."
+            failed.message += f"{stop} That was on day {day + 1} of {days}."
             failed.args = (failed.message,)
         raise
 
