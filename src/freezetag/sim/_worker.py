@@ -55,8 +55,6 @@ REMARK_LENGTH = 4000
 START_SECONDS = 30.0
 """For making one agent; loading what it is made of has a longer limit, see `workers`."""
 OURS = (Path("freezetag", "sim"), Path("freezetag", "adapters"))
-
-
 _LIBRARY = sysconfig.get_path("stdlib") + os.sep
 
 
