@@ -65,6 +65,7 @@ def test_intervals() -> None:
     assert (
         words.interval(StoredInterval(2.0, 2.0, 2.0, 1, "closed form")) == "2 exact (closed form)"
     )
+    assert words.interval(StoredInterval(1.0, 1.0, 1.0, 30, "binomial, by day")) == "1 [1, 1]"
 
 
 def test_p_values() -> None:

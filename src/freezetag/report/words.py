@@ -50,8 +50,10 @@ def bounds(of: Interval) -> str:
     """[low, high], or what stands in its place: deterministic, exact, not measured."""
     if of.n == 0 or math.isnan(of.value):
         return of.note or "not measured"
-    if of.low == of.high:
-        return "deterministic" if of.method == "deterministic" else f"exact ({of.method})"
+    if of.low == of.high and of.method == "deterministic":
+        return "deterministic"
+    if of.low == of.high and of.n == 1:  # of more, a count such as a day may have one value left
+        return f"exact ({of.method})"
     return f"[{number(of.low)}, {number(of.high)}]"
 
 
