@@ -8,6 +8,9 @@ SETTINGS, PARAMETERS, MEMORY = "settings", "parameters", "memory"
 """Kinds of events that hold a `Fingerprint`: of the fields of a player in JAX that does not learn,
 which are all its parameters; of what was trained in any other agent; of what is carried from step
 to step."""
+DIVERGED, UNREAD = "diverged", "parameters unread"
+"""Kinds of events of a learner whose numbers are none any more, and of one in Python in which
+nobody could look for that."""
 _UNKNOWN = "unknown: "
 
 

@@ -28,6 +28,7 @@ from freezetag.core import (
     Setting,
     spread,
 )
+from freezetag.core.fingerprint import DIVERGED, UNREAD
 from freezetag.estimators import bootstrap, intervals
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.probes.shared import company
@@ -35,9 +36,6 @@ from freezetag.probes.shared import company
 TRAIN, BORN, IDLE, CHECK, AGAIN = "train", "born", "idle", "check", "again"
 UNTRAINED = Ref.of(FOCAL.path, held=True)
 """The agent held as it begins: the key of a repeat draws the same beginner as in training."""
-DIVERGED, UNREAD = "diverged", "parameters unread"
-"""The kinds of event by which the driver says that a learner was stopped, and that nobody could
-look whether its parameters are numbers (`sim/diverged.py`)."""
 FALSE_ALARMS = 0.05
 """The share of trainings in which a check may fire though nothing was learned."""
 LEVELS = "fall of its level, 0 selfish, 1 prosocial"

@@ -12,13 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from freezetag.core import GO, Array, Event, Panel, PowerLimit
+from freezetag.core.fingerprint import DIVERGED, UNREAD
 from freezetag.core.interlock import UNKNOWN
 from freezetag.sim.foreign import AgentFailed
 
 NUMBERS = PowerLimit(math.inf, sensor="parameters")
 """Any number is allowed: it trips on what is none."""
-DIVERGED, UNREAD = "diverged", "parameters unread"
-"""The kinds of event that say so, and that nobody could look for it in an agent in Python."""
 
 
 class Divergence:
