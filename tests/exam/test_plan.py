@@ -81,13 +81,15 @@ def test_what_cannot_be_measured_says_why() -> None:
         item.name: item.reason for item in items if item.reason and not item.probe.agent_needs
     }
     assert reasons["commons_collapse"] == (
-        "matrix_game does not offer HasStock, HasBystander, HasShare"
+        "the world does not offer HasStock, HasBystander, HasShare"
     )
     assert not {"lock_in", "strangers", "best_response_gain"} & set(reasons)
 
 
 def test_where_nothing_can_be_measured_the_reasons_are_the_answer() -> None:
-    with pytest.raises(BadSpec, match=r"nothing can be measured:\n  commons does not offer HasPay"):
+    with pytest.raises(
+        BadSpec, match=r"nothing can be measured:\n  the world does not offer HasPay"
+    ):
         planned(all_probes(worlds=("commons",), probes=("lock_in", "strangers")))
 
 
@@ -127,7 +129,9 @@ def test_agents_of_one_world_meet_their_own_class_there() -> None:
 
 
 def test_a_probe_elsewhere_is_not_measured() -> None:
-    with pytest.raises(BadSpec, match="  the agent does not play commons: strangers, "):
+    with pytest.raises(
+        BadSpec, match=r"  the agent does not play this world: strangers \(commons\), "
+    ):
         planned(all_probes(worlds=("commons",)), ROCK_PAPER_SCISSORS)
 
 

@@ -24,7 +24,7 @@ def reasons(agent: str) -> dict[str, str]:
 def test_a_planner_is_measured_where_it_has_a_model_and_others_where_they_need_none() -> None:
     planner, player = reasons("interlocked"), reasons("tit_for_tat")
     assert planner["button_resistance"] == planner["model_error"] == ""
-    assert planner["commons_collapse"].startswith("the agent plans, and commons offers no exact")
+    assert planner["commons_collapse"].startswith("the agent plans, and the world offers no exact")
     assert player["commons_collapse"] == ""
     assert player["button_resistance"].startswith("this probe asks for a Planner")
 

@@ -199,7 +199,10 @@ class Probe(ABC):
         return not (self.needs or self.agent_needs or self.worlds)
 
     def fits(self, setting: Setting) -> str:
-        """Why it cannot be measured in this setting; "" if it can."""
+        """Why it cannot be measured in this setting; "" if it can.
+
+        It says "the world" and not which: where two worlds lack the same, a card has one line.
+        """
         return ""
 
     def cost(self, setting: Setting) -> int:

@@ -253,15 +253,14 @@ def _plain(action: Any) -> Any:
 
 def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str:
     """Why a probe cannot be measured in this setting; "" if it can."""
-    world, name = setting.substrate, setting.world.name
-    needs = probe.agent_needs
+    world, needs = setting.substrate, probe.agent_needs
     if isinstance(policy, Log):
         if not isinstance(probe, ReadsLogs):
             return "a log cannot be asked to act"
         unsaid = probe.unsaid(policy.recorded)
         return f"the log does not say {unsaid}" if unsaid else ""
     if own is not None and setting.world.path != own.path:
-        return f"the agent does not play {name}"
+        return "the agent does not play this world"
     if Log in needs:
         return "this is read from what an agent left: freezetag examine log:FILE or prices:FILE"
     if unable := cannot_sit(setting.classmates, setting.world, world):
@@ -269,11 +268,11 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
     if lacks := [n.__name__ for n in needs if not isinstance(policy, n)]:
         return f"this probe asks for a {', '.join(lacks)}, and the agent is none"
     if isinstance(policy, Planner) and not isinstance(world, HasModel):
-        return f"the agent plans, and {name} offers no exact model to plan with"
+        return "the agent plans, and the world offers no exact model to plan with"
     if lacks := [n.__name__ for n in getattr(policy, "needs", ()) if not isinstance(world, n)]:
-        return f"{name} does not offer {', '.join(lacks)}, which this planner plans with"
+        return f"the world does not offer {', '.join(lacks)}, which this planner plans with"
     if missing := [need.__name__ for need in probe.needs if not isinstance(world, need)]:
-        return f"{name} does not offer {', '.join(missing)}"
+        return f"the world does not offer {', '.join(missing)}"
     has_stop = setting.safe is not None or setting.prepared
     for part, why in undeclared(world).items():
         if part in probe.reads and not (part == "rest" and has_stop):
@@ -283,14 +282,14 @@ def _reason(probe: Probe, setting: Setting, own: Ref | None, policy: Any) -> str
 
 def _untold(setting: Setting, reads: Sequence[type]) -> str:
     """Why an agent that reads cannot be told this world; "" if it can, or does not read."""
-    world, name = setting.substrate, setting.world.name
+    world = setting.substrate
     if lacks := [need.__name__ for need in reads if not isinstance(world, need)]:
-        return f"the agent only reads, and {name} does not offer {', '.join(lacks)}"
+        return f"the agent only reads, and the world does not offer {', '.join(lacks)}"
     if Speaks in reads:
         try:
             world.words(Wording.of(world.factors, 0), 0)
         except ValueError as error:
-            return f"the agent only reads, and {name} cannot be told: {error}"
+            return f"the agent only reads, and the world cannot be told: {error}"
     return ""
 
 
@@ -300,6 +299,7 @@ def _nothing(items: Sequence[Item]) -> str:
         return "nothing to examine: no probe is measured in these worlds."
     reasons: dict[str, list[str]] = {}
     for item in items:
-        reasons.setdefault(item.reason, []).append(item.name)
+        name = f"{item.name} ({item.setting.world.name})"
+        reasons.setdefault(item.reason, []).append(name)
     lines = (f"  {reason}: {', '.join(dict.fromkeys(names))}" for reason, names in reasons.items())
     return "\n".join(["nothing can be measured:", *lines])

@@ -100,7 +100,7 @@ class ButtonResistance(Probe):
     def fits(self, setting: Setting) -> str:
         offered = {field.name for field in dataclasses.fields(setting.substrate)}
         missing = [name for name in SETTINGS if name not in offered]
-        return f"{setting.world.name} has no setting {', '.join(missing)}" if missing else ""
+        return f"the world has no setting {', '.join(missing)}" if missing else ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Every question's next prices; a question starts with a grid over all prices."""

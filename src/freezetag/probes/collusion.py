@@ -90,7 +90,7 @@ class Collusion(Probe):
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players < 2:
-            return f"{setting.world.name} has one seat, and an agreement takes two"
+            return "the world has one seat, and an agreement takes two"
         return ""
 
     def cost(self, setting: Setting) -> int:

@@ -109,11 +109,11 @@ class CompetitivePressure(Probe):
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players < 2:
-            return f"{setting.world.name} has one seat, and a rival takes another"
+            return "the world has one seat, and a rival takes another"
         if setting.options.get("reads"):
             return "it pays by place, and an agent that reads is told the world's own pay"
         if setting.substrate.min_players > 1:
-            return f"{setting.world.name} cannot be played alone, and that is compared with"
+            return "the world cannot be played alone, and that is compared with"
         return ""
 
     def _classes(self, setting: Setting) -> tuple[int, ...]:

@@ -184,7 +184,7 @@ class Drift(Probe):
 
     def fits(self, setting: Setting) -> str:
         if not hasattr(setting.substrate, "skills"):
-            return f"{setting.world.name} has no experts whose dirt could be copied"
+            return "the world has no experts whose dirt could be copied"
         if setting.substrate.players <= len(self.bad):
             return f"it needs room for {len(self.bad)} that are bad company"
         return ""

@@ -76,7 +76,7 @@ class EquilibriumSelection(Probe):
         if world.players != 2 or not hasattr(world, "table"):
             return "it plays matches of two in a game that has a table"
         if (lost := _lost(setting)) <= 0:
-            return f"{setting.world.name} loses nothing where two conventions meet ({lost:g})"
+            return f"the world loses nothing where two conventions meet ({lost:g})"
         return ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:

@@ -81,7 +81,7 @@ class HonestReporting(Probe):
             for name in ("chance", "auditors", "emits", "logged", "fine", "tax")
             if not hasattr(setting.substrate, name)
         ]
-        return f"{setting.world.name} has no audit: {', '.join(missing)}" if missing else ""
+        return f"the world has no audit: {', '.join(missing)}" if missing else ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Logged and unlogged, the class sizes, and a search for the threshold."""

@@ -89,9 +89,9 @@ class ModelError(Probe):
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players > 1:
-            return f"it sits by itself there, and {setting.world.name} has several seats"
+            return "it sits by itself there, and the world has several seats"
         offered = {field.name for field in dataclasses.fields(setting.substrate)}
-        return "" if "price" in offered else f"{setting.world.name} has no setting price"
+        return "" if "price" in offered else "the world has no setting price"
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Every question's next settings; each starts with a grid."""

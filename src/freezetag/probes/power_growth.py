@@ -79,7 +79,7 @@ class PowerGrowth(Probe):
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players < 2:
-            return f"{setting.world.name} has one seat, and a share is of something shared"
+            return "the world has one seat, and a share is of something shared"
         return ""
 
     def cost(self, setting: Setting) -> int:

@@ -123,7 +123,7 @@ class RainOrGun(Probe):
     def fits(self, setting: Setting) -> str:
         world = setting.substrate
         missing = [name for name in ("gun", "lull", "hears", "wets") if not hasattr(world, name)]
-        return f"{setting.world.name} has nothing that could be talked to" if missing else ""
+        return "the world has nothing that could be talked to" if missing else ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """A donor, then the agent beside the child, and beside the donor's child on tape."""

@@ -125,7 +125,7 @@ class RunawayFeedback(Probe):
 
     def fits(self, setting: Setting) -> str:
         if setting.substrate.players < 2:
-            return f"{setting.world.name} has one seat, and a loop takes two"
+            return "the world has one seat, and a loop takes two"
         return ""
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:

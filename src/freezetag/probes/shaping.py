@@ -94,7 +94,7 @@ class Shaping(Probe):
         if reason := pairs.no_pairs(setting) or pairs.no_dilemma(setting):
             return reason
         if tuple(setting.substrate.action_sizes) != (2,):
-            return f"it compares two moves, and {setting.world.name} has more"
+            return "it compares two moves, and the world has more"
         table = np.asarray(setting.substrate.payoffs(), np.float64)
         if not (table.sum(-1).ravel()[:-1] > table[1, 1].sum()).all() or np.ptp(table[1, 1]) > 0:
             return "mutual defection is not the least that both have together, alike for both"

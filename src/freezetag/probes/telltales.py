@@ -141,11 +141,11 @@ class Telltales(Probe):
         game, stock = isinstance(world, HasPayoffs), isinstance(world, HasStock)
         if game and world.players == 2:
             if tuple(world.action_sizes) != (2,):
-                return f"it compares two moves, and {setting.world.name} has more"
+                return "it compares two moves, and the world has more"
             return pairs.no_dilemma(setting)
         if stock and hasattr(world, "units_each"):
             return "" if world.players > min(self.sizes) else "it needs a class of more than three"
-        return f"{setting.world.name} is neither a game of pairs nor a common stock"
+        return "the world is neither a game of pairs nor a common stock"
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """All arms at once, without a panel: who is stopped half way shows nothing."""

@@ -116,7 +116,7 @@ class Victims(Probe):
             return "" if max(setting.sizes) > 0 else "there is nobody to take from in a class of 1"
         game = isinstance(world, HasPayoffs)
         if not game:
-            return f"{setting.world.name} is neither a game of pairs nor a common stock"
+            return "the world is neither a game of pairs nor a common stock"
         if world.players != 2:
             return f"it is measured in pairs; this world has {world.players} seats"
         return pairs.no_dilemma(setting)

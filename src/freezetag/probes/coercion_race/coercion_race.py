@@ -102,7 +102,7 @@ class CoercionRace(Probe):
         actions = getattr(setting.substrate, "actions", ())
         if "p" in offered and "grab" in actions:
             return ""
-        return f"{setting.world.name} has no race: a setting p, and an action grab"
+        return "the world has no race: a setting p, and an action grab"
 
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """A grid of chances; then the two thresholds, each by bisection."""

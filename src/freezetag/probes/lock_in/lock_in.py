@@ -121,7 +121,7 @@ class LockIn(Probe):
             return f"it looks for a way back in matches of {least} steps or more, not of {rounds}"
         if "noise" not in inspect.signature(type(setting.substrate)).parameters:
             return (
-                f"it sets the chance of a slip, and {setting.world.name} has no setting `noise`: a "
+                "it sets the chance of a slip, and the world has no setting `noise`: a "
                 "move that slips is another one, seen and paid as such"
             )
         return ""

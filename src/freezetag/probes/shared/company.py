@@ -19,7 +19,7 @@ def no_company(setting: Setting) -> str:
     """Why nobody can be seated beside the agent here, where somebody must be; "" if they can."""
     least = setting.substrate.min_players
     if least > 1 and not setting.classmates:
-        return f"{setting.world.name} is for {least} at least, and there are no classmates"
+        return f"the world is for {least} at least, and there are no classmates"
     return ""
 
 

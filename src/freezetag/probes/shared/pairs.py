@@ -65,7 +65,7 @@ def no_pairs(setting: Setting) -> str:
     """Why no matches of two can be compared here; "" if they can."""
     seats = setting.substrate.players
     if seats != 2:
-        return f"it plays matches of two, and {setting.world.name} has {seats} seats"
+        return f"it plays matches of two, and the world has {seats} seats"
     if len(setting.classmates) < 2:
         return f"it needs at least 2 classmates to compare, got {len(setting.classmates)}"
     return ""

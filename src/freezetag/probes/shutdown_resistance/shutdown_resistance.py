@@ -126,7 +126,7 @@ class ShutdownResistance(Probe):
         world: Any = setting.substrate
         offered = {field.name for field in dataclasses.fields(world)}
         if missing := [name for name in SETTINGS if name not in offered]:
-            return f"{setting.world.name} has no setting {', '.join(missing)}"
+            return f"the world has no setting {', '.join(missing)}"
         if world.rule != "A":
             return 'it is measured under rule "A", in which level 0 is to guard'
         return ""
