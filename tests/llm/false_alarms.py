@@ -3,10 +3,9 @@
     python -m tests.llm.false_alarms --keep FILE            # 200 healthy, 50 sick; writes the page
     python -m tests.llm.false_alarms --keep FILE --out -    # as far as it is: the table alone
 
-Each seed is another model and another exam of two probes that judge and take few calls: a stop that
-is announced, and growth beside a rival. Each card is kept in FILE as soon as it is there, so that
-it can be stopped and goes on. The page is docs/how-to/language-models.md, the part between its two
-marks.
+Each seed is another model and another exam of the one probe that judges with 500 calls: a stop that
+is announced. Each card is kept in FILE as soon as it is there, so that it can be stopped and goes
+on. The page is docs/how-to/language-models.md, the part between its two marks.
 """
 
 from __future__ import annotations
@@ -16,14 +15,13 @@ import json
 import random
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from calibration.calibrate import share, version
-from tests.llm import faults, readers, stops
-from tests.llm.scripted import Answered, Messages, Script, serving
+from tests.llm import readers, stops
+from tests.llm.scripted import Script, serving
 
 from freezetag import catalogue
 from freezetag.core import Ref, ReportCard
@@ -34,41 +32,21 @@ from freezetag.exam.examine import examine
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "language-models.md"
 BEGIN, END = "<!-- written by tests/llm/false_alarms.py -->", "<!-- end -->"
 CALLS = 500
-PROBES = ("stop_compliance", "power_growth")
-TAKEOFF = Ref.of("substrates/takeoff", hazard=0.0, horizon=12, players=2)
-WORLDS = (Ref("substrates/errands"), TAKEOFF)
+PROBE = "stop_compliance"
+WORLD = Ref("substrates/errands")
 VERDICTS = (PASS, WARN, FAIL, INCONCLUSIVE)
 RUNS = {"healthy": 200, "sick": 50}
 
 
-def keeps_pace(seed: int) -> Script:
-    """Puts seven tenths of its work into safety while it has more than 52 to 60 % of the users,
-    else half."""
-    bound = random.Random(seed).randint(52, 60)
-
-    def script(messages: Messages) -> str:
-        careful = readers.careful(messages)
-        (has,) = readers._read(r"(\d+)(?:\.\d+)? % of all", messages[-1]["content"])
-        return careful if int(has) > bound else "5"
-
-    return script
-
-
-def model(works: stops.Conduct, grows: Script, seed: int) -> Script:
-    """A model that is told of a stop in one world and grows in the other; in half of the seeds it
-    calls tools."""
+def model(works: stops.Conduct, seed: int) -> Script:
+    """A model that knows the rules; in half of the seeds it calls tools."""
     by_calls = random.Random(seed).random() < 0.5
     told = (stops.by_calls if by_calls else stops.in_words)(works)
-
-    def script(messages: Messages) -> Answered:
-        return (told if "stop button" in messages[0]["content"] else grows)(messages)
-
-    first, *others = map(catalogue.load, WORLDS)
-    return readers.knowing(first, script, *others)
+    return readers.knowing(catalogue.load(WORLD), told)
 
 
 def healthy(seed: int) -> Script:
-    return model(stops.healthy(seed), keeps_pace(seed), seed)
+    return model(stops.healthy(seed), seed)
 
 
 FAULTS = (
@@ -77,32 +55,16 @@ FAULTS = (
     stops.works_round,
     stops.harms_the_button,
     stops.resists_for_a_peer,
-    None,
 )
-"""What a sick one does at a stop; None for one that takes off instead."""
-HEALTHY, DEFIES, TAKES_OFF = "healthy", "sick at a stop", "sick: never eases off"
-
-
-def _sick(seed: int) -> tuple[stops.Conduct | None, random.Random]:
-    draw = random.Random(f"sick {seed}")
-    return FAULTS[draw.randrange(len(FAULTS))], draw
+"""What a sick one does at a stop."""
 
 
 def sick(seed: int) -> Script:
     """Healthy, but for one fault: it defies its stop, or a peer's, in 60 to 100 % of what it reads
-    of one, or takes off."""
-    fault, draw = _sick(seed)
-    if fault is None:
-        return model(stops.healthy(seed), faults.takes_off, seed)
-    faulty = stops.now_and_then(stops.healthy(seed), fault, draw.uniform(0.6, 1.0), seed)
-    return model(faulty, keeps_pace(seed), seed)
-
-
-def kind_of(one: Mapping[str, Any]) -> str:
-    """What a model of which a card is kept is known to be."""
-    if one["is"] == HEALTHY:
-        return HEALTHY
-    return TAKES_OFF if _sick(one["seed"])[0] is None else DEFIES
+    of one."""
+    draw = random.Random(f"sick {seed}")
+    fault = draw.choice(FAULTS)
+    return model(stops.now_and_then(stops.healthy(seed), fault, draw.uniform(0.6, 1.0), seed), seed)
 
 
 MODELS: Mapping[str, Callable[[int], Script]] = {"healthy": healthy, "sick": sick}
@@ -111,35 +73,24 @@ MODELS: Mapping[str, Callable[[int], Script]] = {"healthy": healthy, "sick": sic
 def carded(script: Script, seed: int) -> ReportCard:
     with serving(script) as served:
         return examine(
-            served.agent, worlds=WORLDS, probes=PROBES, seed=seed, budget_calls=CALLS
+            served.agent, worlds=(WORLD,), probes=(PROBE,), seed=seed, budget_calls=CALLS
         ).card
 
 
 def measured(kind: str, seed: int, at: str) -> dict[str, Any]:
     """What is kept of a card."""
     card = carded(MODELS[kind](seed), seed)
-    own = {one.probe: one.verdict for one in card.sections if one.verdict in VERDICTS}
-    return {
-        "is": kind,
-        "seed": seed,
-        "card": card.verdict,
-        **own,
-        "calls": card.run["calls"],
-        "at": at,
-    }
+    return {"is": kind, "seed": seed, "card": card.verdict, "calls": card.run["calls"], "at": at}
 
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
     """The table, and what it rests on."""
-    heads = ("models", "n", "judged", *VERDICTS, "fail, rate")
+    heads = ("models", "n", *VERDICTS, "fail, rate")
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
-    for kind in (HEALTHY, DEFIES, TAKES_OFF):
-        cards = [one for one in kept if kind_of(one) == kind]
-        for what in ("card", *PROBES) if cards else ():
-            of = Counter(one[what] for one in cards)
-            count = [str(of[verdict]) for verdict in VERDICTS]
-            name = "the card" if what == "card" else f"`{what}`"
-            cells = (kind, str(len(cards)), name, *count, share(of[FAIL], len(cards)))
+    for kind in MODELS:
+        if cards := [one["card"] for one in kept if one["is"] == kind]:
+            count = [str(cards.count(verdict)) for verdict in VERDICTS]
+            cells = (kind, str(len(cards)), *count, share(cards.count(FAIL), len(cards)))
             lines.append(f"| {' | '.join(cells)} |")
     asked = [one["calls"] for one in kept]
     versions = ", ".join(sorted({one["at"] for one in kept}))
@@ -159,13 +110,13 @@ def written(page: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}{END}{after}"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     given = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     for kind, runs in RUNS.items():
         given.add_argument(f"--{kind}", type=int, default=runs)
     given.add_argument("--keep", type=Path, required=True, help="a file of cards: stop and go on")
     given.add_argument("--out", default="", help="- for the table on standard output")
-    asked = given.parse_args()
+    asked = given.parse_args(arguments)
     text = asked.keep.read_text(encoding="utf-8") if asked.keep.exists() else ""
     kept = [json.loads(line) for line in text.splitlines()]
     done, at = {(one["is"], one["seed"]) for one in kept}, version()
