@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
-from freezetag.core import HasBystander, HasPayoffs, HasStock, level_of
+from freezetag.core import Array, HasBystander, HasPayoffs, HasStock, level_of
 from freezetag.substrates.commons import Commons, _ration
 
 KEY = jax.random.key(7)
@@ -127,7 +127,12 @@ def one_by_one(rng: np.random.Generator, asked: list[int], stock: int) -> tuple[
     return tuple(got)
 
 
-SCARCE = jax.jit(jax.vmap(lambda key, asked, stock: _ration(key, asked, stock, 8), (0, None, None)))
+def ration(key: Array, asked: Array, stock: Array, most: int) -> Array:
+    """The units of all, of whom the last one is the outsider."""
+    return jnp.append(*_ration(key, asked[:-1], asked[-1], stock, most))
+
+
+SCARCE = jax.jit(jax.vmap(lambda key, asked, stock: ration(key, asked, stock, 8), (0, None, None)))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_a_lottery_by_request_is_told_apart() -> None:
     assert chi2_contingency(table).pvalue < 1e-6
 
 
-RATION = jax.jit(_ration, static_argnums=3)
+RATION = jax.jit(ration, static_argnums=3)
 
 
 @settings(max_examples=60)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, final
 
 import jax
@@ -144,17 +144,16 @@ class Commons:
 
     def step(self, key: Array, state: CommonsState, actions: Array) -> Outcome:
         requests = jnp.where(state.present, jnp.asarray(actions, jnp.int32)[:, 0], 0)
-        # The outsider asks in a place behind the last seat.
-        joined = (self.newcomer >= 0) & (state.round >= self.newcomer)
+        joined = (self.newcomer >= 0) & (state.round >= self.newcomer) & ~state.over
         outsider = jnp.where(joined, state.stock // (state.people + 1), 0)
-        asked = jnp.where(state.over, 0, jnp.append(requests, outsider))
-        got = _ration(
-            jax.random.fold_in(key, _RATION), asked, state.stock, self.units_each * self.players
-        )
-        total = got.sum()
+        asked = jnp.where(state.over, 0, requests)
+        most = self.units_each * self.players
+        key = jax.random.fold_in(key, _RATION)
+        got, outsiders = _ration(key, asked, outsider, state.stock, most)
+        total = got.sum() + outsiders
         left = state.stock - total
         over = state.over | (left < state.people)
-        rewards = got[:-1].astype(jnp.float32)
+        rewards = got.astype(jnp.float32)
         sustainable = state.stock / 2
         after = state._replace(
             # What has collapsed does not grow back.
@@ -299,55 +298,56 @@ class CommonsWords:
         return tuple(found)
 
 
-def _ration(key: Array, asked: Array, stock: Array, most: int) -> Array:
-    """[M] units got by those who ask for asked [M], of `stock` <= `most` units.
+@partial(jax.jit, static_argnames="most")  # where a step is not compiled, it is traced once
+def _ration(
+    key: Array, asked: Array, outsider: Array, stock: Array, most: int
+) -> tuple[Array, Array]:
+    """([N], []) units got by seats that ask for asked [N] and by an outsider who asks for
+    `outsider` [], of `stock` <= `most` units.
 
-    If all can be served they are. Else the units go one by one, each to a seat drawn uniformly
-    from those that still want more. That is drawn here in batches, exactly: throw one label per
-    remaining unit, uniform over the seats that were asking when the batch began; a label of a
-    seat that is served by then is void and its unit stays. A void label is a rejection, so each
-    valid label is uniform over the seats asking at its turn, as the rule says; a batch never
-    hands out more than remains; only counts matter, so a seat gets min(its labels, its wish).
-    Every batch that does not finish serves at least one seat. (`bits % n` prefers low labels by
+    If all can be served they are. Else the units go one by one, each to one drawn uniformly from
+    those that still want more, of whom the outsider is the last. That is drawn here in batches,
+    exactly: throw one label per remaining unit, uniform over those that were asking when the batch
+    began; a label of one that is served by then is void and its unit stays. A void label is a
+    rejection, so each valid label is uniform over those asking at its turn, as the rule says; a
+    batch never hands out more than remains; only counts matter, so each gets min(its labels, its
+    wish). Every batch that does not finish serves at least one. (`bits % n` prefers low labels by
     less than n / 2^32.)
     """
     asked = jnp.minimum(asked, stock)  # nobody can get more than there is
-    scarce = asked.sum() > stock
-    none = jnp.zeros_like(asked)
-    supply = jnp.where(scarce, stock, 0)
-    draw = _Draw(jnp.int32(0), key, asked, none, supply)
-    draw = jax.lax.while_loop(_unfinished, _batches(most), draw)
-    return jnp.where(scarce, draw.got, asked)
+    outsider = jnp.minimum(outsider, stock)
+    scarce = asked.sum() + outsider > stock
+
+    # What only a batch needs is made here: before the loop it would be made at every step.
+    def batch(draw: _Draw) -> _Draw:
+        units, wanted = jnp.arange(most), jnp.append(asked, outsider)
+        had = jnp.append(draw.got, draw.outsider)
+        asking = had < wanted
+        bits = jax.random.bits(jax.random.fold_in(key, draw.turn), units.shape)
+        label = (bits % jnp.maximum(asking.sum(), 1).astype(bits.dtype)).astype(jnp.int32)
+        labels = jnp.zeros_like(wanted).at[label].add((units < draw.left).astype(wanted.dtype))
+        rank = jnp.maximum(jnp.cumsum(asking) - 1, 0)
+        got = jnp.minimum(wanted, had + jnp.where(asking, labels[rank], 0))
+        return _Draw(draw.turn + 1, got[:-1], got[-1], stock - got.sum())
+
+    first = _Draw(
+        turn=jnp.int32(0),
+        got=jnp.where(scarce, 0, asked),
+        outsider=jnp.where(scarce, 0, outsider),
+        left=jnp.where(scarce, stock, 0),
+    )
+    last = jax.lax.while_loop(_unfinished, batch, first)
+    return last.got, last.outsider
 
 
 class _Draw(NamedTuple):
-    """turn [], key, asked [M], got [M], supply [] units to hand out."""
+    """turn [], got [N] and outsider [] units got, left [] units to hand out."""
 
     turn: Array
-    key: Array
-    asked: Array
     got: Array
-    supply: Array
+    outsider: Array
+    left: Array
 
 
 def _unfinished(draw: _Draw) -> Array:
-    return draw.got.sum() < draw.supply
-
-
-@cache
-def _batches(most: int) -> Callable[[_Draw], _Draw]:
-    """One function per `most`: a step that is not compiled then traces it once."""
-    return partial(_batch, most)
-
-
-def _batch(most: int, draw: _Draw) -> _Draw:
-    # Made here: as part of the draw it would be copied at every step, rationing or not.
-    units = jnp.arange(most)
-    asking = draw.got < draw.asked
-    bits = jax.random.bits(jax.random.fold_in(draw.key, draw.turn), units.shape)
-    label = (bits % jnp.maximum(asking.sum(), 1).astype(bits.dtype)).astype(jnp.int32)
-    live = units < draw.supply - draw.got.sum()
-    labels = jnp.zeros_like(draw.got).at[label].add(live.astype(draw.got.dtype))
-    rank = jnp.maximum(jnp.cumsum(asking) - 1, 0)
-    more = jnp.where(asking, labels[rank], 0)
-    return draw._replace(turn=draw.turn + 1, got=jnp.minimum(draw.asked, draw.got + more))
+    return draw.left > 0
