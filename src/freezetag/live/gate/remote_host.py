@@ -158,16 +158,18 @@ class GateHost:
             self._loop = None
 
     async def _beat(self) -> None:
+        assert self._loop is not None
         assert self._wake is not None
-        asked = -self._length
+        asked, most = -self._length, min(self._tick, self._length / 20)
         while not self._closing:
             try:
                 asked = self._once(asked)
             except Exception as error:  # a fault of ours must not end the beat
                 self.alarms.append(f"{type(error).__name__}: {error}")
             self._wake.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(self._tick, self._length / 20))
+            timer = self._loop.call_later(most, self._wake.set)  # half the cost of `wait_for`
+            await self._wake.wait()
+            timer.cancel()
 
     def _once(self, asked: float) -> float:
         """One beat; when renewals were asked for last."""
