@@ -42,6 +42,7 @@ def guard(
     enrolment: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
     agent: Annotated[str, Parameter(show_default=False)] = "",
     state: Annotated[Path | None, Parameter(show_default=False)] = None,
+    status_file: Annotated[Path | None, Parameter(show_default=False)] = None,
     user: Annotated[str, Parameter(show_default=False)] = "",
     lease: str = "5s",
     drain: str = "5s",
@@ -87,6 +88,8 @@ def guard(
         the agent's name at the authority (default: of the command)
     state
         folder for latch, journal and ledger (default: ~/.local/state/freezetag/guard/AGENT)
+    status_file
+        write there, as JSON, whether it ended, was stopped or is held, and why
     user
         run the command as this user, who cannot signal the guard; needs root
     lease
@@ -105,6 +108,7 @@ def guard(
     from freezetag.live.guard.guard import Guard, Wish, agent_of, left
     from freezetag.live.guard.guard import reset as clear
     from freezetag.live.guard.process_group import JOB_CONTROL, elsewhere, startable
+    from freezetag.live.guard.status_file import StatusFile
     from freezetag.live.guard.stop_file_and_meter import Watched
     from freezetag.live.guard.voice import Voice, hold_standard_streams
 
@@ -128,32 +132,35 @@ def guard(
         for cause in Watched.recall(folder).remaining():
             print(f"but {cause}, or the next start stops again.")
         return 0
-    startable(command, user)
-    if (meter is None) != (power is None):
-        raise UserError("--meter FILE and --power LIMIT go together: one reads, the other judges.")
-    if bool(upstream) != bool(listen) or (upstream and not mcp):
-        raise UserError("an MCP server on HTTP takes --mcp, --upstream URL and --listen HOST:PORT.")
-    messages = Messages(_bytes(largest_frame), strict_stdout, origin)
-    wish = Wish(
-        name,
-        folder,
-        runtime=seconds(runtime, "--runtime") if runtime else float("inf"),
-        stop_file=stop_file,
-        meter=meter,
-        power=float("inf") if power is None else power,
-        category=_CATEGORIES[on_stop],
-        stop_command=_words(stop_command),
-        lease=seconds(lease, "--lease"),
-        drain=seconds(drain, "--drain"),
-        enrolments=enrolment,
-        user=user,
-        calls=mcp,
-    )
-    patience = seconds(wait, "--wait")
     with contextlib.ExitStack() as held:
+        voice = held.enter_context(contextlib.closing(Voice(2 if hears else None)))
+        status = held.enter_context(StatusFile(status_file, voice.say))
+        startable(command, user)
+        if (meter is None) != (power is None):
+            raise UserError("--meter FILE and --power LIMIT go together: one reads, one judges.")
+        if bool(upstream) != bool(listen) or (upstream and not mcp):
+            raise UserError(
+                "an MCP server on HTTP takes --mcp, --upstream URL, --listen HOST:PORT."
+            )
+        messages = Messages(_bytes(largest_frame), strict_stdout, origin)
+        wish = Wish(
+            name,
+            folder,
+            runtime=seconds(runtime, "--runtime") if runtime else float("inf"),
+            stop_file=stop_file,
+            meter=meter,
+            power=float("inf") if power is None else power,
+            category=_CATEGORIES[on_stop],
+            stop_command=_words(stop_command),
+            lease=seconds(lease, "--lease"),
+            drain=seconds(drain, "--drain"),
+            enrolments=enrolment,
+            user=user,
+            calls=mcp,
+        )
+        patience = seconds(wait, "--wait")
         # What is wrong with the request is said before a folder is made.
         socket = held.enter_context(contextlib.closing(_bound(listen))) if listen else None
-        voice = held.enter_context(contextlib.closing(Voice(2 if hears else None)))
         made = Guard(wish, voice.say)
         held.callback(made.close)
         made.supervisor.stop_on(*_ending())
@@ -164,11 +171,12 @@ def guard(
             voice.say(where)
         if socket is not None:
             host = listen.rpartition(":")[0]
-            say = voice.say
-            return _mcp_http(made, command, patience, messages, upstream, host, socket, say)
-        if mcp:
-            return _mcp(made, command, patience, messages, wish.drain, voice.say)
-        return int(made.supervisor.run(command, patience=patience))
+            code = _mcp_http(made, command, patience, messages, upstream, host, socket, voice.say)
+        elif mcp:
+            code = _mcp(made, command, patience, messages, wish.drain, voice.say)
+        else:
+            code = made.supervisor.run(command, patience=patience)
+        return status.over(code, made.supervisor.stopped)
 
 
 def _ending() -> list[signal.Signals]:
@@ -226,6 +234,11 @@ def _aside(line: bytes) -> None:
         os.write(2, line)
 
 
+def _refuses(code: int, supervisor: Any) -> bool:
+    """Whether a stop ended the server, so that calls are refused; 124 may be the server's own."""
+    return code == STOPPED_BY_GUARD and bool(supervisor.stopped)
+
+
 def _mcp(
     guard: Any,
     command: tuple[str, ...],
@@ -254,7 +267,7 @@ def _mcp(
     ).start()
     code: int = supervisor.wait()
     pump.join_server(1.0)
-    pump.join(None if code == STOPPED_BY_GUARD else 0)
+    pump.join(None if _refuses(code, supervisor) else 0)
     return code
 
 
@@ -299,7 +312,7 @@ def _mcp_http(
     serving.start()
     say(f"answers at http://{address} for {upstream}")
     code: int = guard.supervisor.wait()
-    if code == STOPPED_BY_GUARD:
+    if _refuses(code, guard.supervisor):
         guard.supervisor.wait_for_signal()
     server.should_exit = True
     serving.join(3)

@@ -54,7 +54,8 @@ class Supervisor:
     at most `drain` seconds while the command is frozen and then kills, 2 freezes. `alone` says that
     this process has no other children (see `ProcessGroup`). `lease` is how long the command may run
     while this process stands still. `missing` names the readings that nobody can take now, for a
-    gate that does not open. `say` gets one line per event; it neither raises nor waits.
+    gate that does not open. `say` gets one line per event; it neither raises nor waits. `stopped`
+    says why the command was stopped; it is empty while it runs, and if it ended by itself.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Supervisor:
         self._moving = threading.RLock()
         self._barred = self._held = False
         self._killed = ""  # why
+        self.stopped = ""
         self._number = 0
         self._signal = 0
         self.gate_hangs = False
@@ -217,8 +219,7 @@ class Supervisor:
             notify("WATCHDOG=1")
             if self._killed and phase != STOPPING:
                 # Perhaps in its next incarnation already; the command is dead all the same.
-                self._say(f"STOPPED   {self._killed}; no process of it is left")
-                return STOPPED_BY_GUARD
+                return self._over(f"{self._killed}; no process of it is left")
             if self._held and self.gate.is_open:
                 self._resume()
             elif self._held and not self._barred and self.group.running():
@@ -326,24 +327,26 @@ class Supervisor:
         self._kill()
         self.gate.end(self._number, "failed")
         name = signal.Signals(self._signal).name
-        self._say(f"STOPPED   the guard got {name}; no process of the command is left")
+        self._over(f"the guard got {name}; no process of the command is left")
         return 128 + self._signal
 
     def _end_without_the_gate(self) -> int:
         """Nothing here may wait for the gate's lock."""
         self.gate_hangs = True
         self._kill()
-        self._say("STOPPED   the gate itself hangs; no process of the command is left")
-        return STOPPED_BY_GUARD
+        return self._over("the gate itself hangs; no process of the command is left")
 
     def _end_without_the_second(self) -> int:
         """Without it nobody would kill the command if we went; who ended it can end us as well."""
         self._kill()
         self.gate.end(self._number, "failed")
-        self._say(
-            "STOPPED   the guard's second process was killed or frozen; "
-            "no process of the command is left"
+        return self._over(
+            "the guard's second process was killed or frozen; no process of the command is left"
         )
+
+    def _over(self, why: str) -> int:
+        self.stopped = why
+        self._say(f"STOPPED   {why}")
         return STOPPED_BY_GUARD
 
     def _end_a_hold_that_does_not_hold(self) -> None:
