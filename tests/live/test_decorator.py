@@ -150,6 +150,41 @@ def test_a_stop_after_the_action_cancels_nothing_else() -> None:
     assert asyncio.run(main()) == "went on"
 
 
+def test_under_another_event_loop_an_action_is_counted_and_not_cancelled() -> None:
+    """As under trio: nothing of asyncio runs, and what is cancelled there has its own exception."""
+    _, overseer, gate, wire = pair()
+
+    class Cancelled(BaseException):
+        pass
+
+    class Pause:
+        def __await__(self) -> Any:
+            yield
+
+    @gated(gate)
+    async def wait() -> str:
+        await Pause()
+        return "done"
+
+    whole, given_up = wait(), wait()
+    for each in (whole, given_up):
+        each.send(None)
+    assert gate.in_flight == 2
+    gate.press("enough")
+    assert gate.phase == "stopping"
+    with pytest.raises(StopIteration) as ended:
+        whole.send(None)
+    assert ended.value.value == "done"
+    with pytest.raises(Cancelled):
+        given_up.throw(Cancelled())
+    assert gate.phase == "stopped"
+    wire.turn()
+    (unknown,) = overseer.shown("agent")[0].unknown
+    assert unknown.startswith("2:")  # of the one that was given up
+    with pytest.raises(Refused, match="enough"):
+        wait().send(None)
+
+
 def test_actions_as_contexts() -> None:
     _, _, gate, _ = pair()
     with gate.action("pay") as action:

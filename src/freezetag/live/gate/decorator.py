@@ -23,13 +23,15 @@ class Action:
     """One action as a context: admitted on entry (or `Refused`), counted until exit.
 
     `with` and `async with`; in the second form a stop cancels the task. An action that was
-    cancelled is reported `unknown`: what it had begun may still take effect.
+    cancelled is reported `unknown`: what it had begun may still take effect. Under another event
+    loop than asyncio's (trio) a stop cancels nothing: it waits for the action's end.
     """
 
     def __init__(self, gate: GateLike, name: str, max_seconds: float | None = None) -> None:
         self._gate, self._name, self._max_seconds = gate, name, max_seconds
         self.number = 0
         self._stopped = self._over = False
+        self._task: Any = None
 
     def __enter__(self) -> Action:
         self.number = self._gate.begin(self._name, self._max_seconds)
@@ -41,12 +43,16 @@ class Action:
     async def __aenter__(self) -> Action:
         import asyncio
 
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        try:
+            loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        except RuntimeError:  # another loop's
+            self.number = self._gate.begin(self._name, self._max_seconds)
+            return self
 
         def cancel_now() -> None:
-            if not self._over and task is not None:
+            if not self._over and self._task is not None:
                 self._stopped = True
-                task.cancel()
+                self._task.cancel()
 
         def cancel() -> None:
             if not loop.is_closed():
@@ -59,11 +65,13 @@ class Action:
         import asyncio
 
         self._over = True
-        cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        if self._task is not None:
+            cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        else:  # every loop has an exception of its own for it, and none is an `Exception`
+            cancelled = kind is not None and not issubclass(kind, Exception)
         outcome = "unknown" if cancelled else "done" if kind is None else "failed"
         self._gate.end(self.number, outcome)
-        task = asyncio.current_task()
-        if cancelled and self._stopped and task is not None and not task.uncancel():
+        if cancelled and self._stopped and not self._task.uncancel():
             raise Refused(self._name, "stopped while it ran") from error
 
 
