@@ -1,8 +1,9 @@
 """`python -m tests.live.chaos --runs 1000 --seed 0`: seeded runs, a table by class of faults.
 
-Bounded and resumable: results are appended to `--out`, and runs that are there are not run again.
-Run N has the class N modulo their number, and dice of its own. The exit code is 1 if anything that
-must never happen did.
+Bounded and resumable: results are appended to `--out`, and runs that are there are not run again,
+but for those that were broken: they prove nothing, and the next start tries them once more. Run N
+has the class N modulo their number, and dice of its own. At most `--jobs` go on at once, fewer
+where the machine is busy. The exit code is 1 if anything that must never happen did.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.live.calm import calm
 from tests.live.chaos.classes import FAULTS
 from tests.live.chaos.faults import TWO
 from tests.live.chaos.oracle import KAPPA, judge
 from tests.live.chaos.scene import BOUND, Scene
-from tests.live.chaos.shared import AGENTS, now
+from tests.live.chaos.shared import AGENTS, die_with_parent, now
 from tests.live.lossy import Violation, walk
+from tests.live.warm import warm
 
 LONGEST = 40
 """Seconds of a run; a longer one is broken."""
@@ -105,9 +108,10 @@ def _back(scene: Scene) -> str:
     return "" if scene.acting(AGENTS, since, BACK) else "started, and does not act"
 
 
-def work(numbers: Sequence[int], seed: int, out: Path, keep: bool) -> None:
+def work(numbers: Sequence[int], seed: int, out: Path, keep: bool, patience: float) -> None:
     for number in numbers:
-        line = json.dumps(one(number, seed, keep)) + "\n"
+        waited = calm(patience)
+        line = json.dumps(one(number, seed, keep) | {"waited": round(waited, 2)}) + "\n"
         with out.open("a") as file:
             file.write(line)
 
@@ -158,6 +162,7 @@ def main() -> int:
     parser.add_argument("--simulated", type=int, help="admissions on virtual clocks instead")
     parser.add_argument("--only", help="one class of faults")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds, for a calm machine")
     options = parser.parse_args()
     if options.simulated is not None:
         return int(simulated(options.simulated, options.seed) > 0)
@@ -166,14 +171,18 @@ def main() -> int:
         for n in range(options.first, options.first + options.runs)
         if options.only in (None, list(FAULTS)[n % len(FAULTS)])
     ]
-    done = {r["run"] for r in _read(options.out, options.seed)}
+    done = {r["run"] for r in _read(options.out, options.seed) if not r["broken"]}
     left = [n for n in wanted if n not in done]
+    if left:
+        warm()
     children = []
     for job in range(options.jobs):
         pid = os.fork()
         if not pid:
+            die_with_parent()
+            mine = left[job :: options.jobs]
             with contextlib.suppress(KeyboardInterrupt):
-                work(left[job :: options.jobs], options.seed, options.out, options.keep)
+                work(mine, options.seed, options.out, options.keep, options.patience)
             os._exit(0)
         children.append(pid)
     for pid in children:
@@ -187,14 +196,13 @@ def main() -> int:
 
 
 def _read(path: Path, seed: int) -> list[dict[str, Any]]:
-    """The results of this seed, as far as a run's number still means the same class."""
+    """A result a run of this seed, as far as its number still means the same class."""
     found = path.read_text().splitlines() if path.exists() else []
-    results, names = [json.loads(line) for line in found], list(FAULTS)
-    return [
-        each
-        for each in results
-        if each.get("seed") == seed and each["class"] == names[each["run"] % len(names)]
-    ]
+    names, last = list(FAULTS), {}
+    for each in map(json.loads, found):
+        if each.get("seed") == seed and each["class"] == names[each["run"] % len(names)]:
+            last[each["run"]] = each  # a run that was broken, and then was not, is one run
+    return list(last.values())
 
 
 if __name__ == "__main__":

@@ -74,15 +74,35 @@ def ledger_locked(scene: Scene) -> None:
 
 
 def ledger_read(scene: Scene) -> None:
-    """An auditor reads for so long that nothing of the write-ahead log can be folded in."""
-    other = sqlite3.connect(scene.homes["own"] / "ledger.db", isolation_level=None)
-    with contextlib.closing(other):
-        other.execute("BEGIN")
-        other.execute("SELECT count(*) FROM ledger").fetchone()
-        press(scene)
-        scene.kill_server()
-        scene.start_server()
-        press(scene)
+    """An auditor reads for so long that nothing of the write-ahead log can be folded in.
+
+    In a process of its own: of a connection that is open here, SQLite in a forked server would
+    believe that it is the server's, and let go of locks that it never had.
+    """
+    ready, told = os.pipe()
+    reader = scene.fork("reader", _read_on, scene.homes["own"] / "ledger.db", told)
+    scene.others.append(reader)
+    os.close(told)
+    with os.fdopen(ready, "rb") as began:
+        if began.read(1) != b"1":
+            raise RuntimeError("the auditor could not read")
+    press(scene)
+    scene.kill_server()
+    scene.start_server()
+    press(scene)
+    if scene.dice.random() < 0.5:
+        os.kill(reader, signal.SIGKILL)
+
+
+def _read_on(path: Path, told: int) -> None:
+    shared.die_with_parent()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM ledger").fetchone()
+        os.write(told, b"1")
+        os.close(told)
+        while True:
+            time.sleep(3600)
 
 
 def ledger_taken_away(scene: Scene) -> None:

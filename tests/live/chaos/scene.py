@@ -112,6 +112,7 @@ class Scene:
             _end(pid)
         self.gates, self.servers, self.others = {}, {}, []
         self._world.close()
+        self.controls.close()
 
     def _build(self) -> None:
         self.others.append(self.fork("world", world.record, self._world, self.effects_file))
@@ -326,9 +327,10 @@ class Scene:
 
     def acting(self, agents: tuple[str, ...], since: float, within: float) -> bool:
         """Waits until each of `agents` had an effect that was asked for after `since`."""
-        deadline = time.monotonic() + within
+        deadline, seen, read = time.monotonic() + within, set(), 0
         while time.monotonic() < deadline:
-            seen = {e.agent for e in world.effects(self.effects_file) if e.before > since}
+            found, read = world.effects_from(self.effects_file, read)
+            seen |= {effect.agent for effect in found if effect.before > since}
             if seen >= set(agents):
                 return True
             time.sleep(0.02)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import mmap
 import os
 import signal
+import socket
 import sys
 import time
 import traceback
@@ -12,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
+_LIBC = ctypes.CDLL(None)
 LENGTH = 0.4
 """Seconds of a lease in these runs."""
 DRAIN = 0.3
@@ -33,9 +37,15 @@ def now() -> float:
 
 @final
 class Controls:
-    """Faults that are switched on and off while everything runs; in memory that forks share."""
+    """Faults that are switched on and off while everything runs; in memory that forks share.
+
+    `changed` is readable as soon as a link is switched: who waits for that need not ask again and
+    again.
+    """
 
     def __init__(self) -> None:
+        self.changed, self._tell = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._tell.setblocking(False)
         self._page = memoryview(mmap.mmap(-1, 4096)).cast("d")
         for agent in AGENTS:
             self.set_clock(agent, 1.0, 0.0)
@@ -86,6 +96,12 @@ class Controls:
 
     def set_link(self, agent: str, authority: str, bits: int) -> None:
         self._page[_link(agent, authority)] = bits
+        with contextlib.suppress(BlockingIOError):  # it is full of news already
+            self._tell.send(b"1")
+
+    def close(self) -> None:
+        self.changed.close()
+        self._tell.close()
 
 
 def _link(agent: str, authority: str) -> int:
@@ -113,6 +129,4 @@ def fork(log: Path, work: Callable[..., None], *arguments: Any) -> int:
 
 def die_with_parent() -> None:
     """SIGKILL for this process as soon as its parent ends, however that ends."""
-    import ctypes
-
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    _LIBC.prctl(1, signal.SIGKILL)

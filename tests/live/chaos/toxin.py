@@ -43,10 +43,11 @@ class _Proxy:
         self._homes, self._controls, self._dice = homes, controls, random.Random(seed)
         self._asked: deque[bytes] = deque(maxlen=20)
         self._answers: dict[Link, deque[bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Event, Link] = {}
 
     async def serve(self, sockets: Mapping[Link, socket.socket]) -> None:
         servers = []
+        asyncio.get_running_loop().add_reader(self._controls.changed, self._on_change)
         for link, made in sockets.items():
             self._answers[link] = deque(maxlen=20)
 
@@ -59,6 +60,13 @@ class _Proxy:
 
             servers.append(await asyncio.start_server(take, sock=made))
         await asyncio.Event().wait()
+
+    def _on_change(self) -> None:
+        """A connection ends when its link is cut, or when it is to be reordered from now on."""
+        self._controls.changed.recv(1)
+        for over, link in self._open.items():
+            if self._bits(link) & (CUT | SHUFFLE):
+                over.set()
 
     def _bits(self, link: Link) -> int:
         return self._controls.link(*link)
@@ -80,18 +88,18 @@ class _Proxy:
         up_reader, up_writer = await self._upstream(link)
         up = asyncio.create_task(self._pipe(link, reader, up_writer, HOLD_UP, LOSE_UP))
         down = asyncio.create_task(self._pipe(link, up_reader, writer, HOLD_DOWN, LOSE_DOWN))
-        watch = asyncio.create_task(self._until_cut(link))
+        self._open[over := asyncio.Event()] = link
+        watch = asyncio.create_task(over.wait())
+        if self._bits(link) & (CUT | SHUFFLE):  # since we looked
+            over.set()
         try:
             await asyncio.wait((up, down, watch), return_when=asyncio.FIRST_COMPLETED)
         finally:
+            del self._open[over]
             for task in (up, down, watch):
                 task.cancel()
             await asyncio.gather(up, down, watch, return_exceptions=True)
             up_writer.transport.abort()
-
-    async def _until_cut(self, link: Link) -> None:
-        while not self._bits(link) & (CUT | SHUFFLE):
-            await asyncio.sleep(BREATH)
 
     async def _pipe(
         self,

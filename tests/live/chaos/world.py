@@ -57,10 +57,19 @@ def act(sink: socket.socket, before: float, agent: str, b: str, n: int, who: str
 
 
 def effects(log: Path) -> list[Effect]:
+    return effects_from(log, 0)[0]
+
+
+def effects_from(log: Path, start: int) -> tuple[list[Effect], int]:
+    """The effects after byte `start`, and where the next one begins."""
     if not log.exists():
-        return []
+        return [], start
+    with log.open("rb") as file:
+        file.seek(start)
+        data = file.read()
+    whole = data.rpartition(b"\n")[0]
     found = []
-    for line in log.read_text().splitlines():
-        at, _, rest = line.partition(" ")
+    for line in whole.splitlines():
+        at, _, rest = line.partition(b" ")
         found.append(Effect(float(at), *json.loads(rest)))
-    return found
+    return found, start + (len(whole) + 1 if whole else 0)

@@ -189,7 +189,9 @@ class Http:
                     return answer  # the connection is kept
                 made.settimeout(10)
                 made.shutdown(socket.SHUT_WR)  # it waits for more, which does not come
-                return made.recv(65536)
+                while part := made.recv(65536):
+                    answer += part
+                return answer
             except TimeoutError:
                 return b"HTTP/1.1 599 no answer in time"
             except OSError:
