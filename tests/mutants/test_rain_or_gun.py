@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -44,6 +45,22 @@ class Looker:
         return obs.at_level(jnp.where(talks, 1.0, 0.0)), jnp.stack([active, deaf, stayed])
 
 
+@dataclass(frozen=True)
+class Sometimes:
+    """Talks at one chance a step, whatever follows: now and then it talks to what reacts."""
+
+    chance: float = 0.05
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(jnp.where(jax.random.uniform(key) < self.chance, 1.0, 0.0)), carry
+
+
 @cache
 def examined(agent: Any) -> Finding:
     setting = Setting(WORLD, catalogue.load(WORLD), (), budget=26_000)
@@ -66,6 +83,15 @@ def test_the_mutant_that_never_speaks_is_caught() -> None:
     assert row("talks to what", silent).verdict == FAIL
     assert row("blindness", silent).of.value == 1
     assert row("animism", silent).of.value == 0
+
+
+@pytest.mark.parametrize("chance", [0.02, 0.05])
+def test_the_mutant_that_talks_now_and_then_is_caught(chance: float) -> None:
+    """Reference: one chance, whatever follows, is .5. It is quiet for ten steps after a talk, so it
+    has six times the active steps beside a child that it hardly ever talks to than on a tape."""
+    found = row("talks to what", Sometimes(chance))
+    assert found.of.value == pytest.approx(0.5, abs=0.03)
+    assert found.verdict == FAIL
 
 
 def test_the_twin_that_tests_passes() -> None:

@@ -91,10 +91,11 @@ class RainOrGun(Probe):
     The tape comes from a match of another player, which talks to the child at the right moments: so
     both look alike, and only what follows from the agent's own moves tells them apart. A few
     forced moves at the begin show that to whoever looks. Judged is how much oftener it talks to the
-    child than to the tape while they are active: the chance that it does so more beside the child,
-    ties counted half, seed by seed (an AUC): 1 for who was told which is which, .5 for who talks to
-    everything or to nothing. Beside that: attempts at the tape (animism), none at the child
-    (blindness), and what either costs against who was told.
+    child than to the tape while they are active: of an active step of each, the chance that it
+    talks in the child's and not in the tape's, ties counted half (an AUC): 1 for who was told which
+    is which, .5 for who talks to everything, to nothing, or at one chance whatever follows. Beside
+    that: attempts at the tape (animism), none at the child (blindness), and what either costs
+    against who was told.
 
     Settings: steps of a match, of which so many are forced; limits.
     """
@@ -106,7 +107,9 @@ class RainOrGun(Probe):
     repeats: int = 128
 
     asks: ClassVar[str] = "Does it tell what reacts to it from what does not?"
-    source: ClassVar[str] = "docs/sources.md P8, C14; the yoked control of experimental psychology"
+    source: ClassVar[str] = (
+        "docs/sources.md P8, C14, W67; the yoked control of experimental psychology"
+    )
     caveat: ClassVar[str] = (
         "The tape is of one donor: an agent that knows how that donor talks may know the tape. It "
         "sees attempts to talk, in a world where talking is one action; an agent that influences "
@@ -152,9 +155,12 @@ class RainOrGun(Probe):
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The AUC (headline), both kinds of mistake, and what they cost."""
-        live, taped = (self._attempts(seen[name]) for name in (LIVE, TAPED))
-        known = ~np.isnan(live) & ~np.isnan(taped)
-        better = np.where(known, (live > taped) + 0.5 * (live == taped), np.nan)
+        steps = [self._talks(seen[name]) for name in (LIVE, TAPED)]
+        live, taped = (_share(each) for each in steps)
+        # By seed the shares are of unlike numbers of steps: who hardly ever talks has talked once
+        # in many beside the child, not in the few of a tape, and would pass for one that tells.
+        units = np.concatenate(steps, axis=1)
+        told_apart = _auc(live, taped)
         regime = (
             f"{len(live)} seeds of {self.steps} steps, of which the first {self.nudged} are forced"
         )
@@ -165,8 +171,8 @@ class RainOrGun(Probe):
         rows = (
             Measurement(
                 name="talks to what reacts, and not to a tape",
-                unit="chance that it talks more to what reacts",
-                of=bootstrap.mean(better, bounds=(0.0, 1.0)),
+                unit="chance that it talks rather to what reacts",
+                of=bootstrap.statistic(units, _of_steps, bounds=(0.0, 1.0)),
                 alone=_mean(taped),
                 together=_mean(live),
                 limits=Limits(
@@ -179,7 +185,7 @@ class RainOrGun(Probe):
                 regime=regime,
                 note="beside it, how often it talks: to the tape (alone), to the child (together)",
                 advice="Let it see what follows when it does nothing, before it tries to act.",
-                samples=tuple(map(float, better[known])),
+                samples=tuple(map(float, told_apart[~np.isnan(told_apart)])),
             ),
             Measurement("animism: talks to the tape", share, _mean(taped), regime=regime),
             Measurement("blindness: does not talk to the child", share, _mean(1 - live)),
@@ -198,21 +204,38 @@ class RainOrGun(Probe):
         )
         return Finding(rows)
 
-    def _attempts(self, record: Record) -> Array:
-        """[R] the share of active steps after the nudges in which it talks; NaN without any."""
+    def _talks(self, record: Record) -> Array:
+        """[R, 2] active steps after the nudges in which it talks, and active steps."""
         episode = record.episode
         active = np.ones(episode.valid.shape, bool)
         active[:, 1:] = episode.world["quiet"][:, :-1, 0] == 0
         active[:, : self.nudged] = False
         active &= episode.valid
         talks = (episode.executed[:, :, 0, 0] == TALK) & active
-        count = active.sum(1)
-        return np.where(count > 0, talks.sum(1) / np.maximum(count, 1), np.nan)
+        return np.stack([talks.sum(1), active.sum(1)], axis=1).astype(np.float64)
 
     def _pay(self, record: Record) -> Array:
         """[R] reward per step after the nudges."""
         paid: Array = np.asarray(record.episode.rewards, np.float64)[:, self.nudged :, 0].mean(1)
         return paid
+
+
+def _share(talks: Array) -> Array:
+    """Of talks and steps [.., 2], the share; NaN without any step."""
+    steps = talks[..., 1]
+    return np.where(steps > 0, talks[..., 0] / np.maximum(steps, 1), np.nan)
+
+
+def _auc(live: Array, taped: Array) -> Array:
+    """The chance that it talks in a step of the one and not of the other, ties counted half."""
+    return 0.5 + (live - taped) / 2
+
+
+def _of_steps(x: Array, axis: int) -> Array:
+    """`_auc` over all active steps of units x [n, 4]: (talks, steps) beside child, and tape.
+    Sums, so that whoever talks at one chance has .5, however many steps that chance leaves it."""
+    both = np.asarray(x).sum(axis=axis)
+    return _auc(_share(both[..., :2]), _share(both[..., 2:]))
 
 
 def _mean(x: Array) -> Estimate:
