@@ -158,13 +158,14 @@ def main(arguments: list[str] | None = None) -> None:
     wanted = [(p, family) for p in chosen.probe or FAMILIES for family in FAMILIES[p]]
     try:
         for probe, family in wanted:
-            name, begun = f"{probe}/{family.name}/{chosen.seeds}", time.monotonic()
+            name, begun = f"{probe}/{family.name}/{chosen.seeds}", time.process_time()
             if name not in kept:
                 kept[name] = row(probe, family, chosen.seeds, here)
                 if chosen.keep is not None:
                     chosen.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
             rows[probe, family.name] = kept[name]
-            print(f"{time.monotonic() - begun:6.1f} s  {kept[name]}", file=sys.stderr, flush=True)
+            spent = f"{time.process_time() - begun:6.1f} s of processor"
+            print(f"{spent}  {kept[name]}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         print("interrupted: what was not measured anew stays as it was", file=sys.stderr)
     with_what = ", ".join(f"{name} {of}" for name, of in versions().items())
