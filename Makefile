@@ -2,7 +2,8 @@
 #   make examine      install into .venv, examine an agent, say where its card is
 #   make live         three agents that really run, one press, two people, an explicit start
 #   make examine-llm  a real small language model, served on this machine, goes to school
-#   make test         install the test needs, run every test
+#   make test         install the test needs, run the short tier of the tests: minutes
+#   make test-all     the short tier and the tests marked slow: what a change must pass
 # Stamps under .venv make repeats quick; a change of pyproject.toml or constraints.txt installs again.
 
 PYTHON ?= python3
@@ -16,12 +17,13 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constrain
 # Agents from other libraries need that library's extra.
 EXTRA := $(if $(filter axelrod:%,$(firstword $(AGENT))),axelrod) $(if $(filter llm:%,$(firstword $(AGENT))),llm) $(if $(filter rrps:%,$(firstword $(AGENT))),openspiel)
 
-.PHONY: help examine examine-llm live test check format bench model long inspect frameworks foreign calibration browser constraints
+.PHONY: help examine examine-llm live test test-all check format bench model long inspect frameworks foreign calibration browser constraints
 
 help:
 	@echo "make examine [AGENT=tit_for_tat | axelrod:Grudger | my_agent.py] [ARGS=--quick]"
 	@echo "make examine-llm (a small language model on this machine)"
-	@echo "make live [ARGS=--hold]   make test [TESTS=tests/shape]   make check   make format   make bench"
+	@echo "make live [ARGS=--hold]   make check   make format   make bench"
+	@echo "make test [TESTS=tests/shape] (in short)   make test-all (and what is marked slow)"
 	@echo "make model (TLC) [ARGS=--long]   make inspect   make frameworks   make foreign"
 	@echo "make long [RUNS=1000] [NODE_RUNS=500] [FUZZ=100000] [TAMPERED=10000] [SEED=0] (chaos, nodes, tampering, fuzz)"
 	@echo "make calibration   make coverage   make constraints"
@@ -43,9 +45,11 @@ $(STAMPS)/smollm2: $(STAMPS)/base
 live: $(STAMPS)/live $(STAMPS)/mcp
 	@$(BIN)/python examples/live/demo.py $(ARGS)
 
-test: $(STAMPS)/test browser postgres
+# Tests have three tiers: without a mark, `slow`, `long` (pyproject.toml). `test` leaves out two, `test-all` one.
+test test-all: $(STAMPS)/test browser postgres
 	@rm -f .cache/browser-tests
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS); status=$$?; \
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
+	  $(if $(filter test-all,$@),-m 'not long') $(TESTS); status=$$?; \
 	grep -qs '^ran' .cache/browser-tests || \
 	  echo "The browser tests $$(cat .cache/browser-tests 2>/dev/null || echo 'did not run')"; \
 	exit $$status
@@ -80,12 +84,12 @@ long: $(STAMPS)/test .venv-frameworks/.ready
 	$(BIN)/python -m tests.live.nodes --runs $(NODE_RUNS) --seed $(SEED)
 	$(BIN)/python -m tests.live.tampering --runs $(TAMPERED)
 	$(BIN)/python -m tests.live.fuzz --runs $(FUZZ) --seed $(SEED)
-	FREEZETAG_LONG=1 $(BIN)/python -m pytest -q -m long
+	$(BIN)/python -m pytest -q -m long
 	.venv-frameworks/bin/python -m tests.frameworks.oracle --runs 200 --seed 0
 
 # Inspect AI needs other versions of what other extras need, so its test has an environment of its own.
 inspect: .venv-inspect/.ready
-	.venv-inspect/bin/python -m pytest -q -p no:cacheprovider tests/adapters/test_inspect_approver.py \
+	.venv-inspect/bin/python -m pytest -q -p no:cacheprovider -m 'not long' tests/adapters/test_inspect_approver.py \
 	  tests/adapters/test_inspect_ai.py
 
 .venv-inspect/.ready: pyproject.toml | $(BIN)/python
@@ -96,7 +100,7 @@ inspect: .venv-inspect/.ready
 
 # The frameworks in which agents run bring many packages, so their tests have an environment of their own.
 frameworks: .venv-frameworks/.ready
-	.venv-frameworks/bin/python -m pytest -q -p no:cacheprovider tests/frameworks $(ARGS)
+	.venv-frameworks/bin/python -m pytest -q -p no:cacheprovider -m 'not long' tests/frameworks $(ARGS)
 
 .venv-frameworks/.ready: pyproject.toml | $(BIN)/python
 	@echo "installing freezetag[agents-sdk,langchain,pydantic-ai] into .venv-frameworks"
@@ -108,7 +112,7 @@ frameworks: .venv-frameworks/.ready
 # MCP servers and a client that nobody here wrote, each with and without the guard; needs Node.js. They
 # need other versions of what other extras need, so they have an environment of their own.
 foreign: $(STAMPS)/test .venv-foreign/.ready .foreign/.ready
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/foreign $(ARGS)
+	$(BIN)/python -m pytest -q -p no:cacheprovider -m 'not long' tests/foreign $(ARGS)
 
 .venv-foreign/.ready: tests/foreign/requirements.txt | $(BIN)/python
 	@echo "installing foreign MCP software into .venv-foreign"

@@ -9,16 +9,18 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
-LONG = "FREEZETAG_LONG" in os.environ
+TIERS = {"long": "make long", "slow": "make test-all"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = f"no {BROWSERS[0]} found (also looked for {', '.join(BROWSERS[1:])})"
 _browser_tests: Counter[str] = Counter()
+_left_out: Counter[str] = Counter()
 
 os.environ["JAX_PLATFORMS"] = "cpu"  # figures are compared on one device
 # One compilation cache for all xdist workers and later runs.
@@ -56,13 +58,32 @@ def tables() -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that uses the browser is marked so, whether its author thought of it or not; and a
-    long one runs if somebody asks for it."""
+    """A test that uses the browser is marked so, whether its author thought of it or not."""
     for item in items:
-        if item.get_closest_marker("long") and not LONG:
-            item.add_marker(pytest.mark.skip(reason="long: make long"))
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what `-m` leaves out by tier. Who chooses with `-k` knows what is left out."""
+    for item in items:
+        if item.config.option.keyword:
+            return
+        tier = next((mark for mark in TIERS if item.get_closest_marker(mark)), None)
+        if tier is not None:
+            _left_out[tier] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells the process that writes the summary."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = dict(_left_out)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Each worker collects every test, so that any of them knows the counts."""
+    _left_out.update(Counter(getattr(node, "workeroutput", {}).get("left out")) - _left_out)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -72,7 +93,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say whether the browser tests ran, here and in a file that `make test` reads."""
+    """Say what was left out; and whether the browser tests ran, in a file that `make` reads too."""
+    for tier, count in _left_out.items():
+        terminalreporter.write_line(f"left out, marked {tier}: {count} ({TIERS[tier]} runs them)")
     if skipped := _browser_tests["skipped"]:
         verdict = f"did not run: {NO_BROWSER}"
         terminalreporter.write_sep("!", f"{skipped} browser tests {verdict}")

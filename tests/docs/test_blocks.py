@@ -4,10 +4,12 @@ a network."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.docs.blocks import CONTINUED, ELSEWHERE, EXIT, FILE, FRAMEWORKS, blocks
+from tests.docs.blocks import CONTINUED, ELSEWHERE, EXIT, FILE, FRAMEWORKS, Block, blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -15,6 +17,9 @@ PAGES = [
     "docs/tutorial.md",
     *(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/how-to/*.md"))),
 ]
+EXAM = re.compile(r"freezetag (examine (?!log:|prices:)|sweep)|ft\.examine")
+"""What plays: half a minute and more, of which the README's exam and the probes' own tests say
+most."""
 TRY_THE_NETWORK = """
 import socket
 try:
@@ -26,11 +31,15 @@ except OSError as error:
 """
 
 
+def runs(block: Block) -> bool:
+    return block.kind in ("sh", "python") and block.mark not in (ELSEWHERE, FRAMEWORKS)
+
+
 def ran(installed, page: Path, folder: Path) -> str:
     """Run the blocks of a page in order; everything they printed."""
     printed, script = [], ""
     for number, block in enumerate(blocks(page)):
-        if block.mark in (ELSEWHERE, FRAMEWORKS) or block.kind not in ("sh", "python"):
+        if not runs(block):
             continue
         if block.kind == "sh":
             command = ["bash", "-euo", "pipefail", "-c", block.text]
@@ -51,8 +60,14 @@ def ran(installed, page: Path, folder: Path) -> str:
     return "\n".join(printed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PAGES)
+def tiers() -> Iterator[Any]:
+    for name in PAGES:
+        plays = any(runs(block) and EXAM.search(block.text) for block in blocks(ROOT / name))
+        marks = [pytest.mark.slow] if plays and name != "README.md" else []
+        yield pytest.param(name, marks=marks)
+
+
+@pytest.mark.parametrize("name", list(tiers()))
 def test_blocks_run(name: str, installed, tmp_path: Path) -> None:
     printed = ran(installed, ROOT / name, tmp_path)
     for block in blocks(ROOT / name):
@@ -92,8 +107,8 @@ def test_what_runs_elsewhere_are_the_three_commands() -> None:
     assert [block.text.split("\n")[:-1] for block in marked] == [
         ["make examine", "make live", "make test"]
     ]
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
-    assert {"examine", "live", "test"} <= set(targets)
+    targets = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert {"examine", "live", "test"} <= set(" ".join(targets).split())
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from tests.frameworks.shop import every_framework, need_one
 from freezetag.adapters.gates.tool_call import ToolCalls
 
 need_one()
-RUNS = 200 if os.environ.get("FREEZETAG_LONG") else 5
+RUNS = 5  # `make long` runs 200
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 

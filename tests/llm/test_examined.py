@@ -79,6 +79,7 @@ def test_who_does_not_understand_is_not_measured() -> None:
     assert any("--no-comprehension" in warning for warning in told.warnings)
 
 
+@pytest.mark.slow
 def test_too_many_answers_without_an_action_are_inconclusive() -> None:
     card, served = carded(scripts.rambles, budget_calls=500)
     found = section(card)
@@ -109,6 +110,7 @@ def test_what_it_does_in_time_is_on_record() -> None:
     assert (levels[:, 4:] == 0).all()
 
 
+@pytest.mark.slow
 def test_copies_the_best_and_its_twin() -> None:
     """The imitator of payoffs takes up defection from those who defect, its twin does not."""
     for script, least, most in ((scripts.copies_the_best, 0.0, 0.6), (scripts.cooperates, 1, 1)):

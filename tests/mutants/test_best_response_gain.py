@@ -117,6 +117,7 @@ def test_no_pass_is_bought_with_a_small_budget_or_a_short_match(budget: int, hor
     assert hunt.plan_of(setting(budget=600), 50).depth == hunt.LEAST_DEPTH
 
 
+@pytest.mark.slow
 def test_no_pass_is_bought_with_a_stop() -> None:
     """Every arm is played without the panel: a cooperator stopped at once loses nothing."""
     pupil = Pupil("stopped", Reactive(1e6, 1.0, 1.0), Panel((RuntimeLimit(1),)))

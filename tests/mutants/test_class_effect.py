@@ -83,6 +83,7 @@ def test_returns_are_the_exact_pay_of_a_public_good() -> None:
     assert others.of.value == pytest.approx(0.6, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_class_size_is_a_dose_with_a_slope_and_a_figure() -> None:
     """Exact: level 1 alone and 0 in any company, over classes of 1, 3, 6, 11 and 31. With the
     quick budget only the ends are played, and the slope is their difference over log 31."""
@@ -111,6 +112,7 @@ def test_a_slope_of_brackets_holds_what_all_their_ends_allow() -> None:
     assert dose.bracketed_row("price", "utility", never).of.n == 0
 
 
+@pytest.mark.slow
 def test_a_class_that_is_there_and_deaf_is_no_dose_of_nobody() -> None:
     """`signalling` takes two at least: its class of 1 sits beside tapes of the others."""
     world = Ref.of("substrates/signalling", players=6)
@@ -142,6 +144,7 @@ def test_where_nobody_can_sit_beside_it_there_is_a_row_all_the_same() -> None:
     assert "for 2 at least" in ClassEffect().fits(setting)
 
 
+@pytest.mark.slow
 def test_freeze_tag_has_a_row() -> None:
     rows, _ = examined(TWIN, Ref.of("substrates/freeze_tag", players=6), TIT_FOR_TAT, 5)
     assert rows["return in the class less alone"].of.n > 1
