@@ -17,7 +17,7 @@ from freezetag.estimators._cores import cores
 PRISONERS = (-1.0, -3.0, 0.0, -2.0)
 """R, S, T, P of Foerster et al. 2018: own payoff after CC, CD, DC, DD, own move first."""
 
-_RUNS = 256  # of a thread at once: below it NumPy's calls cost more than what they compute
+_RUNS = 512  # of a thread at once: below it NumPy's calls cost more than what they compute
 _SWAP = [0, 1, 3, 2, 4]  # start, CC, CD, DC, DD as the other names them
 _AS_OTHER = [0, 2, 1, 3]  # CC, CD, DC, DD as the other names them
 
@@ -48,7 +48,9 @@ def gradient_pair(
     Slopes are closed forms, by the visits ``(I - gamma M)^-1`` of each state.
     Source: Foerster et al. 2018. Raises ValueError unless 0 <= gamma < 1 and start is [n, 2, 5].
     Caveat: each is told the other's chances and payoffs, which no real learner is; and with eta
-    on one side only the end depends on the size of a step.
+    on one side only the end depends on the size of a step. With eta 1 rounding decides where single
+    runs go (a start moved by 1e-13 ends elsewhere, by more than 1e-9, in two of three after 200
+    steps); the mean of many runs does not move.
     """
     theta = np.array(start, dtype=np.float64)
     if theta.ndim != 3 or theta.shape[1:] != (2, 5):
@@ -75,107 +77,147 @@ def _climb(
     """(thetas, payoffs) of some of the runs."""
     n = len(theta)
     each = np.repeat(np.asarray(foresight, np.float64), n)  # [2n]
+    looks = bool(each.any())
     # Runs come last: NumPy's loops then go over them and not over five or four numbers.
     both = np.ascontiguousarray(theta.transpose(2, 1, 0)).reshape(5, 2 * n)  # player by player
     path, worth = np.empty((steps + 1, 5, 2 * n)), np.empty((steps + 1, 2 * n))
+    pays = np.stack([own, own[_AS_OTHER]])
     for t in range(steps + 1):
         path[t] = both
-        other = np.roll(both, n, axis=1)[_SWAP]
-        here = _value(both, other, gamma, own)
-        worth[t] = here.own
+        chance = special.expit(both)
+        # The two see one chain of states: it is solved as the first names them.
+        here = _seen_by_both(_value(chance[:, :n], chance[_SWAP, n:], gamma, pays))
+        worth[t] = here.start[0]
         if t < steps:
-            both = both + rate * _slope(both, other, here, each, gamma, own)
+            slope = here.often * here.gain_p[0]
+            if looks:
+                looking = _looking(chance, both, here, each, gamma, own)
+                slope = np.where(each == 0, slope, looking)
+            both = both + rate * chance * (1 - chance) * slope
     thetas = path.reshape(steps + 1, 5, 2, n).transpose(0, 3, 2, 1)
     mean: Array = (1 - gamma) * worth.reshape(steps + 1, 2, n).transpose(0, 2, 1)
     return thetas, mean
 
 
 class _Value(NamedTuple):
-    """Of players with chances p against q, all in the player's own order of states; [.., 2, m] is
-    the own, then the other's."""
+    """Of players with chances p against q, all in the player's own order of states; K payoffs, of
+    two the own, then the other's."""
 
-    q: Array  # [5, m]
     p: Array  # [5, m]
+    q: Array  # [5, m]
     visits: Array  # [4, 4, m], from, to
-    onward: Array  # [4, 2, m], what follows after CC, CD, DC and DD, with what they pay
+    onward: Array  # [K, 4, m], what follows after CC, CD, DC and DD, with what they pay
     often: Array  # [5, m], how often each state is met from the start
-    gain_p: Array  # [5, 2, m] of a chance, each time that its state is met
-    gain_q: Array  # [5, 2, m]
-    own: Array  # [m]
+    gain_p: Array  # [K, 5, m] of a chance, each time that its state is met
+    gain_q: Array  # [K, 5, m]
+    start: Array  # [K, m]
 
 
-def _slope(theta: Array, phi: Array, here: _Value, eta: Array, gamma: float, own: Array) -> Array:
-    """[5, m] of the own value by theta, through a step ``eta`` [m] of the other."""
-    bend = _bend(theta)
-    if not eta.any():
-        return bend * (here.often * here.gain_p[:, 0])
-    give = _bend(phi)
-    later = phi + eta * give * here.often * here.gain_q[:, 1]
-    there = _value(theta, later, gamma, own)
-    through = eta * give * _bend(later) * there.often * there.gain_q[:, 0]
-    slope: Array = bend * (there.often * there.gain_p[:, 0] + _mixed(here, through, gamma))
+def _value(p: Array, q: Array, gamma: float, pays: Array) -> _Value:
+    """By the states (start, CC, CD, DC, DD), of which four are what happened last. ``p`` and ``q``:
+    [5, m]; ``pays``: [K, 4]."""
+    step = np.empty((5, 4, p.shape[1]))
+    np.multiply(p, q, out=step[:, 0])
+    np.subtract(p, step[:, 0], out=step[:, 1])
+    np.subtract(q, step[:, 0], out=step[:, 2])
+    np.subtract(1 - p, step[:, 2], out=step[:, 3])
+    visits = _inverse(step[1:], gamma)
+    # Visits times what is paid in each state is all that follows, with what it pays.
+    onward = np.stack([_from(visits, paid[:, None]) for paid in pays])
+    often = np.empty_like(p)
+    often[0] = 1.0
+    np.multiply(gamma, _to(step[0], visits), out=often[1:])
+    gain_p, gain_q = _by(q, onward), _by(p, onward[:, _AS_OTHER])
+    return _Value(p, q, visits, onward, often, gain_p, gain_q, (step[0] * onward).sum(1))
+
+
+def _seen_by_both(one: _Value) -> _Value:
+    """[2m] what the first of two players sees, and then what the second does: the same in the order
+    in which it names the states, with own and other's exchanged."""
+
+    def joined(mine: Array, theirs: Array) -> Array:
+        return np.concatenate([mine, theirs], axis=-1)
+
+    swap = [s - 1 for s in _SWAP[1:]]
+    return _Value(
+        joined(one.p, one.q[_SWAP]),
+        joined(one.q, one.p[_SWAP]),
+        joined(one.visits, one.visits[swap][:, swap]),
+        joined(one.onward, one.onward[::-1, swap]),
+        joined(one.often, one.often[_SWAP]),
+        joined(one.gain_p, one.gain_q[::-1, _SWAP]),
+        joined(one.gain_q, one.gain_p[::-1, _SWAP]),
+        joined(one.start, one.start[::-1]),
+    )
+
+
+def _looking(p: Array, both: Array, here: _Value, eta: Array, gamma: float, own: Array) -> Array:
+    """[5, m] of the own value by the own chances, through a step ``eta`` [m] of the other."""
+    n = both.shape[1] // 2
+    other = np.concatenate([both[_SWAP, n:], both[_SWAP, :n]], axis=1)
+    give = eta * here.q * (1 - here.q)
+    later = special.expit(other + give * here.often * here.gain_q[1])
+    there = _value(p, later, gamma, own[None])
+    through = give * later * (1 - later) * there.often * there.gain_q[0]
+    slope: Array = there.often * there.gain_p[0] + _mixed(here, through, gamma)
     return slope
 
 
 def _mixed(of: _Value, through: Array, gamma: float) -> Array:
     """[5, m] the sum over u of d2 / dp_s dq_u of the other's value, times ``through``[u]."""
-    often = of.often
     # How often u is met changes with p_s, and a change of q_u is worth its gain there.
-    met = of.gain_q[:, 1] * through
-    first = gamma * often * _by(of.q, np.einsum("stm,tm->sm", of.visits, met[1:]))
+    met = of.gain_q[1] * through
+    first = gamma * of.often * _by(of.q, _from(of.visits, met[1:]))
     # How often s is met changes with q_u, and a change of p_s is worth its gain there.
-    weight = often * through
-    up, down = (of.p * weight).sum(0), ((1 - of.p) * weight).sum(0)
-    reached = np.einsum("sm,stm->tm", np.stack([up, -up, down, -down]), of.visits)
-    first[1:] += gamma * of.gain_p[1:, 1] * reached
+    weight = of.often * through
+    up = (of.p * weight).sum(0)
+    down = weight.sum(0) - up
+    reached = _to(np.stack([up, -up, down, -down]), of.visits)
+    first[1:] += gamma * of.gain_p[1, 1:] * reached
     # Both in the same state.
-    together = of.onward[0, 1] - of.onward[1, 1] - of.onward[2, 1] + of.onward[3, 1]
-    found: Array = first + weight * together
+    cc, cd, dc, dd = of.onward[1]
+    found: Array = first + weight * (cc - cd - dc + dd)
     return found
 
 
-def _bend(logits: Array) -> Array:
-    chance = special.expit(logits)
-    return np.asarray(chance * (1 - chance))
+def _from(visits: Array, worth: Array) -> Array:
+    """[4, m] what visits [4, 4, m] from each state meet of ``worth`` [4, m or 1]. (Term by term: of
+    four terms NumPy's sums take several times as long.)"""
+    found = visits[:, 0] * worth[0]
+    for state in (1, 2, 3):
+        found += visits[:, state] * worth[state]
+    return found
 
 
-def _value(theta: Array, phi: Array, gamma: float, own: Array) -> _Value:
-    """By the states (start, CC, CD, DC, DD), of which four are what happened last. ``theta`` and
-    ``phi``: [5, m]."""
-    p, q = (np.asarray(special.expit(logits)) for logits in (theta, phi))
-    step = np.stack([p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q)], axis=1)  # [5, 4, m]
-    visits = _inverse(np.eye(4)[:, :, None] - gamma * step[1:])
-    both = np.stack([own, own[[0, 2, 1, 3]]], axis=1)  # [4, 2] own, other's
-    paid = np.einsum("sam,ak->skm", step[1:], both)  # [4, 2, m] at once
-    onward = gamma * np.einsum("stm,tkm->skm", visits, paid)
-    onward += both[:, :, None]
-    often = np.empty_like(p)
-    often[0] = 1.0
-    np.einsum("am,atm->tm", gamma * step[0], visits, out=often[1:])
-    gain_p, gain_q = _by(q, onward), _by(p, onward[_AS_OTHER])
-    start = np.einsum("am,am->m", step[0], onward[:, 0])
-    return _Value(q, p, visits, onward, often, gain_p, gain_q, start)
+def _to(first: Array, visits: Array) -> Array:
+    """[4, m] visits of each state from where one is ``first`` [4, m]."""
+    found = first[0] * visits[0]
+    for state in (1, 2, 3):
+        found += first[state] * visits[state]
+    return found
 
 
 def _by(other: Array, after: Array) -> Array:
-    """[5, ..., m] what a chance changes, the other's being ``other`` [5, m]: the mean of ``after``
-    [4, ..., m] by the other's move after an own C, less that after an own D."""
-    cc, cd, dc, dd = after
-    chance = other.reshape(5, *(1,) * (after.ndim - 2), -1)
-    change: Array = chance * (cc - cd - dc + dd) + (cd - dd)
+    """[..., 5, m] what a chance changes, the other's being ``other`` [5, m]: the mean of ``after``
+    [..., 4, m] by the other's move after an own C, less that after an own D."""
+    cc, cd, dc, dd = (after[..., state, None, :] for state in range(4))
+    against_d = cd - dd
+    change: Array = other * (cc - dc - against_d) + against_d
     return change
 
 
-def _inverse(matrix: Array) -> Array:
-    """[4, 4, m] of ``matrix``, by Gauss and Jordan without a search for pivots: each diagonal of
-    I - gamma M outweighs its row as long as gamma < 1. The inverse grows where the matrix was."""
-    work = matrix.copy()
+def _inverse(moves: Array, gamma: float) -> Array:
+    """[4, 4, m] of I - gamma ``moves``, by Gauss and Jordan without a search for pivots: each
+    diagonal outweighs its row as long as gamma < 1. The inverse grows where the matrix was."""
+    work = -gamma * moves
+    for i in range(len(work)):
+        work[i, i] += 1.0
     for i in range(len(work)):
         column = work[:, i].copy()
         work[:, i] = 0.0
         work[i, i] = 1.0
         work[i] /= column[i]
-        row = work[i].copy()
-        column[i] = 0.0
-        work -= column[:, None] * row
+        for j in range(len(work)):
+            if j != i:
+                work[j] -= column[j] * work[i]
     return work
