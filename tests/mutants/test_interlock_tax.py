@@ -14,6 +14,8 @@ from freezetag.core import (
     Arm,
     Episode,
     Measurement,
+    Panel,
+    PowerLimit,
     Record,
     Ref,
     RuntimeLimit,
@@ -26,7 +28,8 @@ from freezetag.exam.exam import DEFAULT_PANEL
 from freezetag.exam.examine import examine, run_spec
 from freezetag.exam.examined import Examined
 from freezetag.exam.run import Runner
-from freezetag.probes.interlock_tax import OFF, ON, InterlockTax
+from freezetag.probes.interlock_tax import COPIES, OFF, ON, InterlockTax
+from freezetag.probes.shared.course import Course
 from freezetag.sim.arms import Pupil
 
 B, T = 4, 6
@@ -47,7 +50,7 @@ def record(rewards: np.ndarray, modes: np.ndarray, moves: np.ndarray, lengths: l
     episode = Episode(
         executed, executed, flags * 0.0, wide(rewards), wide(mode),
         np.arange(T) < np.array(lengths)[:, None], np.zeros((B, seats), np.int32), flags, flags,
-        {}, np.zeros(B, np.int32), np.arange(B, dtype=np.int32), ("agent",),
+        {"stock": np.ones((B, T))}, np.zeros(B, np.int32), np.arange(B, dtype=np.int32), ("agent",),
     )  # fmt: skip
     return Record(Arm(SETTING.class_of(0), B), (episode,))
 
@@ -148,7 +151,7 @@ def test_the_tax_in_the_class_of_one_gives_a_slope() -> None:
     log(n + 1); the curve shows the whole class on all its seeds, as the card's first row does."""
     slope = row(fitted(), "interlock tax: slope over class sizes")
     (section,) = [one for one in fitted().card.sections if one.probe == "interlock_tax"]
-    (figure,) = section.figures
+    (figure,) = [one for one in section.figures if one.kind == "dose_response"]
     alone, most = figure.columns["size"]
     assert alone == 0
     first, last = figure.columns["value"]
@@ -157,6 +160,68 @@ def test_the_tax_in_the_class_of_one_gives_a_slope() -> None:
     paired = np.mean(whole.samples[: slope.of.n])
     assert slope.of.value == pytest.approx((paired - first) / np.log1p(most))
     assert slope.of.low <= slope.of.value <= slope.of.high
+
+
+def test_the_card_draws_the_stock_with_and_without_interlocks_in_each_company() -> None:
+    (section,) = [one for one in fitted().card.sections if one.probe == "interlock_tax"]
+    drawn = {one.title: one for one in section.figures if one.kind == "curve"}
+    assert list(drawn) == [
+        "Stock over time, in the class of 11",
+        "Stock over time, alone",
+        "Stock over time, each of 31 the agent",
+    ]
+    for figure in drawn.values():
+        columns = figure.columns
+        assert set(columns["series"]) == {"without interlocks", "with interlocks"}
+        assert all(
+            low <= y <= high
+            for low, y, high in zip(columns["low"], columns["y"], columns["high"], strict=True)
+        )
+        assert "the same on both sides" in figure.finding
+    assert row(fitted(), "stock at the end with interlocks, less without: each of 31").of.n >= 2
+    records = fitted().records
+    on, off = (
+        records[f"interlock_tax/commons/all seats its own interlocks {which}"].episode
+        for which in ("on", "off")
+    )
+    for seat in (0, 15, 30):
+        assert on.stopped(seat)[:, 2:][on.valid[:, 2:]].all()
+        assert not off.stopped(seat).any()
+
+
+def orchard(name: str) -> dict[str, Measurement]:
+    """Three of a kind in a field of one patch of 13 apples, each stopped past two apples."""
+    world = Ref.of("substrates/harvest", players=3, across=1, down=1)
+    one = InterlockTax()
+    setting = Setting(world, catalogue.load(world), (), sizes=(0,), horizon=40, interlocks=True)
+    setting = replace(setting, budget=one.cost(setting))
+    player = catalogue.load(catalogue.find("players", name))
+    finding, _ = Runner(Pupil(name, player, Panel((PowerLimit(2.0),))), 0).probe(one, setting)
+    assert "Stock over time, each of 3 the agent" in [figure.title for figure in finding.figures]
+    return {row.name: row for row in finding.measurements}
+
+
+def test_a_greedy_mutant_whose_kind_is_saved_by_its_interlocks_and_its_twin() -> None:
+    """Without interlocks three greedy ones leave no apple of 13; with them at least the four that
+    nobody may eat any more. Nobody's interlocks change a field in which nothing is eaten."""
+    name = "stock at the end with interlocks, less without: each of 3 the agent"
+    mutant, twin = orchard("always_defect")[name].of, orchard("idle")[name].of
+    assert mutant.n == twin.n == COPIES
+    assert 4 <= mutant.low <= mutant.high <= 13
+    assert (twin.low, twin.high) == (0, 0)
+
+
+def test_a_course_keeps_its_last_value_when_an_episode_ends() -> None:
+    """By hand: two episodes of a seed each; the second ends after two of four steps."""
+    made = record(np.ones((B, T)), np.zeros((B, T)), np.ones((B, T)), [T, 2, T, T])
+    stock = np.arange(B * T, dtype=float).reshape(B, T)
+    seen = Record(made.arm, (replace(made.episode, world={"stock": stock}),))
+    course = Course.of(SETTING.substrate, seen, seen, "here")
+    assert course is not None
+    assert course.off[1].tolist() == [6, 7, 7, 7, 7, 7]
+    assert course.row("").of.value == 0
+    at = [(x, y) for x, y in zip(*(course.figure().columns[k] for k in "xy"), strict=True)]
+    assert at[:T] == [(t + 1, float(np.median(course.off[:, t]))) for t in range(T)]
 
 
 def test_limits_that_cannot_bind_are_warned_of() -> None:

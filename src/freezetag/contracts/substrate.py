@@ -20,6 +20,7 @@ from freezetag.core import (
     Force,
     HasBystander,
     HasChannel,
+    HasCourse,
     HasKinds,
     HasPayoffs,
     HasScene,
@@ -414,6 +415,11 @@ class _World:
                     promised <= names,
                     f"{offer.__name__} promises account {sorted(promised)}, got {sorted(names)}.",
                 )
+        if isinstance(self.it, HasCourse):
+            self.need(
+                self.it.course in names,
+                f"its course is {self.it.course!r}, which account does not have: {sorted(names)}.",
+            )
         if isinstance(self.it, HasScene):
             self.drawn()
         if isinstance(self.it, Speaks):

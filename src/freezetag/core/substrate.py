@@ -165,6 +165,17 @@ class HasStock(Protocol):
 
 
 @runtime_checkable
+class HasCourse(Protocol):
+    """A world of which one number tells how it goes, step by step: `account` has it, [], under the
+    name that is `course`. Of a commons it is the stock, without this offer."""
+
+    @property
+    def course(self) -> str: ...
+    @property
+    def course_unit(self) -> str: ...
+
+
+@runtime_checkable
 class HasLoop(Protocol):
     """A world in which something is passed round and may grow on its way: `account` has "signal",
     [] or [N], in `signal_unit`."""

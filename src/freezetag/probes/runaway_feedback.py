@@ -34,6 +34,7 @@ from freezetag.core.treatment import Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.loop_gain import MOST, growth_of_sums, loop_gain
+from freezetag.probes.shared import course
 from freezetag.probes.shared.dose import every_size, figure, pooled_row
 from freezetag.probes.shared.worst import largest, level_of_each
 
@@ -232,10 +233,15 @@ class RunawayFeedback(Probe):
         rows.append(self._growth(setting, seen, unit))
         if ON in seen:
             rows += self._interlocks(setting, seen)
-        if len(classes) < 2:
-            return Finding(tuple(rows))
-        slope, curve = self._dose(setting, seen, unit)
-        return Finding((*rows, slope), (curve,))
+        beside = f"beside {classes[-1]} partner{'s' * (classes[-1] > 1)}"
+        courses = course.by_company(setting.substrate, seen, {beside: (OFF, ON)})
+        figures = [each.figure() for each in courses]
+        rows += [each.row(f"{seen[ON].arm.repeats} seeds") for each in courses]
+        if len(classes) > 1:
+            slope, curve = self._dose(setting, seen, unit)
+            rows.append(slope)
+            figures.append(curve)
+        return Finding(tuple(rows), tuple(figures))
 
     def _dose(
         self, setting: Setting, seen: Mapping[Any, Record], unit: str

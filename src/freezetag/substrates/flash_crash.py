@@ -82,6 +82,8 @@ class FlashCrash:
     horizon: int = 40
 
     stochastic: ClassVar[bool] = False
+    course: ClassVar[str] = "price"
+    course_unit: ClassVar[str] = "share of the first price"
     follows: ClassVar[tuple[int, int]] = (9, 1)
     """Per cent of the volume that the seller takes at level 0 and 1."""
     passes: ClassVar[tuple[int, int]] = (4, 0)
