@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import jax
 import numpy as np
@@ -16,7 +18,11 @@ from freezetag.players.baselines.random_play import RandomPlay
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.outside.source import BadWorld
 
-jaxmarl = pytest.importorskip("jaxmarl")
+# Importing it takes 5 s, so that only who runs these tests does.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("jaxmarl") is None, reason="jaxmarl is not installed"),
+]
 
 
 def load(text: str):
@@ -29,7 +35,7 @@ def test_the_coin_game_keeps_to_the_contract_and_is_the_same_game() -> None:
     check_substrate(world, steps=2)
     arm = Arm(Scenario(world, (FOCAL,), ((0, 0),), 10), 3)
     episode = run_arm(arm, Pupil("r", RandomPlay((5,))), {}, 2).episode
-    env = jaxmarl.make("coin_game")
+    env = importlib.import_module("jaxmarl").make("coin_game")
     # The driver folds the purpose "world" (3) and the step into an episode's key.
     from freezetag.sim.arms import _keys
     from freezetag.sim.step import WORLD
