@@ -59,6 +59,7 @@ def test_explain_explains_all_kinds(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_check_of_a_world_a_player_and_an_agent_with_a_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -48,6 +48,7 @@ def test_a_player_s_exam_from_its_record(saved: Path) -> None:
     assert {each.reason for each in others} == {"the log holds no episodes of it, and nobody acts"}
 
 
+@pytest.mark.slow
 def test_the_records_alone_are_enough_under_any_name(saved: Path, tmp_path: Path) -> None:
     shutil.copy(saved / RECORDS, tmp_path / "some.thing")
     again = examine(f"log:{tmp_path / 'some.thing'}", seed=9, probes="lock_in").card
@@ -56,6 +57,7 @@ def test_the_records_alone_are_enough_under_any_name(saved: Path, tmp_path: Path
     }
 
 
+@pytest.mark.slow
 def test_the_command_line_keeps_a_run_that_is_a_log_again(
     saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +81,7 @@ def test_what_is_no_record_of_a_run(saved: Path, tmp_path: Path) -> None:
     assert len(str(error.value).splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_language_model_s_exam_from_its_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

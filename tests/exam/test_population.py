@@ -128,6 +128,7 @@ def test_a_world_with_few_seats_takes_some_of_them() -> None:
     assert seated(everybody, Commons()) == everybody
 
 
+@pytest.mark.slow
 def test_a_mixed_population_is_met_twice_alike() -> None:
     """A player of ours, one in a file, agents in Python, in files and objects: one after another
     in the same seat."""

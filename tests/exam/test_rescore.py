@@ -82,6 +82,7 @@ def changed(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("part", "old", "today"),
     [
@@ -108,6 +109,7 @@ def test_another_build_is_a_note(run: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert rescore.NEW_PACKAGE not in rescore.rescore(run).card.warnings
 
 
+@pytest.mark.slow
 def test_another_roster(run: Path) -> None:
     spec = run / "spec.toml"
     spec.write_text(spec.read_text().replace(roster(), "1999.1 abc"))
@@ -117,6 +119,7 @@ def test_another_roster(run: Path) -> None:
     assert all(each.with_old == () for each in found.sections)
 
 
+@pytest.mark.slow
 def test_a_probe_that_asks_for_arms_nobody_ran(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     design = LockIn.design
 

@@ -62,6 +62,7 @@ def found() -> tuple[Finding, dict[str, Any]]:
         return Runner(agent.pupil, spec.seed, cache=cache).probe(item.probe, setting)
 
 
+@pytest.mark.slow
 def test_every_match_is_played_with_the_named_bot(found: tuple[Finding, dict[str, Any]]) -> None:
     live = found[1]["live"]
     assert live.episode.valid.all()
@@ -71,6 +72,7 @@ def test_every_match_is_played_with_the_named_bot(found: tuple[Finding, dict[str
     assert "tape" not in found[1]
 
 
+@pytest.mark.slow
 def test_live_matches_score_as_published(
     found: tuple[Finding, dict[str, Any]], tables: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_live_matches_score_as_published(
             assert mine.mean() / (table["copybot", bot] / 1000) > 0.5, bot
 
 
+@pytest.mark.slow
 def test_the_curve_and_its_intervals(found: tuple[Finding, dict[str, Any]], tables: Path) -> None:
     table = published(tables)
     rows = {row.name: row for row in found[0].measurements}

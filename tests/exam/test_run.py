@@ -103,6 +103,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_results(tmp_path: Path) -> No
         store.RunFolder.resume(folder.path)
 
 
+@pytest.mark.slow
 def test_a_partial_card_is_written_on_ctrl_c_and_the_run_goes_on_from_its_parts(
     tmp_path: Path,
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_disk_that_fills_up_does_not_lose_the_run(
     assert "spec.toml: No space left on device" in progress.notes[0]
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_card_when_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +179,7 @@ def test_the_command_prints_the_card_when_the_disk_is_full(
     assert "The card above is all that is left." in err
 
 
+@pytest.mark.slow
 def test_a_probe_added_from_outside_moves_no_byte_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

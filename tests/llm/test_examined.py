@@ -57,6 +57,7 @@ def test_a_healthy_model_is_measured_and_its_calls_are_counted() -> None:
     assert "smallest effect" in row(found, "return in the class less alone").note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "factor"), [(scripts.by_letter, "labels"), (scripts.by_order, "order")]
 )
@@ -90,6 +91,7 @@ def test_too_many_answers_without_an_action_are_inconclusive() -> None:
     assert repairs[0]["messages"][-1]["content"].startswith("No answer could be found")
 
 
+@pytest.mark.slow
 def test_a_second_turn_repairs_and_is_counted() -> None:
     with serving(scripts.thinks_twice) as served:
         spec = Spec(served.agent, 1, (WORLD,), (PROBE,), roster=roster(), budget_calls=230)
@@ -102,6 +104,7 @@ def test_a_second_turn_repairs_and_is_counted() -> None:
     assert "; 0 more" not in note
 
 
+@pytest.mark.slow
 def test_what_it_does_in_time_is_on_record() -> None:
     with serving(scripts.drifts) as served:
         examined = examine(served.agent, worlds=WORLD, probes=PROBE, seed=1, budget_calls=230)
@@ -199,6 +202,7 @@ def test_a_budget_too_small_is_said_before_the_first_call() -> None:
         examine("tit_for_tat", budget_calls=20)
 
 
+@pytest.mark.slow
 def test_the_command_line_and_what_a_card_may_hold(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -144,6 +144,7 @@ def asked_of(found: Examined) -> Iterator[tuple[list[int], list[int], int]]:
             )
 
 
+@pytest.mark.slow
 def test_the_live_gate_lets_through_what_the_panel_let_through() -> None:
     """The same calls, put to a gate with a lease and a journal: pressed at the same step it runs
     the same calls and no other, and its journal says so. The page's button is not the gate's."""

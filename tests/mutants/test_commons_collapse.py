@@ -135,14 +135,14 @@ def test_root_nash_welfare_of_welfare_diplomacy() -> None:
     assert root_nash_welfare(games, 10).mean() == pytest.approx(3.262, abs=5e-4)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_mutant_is_caught(seed: int) -> None:
     finding = examined("mutant", seed=seed)
     assert finding.measurements[0].verdict == FAIL
     assert row(finding, "own over-use, last third").of.low > 0.2
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_the_twin_passes(seed: int) -> None:
     headline = examined("twin", seed=seed).measurements[0]
     assert headline.verdict == PASS
@@ -154,6 +154,7 @@ def test_rounding_up_is_no_overuse() -> None:
     assert examined("rounder").measurements[0].verdict == PASS
 
 
+@pytest.mark.slow
 def test_others_collapse_is_not_blamed_on_a_sharer() -> None:
     finding = examined("twin", mates=(ALWAYS_DEFECT,) * 30)
     assert row(finding, "survival").of.value == 0  # they empty it in the first round
@@ -161,6 +162,7 @@ def test_others_collapse_is_not_blamed_on_a_sharer() -> None:
     assert finding.measurements[0].verdict == PASS
 
 
+@pytest.mark.slow
 def test_the_mutant_does_not_pass_where_the_others_collapse_the_stock_at_once() -> None:
     headline = examined("mutant", mates=(ALWAYS_DEFECT,) * 30).measurements[0]
     assert headline.verdict in (WARN, FAIL)  # the class of sharers reaches the last third
@@ -173,6 +175,7 @@ def test_idle_and_random_play_do_not_pass() -> None:
     assert examined("random").measurements[0].verdict == FAIL
 
 
+@pytest.mark.slow
 def test_who_is_stopped_at_once_proves_nothing() -> None:
     """The sharer in its seat is not stopped with it: 0 of 0 would be all that it takes."""
     mates = (SHARER,) * 3
@@ -190,6 +193,7 @@ def test_who_is_stopped_at_once_proves_nothing() -> None:
     assert "that of 3 with 0 and 3 sharers" in headline.regime
 
 
+@pytest.mark.slow
 def test_the_greedy_shorten_the_game_and_hurt_the_bystander() -> None:
     finding = examined("greedy")
     assert finding.measurements[0].verdict == FAIL
@@ -214,6 +218,7 @@ def test_one_headline_intervals_and_figures() -> None:
         assert len({len(column) for column in figure.columns.values()}) == 1
 
 
+@pytest.mark.slow
 def test_a_forced_row_is_the_sharer_in_the_seat() -> None:
     world = Ref.of("substrates/commons", players=5)
     setting = Setting(world, catalogue.load(world), MIXED[:4], sizes=(0, 4), horizon=12)
@@ -261,6 +266,7 @@ def among_sharers(policy: Any) -> Any:
     return Runner(Pupil("it", policy), 0).probe(CommonsCollapse(), setting)[0].measurements[0]
 
 
+@pytest.mark.slow
 def test_greed_in_small_classes_alone_is_caught() -> None:
     """Fair where 31 or 1 sit at the stock; beside one sharer it takes half of 40, then of 20, 10,
     5 and 3: less than two are left."""
@@ -272,6 +278,7 @@ def test_greed_in_small_classes_alone_is_caught() -> None:
     assert among_sharers(Choosy(large=0.0)).verdict == PASS
 
 
+@pytest.mark.slow
 def test_one_robbery_of_all_is_caught_by_the_stock_that_ended() -> None:
     """Reference: 1 of 12 rounds is over-use of at most .083, and every stock ends."""
     row = among_sharers(Choosy(large=0.0, robs=11.0))

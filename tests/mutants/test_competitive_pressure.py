@@ -145,6 +145,7 @@ def test_the_twin_that_takes_care_whoever_is_there_passes(spare: float) -> None:
     assert row.alone.value == pytest.approx(1 - spare, abs=0.01)
 
 
+@pytest.mark.slow
 def test_who_goes_by_its_place_is_seen_to_lose_to_those_who_overtake_it() -> None:
     found = examined(ByPlace())
     assert found.measurements[0].verdict == FAIL
@@ -152,6 +153,7 @@ def test_who_goes_by_its_place_is_seen_to_lose_to_those_who_overtake_it() -> Non
     assert named(found, "beside 5 careful").of.value == 0  # nobody overtakes it
 
 
+@pytest.mark.slow
 def test_who_does_as_others_do_is_told_by_the_careful_rows() -> None:
     found = examined(TitForTat())
     assert found.measurements[0].verdict == FAIL

@@ -74,7 +74,11 @@ def row(name: str, agent: Any, **settings: Any) -> Measurement:
     return next(each for each in rows if each.name.startswith(name))
 
 
-@pytest.mark.parametrize("mutant", [Copier(), CopyTheBest()], ids=["once a day", "of the class"])
+@pytest.mark.parametrize(
+    "mutant",
+    [Copier(), pytest.param(CopyTheBest(), marks=pytest.mark.slow)],
+    ids=["once a day", "of the class"],
+)
 def test_the_mutant_that_copies_the_richest_is_caught(mutant: Any) -> None:
     assert row("drift towards", mutant).verdict == FAIL
 
@@ -106,6 +110,7 @@ def test_reference_the_level_falls_as_the_copying_rule_says() -> None:
     assert row("drift towards", Copier()).of.value == pytest.approx(wanted, abs=0.006)
 
 
+@pytest.mark.slow
 def test_reference_the_ratchet_is_linear() -> None:
     """Exact: bad company that stays d ahead moves it l d a day: 40 x .05 x .25 = .5 in 40 days.
 

@@ -83,6 +83,7 @@ def test_reference_two_opposite_conventions_have_a_gap_of_1() -> None:
     assert row("lost", Convention()).of.value == found.of.value
 
 
+@pytest.mark.slow
 def test_reference_of_m_labels_a_gap_of_one_less_one_in_m() -> None:
     """Exact: seeds that settle on one of m labels earn 1 with themselves, 1/m with each other."""
     m = 5

@@ -230,6 +230,7 @@ def test_limits_that_cannot_bind_are_warned_of() -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_way_of_not_binding_is_said_before_it_matters() -> None:
     found = examine(
         "tit_for_tat", seed=5, worlds=("commons",), probes=("lock_in", "interlock_tax"),
@@ -241,6 +242,7 @@ def test_every_way_of_not_binding_is_said_before_it_matters() -> None:
     assert row(found, "stop failures").of.n == 0
 
 
+@pytest.mark.slow
 def test_an_agent_without_interlocks_is_measured_under_a_stated_panel() -> None:
     found = examine(
         "tit_for_tat", seed=5, worlds=("commons",), probes=("interlock_tax",), size=0.15

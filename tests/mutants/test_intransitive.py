@@ -151,6 +151,7 @@ def test_the_last_of_the_ladder_passes_nothing() -> None:
     assert place.value >= len(STEPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["idle", "random_play"])
 def test_nothing_is_free(name: str) -> None:
     cast = tuple(

@@ -267,6 +267,7 @@ def test_a_coin_in_python_that_learns_nothing_is_not_caught() -> None:
         assert told(f"day {day}:", Coin).of.value == 0
 
 
+@pytest.mark.slow
 def test_where_chance_cannot_be_seeded_nothing_is_judged() -> None:
     """Its draws repeat over matches, so that the check fires where nothing was learned."""
     found = told("nothing learned", Counts)
@@ -283,6 +284,7 @@ def test_a_coin_in_python_that_turns_is_caught_on_that_day() -> None:
     assert told("nothing learned", Turns).of.value == 0
 
 
+@pytest.mark.slow
 def test_numbers_that_are_none_in_python_stop_it_too() -> None:
     found = told("trainings that diverged", Breaks)
     assert found.of.value == 1
@@ -291,6 +293,7 @@ def test_numbers_that_are_none_in_python_stop_it_too() -> None:
     assert "not known (stopped)" in told("day 4:", Breaks).note
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_not_said_to_be_numbers() -> None:
     found = told("trainings that diverged", Hides)
     assert found.of.n == 0

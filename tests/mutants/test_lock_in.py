@@ -187,7 +187,7 @@ def row(finding: Finding, start: str) -> Any:
     return next(m for m in finding.measurements if m.name.startswith(start))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_grim_under_noise_is_caught(seed: int) -> None:
     finding = examined("grim", seed)
     headline = finding.measurements[0]
@@ -199,7 +199,7 @@ def test_grim_under_noise_is_caught(seed: int) -> None:
     assert row(finding, "rate of passages, gone from all-cooperate, slips 0.05").of.low > 0
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_win_stay_lose_shift_passes(seed: int) -> None:
     finding = examined("win-stay, lose-shift", seed)
     assert finding.measurements[0].verdict == PASS
@@ -219,6 +219,7 @@ def test_always_defect_fails_and_idle_and_random_do_not_pass() -> None:
     assert examined("random").measurements[0].verdict in (FAIL, INCONCLUSIVE)
 
 
+@pytest.mark.slow
 def test_stops_are_no_answers_and_pairs_on_one_seed_are_one_unit() -> None:
     """Stopped at round 150, a cooperator defects after DD, which its interlock chose: not it."""
     mates = (Ref.of("players/exploiters/memory_one", **settings("grim")),) * 3

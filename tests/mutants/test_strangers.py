@@ -160,7 +160,7 @@ def test_the_twin_passes() -> None:
     assert examined("twin").measurements[0].verdict == "pass"
 
 
-@pytest.mark.parametrize("name", ["idle", "random"])
+@pytest.mark.parametrize("name", ["idle", pytest.param("random", marks=pytest.mark.slow)])
 def test_nothing_is_free(name: str) -> None:
     assert examined(name).measurements[0].verdict != "pass"
 
@@ -198,6 +198,7 @@ def test_the_budget_is_kept_and_one_match_has_no_verdict() -> None:
     assert math.isinf(published("rockbot").measurements[0].of.low)
 
 
+@pytest.mark.slow
 def test_of_one_family_none_can_be_held_out() -> None:
     one_family = replace(setting_of(), classmates=CLASS[:2], budget=2_000)
     found, _ = Runner(Pupil("it", KnowsOpenings(1.0)), 0).probe(Strangers(), one_family)

@@ -108,6 +108,7 @@ def test_the_mutant_that_recognises_the_exam_is_caught(name: str) -> None:
     assert where in row.note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mutant", "world"),
     [
@@ -125,6 +126,7 @@ def test_what_is_drawn_for_an_exam_catches_them_too(mutant: Any, world: Ref) -> 
     assert examined(Actor(), world, 1).measurements[0].verdict == PASS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["q_learning", *map(at_length, ["fictitious_play", "naive_gradient", "ucb"])]
 )
@@ -152,6 +154,7 @@ def test_the_fall_is_exact(rounds: float, fall: float) -> None:
     assert len(row.samples) == row.of.n == 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -169,6 +172,7 @@ def test_who_plays_alike_everywhere_does_not_fail(name: str) -> None:
         assert headline(policy, world).verdict != FAIL, world.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tremble", [0.01, at_length(0.02)])
 def test_a_hand_that_trembles_recognises_nothing(tremble: float) -> None:
     """Beside a co-player that echoes slips its level would fall with the length of the match."""
@@ -176,12 +180,14 @@ def test_a_hand_that_trembles_recognises_nothing(tremble: float) -> None:
     assert headline(policy).verdict == PASS
 
 
+@pytest.mark.slow
 def test_every_row_has_its_interval() -> None:
     rows = examined(catalogue.load(Ref("players/baselines/random_play"))).measurements
     for row in rows[1:]:
         assert row.of.low <= row.of.value <= row.of.high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "world"),
     [

@@ -75,6 +75,7 @@ def test_the_loss_is_exact(tries: float) -> None:
     assert row.of.low <= row.of.value <= row.of.high
 
 
+@pytest.mark.slow
 def test_in_a_commons_one_greedy_seat_costs_the_others_a_share() -> None:
     """Reference: beside 30 who take 10 of 620 it asks for 20. The stock falls from 620 to 600, to
     580 and so on, so that the others lose more than the share that it takes."""
@@ -89,11 +90,13 @@ def test_who_robs_a_small_class_alone_is_caught() -> None:
     assert "beside 1)" in row.note or "beside 2)" in row.note
 
 
+@pytest.mark.slow
 def test_the_fair_pass() -> None:
     for world in (PAIRS, COMMONS):
         assert headline(player("reciprocators/tit_for_tat"), world).verdict == PASS
 
 
+@pytest.mark.slow
 def test_who_only_gives_is_told_from_nobody_in_a_commons_alone() -> None:
     giver = player("altruists/always_cooperate")
     assert headline(giver, COMMONS).verdict == PASS
@@ -102,6 +105,7 @@ def test_who_only_gives_is_told_from_nobody_in_a_commons_alone() -> None:
     assert "only takes" in alike.of.note
 
 
+@pytest.mark.slow
 def test_idle_and_random_play_do_not_pass() -> None:
     assert headline(player("baselines/idle")).verdict == INCONCLUSIVE  # action 0 gives
     assert headline(player("baselines/random_play")).verdict == FAIL

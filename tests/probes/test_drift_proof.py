@@ -111,6 +111,7 @@ def test_who_remembers_nothing_has_nothing_that_changed() -> None:
     assert "no parameter" not in found.measurements[0].note
 
 
+@pytest.mark.slow
 def test_of_who_learns_as_it_acts_no_parameter_is_said_to_stay() -> None:
     """The weights of Q-learning lie in what it carries: its settings alone say nothing of them."""
     agent = catalogue.load(Ref("players/learners/q_learning"))
@@ -123,6 +124,7 @@ def test_of_who_learns_as_it_acts_no_parameter_is_said_to_stay() -> None:
     assert not [each for each in found.measurements if each.name.startswith(SET)]
 
 
+@pytest.mark.slow
 def test_of_who_drifts_and_learns_the_headline_claims_nothing() -> None:
     found = examined(Learner(rate=0.3))
     assert found.measurements[0].of.low > 0.05
@@ -146,6 +148,7 @@ def test_the_mutant_whose_weights_move_is_caught() -> None:
     assert row(found, CHANGED).of.value == 1
 
 
+@pytest.mark.slow
 def test_the_mutant_in_python_whose_weights_move_is_caught(tmp_path: Path) -> None:
     trains = SHOWS + "def step(self):\n    self.weights[0] *= 0.99\n"
     found = examined(in_python(tmp_path, trains))
@@ -154,6 +157,7 @@ def test_the_mutant_in_python_whose_weights_move_is_caught(tmp_path: Path) -> No
     assert "in 0 of" in found.measurements[0].note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "parameters", "memory"),
     [

@@ -73,6 +73,7 @@ def test_payoffs_that_single_precision_does_not_hold_are_refused_by_name(
         MatrixGame(game="public_goods", players=5, cost=1e39)
 
 
+@pytest.mark.slow
 def test_tied_and_constant_payoffs_end_nothing() -> None:
     tied = (((1, 1), (0, 1)), ((1, 0), (0, 0)))  # only the other's move moves one's pay
     for table in (tied, (((0.1, 0.1),) * 2,) * 2):
@@ -112,6 +113,7 @@ def test_dust_beyond_a_limit_is_on_it() -> None:
     assert below.verdict(exact(0.49)) == FAIL
 
 
+@pytest.mark.slow
 def test_a_warning_says_where_it_may_be_a_failure() -> None:
     generous = found(BestResponseGain(rounds=10), game(1), "altruists/always_cooperate")
     row = generous.measurements[0]
@@ -122,6 +124,7 @@ def test_a_warning_says_where_it_may_be_a_failure() -> None:
     assert words.bound(replace(row, of=exact(0.06))) == ""
 
 
+@pytest.mark.slow
 def test_the_exact_row_leads_where_it_harms_more_and_nobody_takes_less_than_a_copy() -> None:
     generous = found(BestResponseGain(rounds=10), game(1), "altruists/always_cooperate")
     assert generous.measurements[0].verdict == FAIL

@@ -275,6 +275,7 @@ class Garbled:
         return jnp.where(messages == SILENCE, SILENCE, 3)
 
 
+@pytest.mark.slow
 def test_a_channel_is_heard_changed_and_on_record() -> None:
     check_substrate(Whisper())
     scenario = Scenario(Whisper(), (FOCAL,), ((0, 0, 0),), 6)
@@ -291,6 +292,7 @@ def test_a_channel_is_heard_changed_and_on_record() -> None:
     assert (changed.heard[:, 1:, 0, 1] == 3).all()
 
 
+@pytest.mark.slow
 def test_a_foreign_agent_hears_the_channel_too(tmp_path: Path) -> None:
     agent = file(
         tmp_path,
@@ -342,6 +344,7 @@ class Bare:
         return {}
 
 
+@pytest.mark.slow
 def test_a_world_without_optional_parts_is_played() -> None:
     check_substrate(Bare())
     episode = run(Scenario(Bare(), (FOCAL, RANDOM), ((0, 1),), 4), TitForTat()).episode
@@ -379,6 +382,7 @@ class Boasts:
         return self.times * carry
 
 
+@pytest.mark.slow
 def test_every_seat_has_the_power_that_it_reports_and_readings_are_on_record() -> None:
     cast = (Boasts(1.0), Boasts(10.0))
     episode = run(pd(*cast, horizon=4), TitForTat()).episode
@@ -414,6 +418,7 @@ class Agent:
 """
 
 
+@pytest.mark.slow
 def test_a_foreign_learner_is_saved_and_loaded(tmp_path: Path) -> None:
     agent = file(tmp_path, LEARNER)
     train = run(pd(FOCAL, TFT, days=3), agent)
@@ -440,6 +445,7 @@ def test_what_save_gives_and_what_cannot_be_saved(tmp_path: Path) -> None:
         run(pd(Learned("train", 0), TFT), held, {"train": train})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["a process", "here"])
 @pytest.mark.parametrize("unwritten", ["", "self.f = lambda: 0; "])
 def test_a_beginner_is_held_also_where_its_state_cannot_be_written(
@@ -524,6 +530,7 @@ def test_three_days_in_one_world() -> None:
     assert len({float(day.world["stock"][0, -1]) for day in fresh.days}) == 1
 
 
+@pytest.mark.slow
 def test_only_the_days_that_are_asked_for_stay_in_memory() -> None:
     record = run(pd(FOCAL, Ref("players/learners/q_learning"), days=5), TitForTat(), keep=(1, -1))
     assert record.arm.kept == (1, 4)
@@ -558,6 +565,7 @@ class Counts:
         return after > self.until
 
 
+@pytest.mark.slow
 def test_ten_thousand_steps_go_unrecorded_and_are_counted() -> None:
     scenario = pd(FOCAL, TFT, unrecorded=Unrecorded(10_000), press=Press(at=3))
     record = run(scenario, Counts(50.0), panel=Panel((StopButton(),)))
@@ -579,6 +587,7 @@ def test_the_record_begins_when_the_policies_stay_the_same() -> None:
     assert (run(never, TitForTat()).episode.before == 500).all()
 
 
+@pytest.mark.slow
 def test_unrecorded_steps_of_a_foreign_agent(tmp_path: Path) -> None:
     agent = file(
         tmp_path,
@@ -617,6 +626,7 @@ class Agent:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("foreign", [False, True])
 def test_a_cast_holds_the_agent_under_several_seeds(foreign: bool, tmp_path: Path) -> None:
     agent = file(tmp_path, CONVENTION) if foreign else Convention()
@@ -654,6 +664,7 @@ def act(obs):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("world", "heard"), [(Hall(), [0, 1, 1, 0]), (Bare(), [0, 0, 0, 0])])
 def test_a_talking_agent_is_heard_where_there_is_earshot(
     world: Any, heard: list[int], tmp_path: Path
@@ -692,6 +703,7 @@ async def act(obs):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -274,6 +274,7 @@ print(schema.results_hash(card), spent.traced, spent.loaded)
 """
 
 
+@pytest.mark.slow
 def test_another_process_loads_everything_and_finds_the_same(folder: Path) -> None:
     printed = []
     for salt in ("1", "2"):

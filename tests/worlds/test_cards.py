@@ -31,6 +31,7 @@ def rows(card: Any) -> dict[str, Any]:
     return {section.probe: section for section in card.sections}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mpe2.simple_spread_v3", "mpe2.simple_tag_v3"])
 def test_a_python_agent_gets_a_card_in_particle_worlds(name: str, tmp_path: Path) -> None:
     pytest.importorskip(name)
