@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -224,3 +225,15 @@ def test_a_file_that_names_no_addresses(tmp_path: Path, text: str) -> None:
     (tmp_path / "x").write_text(text)
     with pytest.raises(UserError, match="freezetag enrol"):
         Line.load(tmp_path / "x")
+
+
+def test_certificates_that_are_not_here_are_named_before_anything_runs(tmp_path: Path) -> None:
+    """Else all that is ever said is that there is no lease."""
+    file = tmp_path / "x"
+    gone = tmp_path / "lab.pem"
+    told = {"authority": "lab", "addresses": ["https://a:1"], "certificates": str(gone)}
+    file.write_text(json.dumps(told))
+    with pytest.raises(UserError, match=r"lab\.pem alone, and that cannot be read"):
+        Line.load(file)
+    gone.touch()
+    assert Line.load(file).certificates == str(gone)

@@ -60,6 +60,7 @@ def test_checking_never_raises(public: bytes, message: bytes, signature: bytes) 
         ((), False, "needs two"),
         ((Person("ann", ANN), Person("bob", ANN)), False, "same name or key"),
         ((Person("ann", ANN), Person("ann", BOB)), False, "same name or key"),
+        ((Person("ann", ANN), Person("Ann ", BOB)), False, "same name or key"),
         ((Person("ann", ANN[:31]), Person("bob", BOB)), False, "32 bytes"),
     ],
 )

@@ -54,12 +54,21 @@ class Line:
         try:
             data = json.loads(Path(path).read_bytes())
             addresses = tuple(map(str, data["addresses"]))
-            return cls(str(data["authority"]), addresses, str(data.get("certificates", "")))
+            line = cls(str(data["authority"]), addresses, str(data.get("certificates", "")))
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{path} names no addresses: {type(error).__name__}: {error}. "
                 "Make the file with `freezetag enrol`."
             ) from None
+        try:
+            if line.certificates:
+                Path(line.certificates).read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{path} trusts the certificates in {line.certificates} alone, and that cannot be "
+                f"read here: {error.strerror}. Copy it there, or enrol again where it lies."
+            ) from None
+        return line
 
 
 @dataclass

@@ -40,8 +40,8 @@ class Person:
 class Roster:
     """The people of one authority. Two of them clear a press; one, visibly, if `solo`.
 
-    Raises `RosterError` for a name or key that occurs twice, a key of another length, or fewer
-    than two people without `solo`.
+    Raises `RosterError` for a name or key that occurs twice (`ada` and `Ada` are one name), a key
+    of another length, or fewer than two people without `solo`.
     """
 
     authority: str
@@ -55,7 +55,7 @@ class Roster:
                 raise RosterError(
                     f"{person.name}: an Ed25519 key has 32 bytes, not {len(person.key)}"
                 )
-            for what in (person.name, person.key):
+            for what in (person.name.strip().casefold(), person.key):
                 if what in seen:
                     raise RosterError(
                         f"{person.name}: the same name or key as {seen[what]} in the roster of "
