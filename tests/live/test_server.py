@@ -268,6 +268,7 @@ def test_every_answer_forbids_outside_assets(idle: Remote) -> None:
     for method, path in (("GET", "/"), ("GET", "/api/status"), ("POST", "/press")):
         _, headers, _ = ask(tcp(idle), method, path)
         assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
 
