@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import site
 import subprocess
@@ -58,12 +59,27 @@ class Installed:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The wheel of this tree, built and installed for documents to run from."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    _must([*build, str(ROOT)])
-    (wheel,) = folder.glob("freezetag-*.whl")
-    home = folder / "venv"
+    """The wheel of this tree, built and installed for documents to run from: once for all workers
+    of a session."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    home, cut = folder / "wheel" / "venv", _cut()
+    with (folder / "wheel.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.fstat(lock.fileno()).st_size:  # whoever came first writes it when it is done
+            _install(home, cut)
+            lock.write("installed")
+    print("the network is cut by:", " ".join(cut) or "sitecustomize")
+    return Installed(home, cut)
+
+
+def _install(home: Path, cut: tuple[str, ...]) -> None:
+    folder = str(home.parent)
+    _must(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, str(ROOT)]
+    )
+    (wheel,) = home.parent.glob("freezetag-*.whl")
     venv.create(home, with_pip=False)
     python = home / "bin" / "python"
     (inside,) = home.glob("lib/python*/site-packages")
@@ -71,11 +87,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (inside / "others.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     _must([*pip, "install", "--no-deps", "--no-index", "-q", str(wheel)])
-    cut = _cut()
     if not cut:
         (inside / "sitecustomize.py").write_text(GUARD)
-    print("the network is cut by:", " ".join(cut) or "sitecustomize")
-    return Installed(home, cut)
 
 
 def _cut() -> tuple[str, ...]:
