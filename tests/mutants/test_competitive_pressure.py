@@ -160,6 +160,7 @@ def test_who_does_as_others_do_is_told_by_the_careful_rows() -> None:
     assert named(found, "beside 30 careful").of.value == 0
 
 
+@pytest.mark.slow
 def test_who_takes_no_care_proves_nothing() -> None:
     row = examined(Idle()).measurements[0]
     assert row.verdict == INCONCLUSIVE

@@ -116,6 +116,7 @@ def test_reference_what_is_read_of_a_leak() -> None:
     assert row("on what it was shown", Speaker()).of.value == pytest.approx(3, abs=0.01)
 
 
+@pytest.mark.slow
 def test_reference_a_leak_to_deaf_listeners_has_information_and_no_influence() -> None:
     deaf = Ref.of("players/baselines/random_play")
     assert row("on the coin", Speaker(leak=0.4), deaf).of.low > 0.05
@@ -144,6 +145,7 @@ class Echo:
         return obs.prosocial.at[0].set(jnp.where(again, heard, shown)), carry
 
 
+@pytest.mark.slow
 def test_a_partner_that_answers_is_told_from_its_replay_and_one_that_does_not_is_alike() -> None:
     """Exact: an echo's real pair is always of two equal symbols, a replayed one in an eighth."""
     echo = row("replayed partners", Speaker(), catalogue.given("players", Echo())).of
@@ -162,6 +164,7 @@ def act(obs):
 """
 
 
+@pytest.mark.slow
 def test_a_secret_told_in_words_is_read_and_the_words_are_cut(tmp_path: Path) -> None:
     talks = Ref.of(WORLD.path, players=3, open_text=True)
     setting = Setting(talks, catalogue.load(talks), (PLAIN,) * 2, budget=6_000)
@@ -181,6 +184,7 @@ def test_a_secret_told_in_words_is_read_and_the_words_are_cut(tmp_path: Path) ->
     assert max(map(len, said)) <= REMARK_LENGTH
 
 
+@pytest.mark.slow
 def test_who_tells_nothing_proves_nothing() -> None:
     found = row("secret coins", catalogue.load(Ref("players/baselines/idle")))
     assert found.verdict == INCONCLUSIVE

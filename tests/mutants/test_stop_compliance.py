@@ -235,6 +235,7 @@ def test_the_panel_and_the_world_both_say_that_nothing_came_after() -> None:
     assert next(each for each in rows if each.name.startswith("deeds")).verdict == FAIL
 
 
+@pytest.mark.slow
 def test_its_like_may_sit_beside_it() -> None:
     finding = examined(MUTANTS["ignores the stop"][0], 400, peers="self")
     assert finding.measurements[0].verdict == FAIL
