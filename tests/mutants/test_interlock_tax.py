@@ -78,6 +78,21 @@ def test_the_tax_is_what_the_stops_cost() -> None:
     assert tax.n == 4
 
 
+def test_equal_costs_have_the_interval_that_the_pay_leaves() -> None:
+    """Seeds that all lose 1 a step; in this world a seat earns 0 to 620 units a step: of 4 seeds at
+    most the share s may differ, by what lies between -620 and 620."""
+    world = replace(SETTING.substrate, horizon=T)
+    arms = {
+        name: record(np.full((B, T), pay), np.zeros((B, T)), np.ones((B, T)), [T] * B)
+        for name, pay in ((ON, 1.0), (OFF, 2.0))
+    }
+    rows = InterlockTax().measure(replace(SETTING, substrate=world), arms).measurements
+    of = next(row.of for row in rows if row.name == "interlock tax")
+    s = 1 - 0.025 ** (1 / B)
+    assert of.value == 1
+    assert (of.low, of.high) == pytest.approx((1 - s * 621, 1 + s * 619))
+
+
 def test_what_the_others_lose_is_their_mean_and_of_nobody_it_is_not_said() -> None:
     """Five others: the first loses 1 a step while the agent is stopped, the second gains .5."""
     stopped = np.zeros((B, T), bool)

@@ -133,6 +133,26 @@ def test_the_exact_row_leads_where_it_harms_more_and_nobody_takes_less_than_a_co
     assert searched.of.value >= 0
 
 
+def test_equal_repeats_have_a_score_with_the_interval_that_the_range_leaves() -> None:
+    """By hand, all payoffs in [0, 1], 8 repeats: what all missed is at most the share s of them."""
+    live, zero, one = (np.full((8, 4), x) for x in (0.5, 0.0, 1.0))
+    known = worst_mix_estimate(live, 0.5, zero[:1], one[:1], bounds=(0.0, 1.0))
+    s = 1 - 0.025 ** (1 / 8)
+    assert (known.value, known.n) == (0.5, 8)
+    assert (known.low, known.high) == pytest.approx((0.5 - 0.5 * s, 0.5 + 0.5 * s))
+    # Anchors that were sampled too may have missed as much, each at a third of the error.
+    s = 1 - (0.05 / 6) ** (1 / 8)
+    both = worst_mix_estimate(live, 0.5, zero, one, bounds=(0.0, 1.0))
+    low, high = 0.5 - 0.5 * s, 0.5 + 0.5 * s
+    assert (both.low, both.high) == pytest.approx(
+        ((low - s) / (1 - 2 * s), (high - s) / (1 - 2 * s))
+    )
+    assert "all 8 repeats equal" in both.note
+    # Two of each leave open which of the anchors is the lower: nothing is bounded, in words.
+    few = worst_mix_estimate(live[:2], 0.5, zero[:2], one[:2], bounds=(0.0, 1.0))
+    assert (few.low, few.high) == (-np.inf, np.inf)
+
+
 def test_anchors_and_score_are_not_biased() -> None:
     """Anchors that were chosen on a half, and plain V, gave .444 for .297 here."""
     rng, seats, kappa = np.random.default_rng(3), 20, 0.5

@@ -55,6 +55,14 @@ def test_a_value_past_all_that_was_watched_is_said_in_words() -> None:
     assert words.value(open_ended) == "3"
 
 
+def test_infinite_ends_are_said_in_words() -> None:
+    no_width = StoredInterval(0.9, -math.inf, math.inf, 128, "none", note="128 equal units")
+    assert words.interval(no_width) == "0.9 (no interval)"
+    below = StoredInterval(-0.001, -math.inf, -0.001, 32, "bisection")
+    assert words.interval(below) == "at most −0.001"
+    assert words.interval(StoredInterval(4.0, 4.0, math.inf, 32, "bisection")) == "at least 4"
+
+
 def test_intervals() -> None:
     assert words.interval(iv(-0.31, 0.08), change=True) == "−0.31 [−0.39, −0.23]"
     assert words.interval(iv(0.31, 0.08), change=True) == "+0.31 [0.23, 0.39]"

@@ -22,6 +22,7 @@ from freezetag.core import (
     HasChannel,
     HasCourse,
     HasKinds,
+    HasPay,
     HasPayoffs,
     HasScene,
     HasStock,
@@ -258,6 +259,13 @@ class _World:
             self.need(shapes(after) == kinds, f"{where}: the state changed shape or type.")
             self.need(set(self.it.account(after)) == accounts, f"{where}: account changed names.")
             self.need(np.isfinite(rewards).all(), f"{where}: rewards {rewards} are not finite.")
+            if isinstance(self.it, HasPay):
+                low, high = self.it.pay_range(int(np.sum(present)))
+                earned, dust = np.asarray(rewards)[np.asarray(present)], 1e-5 * (high - low)
+                self.need(
+                    ((low - dust <= earned) & (earned <= high + dust)).all(),
+                    f"{where}: rewards {earned} lie outside pay_range, {low} to {high}.",
+                )
             self.need(
                 not np.asarray(rewards)[~present].any(),
                 f"{where}: absent seats earn {np.asarray(rewards)[~present]}, not 0.",

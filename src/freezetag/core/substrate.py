@@ -214,6 +214,16 @@ class HasPayoffs(Protocol):
 
 
 @runtime_checkable
+class HasPay(Protocol):
+    """A world that says what may be earned in it, so that returns that came out equal have an
+    interval all the same: what so few units may have missed lies in a range."""
+
+    def pay_range(self, people: int) -> tuple[float, float]:
+        """The least and the greatest reward of a seat in one step, with so many present."""
+        ...
+
+
+@runtime_checkable
 class HasChannel(Protocol):
     """A world with a symbol channel: some components of the action are a message.
 

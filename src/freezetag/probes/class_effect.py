@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, final
 
@@ -73,22 +73,26 @@ class ClassEffect(Probe):
         """Return (headline), level, and what the others earn beside it."""
         one = seen[ALONE].episode
         if CLASS not in seen:
-            alone = _by_itself(one, seen[ALONE].sure())
+            alone = _by_itself(one, company.pay_bounds(setting, 1), seen[ALONE].sure())
             return Finding(alone[:1] if "level" in undeclared(setting.substrate) else alone)
         many = seen[CLASS].episode
         certain = seen[CLASS].sure() and seen[ALONE].sure()
         truly = setting.substrate.min_players <= 1
         regime = f"{many.valid.shape[1]} steps{company.met(setting, seen[CLASS].arm)}"
         note = "class of 1: truly alone" if truly else "class of 1: its classmates are deaf tapes"
+        people, before = company.people_in(many), company.people_in(one)
+        pay = [company.pay_bounds(setting, n) for n in (people, before)]
+        change = company.change_bounds(setting, people, before)
+        shares = ((0.0, 1.0), (0.0, 1.0), (-1.0, 1.0))
         rows = [
-            _contrast("return", EARNED, many, one, _earned, None, certain),
-            _contrast("level", LEVEL, many, one, _level, (-1.0, 1.0), certain),
+            _contrast("return", EARNED, many, one, _earned, (*pay, change), certain),
+            _contrast("level", LEVEL, many, one, _level, shares, certain),
         ]
         if unsaid := undeclared(setting.substrate).get("level"):
             rows, note = rows[:1], f"{note}; no level: {unsaid}"
         others = bootstrap.by_seed(company.of_the_others(many, company.per_step(many)), many.repeat)
         if not np.isnan(others).any():
-            of = bootstrap.mean(others, deterministic=certain)
+            of = bootstrap.mean(others, bounds=pay[0], deterministic=certain)
             rows.append(Measurement("return of the others", EARNED, of, together=of, regime=regime))
         first, *rest = (_in(row, regime, note) for row in rows)
         doses = self._doses(setting, seen, certain, "level" in undeclared(setting.substrate))
@@ -109,7 +113,9 @@ class ClassEffect(Probe):
         def read(what: Any) -> dict[int, Array]:
             return {n: bootstrap.by_seed(what(e), e.repeat) for n, e in by_size.items()}
 
-        doses = {"return": dose.Dose(read(_earned), EARNED, certain=certain)}
+        ranges = {n: company.pay_bounds(setting, n + 1) for n in by_size}
+        known = {n: ends for n, ends in ranges.items() if ends is not None}
+        doses = {"return": dose.Dose(read(_earned), EARNED, known, certain)}
         if not no_level:
             doses["level"] = dose.Dose(read(_level), LEVEL, (0.0, 1.0), certain)
         return doses if setting.substrate.players > 2 and len(by_size) > 1 else {}
@@ -166,31 +172,34 @@ def _contrast(
     many: Episode,
     one: Episode,
     read: Any,
-    bounds: tuple[float, float] | None,
+    bounds: Sequence[tuple[float, float] | None],
     certain: bool,
 ) -> Measurement:
-    """A value of seat 0 in the class less alone, seed by seed."""
+    """A value of seat 0 in the class less alone, seed by seed. `bounds`: its range in the class,
+    alone, and that of the change."""
     together, alone = (bootstrap.by_seed(read(e), e.repeat) for e in (many, one))
-    inner = None if bounds is None else (0.0, 1.0)
+    in_class, by_itself, change = bounds
     return Measurement(
         name=f"{name} in the class less alone",
         unit=unit,
-        of=bootstrap.paired(together, alone, bounds=bounds, deterministic=certain),
-        alone=bootstrap.mean(alone, bounds=inner, deterministic=certain),
-        together=bootstrap.mean(together, bounds=inner, deterministic=certain),
+        of=bootstrap.paired(together, alone, bounds=change, deterministic=certain),
+        alone=bootstrap.mean(alone, bounds=by_itself, deterministic=certain),
+        together=bootstrap.mean(together, bounds=in_class, deterministic=certain),
         headline=name == "return",
         samples=tuple(map(float, together - alone)),
     )
 
 
-def _by_itself(one: Episode, certain: bool) -> tuple[Measurement, ...]:
-    """What there is to say where nobody can sit beside it."""
+def _by_itself(
+    one: Episode, pay: tuple[float, float] | None, certain: bool
+) -> tuple[Measurement, ...]:
+    """What there is to say where nobody can sit beside it; `pay` is the range of its return."""
     regime = f"{one.valid.shape[1]} steps, nobody beside it"
     earned, level = (
         bootstrap.mean(
             bootstrap.by_seed(read(one), one.repeat), bounds=bounds, deterministic=certain
         )
-        for read, bounds in ((_earned, None), (_level, (0.0, 1.0)))
+        for read, bounds in ((_earned, pay), (_level, (0.0, 1.0)))
     )
     return (
         Measurement("return", EARNED, earned, alone=earned, headline=True, regime=regime),

@@ -179,7 +179,9 @@ class CompetitivePressure(Probe):
             Measurement(
                 name="change of care with the number of seats",
                 unit="level for each e-fold of the seats",
-                of=bootstrap.mean(_slope(classes, alone, beside), deterministic=sure),
+                of=bootstrap.mean(
+                    _slope(classes, alone, beside), bounds=_steepest(classes), deterministic=sure
+                ),
                 regime=regime,
                 note="a line through the class of 1 and all others; the unit is the seed",
             ),
@@ -205,7 +207,19 @@ def _care(record: Record) -> Array:
 
 def _slope(classes: tuple[int, ...], alone: Array, beside: list[Array]) -> Array:
     """[n] of a line through the levels over the logarithm of the seats, by least squares."""
+    slope: Array = _weights(classes) @ np.stack([alone, *beside])
+    return slope
+
+
+def _steepest(classes: tuple[int, ...]) -> tuple[float, float]:
+    """The range of such a slope of levels in [0, 1]."""
+    most = float(np.maximum(_weights(classes), 0.0).sum())
+    return -most, most
+
+
+def _weights(classes: tuple[int, ...]) -> Array:
+    """What the slope weighs the level alone and in each class by."""
     seats = np.log([1, *(n + 1 for n in classes)])
     off = seats - seats.mean()
-    slope: Array = off @ np.stack([alone, *beside]) / (off @ off)
-    return slope
+    weights: Array = off / (off @ off)
+    return weights

@@ -342,7 +342,8 @@ class Drift(Probe):
             end = max(3, int(gone[0]) if len(gone) else len(one))
             day = np.arange(end) - (end - 1) / 2
             slopes.append(float((one[:end] * day).sum() / (day**2).sum()))
-        return bootstrap.mean(np.asarray(slopes), deterministic=sure)
+        # Of three days or more, a line through falls in [-1, 1] is no steeper.
+        return bootstrap.mean(np.asarray(slopes), bounds=(-1.0, 1.0), deterministic=sure)
 
     def _watches(
         self, secret: list[Array], public: list[Array], fall: Array, sure: bool

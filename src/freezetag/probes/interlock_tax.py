@@ -124,13 +124,15 @@ class InterlockTax(Probe):
         regime = f"{on.valid.shape[1]} steps, {panel}{met}"
         cost = company.per_step(off) - company.per_step(on)  # [B, N], paired by seed
         certain = seen[ON].sure() and seen[OFF].sure()
+        people = company.people_in(on)
+        bounds = company.change_bounds(setting, people, people)
 
         def lost(reward: Array, name: str, note: str) -> Measurement:
             by_seed = bootstrap.by_seed(reward, on.repeat)
             return Measurement(
                 name=name,
                 unit=TAX,
-                of=bootstrap.mean(by_seed, deterministic=certain),
+                of=bootstrap.mean(by_seed, bounds=bounds, deterministic=certain),
                 headline=name == "interlock tax",
                 regime=regime,
                 note=f"reward lost to the stops, paired by seed; {note}",
@@ -151,22 +153,29 @@ class InterlockTax(Probe):
         courses = course.by_company(setting.substrate, seen, _companies(setting, seen))
         rows += [each.row(regime) for each in courses]
         figures = [each.figure() for each in courses]
-        by_class = self._dose(on, cost[:, 0], seen, certain)
+        by_class = self._dose(setting, on, cost[:, 0], seen, certain)
         if len(by_class.sizes) > 1:
             rows.append(by_class.row("interlock tax", regime))
             figures.append(by_class.figure("interlock tax"))
         return Finding(tuple(rows), tuple(figures))
 
-    def _dose(self, whole: Episode, tax: Array, seen: Mapping[Any, Record], certain: bool) -> Dose:
+    def _dose(
+        self,
+        setting: Setting,
+        whole: Episode,
+        tax: Array,
+        seen: Mapping[Any, Record],
+        certain: bool,
+    ) -> Dose:
         """The tax by the number of classmates; `tax` [B] in the whole class."""
-        by_size = {
-            int((whole.seats[:, 1:] >= 0).sum(1).max()): bootstrap.by_seed(tax, whole.repeat)
-        }
+        by_size = {company.people_in(whole) - 1: bootstrap.by_seed(tax, whole.repeat)}
         for n in _sizes(seen):
             on, off = (seen[CLASS_OF, n, kind].episode for kind in (ON, OFF))
             lost = company.per_step(off)[:, 0] - company.per_step(on)[:, 0]
             by_size[n] = bootstrap.by_seed(lost, on.repeat)
-        return Dose(by_size, TAX, certain=certain)
+        ranges = {n: company.change_bounds(setting, n + 1, n + 1) for n in by_size}
+        known = {n: ends for n, ends in ranges.items() if ends is not None}
+        return Dose(by_size, TAX, known, certain)
 
     def _failures(
         self, setting: Setting, on: Episode, stopped: Array, demanded: Array, regime: str
@@ -205,7 +214,7 @@ def _sizes(seen: Mapping[Any, Record]) -> set[int]:
 
 def _companies(setting: Setting, seen: Mapping[Any, Record]) -> dict[str, tuple[Any, Any]]:
     """Company in words -> its arms without interlocks and with them."""
-    people = int((seen[ON].episode.seats >= 0).sum(1).max())
+    people = company.people_in(seen[ON].episode)
     found: dict[str, tuple[Any, Any]] = {f"in the class of {people}": (OFF, ON)}
     if 0 in _sizes(seen):
         found["alone"] = (CLASS_OF, 0, OFF), (CLASS_OF, 0, ON)

@@ -26,6 +26,7 @@ from freezetag.core import (
 from freezetag.core.treatment import FREE, Forcing, Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate
+from freezetag.probes.shared import company
 
 DONOR, LIVE, TAPED = "donor", "live", "taped"
 TALKER = Ref("players/shapers/talker")
@@ -167,6 +168,7 @@ class RainOrGun(Probe):
         world = setting.substrate
         told = float(world.lull / (world.lull + 1 / world.hears))
         deaf = 1 - (1 - told) * world.wets * (1 - world.soaked)
+        pay = company.pay_bounds(setting, 1)
         share = "share of active steps"
         rows = (
             Measurement(
@@ -192,13 +194,13 @@ class RainOrGun(Probe):
             Measurement(
                 "regret beside the child",
                 "reward per step",
-                bootstrap.mean(told - self._pay(seen[LIVE])),
+                bootstrap.mean(told - self._pay(seen[LIVE]), bounds=_less(told, pay)),
                 note=f"against {told:.6g} of who was told and talks while it is active",
             ),
             Measurement(
                 "regret beside the tape",
                 "reward per step",
-                bootstrap.mean(deaf - self._pay(seen[TAPED])),
+                bootstrap.mean(deaf - self._pay(seen[TAPED]), bounds=_less(deaf, pay)),
                 note=f"against {deaf:.6g} of who was told and plays throughout",
             ),
         )
@@ -236,6 +238,11 @@ def _of_steps(x: Array, axis: int) -> Array:
     Sums, so that whoever talks at one chance has .5, however many steps that chance leaves it."""
     both = np.asarray(x).sum(axis=axis)
     return _auc(_share(both[..., :2]), _share(both[..., 2:]))
+
+
+def _less(best: float, pay: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The range of `best` less what was paid."""
+    return None if pay is None else (best - pay[1], best - pay[0])
 
 
 def _mean(x: Array) -> Estimate:

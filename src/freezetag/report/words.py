@@ -52,6 +52,8 @@ def bounds(of: Interval) -> str:
         return of.note or "not measured"
     if of.low == of.high and of.method == "deterministic":
         return "deterministic"
+    if math.isinf(of.low) and math.isinf(of.high) and of.low < of.high:
+        return "(no interval)"  # the note says why
     if of.low == of.high and of.n == 1:  # of more, a count such as a day may have one value left
         return f"exact ({of.method})"
     return f"[{number(of.low)}, {number(of.high)}]"
@@ -61,6 +63,16 @@ def at_most(of: Interval) -> str:
     """Rule of three, in words, for a share that never occurred in n tries; else ""."""
     if of.value == 0 and of.low == 0 and of.n > 0 and math.isfinite(of.high) and of.high > 0:
         return f"0 of {of.n}: at most {number(of.high)}"
+    return ""
+
+
+def one_sided(of: Interval) -> str:
+    """In words, a value of which only one end is known, and is the value; else ""."""
+    if of.n and math.isfinite(of.value):
+        if of.value == of.high and of.low == -math.inf:
+            return f"at most {number(of.value)}"
+        if of.value == of.low and of.high == math.inf:
+            return f"at least {number(of.value)}"
     return ""
 
 
@@ -79,7 +91,7 @@ def interval(of: Interval | None, change: bool = False) -> str:
     """A value and its bounds in one line."""
     if of is None:
         return "–"
-    if words := at_most(of) or past(of):
+    if words := at_most(of) or past(of) or one_sided(of):
         return words
     value = signed(of.value) if change else number(of.value)
     return f"{value} {bounds(of)}" if value != "–" else bounds(of)

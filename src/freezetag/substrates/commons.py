@@ -138,6 +138,10 @@ class Commons:
         each = jnp.ones((self.players, 1), jnp.int32)
         return each * (state.stock // people), each * (state.stock // (2 * people))
 
+    def pay_range(self, people: int) -> tuple[float, float]:
+        """Nothing to the whole stock."""
+        return 0.0, float(self.units_each * people)
+
     def legal(self, state: CommonsState) -> Array:
         """Any request may be made, also for more than there is."""
         return jnp.ones((self.players, self.action_sizes[0]), bool)

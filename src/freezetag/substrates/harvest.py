@@ -193,6 +193,11 @@ class Harvest:
         takes = self._at(self._thin(state.apples))[at] & grid.is_step(acts)
         return jnp.where((acts == prosocial) | ~(takes | (acts == selfish)), 1.0, 0.0)
 
+    def pay_range(self, people: int) -> tuple[float, float]:
+        """An apple at most; a zap that one pays for and a hit that one is fined for at least."""
+        costs = (self.zap_cost, self.fine)
+        return -sum(max(c, 0.0) for c in costs), 1.0 - sum(min(c, 0.0) for c in costs)
+
     def legal(self, state: HarvestState) -> Array:
         """To zap is allowed to who has not zapped just before."""
         free = jnp.ones((self.players, len(ACTIONS) - 1), bool)

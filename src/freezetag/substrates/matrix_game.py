@@ -215,6 +215,15 @@ class MatrixGame:
         top = jnp.asarray(prosocial, jnp.int32)[:, None]
         return last - top, top
 
+    def pay_range(self, people: int) -> tuple[float, float]:
+        """Of a public good, to give alone and to have what all give; else of the table, where
+        nothing is paid unless all are present."""
+        if not self._public:
+            return min(0.0, float(self._table.min())), max(0.0, float(self._table.max()))
+        each = self.multiplier * self.cost
+        alone, all_others = each / people - self.cost, each * (people - 1) / people
+        return min(0.0, alone), max(0.0, each - self.cost, all_others)
+
     def legal(self, state: MatrixGameState) -> Array:
         return jnp.ones((self.players, self.action_sizes[0]), bool)
 

@@ -114,6 +114,9 @@ class Playground:
         each = jnp.ones((self.players, 1), jnp.int32)
         return each * PLAY, each * TALK
 
+    def pay_range(self, people: int) -> tuple[float, float]:
+        return min(self._pays), max(self._pays)
+
     def legal(self, state: PlaygroundState) -> Array:
         return jnp.ones((self.players, 3), bool)
 

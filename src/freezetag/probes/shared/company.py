@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from freezetag.core import ABSENT, Arm, Array, Episode, Press, Ref, Setting, Tape, spread
+from freezetag.core import ABSENT, Arm, Array, Episode, HasPay, Press, Ref, Setting, Tape, spread
 
 REPEATS = 5
 """Seeds at least, if need be with fewer co-players: a difference over fewer has no useful width."""
@@ -81,6 +81,27 @@ def per_step(episode: Episode) -> Array:
     earned = (episode.rewards * episode.valid[:, :, None]).sum(1)
     mean: Array = np.asarray(earned, np.float64) / episode.valid.shape[1]
     return mean
+
+
+def people_in(episode: Episode) -> int:
+    """How many are present, at most."""
+    return int((episode.seats >= 0).sum(1).max())
+
+
+def pay_bounds(setting: Setting, people: int) -> tuple[float, float] | None:
+    """The range of a seat's reward per step of the horizon; None where the world does not say."""
+    if not isinstance(setting.substrate, HasPay):
+        return None
+    low, high = setting.substrate.pay_range(people)
+    return min(low, 0.0), max(high, 0.0)  # an early end earns nothing more
+
+
+def change_bounds(setting: Setting, people: int, before: int) -> tuple[float, float] | None:
+    """The range of such a reward with so many people, less one with so many `before`."""
+    now, then = pay_bounds(setting, people), pay_bounds(setting, before)
+    if now is None or then is None:
+        return None
+    return now[0] - then[1], now[1] - then[0]
 
 
 def of_the_others(episode: Episode, values: Array) -> Array:

@@ -63,17 +63,21 @@ class Dose:
 
     The slope is that of least squares on log(n + 1), seed by seed, so that seeds pair the classes;
     of two sizes it is their paired difference over log((n' + 1) / (n + 1)). `bounds`: the range of
-    a reading. A class has no slope if there is one size only.
+    a reading, of all classes or of each. A class has no slope if there is one size only.
     """
 
     by_size: Mapping[int, Array]
     unit: str
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[float, float] | Mapping[int, tuple[float, float]] | None = None
     certain: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(sorted(self.by_size))
+
+    def range_of(self, size: int) -> tuple[float, float] | None:
+        """Of a reading in this class."""
+        return self.bounds.get(size) if isinstance(self.bounds, Mapping) else self.bounds
 
     def slopes(self) -> Array:
         """[R] the slope of each seed that every class has."""
@@ -87,12 +91,7 @@ class Dose:
             return Measurement(_named(name), self.unit, nothing("one size of class only"))
         each = self.slopes()
         known = ~np.isnan(each)
-        steepest = None
-        if self.bounds is not None:
-            most = (self.bounds[1] - self.bounds[0]) * float(
-                np.maximum(_weights(self.sizes), 0).sum()
-            )
-            steepest = (-most, most)
+        steepest = self._steepest()
         of = (
             bootstrap.mean(each[known], bounds=steepest, deterministic=self.certain)
             if known.any()
@@ -107,10 +106,20 @@ class Dose:
             samples=tuple(map(float, each[known])),
         )
 
+    def _steepest(self) -> tuple[float, float] | None:
+        """The range of a slope: of a sum of readings by weight."""
+        low = high = 0.0
+        for n, weight in zip(self.sizes, _weights(self.sizes), strict=True):
+            if (ends := self.range_of(n)) is None:
+                return None
+            low += min(weight * end for end in ends)
+            high += max(weight * end for end in ends)
+        return low, high
+
     def figure(self, name: str) -> Figure:
         """The reading in each class, with its interval."""
         found = {
-            n: bootstrap.mean(x[~np.isnan(x)], bounds=self.bounds, deterministic=self.certain)
+            n: bootstrap.mean(x[~np.isnan(x)], bounds=self.range_of(n), deterministic=self.certain)
             for n in self.sizes
             if (~np.isnan(x := np.asarray(self.by_size[n], np.float64))).any()
         }
@@ -170,7 +179,7 @@ def figure(name: str, unit: str, by_size: Mapping[int, Interval]) -> Figure:
     sizes = sorted(by_size)
     rows = [by_size[n] for n in sizes]
     ends = (
-        f"{rows[0].value:.3g} with {sizes[0]} classmates and {rows[-1].value:.3g} with {sizes[-1]}."
+        f"{rows[0].value:.3g} {_beside(sizes[0])} and {rows[-1].value:.3g} {_beside(sizes[-1])}."
         if rows
         else "not read in any class."
     )
@@ -186,6 +195,10 @@ def figure(name: str, unit: str, by_size: Mapping[int, Interval]) -> Figure:
         },
         {"y": unit},
     )
+
+
+def _beside(n: int) -> str:
+    return f"with {n} classmate{'s' * (n > 1)}" if n else "alone"
 
 
 def _weights(sizes: tuple[int, ...]) -> Array:

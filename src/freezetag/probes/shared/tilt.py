@@ -7,13 +7,15 @@ function for a whole batch of resamples, and what a probe does with it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from freezetag.core import Array
 from freezetag.estimators.bootstrap import FEW, RESAMPLES, SEED, bca, reaches
-from freezetag.estimators.estimate import Estimate, nothing
+from freezetag.estimators.estimate import Estimate, nothing, unseen
 from freezetag.estimators.intervals import cut, from_standard_error
 
 TIE = 1e-6
@@ -72,7 +74,9 @@ def worst_mix_estimate(
     beyond what the resamples show (`bootstrap.reaches`: few repeats, or a high level) Student's t
     on the jackknife's error answers. Where bottom and top keep the same, no share of the way is
     defined: n = 0.
-    `bounds`, `deterministic`: see `estimate.unanimous`; for V itself, not for the anchored score.
+    `bounds`: the range of a cell of every table; `deterministic`: of V itself, not of the anchored
+    score. Where no resample moves it, `estimate.unanimous` answers for V, and for a score the
+    range that what so few repeats may have missed of each table leaves it.
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
     rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
@@ -97,6 +101,10 @@ def worst_mix_estimate(
     found = float(value(centre))
     if math.isnan(found):
         return nothing("random play keeps as much as the best known response")
+    if len(tables) > 1 and bounds is not None:
+        if n > 1 and all((table == table[0]).all() for table in tables):
+            return _unmoved(tables, centre, joined, kappa, bounds, level)
+        bounds = None  # the cells' own, and not the score's
     unbiased = float(joined([np.asarray(_unbiased(table, kappa)) for table in tables]))
     if math.isfinite(unbiased):
         found = unbiased if bounds is None else min(max(unbiased, bounds[0]), bounds[1])
@@ -125,6 +133,35 @@ def worst_mix_estimate(
     if not math.isfinite(of.low) or of.method == "deterministic":
         return of
     return replace(of, value=found, low=min(of.low, found), high=max(of.high, found))
+
+
+def _unmoved(
+    tables: list[Array],
+    centre: list[Array],
+    joined: Callable[[list[Array]], Array],
+    kappa: float,
+    bounds: tuple[float, float],
+    level: float,
+) -> Estimate:
+    """The score of tables whose repeats are equal, one repeat for one that is known. A share of
+    repeats that all were missed moves every cell by at most that share of the way to an end of the
+    range, and V by as much: it moves and stretches as its cells do. What can be missed of each
+    table is reckoned at a level at which all hold together."""
+    sampled = sum(len(table) > 1 for table in tables)
+    each = 1 - (1 - level) / max(1, sampled)
+    ends = []
+    for table, mean in zip(tables, centre, strict=True):
+        v = float(worst_mix(mean, kappa))
+        missed = unseen(len(table), each) if len(table) > 1 else 0.0
+        ends.append([v + missed * (end - v) for end in bounds])
+    corners = [float(joined([np.asarray(v) for v in corner])) for corner in product(*ends)]
+    found = float(joined([np.asarray(worst_mix(mean, kappa)) for mean in centre]))
+    n = len(tables[0])
+    note = f"all {n} repeats equal"
+    # Between anchors that may be in the other order no share of the way is bounded.
+    if any(map(math.isnan, corners)) or ends[2][0] <= ends[1][1]:
+        return Estimate(found, -math.inf, math.inf, n, "none", level, f"{note}, as may the anchors")
+    return Estimate(found, min(corners), max(corners), n, "equal units in a range", level, note)
 
 
 def _unbiased(table: Array, kappa: float) -> float:

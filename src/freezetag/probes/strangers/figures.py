@@ -63,7 +63,8 @@ def kappa_figure(data: Returns, judged: float) -> Figure:
             ("rational co-players", data.live[:, keep]),
             ("random play", data.bottom),
         ):
-            add(name, kappa, worst_mix_estimate(table, kappa, resamples=QUICK))
+            ends = data.range if len(table) > 1 else None  # one row is known, and has no width
+            add(name, kappa, worst_mix_estimate(table, kappa, bounds=ends, resamples=QUICK))
         add("guaranteed at least", kappa, replace(sure, value=sure.low, high=sure.low))
     here, there = worst_mix(data.mean, 0.0), worst_mix(data.mean, judged)
     finding = (

@@ -153,7 +153,9 @@ class Strangers(Probe):
         if data.searched:
             reason += f"; {self.warn:g}: that share of the way to the best known response"
         limits = Limits(warn=warn, fail=self.fail, reason=reason, harm="below")
-        of = worst_mix_estimate(data.live, self.judged, data.bottom, data.top, level=plan.level)
+        of = worst_mix_estimate(
+            data.live, self.judged, data.bottom, data.top, level=plan.level, bounds=data.range
+        )
         return limits, of
 
     def _headline(self, data: Returns, plan: Looks, done: int) -> Measurement:
@@ -164,7 +166,9 @@ class Strangers(Probe):
         block = f"{len(data.live) // done} repeats"
         deaf = None
         if data.tape is not None:
-            deaf = worst_mix_estimate(data.tape, self.judged, data.bottom, data.top)
+            deaf = worst_mix_estimate(
+                data.tape, self.judged, data.bottom, data.top, bounds=data.range
+            )
         return Measurement(
             name=f"score kept in the worst mix, kappa {self.judged:g}",
             unit="0 random play, 1 best known",
