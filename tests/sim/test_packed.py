@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import jax
 import numpy as np
+import pytest
 
 from freezetag import catalogue
 from freezetag.core import FOCAL, Arm, Ref, Scenario
-from freezetag.sim import rollout
+from freezetag.sim import packed, rollout
 from freezetag.sim.arms import Pupil, run_arm
 
 CAST = (
@@ -33,6 +34,38 @@ def test_a_tournament_plays_each_pair_as_if_it_played_alone() -> None:
             np.testing.assert_array_equal(
                 getattr(whole, name)[mine], getattr(alone, name), err_msg=f"{row} {name}"
             )
+
+
+def test_kinds_with_many_places_act_chunk_by_chunk() -> None:
+    pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
+    world = Ref.of("substrates/matrix_game", noise=0.1, continuation=0.95)
+    rows = ((0, 2), (2, 0), (0, 0), (0, 3))  # 160 of 200 places are the pupil's in a chunk of 128
+    whole = run_arm(Arm(Scenario(world, CAST, rows, 25), 40), pupil, {}, seed=4).episode
+    for number in (1, 3):
+        alone = run_arm(
+            Arm(Scenario(world, CAST, (rows[number],), 25), 40), pupil, {}, seed=4
+        ).episode
+        mine = whole.row == number
+        for name in ("proposed", "executed", "rewards", "valid", "levels"):
+            np.testing.assert_array_equal(
+                getattr(whole, name)[mine], getattr(alone, name), err_msg=f"{number} {name}"
+            )
+
+
+def test_seats_of_one_kind_act_as_if_each_acted_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
+    random = Ref("players/baselines/random_play")
+    cast = (FOCAL, *(Ref.of("players/altruists/sharer", credit=0.1 * i) for i in range(4)), random)
+    world = Ref.of("substrates/commons", players=9)
+    rows = ((0, 1, 2, 3, 4, 5, 5, 5, 5), (0, 4, -1, 2, 1, -1, 5, 5, -1))
+    arm = Arm(Scenario(world, cast, rows, 12), 3)
+    together = run_arm(arm, pupil, {}, seed=4)
+    monkeypatch.setattr(packed, "SEVERAL", 99)
+    alone = run_arm(arm, pupil, {}, seed=4)
+    for name in ("proposed", "executed", "rewards", "valid", "levels"):
+        one, other = getattr(together.episode, name), getattr(alone.episode, name)
+        np.testing.assert_array_equal(one, other, err_msg=name)
+    assert len(np.unique(alone.episode.proposed[:, :, 5:])) > 1
 
 
 def test_learned_policies_come_back_in_the_order_of_the_episodes() -> None:

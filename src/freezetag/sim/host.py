@@ -21,7 +21,7 @@ from freezetag.sim.executables import Program, made_once
 from freezetag.sim.fingerprints import of_agents
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.outside.stage import Stage
-from freezetag.sim.rollout import MANY, NONE, End, Traces, chunk_size, in_chunks, with_keys
+from freezetag.sim.rollout import MANY, NONE, End, Traces, chunk_size, ended, in_chunks, with_keys
 from freezetag.sim.step import Batch, Settled, Shared, Steps, Structure
 from freezetag.sim.telling import Telling
 from freezetag.sim.workers import Worker
@@ -153,7 +153,7 @@ class _Play:
     def run(self, parts: Any, calm: Any, before: int, begun: bool = False) -> tuple[Traces, End]:
         """(traces, end): `before` steps by the parts `calm`, then the record by `parts`; with
         `begun` also the carries that the record began with."""
-        begin, _, _, end, *_ = parts
+        begin, *_ = parts
         first = self.first.bare
         if self.stage is not None:
             shown, _, _, self.exact = self.stage.reset(self.weather, len(self.real))
@@ -168,7 +168,7 @@ class _Play:
                 if not np.asarray(trace["valid"])[self.real].any():
                     break
             state = state._replace(origin=state.step)
-        carried = end(self.shared.barest, state).carries if begun else ()
+        carried = ended(self.structure, state).carries if begun else ()
         traces = []
         for step in range(self.structure.horizon):
             now = jax.tree.map(lambda leaf, step=step: leaf[:, step], self.forcing)
@@ -179,7 +179,7 @@ class _Play:
             if np.asarray(state.done)[self.real].all():
                 break
         columns = jax.tree.map(lambda *steps: np.stack(steps, axis=1), *traces)
-        last = jax.tree.map(np.asarray, end(self.shared.barest, state)._replace(first=carried))
+        last = ended(self.structure, state)._replace(first=carried)
         return _to_horizon(columns, self.structure.horizon), last
 
     def _free(self) -> Forcing:
@@ -226,10 +226,10 @@ class _Play:
         if self.stage is None:
             state, trace = answer(*decided, carries, given, forcing)
             return state, trace
-        proposed, settled = parts[4](*decided, given, forcing)
+        proposed, settled = parts[3](*decided, given, forcing)
         settled = self._legal(settled, np.asarray(obs.legal), np.asarray(acting), running, step)
         after, rewards, over, self.exact = self.stage.step(step, settled.executed, running)
-        state, trace = parts[5](
+        state, trace = parts[4](
             batch, shared, state, obs, proposed, carries, settled, after, rewards, over
         )
         return state, trace
@@ -294,10 +294,10 @@ class _Play:
 
 
 def _parts(structure: Structure, seats: tuple[int, ...]) -> tuple[Any, ...]:
-    """(begin, ask, answer, end, settle, close), compiled and mapped over episodes; `settle` and
+    """(begin, ask, answer, settle, close), compiled and mapped over episodes; `settle` and
     `close` are the halves of `answer`."""
     ask, answer, settle, close = _steps(replace(structure.goes, horizon=0), seats)
-    return _begin(structure.begins), ask, answer, _end(structure.ends), settle, close
+    return _begin(structure.begins), ask, answer, settle, close
 
 
 @made_once(32)
@@ -306,15 +306,6 @@ def _begin(structure: Structure) -> Program:
         return Steps(structure, shared).begin(with_keys(batch))
 
     return Program(jax.vmap(begin, in_axes=(0, None)), structure, engine.QUICKLY_COMPILED)
-
-
-@made_once(32)
-def _end(structure: Structure) -> Program:
-    def end(shared: Shared, state: Any) -> End:
-        world = Steps(structure, shared).keep(state.world)
-        return End(state.carries, world, state.origin, state.labels)
-
-    return Program(jax.vmap(end, in_axes=(None, 0)), structure, engine.QUICKLY_COMPILED)
 
 
 @made_once(32)

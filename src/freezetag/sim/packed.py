@@ -1,15 +1,15 @@
-"""A tournament's seats: each kind of player acts only in the places where it sits.
+"""Seats whose players act together: each kind of player acts only in the places where it sits.
 
 Mapped naively over episodes, a seat with 30 kinds of player computes all 30 in every episode and
-throws 29 away, and two such seats trace all 30 twice. Here every kind gets its own places,
-wherever they are, packed together: `takes` [G, cap] lists them as episode * N + seat, padded with
-B * N (which gathers nothing of use and scatters nowhere).
+throws 29 away, and 30 seats of one kind trace that kind 30 times. Here every kind gets its own
+places, wherever they are, packed together: it is traced once, for all of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,15 +25,18 @@ ROUND = 32
 CHUNK = 128
 """Places that act at once where a kind may have more: often one kind, the pupil's own, has ten
 times the places of the others, and these need not compute as many."""
+SEVERAL = 4
+"""Seats of one kind from which they act together: with fewer, to gather what each of them sees
+takes longer to compile than to trace it once more."""
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Which kinds of player share the seats of several kinds. Hashable.
+    """Which kinds of player act together, in which seats. Hashable.
 
     kinds   the templates, each once
     groups  seat -> index into `kinds` of each group of that seat's column
-    places  the most places a kind has in a chunk, rounded up
+    places  the most places a kind has in a chunk of episodes, rounded up
     """
 
     kinds: tuple[Template, ...]
@@ -45,13 +48,51 @@ class Packing:
         """The seats that are packed."""
         return tuple(seat for seat, _ in self.groups)
 
+    @property
+    def in_turns(self) -> bool:
+        """Whether `CHUNK` places act at once: kinds may differ in how many places they have."""
+        return self.places > CHUNK and len(self.kinds) > 1
+
+
+class Places(NamedTuple):
+    """Who sits where, in one chunk of B episodes of N seats; a place is episode * N + seat.
+
+    takes  [G, cap] the places of each kind, padded with B * N
+    order  [L] all of these, kind by kind, as they act; padded likewise
+    first  [G] where a kind begins in `order`
+    kind   [B, N] the kind that sits there, -1 in seats that are not packed
+    at     [B, N] which of its kind it is
+    """
+
+    takes: Array
+    order: Array
+    first: Array
+    kind: Array
+    at: Array
+
 
 def packing(columns: tuple[Column, ...]) -> Packing:
-    """The packing of all seats that have several kinds of player."""
-    mixed = {n: column for n, column in enumerate(columns) if len(column.groups) > 1}
-    kinds = tuple(dict.fromkeys(kind for column in mixed.values() for kind in column.groups))
-    groups = tuple((n, tuple(map(kinds.index, mixed[n].groups))) for n in mixed)
+    """The packing of all seats that have several kinds of player, and of `SEVERAL` seats of one.
+
+    Of packed players nobody asks whether they have settled, or for their own power. So a kind that
+    could say stays where it is, unless another kind sits there too.
+    """
+    alone = Counter(column.groups[0] for column in columns if len(column.groups) == 1)
+    many = {kind for kind, seats in alone.items() if seats >= SEVERAL and not _says(kind)}
+    these = {
+        n: column
+        for n, column in enumerate(columns)
+        if len(column.groups) > 1 or (column.groups and column.groups[0] in many)
+    }
+    kinds = tuple(dict.fromkeys(kind for column in these.values() for kind in column.groups))
+    groups = tuple((n, tuple(map(kinds.index, these[n].groups))) for n in these)
     return Packing(kinds, groups)
+
+
+def _says(kind: Template) -> bool:
+    return getattr(kind.cls, "learns", False) or any(
+        hasattr(kind.cls, offer) for offer in ("settled", "power")
+    )
 
 
 def settings(packs: Packing, players: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[int, Array]]:
@@ -88,14 +129,26 @@ def most(kinds: Array, number: int) -> int:
     return -(-count // unit) * unit
 
 
-def take(kinds: Array, number: int, cap: int) -> Array:
-    """[G, cap] the places of each kind, padded with B * N. kinds [B, N]."""
-    flat = kinds.reshape(-1)
-    found = np.full((number, cap), len(flat), np.int32)
-    for kind in range(number):
-        mine = np.flatnonzero(flat == kind)
-        found[kind, : len(mine)] = mine
-    return found
+def places(packs: Packing, kinds: Array) -> Places:
+    """Where the players of these episodes sit. kinds [B, N]."""
+    number, cap, nowhere = len(packs.kinds), packs.places, kinds.size
+    mine = [np.flatnonzero(kinds.reshape(-1) == kind) for kind in range(number)]
+    takes = np.full((number, cap), nowhere, np.int32)
+    at = np.zeros(kinds.size, np.int32)
+    for kind, there in enumerate(mine):
+        takes[kind, : len(there)] = there
+        at[there] = np.arange(len(there))
+    order, first = takes.reshape(-1), np.arange(number) * cap
+    if packs.in_turns:  # as many as there can be, so that every chunk of episodes has one shape
+        sizes = [-(-len(there) // CHUNK) * CHUNK for there in mine]
+        first = np.cumsum([0, *sizes[:-1]])
+        chunks = -(-len(kinds) * len(packs.groups) // CHUNK) + number
+        order = np.full(chunks * CHUNK, nowhere)
+        for begin, there in zip(first, mine, strict=True):
+            order[begin : begin + len(there)] = there
+    return Places(
+        takes, order.astype(np.int32), first.astype(np.int32), kinds, at.reshape(kinds.shape)
+    )
 
 
 def members(batch: Batch, offsets: dict[int, Array], seats: int) -> Array:
@@ -108,13 +161,13 @@ def members(batch: Batch, offsets: dict[int, Array], seats: int) -> Array:
 
 
 def init(
-    packs: Packing, columns: Any, leaves: Any, batch: Batch, member: Array, takes: Array
+    packs: Packing, columns: Any, leaves: Any, batch: Batch, member: Array, places: Places
 ) -> tuple[Any, ...]:
     """First carries, one per kind, each [cap, ...]."""
     seats = member.shape[1]
     carries = []
     for kind, template in enumerate(packs.kinds):
-        there = takes[kind]
+        there = places.takes[kind]
         keys = _keys(batch, there, seats, INIT)
         for seat, _ in packs.groups:
             data = batch.seats[seat]
@@ -141,89 +194,95 @@ def act(
     state: State,
     obs: Obs,
     member: Array,
-    takes: Array,
+    places: Places,
     carries: tuple[Any, ...],
 ) -> tuple[Array, Array, tuple[Any, ...]]:
     """(actions [B, N, K] int32, odd [B, N], carries); zero in seats that are not packed."""
-    episodes, seats, width = state.actions.shape
-    given = (batch, state, obs, member)
-    done = (
-        jnp.zeros((episodes * seats, width), jnp.int32),
-        jnp.zeros(episodes * seats, bool),
-    )
-    after = []
-    for kind, template in enumerate(packs.kinds):
-        there, all_carries = takes[kind], carries[kind]
-        if packs.places <= CHUNK:
-            *done, carry = _act_there(template, leaves[kind], given, there, (*done, all_carries))
-            after.append(carry)
-            continue
-
-        def chunk(
-            number: Array, so_far: Any, template: Any = template, kind: int = kind
-        ) -> tuple[Any, ...]:
-            *done, all_carries = so_far
-            first = number * CHUNK
-            here = jax.lax.dynamic_slice_in_dim(takes[kind], first, CHUNK)
-            own = jax.tree.map(
-                lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, first, CHUNK), all_carries
-            )
-            *done, own = _act_there(template, leaves[kind], given, here, (*done, own))
-            put = jax.lax.dynamic_update_slice_in_dim
-            return *done, jax.tree.map(lambda all_, new: put(all_, new, first, 0), all_carries, own)
-
-        chunks = -(-jnp.sum(there < episodes * seats) // CHUNK)
-        *done, carry = jax.lax.fori_loop(0, chunks, chunk, (*done, all_carries))
-        after.append(carry)
-    actions, odd = done
-    return actions.reshape(state.actions.shape), odd.reshape(episodes, seats), tuple(after)
-
-
-def _act_there(template: Template, leaves: Any, given: Any, there: Array, so_far: Any) -> Any:
-    """(actions [B * N, K], odd [B * N], carries) after the players of one kind acted there."""
-    (batch, state, obs, member), (actions, odd, before) = given, so_far
     seats, width = state.actions.shape[1:]
-    own = jax.tree.map(lambda field: _gather(field, there), obs)
-    keys = _keys(batch, there, seats, ACT, state.step)
-    chosen = jax.vmap(pick, in_axes=(None, 0))(leaves, _gather(member, there))
-    raw, carry = jax.vmap(_act(template))(chosen, keys, before, own)
-    whole, strange = jax.vmap(lambda action: as_action(action, width))(raw)
-    running = ~_episode(state.done, there, seats)
-    return (
-        actions.at[there].set(whole, mode="drop"),
-        odd.at[there].set(strange, mode="drop"),
-        _where(running, like(before, carry), before),
+    order = places.order
+    seen = (
+        _keys(batch, order, seats, ACT, state.step),
+        _gather(member, order),
+        ~_episode(state.done, order, seats),
+        jax.tree.map(lambda field: _gather(field, order), obs),
     )
+    done = jnp.zeros((len(order), width), jnp.int32), jnp.zeros(len(order), bool)
+    parts, after = [], []
+    for kind, template in enumerate(packs.kinds):
+        who = template, leaves[kind]
+        if not packs.in_turns:
+            size = packs.places
+            there = jax.tree.map(lambda leaf, k=kind, n=size: leaf[k * n : (k + 1) * n], seen)
+            *chosen, carry = _act_there(who, there, carries[kind], width)
+            parts.append(tuple(chosen))
+        else:
+            first, here = places.first[kind], places.takes[kind]
+            turns = -(-jnp.sum(here < state.levels.size) // CHUNK)
+
+            def turn(number: Array, so_far: Any, who: Any = who, first: Array = first) -> Any:
+                done, held = so_far
+                begin = number * CHUNK
+                there = jax.tree.map(lambda leaf: _part(leaf, first + begin), seen)
+                own = jax.tree.map(lambda leaf: _part(leaf, begin), held)
+                *chosen, own = _act_there(who, there, own, width)
+                done = tuple(
+                    _put(all_, new, first + begin) for all_, new in zip(done, chosen, strict=True)
+                )
+                return done, jax.tree.map(lambda all_, new: _put(all_, new, begin), held, own)
+
+            done, carry = jax.lax.fori_loop(0, turns, turn, (done, carries[kind]))
+        after.append(carry)
+    if parts:
+        done = jax.tree.map(lambda *each: jnp.concatenate(each), *parts)
+    whole, strange = done
+    sits = places.kind >= 0
+    back = jnp.where(sits, places.first[places.kind] + places.at, 0)
+    return jnp.where(sits[:, :, None], whole[back], 0), sits & strange[back], tuple(after)
 
 
-def hold(seats: int, takes: Array, held: Array, before: Any, after: Any) -> tuple[Any, ...]:
+def _act_there(who: Any, there: Any, before: Any, width: int) -> tuple[Array, Array, Any]:
+    """(actions [P, K], odd [P], carries) after P players of one kind acted."""
+    (template, leaves), (keys, member, running, obs) = who, there
+    chosen = jax.vmap(pick, in_axes=(None, 0))(leaves, member)
+    raw, carry = jax.vmap(_act(template))(chosen, keys, before, obs)
+    whole, strange = jax.vmap(lambda action: as_action(action, width))(raw)
+    return whole, strange, _where(running, like(before, carry), before)
+
+
+def _part(leaf: Array, begin: Array) -> Array:
+    part: Array = jax.lax.dynamic_slice_in_dim(leaf, begin, CHUNK)
+    return part
+
+
+def _put(leaf: Array, part: Array, begin: Array) -> Array:
+    put: Array = jax.lax.dynamic_update_slice_in_dim(leaf, part, begin, 0)
+    return put
+
+
+def hold(seats: int, places: Places, held: Array, before: Any, after: Any) -> tuple[Any, ...]:
     """The carries after a step, but before it in the episodes that are held [B]."""
     return tuple(
         _where(_episode(held, there, seats), old, new)
-        for there, old, new in zip(takes, before, after, strict=True)
+        for there, old, new in zip(places.takes, before, after, strict=True)
     )
 
 
-def unpacked(packs: Packing, carries: tuple[Any, ...], takes: Array, shape: Any) -> dict[int, Any]:
-    """Seat -> carries [B, ...] of each of its groups, zero where the group does not sit."""
-    episodes, seats = shape
+def unpacked(packs: Packing, carries: tuple[Any, ...], places: Places) -> dict[int, Any]:
+    """Seat -> carries [B, ...] of each of its groups, zero where the group does not sit; NumPy."""
     found = {}
     for seat, kinds in packs.groups:
-        spread = []
-        for kind in kinds:
-            there = takes[kind]
-            at = jnp.where(there % seats == seat, there // seats, episodes)
-            spread.append(
-                jax.tree.map(
-                    lambda leaf, at=at: (
-                        jnp.zeros((episodes, *leaf.shape[1:]), leaf.dtype)
-                        .at[at]
-                        .set(leaf, mode="drop")
-                    ),
-                    carries[kind],
-                )
+        at = places.at[:, seat]
+        found[seat] = tuple(
+            jax.tree.map(
+                lambda leaf, here=places.kind[:, seat] == kind, at=at: np.where(
+                    here.reshape(here.shape + (1,) * (leaf.ndim - 1)),
+                    leaf[np.where(here, at, 0)],
+                    np.zeros((), leaf.dtype),
+                ),
+                carries[kind],
             )
-        found[seat] = tuple(spread)
+            for kind in kinds
+        )
     return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from freezetag.core import Array, Forcing, Unrecorded
 from freezetag.sim import engine, keys, packed
 from freezetag.sim.columns import Column
 from freezetag.sim.executables import Program, made_once
-from freezetag.sim.step import LEARN, Batch, Shared, Steps, Structure
+from freezetag.sim.step import LEARN, Batch, Shared, Steps, Structure, as_numbers
 from freezetag.sim.template import pick
 
 Traces = dict[str, Any]
@@ -26,6 +27,7 @@ MANY = 4096
 
 
 NONE = Unrecorded()
+NOBODY: Mapping[int, Any] = MappingProxyType({})
 
 
 class End(NamedTuple):
@@ -61,8 +63,8 @@ def rollout(
     batch = jax.tree.map(lambda leaf: leaf[order], batch)
     kinds = packed.kinds_of(packs, batch, seats)
     chunks = list(_chunks(total, chunk_size(seats, structure.horizon, total)))
-    places = max(packed.most(kinds[chunk], len(packs.kinds)) for chunk in chunks)
-    packs = replace(packs, places=places)
+    most = max(packed.most(kinds[chunk], len(packs.kinds)) for chunk in chunks)
+    packs = replace(packs, places=most)
     leaves, offsets = packed.settings(packs, shared.players)
     members = packed.members(batch, offsets, seats)
     players = tuple(() if n in packs.seats else own for n, own in enumerate(shared.players))
@@ -71,14 +73,17 @@ def rollout(
     whole = replace(structure, horizon=block)
     long = work >= engine.LONG
     begin, go = _begin(whole.begins, packs, long), _go(whole.goes, packs, long)
-    end = _end(whole.ends, packs, long)
+
+    def end(places: packed.Places, state: Any) -> End:
+        last, packing = state
+        return ended(whole, last, packed.unpacked(packs, jax.tree.map(np.asarray, packing), places))
 
     def run(chunk: Array) -> tuple[Traces, End]:
         part = jax.tree.map(lambda leaf: leaf[chunk], batch)
         forcing, part = part.forcing, part._replace(forcing=())
-        takes = packed.take(kinds[chunk], len(packs.kinds), places)
+        places = packed.places(packs, kinds[chunk])
         own = shared._replace(players=players)
-        rest = leaves, members[chunk], takes
+        rest = leaves, members[chunk], places
         state, blocks = begin(part.bare, own.bare, *rest), []
         if unrecorded.steps:
             count, still = np.int32(unrecorded.steps), np.int32(unrecorded.still)
@@ -89,15 +94,14 @@ def rollout(
             untreated = own._replace(treatments=())
             warm_up = _warm_up(replace(whole.goes, treatments=(), horizon=0), packs, far)
             state = warm_up(calm, untreated, *rest, state, count, still)
-        carried = end(shared.barest, takes, state).carries if begun else ()
+        carried = end(places, state).carries if begun else ()
         for first in range(0, structure.horizon, block):
             span = slice(first, first + block)
             now = jax.tree.map(lambda leaf, span=span: leaf[:, span], forcing)
             state, traces = go(part.under_way, own, *rest, state, now)
             blocks.append(traces)
         traces = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *blocks)
-        last = end(shared.barest, takes, state)._replace(first=carried)
-        return traces, jax.tree.map(np.asarray, last)
+        return traces, end(places, state)._replace(first=carried)
 
     found = join([run(chunk) for chunk in chunks], total)
     back = np.argsort(order)
@@ -110,10 +114,12 @@ def _begin(structure: Structure, packs: packed.Packing, long: bool) -> Program:
     """Compiled: the state before step 0."""
     inner = _in_place(structure, packs)
 
-    def begin(batch: Batch, shared: Shared, leaves: Any, members: Array, takes: Array) -> Any:
+    def begin(
+        batch: Batch, shared: Shared, leaves: Any, members: Array, places: packed.Places
+    ) -> Any:
         batch = with_keys(batch)
         first = jax.vmap(Steps(inner, shared).begin)(batch)
-        return first, packed.init(packs, structure.columns, leaves, batch, members, takes)
+        return first, packed.init(packs, structure.columns, leaves, batch, members, places)
 
     return Program(begin, (structure, packs), _options(long))
 
@@ -129,11 +135,11 @@ def _go(structure: Structure, packs: packed.Packing, long: bool) -> Program:
         shared: Shared,
         leaves: Any,
         members: Array,
-        takes: Array,
+        places: packed.Places,
         state: Any,
         forcing: Forcing,
     ) -> tuple[Any, Traces]:
-        step = _step(inner, packs, with_keys(batch), shared, leaves, members, takes)
+        step = _step(inner, packs, with_keys(batch), shared, leaves, members, places)
         by_time = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), forcing)
         state, traces = jax.lax.scan(step, state, by_time, structure.horizon)
         return state, jax.tree.map(lambda trace: jnp.moveaxis(trace, 0, 1), traces)
@@ -141,18 +147,14 @@ def _go(structure: Structure, packs: packed.Packing, long: bool) -> Program:
     return Program(go, (structure, packs), _options(long))
 
 
-@made_once(64)
-def _end(structure: Structure, packs: packed.Packing, long: bool) -> Program:
-    """Compiled: how the episodes ended."""
-
-    def end(shared: Shared, takes: Array, state: Any) -> End:
-        last, packing = state
-        found = packed.unpacked(packs, packing, takes, last.levels.shape)
-        carries = tuple(found.get(n, carry) for n, carry in enumerate(last.carries))
-        world = Steps(structure, shared).keep(last.world)
-        return End(carries, world, last.origin, last.labels)
-
-    return Program(end, (structure, packs), _options(long))
+def ended(structure: Structure, last: Any, packing: Mapping[int, Any] = NOBODY) -> End:
+    """How the episodes ended, in NumPy; `packing` holds the carries of packed seats."""
+    carries = tuple(
+        packing[n] if n in packing else jax.tree.map(np.asarray, carry)
+        for n, carry in enumerate(last.carries)
+    )
+    world = jax.tree.map(as_numbers, last.world) if structure.keeps_world else None
+    return End(carries, world, np.asarray(last.origin), np.asarray(last.labels))
 
 
 def _options(long: bool) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def _step(
     shared: Shared,
     leaves: Any,
     members: Array,
-    takes: Array,
+    places: packed.Places,
 ) -> Callable[[Any, Forcing | None], tuple[Any, Traces]]:
     """One step of all episodes: (state, what is forced) -> (state, what goes on record)."""
     steps = Steps(inner, shared)
@@ -190,7 +192,7 @@ def _step(
         proposed, odd, carries = jax.vmap(steps.decide)(batch, state, obs)
         if packs.kinds:
             actions, strange, packing = packed.act(
-                packs, leaves, batch, state, obs, members, takes, packing
+                packs, leaves, batch, state, obs, members, places, packing
             )
             proposed = jnp.where(mine[:, None], actions, proposed)
             odd = jnp.where(mine, strange, odd)
@@ -213,13 +215,13 @@ def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
         shared: Shared,
         leaves: Any,
         members: Array,
-        takes: Array,
+        places: packed.Places,
         state: Any,
         steps: Array,
         still: Array,
     ) -> Any:
         calm, looking = with_keys(batch), Steps(inner, shared)
-        one = _step(inner, packs, calm, shared, leaves, members, takes)
+        one = _step(inner, packs, calm, shared, leaves, members, places)
         # Of players that act packed nobody asks: where one of them learns, nothing settles.
         packed_are_fixed = not any(
             getattr(kind.cls, "learns", False) or hasattr(kind.cls, "settled")
@@ -240,7 +242,7 @@ def _warm_up(structure: Structure, packs: packed.Packing, long: bool) -> Any:
             held = jax.tree.map(
                 lambda old, new: jnp.where(_wide(ready, new), old, new), before[0], after[0]
             )
-            packing = packed.hold(len(inner.columns), takes, ready, before[1], after[1])
+            packing = packed.hold(len(inner.columns), places, ready, before[1], after[1])
             return count + 1, (held, packing), jnp.where(same, since + 1, 0)
 
         none = jnp.zeros(batch.press.shape, jnp.int32)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from freezetag.core import (
     GO,
@@ -76,11 +77,6 @@ class Structure:
         columns = tuple(replace(column, carried=False) for column in self.columns)
         return replace(self, columns=columns, keeps_world=False)
 
-    @property
-    def ends(self) -> Structure:
-        """What of it shapes how an episode's end is handed on."""
-        return replace(self, columns=(), horizon=0, limits=(), treatments=(), stop=None)
-
 
 class Batch(NamedTuple):
     """Data of an episode (leading axis B in a batch).
@@ -129,11 +125,6 @@ class Shared(NamedTuple):
     def bare(self) -> Shared:
         """Without what the begin of an episode does not ask for."""
         return self._replace(limits=(), treatments=())
-
-    @property
-    def barest(self) -> Shared:
-        """With no more than the world's settings: what its end asks for."""
-        return self.bare._replace(players=(), stop={})
 
 
 class State(NamedTuple):
@@ -371,10 +362,6 @@ class Steps:
                 calm &= same | (data["group"] != group) | ~batch.present[seat]
         return calm
 
-    def keep(self, world: Any) -> Any:
-        """The world's last state as it is handed on: keys as the numbers they are."""
-        return jax.tree.map(_as_numbers, world) if self.structure.keeps_world else None
-
     def _columns(self, batch: Batch) -> list[tuple[Column, Any, Any]]:
         return list(zip(self.structure.columns, self.shared.players, batch.seats, strict=True))
 
@@ -500,8 +487,9 @@ def _is_key(leaf: Any) -> bool:
     return bool(jnp.issubdtype(jnp.asarray(leaf).dtype, jax.dtypes.prng_key))
 
 
-def _as_numbers(leaf: Any) -> Array:
-    return jax.random.key_data(leaf) if _is_key(leaf) else jnp.asarray(leaf)
+def as_numbers(leaf: Any) -> Array:
+    """A leaf of a world's state as it is handed on: a key as the numbers it is."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
 def _as_key(fresh: Any, given: Array) -> Array:
