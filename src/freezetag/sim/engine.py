@@ -10,6 +10,10 @@ QUICKLY_COMPILED = {
     "xla_backend_optimization_level": 0,
     # Fusions by way of MLIR take as long to compile as all the rest, and run no faster here.
     "xla_cpu_use_fusion_emitters": False,
+    # Programs are small: to cut one up for several threads costs more than it gives.
+    "xla_cpu_parallel_codegen_split_count": 1,
+    # Nobody reads the text of the machine code, which would be kept beside it.
+    "xla_embed_ir_in_executable": False,
 }
 """Compiler options for programs that run for less time than they take to compile: a class of 31
 different players compiles in less than half of the time and runs at half the speed, tenths of a
