@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from freezetag.core import HasBystander, HasPayoffs, Outcome
+from freezetag.sim.template import split
 from freezetag.substrates._games import GAMES
 from freezetag.substrates.matrix_game import MatrixGame
 
@@ -30,6 +31,26 @@ def test_a_step_pays_what_the_table_says(name: str) -> None:
     table = world.payoffs()
     for moves in product(range(2), repeat=2):
         np.testing.assert_array_equal(once(world, list(moves)).rewards, table[moves])
+
+
+def test_games_of_one_shape_share_a_program_and_pay_their_own() -> None:
+    scaled = MatrixGame(table=(((4.5, 4.5), (1, 6)), ((6, 1), (2, 2))))
+    games = [MatrixGame(), MatrixGame("chicken"), scaled]
+    parts = [split(game) for game in games]
+    assert len({template for template, _ in parts}) == 1
+    start = games[0].init(KEY, np.ones(2, bool))
+
+    @jax.jit
+    def paid(leaves: Any, moves: Any) -> Any:
+        return parts[0][0].build(leaves).step(KEY, start, moves).rewards
+
+    for game, (_, leaves) in zip(games, parts, strict=True):
+        for moves in product(range(2), repeat=2):
+            actions = jnp.asarray(moves, jnp.int32)[:, None]
+            np.testing.assert_array_equal(paid(leaves, actions), game.payoffs()[moves])
+    assert paid._cache_size() == 1
+    other = MatrixGame("battle_of_the_sexes")  # its prosocial actions are its own
+    assert split(other)[0] != parts[0][0]
 
 
 def test_the_dilemma_has_its_four_letters() -> None:

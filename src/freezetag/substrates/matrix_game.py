@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import product
 from typing import Any, ClassVar, NamedTuple, final
@@ -80,6 +80,8 @@ class MatrixGame:
     }
 
     def __post_init__(self) -> None:
+        if self._in_numbers:
+            return  # it was looked at as the game that it was
         for name in ("noise", "continuation"):
             value = getattr(self, name)
             if isinstance(value, int | float) and not 0 <= value <= 1:
@@ -123,12 +125,37 @@ class MatrixGame:
             )
 
     @property
+    def _in_numbers(self) -> bool:
+        """Whether it came out of `as_data`, its payoffs an array or what is traced in its place."""
+        return isinstance(self.table, np.ndarray | jax.Array)
+
+    @property
     def _public(self) -> bool:
-        return not self.table and self.game == PUBLIC_GOODS
+        return not self._tabled and self.game == PUBLIC_GOODS
+
+    @property
+    def _tabled(self) -> bool:
+        """Whether a table is played, and not the game of this name."""
+        return self._in_numbers or bool(self.table)
+
+    @property
+    def _named(self) -> Game | None:
+        """The game of this name, if that is what is played."""
+        return None if self._tabled else GAMES.get(self.game)
+
+    def as_data(self) -> MatrixGame:
+        """The same game, its payoffs an array: games of one shape share a compiled program. One
+        whose prosocial actions are not the first ones stays as it is."""
+        if self._public or (self._named is not None and any(self._named.prosocial)):
+            return self
+        table: Any = self._table.astype(np.float32)
+        return replace(self, game=MatrixGame.game, table=table)
 
     @property
     def _table(self) -> np.ndarray:
-        """[A1, ..., AN, N] float64."""
+        """[A1, ..., AN, N] float64; of a game in numbers as it came in."""
+        if self._in_numbers:
+            return self.table  # type: ignore[return-value]
         try:
             table = np.asarray(self.table or GAMES[self.game].payoffs, np.float64)
         except (TypeError, ValueError) as error:
@@ -210,7 +237,7 @@ class MatrixGame:
 
     def scale(self, state: MatrixGameState) -> tuple[Array, Array]:
         last = self.action_sizes[0] - 1
-        game: Game | None = None if self.table else GAMES.get(self.game)
+        game = self._named
         prosocial = (0,) * self.players if game is None else game.prosocial
         top = jnp.asarray(prosocial, jnp.int32)[:, None]
         return last - top, top
@@ -403,7 +430,7 @@ class MatrixGameWords(_Told):
     def _other_move(self, seen: Mapping[str, Any]) -> int:
         """What the other played, by its level: the world's scale is a straight line."""
         last = self.game.action_sizes[0] - 1
-        game = None if self.game.table else GAMES.get(self.game.game)
+        game = self.game._named
         top = 0 if game is None else game.prosocial[1 - self.seat]
         (level,) = seen["levels"].values()
         move: int = round((last - top) + (2 * top - last) * level)
