@@ -171,9 +171,7 @@ def run_arm(
                     data.get(i) for i, each in enumerate(treatments) if each in shaping
                 ),
                 world=state,
-                ends=np.full(len(rows), scenario.horizon, np.int32)
-                if scenario.room and not outside
-                else None,
+                ends=None if outside else np.full(len(rows), scenario.horizon, np.int32),
                 mode=watch.mode.copy() if watch.any else None,
             )
             events: tuple[Event, ...] = ()
