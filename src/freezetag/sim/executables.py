@@ -12,6 +12,7 @@ that guards against accidents and other users, not against a program that runs w
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import pickle
@@ -73,6 +74,32 @@ class Spent:
 spent = Spent()
 
 
+class Uncollected:
+    """A block in which nobody looks for garbage. Tracing makes many objects and lets few of them
+    go; to look through all of them again and again takes a tenth of the time and finds little."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._was_on:
+                gc.enable()
+
+
+uncollected = Uncollected()
+
+
 class Program:
     """A function of arrays, compiled once per shapes of its arguments, here or in an earlier run.
 
@@ -123,7 +150,7 @@ class Program:
         inside = jax.tree.structure((args, {}))
         if store is not None and (kept := store.load(name, inside)) is not None:
             return kept
-        with spent.on("tracing"):
+        with spent.on("tracing"), uncollected:
             lowered = self._jitted.lower(*args)
         spent.count("traced")
         code = None
