@@ -323,3 +323,5 @@ def test_keys_are_those_of_jax() -> None:
     base = keys.fold_in(keys.root(5), 3)
     many = jax.vmap(lambda n: jax.random.fold_in(jax.random.wrap_key_data(base), n))(np.arange(9))
     np.testing.assert_array_equal(keys.fold_in(base, np.arange(9)), keys.raw(many))
+    drawn = jax.vmap(lambda key: jax.numpy.argsort(jax.random.uniform(key, (31,))))(many)
+    np.testing.assert_array_equal(keys.shuffled(keys.raw(many), 31), drawn)

@@ -43,7 +43,7 @@ from freezetag.sim.mixed import alike
 from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.outside.stage import Stage
 from freezetag.sim.rollout import End, learner, rollout
-from freezetag.sim.step import HOOKS, Batch, Shared, Structure
+from freezetag.sim.step import HOOKS, Batch, Shared, Structure, drawn
 from freezetag.sim.telling import Telling
 from freezetag.sim.template import split
 from freezetag.sim.wiring import WiringError, check_wiring
@@ -173,6 +173,7 @@ def run_arm(
                 world=state,
                 ends=None if outside else np.full(len(rows), scenario.horizon, np.int32),
                 mode=watch.mode.copy() if watch.any else None,
+                draws=drawn(weather[repeat], rows.shape[1]),
             )
             events: tuple[Event, ...] = ()
             if workers or stage is not None:

@@ -42,6 +42,14 @@ def fold_in(key: Array, number: Array | int) -> Array:
     return np.stack([x, y], -1).reshape(*shape, 2)
 
 
+def shuffled(key: Array, number: int) -> Array:
+    """[..., number] int32 the order of `number` draws, `jnp.argsort(jax.random.uniform(key,
+    (number,)))`, where JAX draws element by element (`jax_threefry_partitionable`)."""
+    words = fold_in(key[..., None, :], np.arange(number))
+    draws = (words[..., 0] ^ words[..., 1]) >> np.uint32(9)  # what a float in [0, 1) has room for
+    return np.argsort(draws, axis=-1, kind="stable").astype(np.int32)
+
+
 def raw(keys: Array) -> Array:
     """[..., 2] the words of JAX keys; words stay as they are."""
     if jnp.issubdtype(keys.dtype, jax.dtypes.prng_key):

@@ -304,14 +304,18 @@ def _act(template: Template) -> Any:
 
 def _keys(batch: Batch, there: Array, seats: int, purpose: int, step: Array | None = None) -> Array:
     """The keys that the same seats have where they are not packed."""
+    draws = batch.draws
+    if draws is not None and purpose == INIT:
+        return _gather(draws.birth, there)
 
     def one(key: Array, at: Array, seat: Array) -> Array:
-        key = jax.random.fold_in(key, purpose)
+        if draws is None:
+            key = jax.random.fold_in(key, purpose)
         if step is not None:
             key = jax.random.fold_in(key, at)
         return jax.random.fold_in(key, seat)
 
-    keys = _episode(batch.key, there, seats)
+    keys = _episode(batch.key if draws is None else draws.act, there, seats)
     steps = jnp.zeros(len(there), jnp.int32) if step is None else _episode(step, there, seats)
     return jax.vmap(one)(keys, steps, there % seats)
 

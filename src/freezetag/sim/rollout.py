@@ -163,7 +163,11 @@ def _options(long: bool) -> dict[str, Any]:
 
 def with_keys(batch: Batch) -> Batch:
     """A batch whose keys came in as words, inside a program."""
-    return batch._replace(key=jax.random.wrap_key_data(batch.key))
+    wrap, draws = jax.random.wrap_key_data, batch.draws
+    if draws is not None:
+        birth = wrap(draws.birth) if len(draws.birth) else draws.birth
+        draws = draws._replace(birth=birth, act=wrap(draws.act), world=wrap(draws.world))
+    return batch._replace(key=wrap(batch.key), draws=draws)
 
 
 def _in_place(structure: Structure, packs: packed.Packing) -> Structure:

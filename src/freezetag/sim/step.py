@@ -32,6 +32,7 @@ from freezetag.core import (
     level_of,
 )
 from freezetag.core.treatment import FREE
+from freezetag.sim import keys
 from freezetag.sim.columns import Column
 from freezetag.sim.template import Template
 
@@ -78,12 +79,42 @@ class Structure:
         return replace(self, columns=columns, keeps_world=False)
 
 
+class Draws(NamedTuple):
+    """What is drawn before an episode begins; a program that draws it itself takes longer to
+    compile. Keys are words, or keys inside of a program.
+
+    birth   [N] keys that players are made with
+    labels  [N] int32 what each seat is called
+    act     key from which each act has its own
+    world   key from which each step of the world has its own
+    """
+
+    birth: Array
+    labels: Array
+    act: Array
+    world: Array
+
+
+def drawn(key: Array, seats: int) -> Draws | None:
+    """What episodes draw from their keys [B, 2]; None where JAX is set to draw otherwise."""
+    if not jax.config.jax_threefry_partitionable:  # type: ignore[attr-defined]
+        return None
+    each = np.arange(seats)
+    return Draws(
+        birth=keys.fold_in(keys.fold_in(key, INIT)[:, None, :], each),
+        labels=keys.shuffled(keys.fold_in(key, LABELS), seats),
+        act=keys.fold_in(key, ACT),
+        world=keys.fold_in(key, WORLD),
+    )
+
+
 class Batch(NamedTuple):
     """Data of an episode (leading axis B in a batch).
 
     forcing [T, N] and [T, N, K] is handed to each step by the driver: inside a compiled program
     it is (). `world` is the state the world begins in, None for a fresh one. `ends` is how many
     steps are recorded before the episode ends, None where the program's own length is that.
+    `draws` are drawn from the key in each program if they are not given.
     """
 
     key: Array
@@ -97,6 +128,7 @@ class Batch(NamedTuple):
     world: Any = None
     ends: Any = None
     mode: Any = None
+    draws: Draws | None = None
 
     @property
     def bare(self) -> Batch:
@@ -107,7 +139,8 @@ class Batch(NamedTuple):
     def under_way(self) -> Batch:
         """Without what only the begin of an episode asks for."""
         seats = ({name: seat[name] for name in ("group", "member")} for seat in self.seats)
-        return self._replace(world=None, mode=None, seats=tuple(seats))
+        draws = self.draws and self.draws._replace(birth=(), labels=())
+        return self._replace(world=None, mode=None, seats=tuple(seats), draws=draws)
 
 
 class Shared(NamedTuple):
@@ -186,13 +219,17 @@ class Steps:
     def begin(self, batch: Batch) -> State:
         """The state before step 0."""
         n = self.seats
-        keys = self._one_a_seat(jax.random.fold_in(batch.key, INIT))
+        if batch.draws is not None:
+            birth, labels = batch.draws.birth, batch.draws.labels
+        else:
+            birth = self._one_a_seat(jax.random.fold_in(batch.key, INIT))
+            draw = jax.random.uniform(jax.random.fold_in(batch.key, LABELS), (n,))
+            labels = jnp.argsort(draw).astype(jnp.int32)
         carries = tuple(
-            column.init(keys[seat], leaves, data)
+            column.init(birth[seat], leaves, data)
             for seat, (column, leaves, data) in enumerate(self._columns(batch))
         )
-        draw = jax.random.uniform(jax.random.fold_in(batch.key, LABELS), (n,))
-        fresh = self.world.init(jax.random.fold_in(batch.key, WORLD), batch.present)
+        fresh = self.world.init(self._base(batch, WORLD), batch.present)
         world = fresh if batch.world is None else jax.tree.map(_as_key, fresh, batch.world)
         return State(
             step=jnp.zeros((), jnp.int32),
@@ -205,7 +242,7 @@ class Steps:
             actions=jnp.zeros((n, self.width), jnp.int32),
             levels=jnp.zeros(n, jnp.float32),
             rewards=jnp.zeros(n, jnp.float32),
-            labels=jnp.argsort(draw).astype(jnp.int32),
+            labels=jnp.asarray(labels),
         )
 
     def look(self, batch: Batch, state: State) -> Obs:
@@ -240,8 +277,8 @@ class Steps:
 
     def decide(self, batch: Batch, state: State, obs: Obs) -> tuple[Array, Array, tuple[Any, ...]]:
         """(actions [N, K], odd [N], carries) of the players that are JAX."""
-        key = jax.random.fold_in(jax.random.fold_in(batch.key, ACT), state.step)
-        keys = self._one_a_seat(key)
+        key = jax.random.fold_in(self._base(batch, ACT), state.step)
+        each = self._one_a_seat(key)
         nobody = jnp.zeros(self.width, jnp.int32), jnp.zeros((), bool), ()
         actions, odd, after = [], [], []
         for seat, (column, leaves, data) in enumerate(self._columns(batch)):
@@ -250,7 +287,7 @@ class Steps:
             else:
                 own = jax.tree.map(lambda field, seat=seat: field[seat], obs)
                 action, strange, carry = column.act(
-                    keys[seat], state.carries[seat], own, leaves, data, self.width
+                    each[seat], state.carries[seat], own, leaves, data, self.width
                 )
             actions.append(action)
             odd.append(strange)
@@ -270,7 +307,7 @@ class Steps:
         """The state after the step, and what goes on record. `forcing` is this step's: level
         [N], actions [N, K] or None."""
         settled = self.settle(batch, state, obs, proposed, odd, forcing)
-        key = jax.random.fold_in(jax.random.fold_in(batch.key, WORLD), state.step + 1)
+        key = jax.random.fold_in(self._base(batch, WORLD), state.step + 1)
         outcome = self.world.step(key, state.world, settled.executed)
         return self.close(batch, state, obs, proposed, carries, settled, outcome)
 
@@ -403,13 +440,19 @@ class Steps:
         safe, stop = jnp.asarray(self.shared.safe, jnp.int32), state.stop
         safe = jnp.broadcast_to(safe, actions.shape)
         if self.stop is not None:
-            keys = jax.vmap(lambda key: jax.random.fold_in(key, state.step))(self._stop_keys(batch))
-            prepared, stop = jax.vmap(self.stop.act)(keys, state.stop, obs)
+            each = jax.vmap(lambda key: jax.random.fold_in(key, state.step))(self._stop_keys(batch))
+            prepared, stop = jax.vmap(self.stop.act)(each, state.stop, obs)
             prepared = jnp.asarray(prepared, jnp.int32).reshape(self.seats, -1)
             safe = jnp.broadcast_to(prepared, actions.shape)
         mode, executed = admit(self.panel, state.mode, reading, actions, safe)
         mode = jnp.where(batch.equipped, mode, state.mode).astype(jnp.int32)
         return mode, jnp.where(batch.equipped[:, None], executed, actions), stop
+
+    def _base(self, batch: Batch, purpose: int) -> Array:
+        """The key of all acts, or of the world."""
+        if batch.draws is None:
+            return jax.random.fold_in(batch.key, purpose)
+        return {ACT: batch.draws.act, WORLD: batch.draws.world}[purpose]
 
     def _stop_keys(self, batch: Batch) -> Array:
         """[N] one key a seat."""
