@@ -24,10 +24,11 @@ WORLD = Ref.of("substrates/matrix_game", game="coordination")
 @dataclass(frozen=True)
 class Convention:
     """Settles on a move when it is made. `looks`: it keeps a move that was paid, and draws another
-    where it was not."""
+    where it was not. `slow`: of the steps in which it would look, it does so in one of `slow`."""
 
     looks: float = 0.0
     moves: int = 2
+    slow: float = 1.0
 
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
@@ -39,7 +40,8 @@ class Convention:
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         lost = (obs.step > 0) & (obs.own_reward <= 0)
         other = jax.random.randint(key, (), 0, self.moves)
-        move = jnp.where((self.looks > 0) & lost, other, carry)
+        now = jax.random.uniform(jax.random.fold_in(key, 1)) * self.slow < 1
+        move = jnp.where((self.looks > 0) & lost & now, other, carry)
         return jnp.zeros_like(obs.selfish) + move, move
 
 
@@ -97,6 +99,20 @@ def test_reference_of_m_labels_a_gap_of_one_less_one_in_m() -> None:
     looks = Convention(looks=1.0, moves=m)
     assert row("gap", looks, labels(m)).verdict == PASS
     assert row("copies of one seed", looks, labels(m)).of.value > 0.9
+
+
+def test_reference_who_is_slow_to_look_and_meets_another_each_time() -> None:
+    """Exact: of two that differ in a step, one looks with chance y and finds the other in half of
+    the cases, so that (1 + (1 - y)^2) / 2 differ in the next. Units are independent: with one
+    weather for all they would look in the same steps, and their mean would be that of one."""
+    slow = Convention(looks=1.0, slow=14.0)
+    found = row("gap", slow)
+    stays = (1 + (1 - 1 / slow.slow) ** 2) / 2
+    gap = float(np.mean([stays**step for step in range(20, 40)])) / 2
+    spread = np.std(found.samples, ddof=1) / np.sqrt(len(found.samples))
+    assert found.of.value == pytest.approx(gap, abs=4 * spread)
+    # With one weather there are three: never apart, and apart in either way.
+    assert len(set(found.samples)) > 3
 
 
 def test_who_meets_itself_by_name_proves_nothing() -> None:

@@ -105,6 +105,15 @@ def test_seeds_and_blocks_differ_and_the_same_seed_repeats() -> None:
     assert (base.executed != block.executed).any()
 
 
+def test_rows_share_their_weather_unless_they_stand_apart() -> None:
+    rows = replace(PAIRS, seating=((0, 3),) * 3)  # three times the same match
+    one = run_arm(Arm(rows, 2), pupil(), {}, seed=5).episode.executed
+    np.testing.assert_array_equal(one[:2], one[2:4])
+    apart = run_arm(Arm(rows, 2, apart=True), pupil(), {}, seed=5).episode.executed
+    assert len({match.tobytes() for match in apart}) == 6
+    np.testing.assert_array_equal(apart[:2], one[:2])
+
+
 def test_absent_seats_do_and_earn_nothing() -> None:
     episode = run_arm(Arm(CLASS, 4), pupil(), {}, seed=0).episode
     assert (episode.rewards[:, :, 4:] == 0).all()

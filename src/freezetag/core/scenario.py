@@ -204,8 +204,11 @@ class Arm:
 
     Every row of the seating is played `repeats` times; repeat i has the same weather in every
     row and in every arm of the same `block`, which is what pairs them. A fresh block is a fresh
-    set of seeds. `equipped` says whether the focal agent's panel is connected. `keep` are the days
-    whose episodes and policies are kept (negative counts from the last), None for all of them.
+    set of seeds. Where rows stand `apart` each of them has weather of its own, as units that are
+    not compared with each other need: with one weather who acts by chance does so alike in all of
+    them, and eighty rows are one. `equipped` says whether the focal agent's panel is connected.
+    `keep` are the days whose episodes and policies are kept (negative counts from the last), None
+    for all of them.
 
     Arms are named by any hashable key; `label` is what people read instead, and no part of what
     the arm is.
@@ -216,6 +219,7 @@ class Arm:
     block: int = 0
     equipped: bool = True
     keep: tuple[int, ...] | None = None
+    apart: bool = False
     label: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:

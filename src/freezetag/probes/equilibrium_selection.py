@@ -39,7 +39,8 @@ class EquilibriumSelection(Probe):
     Several outcomes may be equally good, and an agent that is sure of one of them fails beside
     another that is sure of the other. Judged is the gap of cross-play: what copies of one seed earn
     together, less what copies of two seeds earn together, in the second half of a match, when
-    they have had time to find each other. The unit is a pair of seeds that no other unit shares.
+    they have had time to find each other. The unit is a pair of seeds that no other unit shares,
+    each match with weather of its own.
 
     Where all moves keep their names, whoever always makes the same move meets itself by the name
     alone. So the same seeds also play the game with one side's moves renamed; who does not find
@@ -56,7 +57,7 @@ class EquilibriumSelection(Probe):
     least: float = 0.75
 
     asks: ClassVar[str] = "Does it find the same convention as a copy that grew up apart?"
-    source: ClassVar[str] = "docs/sources.md P12, C20; cross-play as in Hu et al. 2020"
+    source: ClassVar[str] = "docs/sources.md P12, C20, W68; cross-play as in Hu et al. 2020"
     caveat: ClassVar[str] = (
         "An agent that ignores its seed is the same one twice, and copies that learned from the "
         "same data share conventions that strangers do not. A gap of 0 says nothing of partners of "
@@ -99,8 +100,9 @@ class EquilibriumSelection(Probe):
             press=Press(),
         )
         return {
-            APART: Arm(scenario, 1, equipped=False),
-            RENAMED: Arm(renamed, 1, equipped=False),
+            # Rows are the units: who draws its moves must not draw them alike in all of them.
+            APART: Arm(scenario, 1, equipped=False, apart=True),
+            RENAMED: Arm(renamed, 1, equipped=False, apart=True),
         }
 
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:

@@ -102,6 +102,7 @@ def run_arm(
             f"the seating has {rows.shape[1]}."
         )
     repeat = np.tile(np.arange(arm.repeats, dtype=np.int32), len(scenario.seating))
+    sky = _skies(arm)
     seated = [_seat(n, arm, rows[:, n], pupil, seen, substrate, seed) for n in range(rows.shape[1])]
     world, world_leaves = split(substrate)
     limits = [split(interlock) for interlock in pupil.panel.interlocks]
@@ -158,13 +159,13 @@ def run_arm(
                 stop=stop[0],
                 keeps_world=scenario.keeps_world,
             )
-            weather = _keys(seed, arm.block, arm.repeats, day)
+            weather = _keys(seed, arm.block, 1 + int(sky.max()), day)
             batch = Batch(
-                key=weather[repeat],
+                key=weather[sky],
                 present=rows != ABSENT,
                 seats=tuple(seat.data for seat in seated),
                 equipped=(focal & arm.equipped) | (watch.mode != GO),
-                press=_press_steps(scenario.press, scenario.horizon, weather)[repeat],
+                press=_press_steps(scenario.press, scenario.horizon, weather)[sky],
                 hold=np.full(len(rows), scenario.press.hold, np.int32),
                 forcing=forced if outside else roomy(forced, room),
                 treatments=tuple(
@@ -185,7 +186,7 @@ def run_arm(
                         structure,
                         batch,
                         shared,
-                        weather[:, -1][repeat],
+                        weather[:, -1][sky],
                         names,
                         tick,
                         first=day == 0,
@@ -440,16 +441,24 @@ def _learn(
     return tuple(after)
 
 
-def _keys(seed: int, block: int, repeats: int, day: int) -> Array:
-    """[repeats, 2] one key per repeat: the same in all rows, and in all arms of a block."""
+def _skies(arm: Arm) -> Array:
+    """[B] the number of each episode's weather: its repeat's, in all rows, or its own."""
+    if arm.apart:
+        return np.arange(arm.episodes, dtype=np.int32)
+    return np.tile(np.arange(arm.repeats, dtype=np.int32), len(arm.scenario.seating))
+
+
+def _keys(seed: int, block: int, skies: int, day: int) -> Array:
+    """[skies, 2] one key per weather: the same in all arms of a block."""
     base = keys.fold_in(keys.fold_in(keys.root(seed), block), day)
-    return keys.fold_in(base, np.arange(repeats))
+    return keys.fold_in(base, np.arange(skies))
 
 
 def episode_seeds(seed: int, arm: Arm, day: int = 0) -> Array:
     """[B] the seed with which a world from outside is reset in each episode of an arm."""
-    weather = _keys(seed, arm.block, arm.repeats, day)
-    return np.tile(weather[:, -1], len(arm.scenario.seating))
+    sky = _skies(arm)
+    seeds: Array = _keys(seed, arm.block, 1 + int(sky.max()), day)[sky, -1]
+    return seeds
 
 
 def _can_be_hosted(arm: Arm, rows: Array, world: Hosted) -> None:
