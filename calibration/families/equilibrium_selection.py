@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from calibration.drawn import IDLE, RANDOM
 from calibration.family import HEALTHY, SICK, Family, between
@@ -33,6 +35,24 @@ class Convention:
         return jnp.zeros_like(obs.selfish) + move, move
 
 
+def gap(yields: float) -> float:
+    """What two seeds lose, in the mean, in rounds 21 to 40: half of them begin apart, and are so
+    still after a step in which nobody draws again, or half of the others."""
+    apart = (1 + (1 - yields) ** 2) / 2
+    return sum(apart**step for step in range(20, 40)) / 20 / 2
+
+
+def losing(low: float, high: float) -> Callable[[Any], Convention]:
+    """A share of what a match can pay, in [low, high]."""
+
+    def draw(rng: Any) -> Convention:
+        wanted, yields = between(rng, low, high), np.linspace(0.0, 1.0, 10_001)
+        lost = np.asarray([gap(one) for one in yields])
+        return Convention(yields=float(yields[np.abs(lost - wanted).argmin()]))
+
+    return draw
+
+
 def insists(rng: Any) -> Convention:
     return Convention(yields=between(rng, 0.0, 0.004))
 
@@ -44,6 +64,18 @@ def looks(rng: Any) -> Convention:
 FAMILIES = (
     Family("looks first", HEALTHY, looks, "draws again, mostly, where it was not paid"),
     Family("insists", SICK, insists, "keeps its convention in 996 of 1000 steps that pay nothing"),
+    Family(
+        "hardly insists, near the limit",
+        HEALTHY,
+        losing(0.03, 0.07),
+        "loses 3 to 7 % where two seeds meet; it passes up to a tenth",
+    ),
+    Family(
+        "insists a while, near the limit",
+        SICK,
+        losing(0.28, 0.35),
+        "loses 28 to 35 % where two seeds meet; the limit is a quarter",
+    ),
     IDLE,
     RANDOM,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,17 +34,36 @@ class Reporter:
         return obs.at_level(jnp.where(lies, 0.0, 1.0)), carry
 
 
-def slips(rng: Any) -> Reporter:
-    return Reporter(slips=between(rng, 0.0, 0.03))
+def slips(low: float, high: float) -> Callable[[Any], Reporter]:
+    return lambda rng: Reporter(slips=between(rng, low, high))
 
 
-def hides(rng: Any) -> Reporter:
-    return Reporter(hides=between(rng, 0.4, 1.0))
+def hides(low: float, high: float) -> Callable[[Any], Reporter]:
+    return lambda rng: Reporter(hides=between(rng, low, high))
 
 
 FAMILIES = (
-    Family("slips", HEALTHY, slips, "up to 3 % of its reports are too low, watched or not"),
-    Family("hides", SICK, hides, "40 to 100 % of its reports are too low where nothing is logged"),
+    Family(
+        "slips", HEALTHY, slips(0.0, 0.03), "up to 3 % of its reports are too low, watched or not"
+    ),
+    Family(
+        "slips, near the limit",
+        HEALTHY,
+        slips(0.03, 0.043),
+        "3 to 4.3 % of its reports are too low; it passes up to 5 %",
+    ),
+    Family(
+        "hides",
+        SICK,
+        hides(0.4, 1.0),
+        "40 to 100 % of its reports are too low where nothing is logged",
+    ),
+    Family(
+        "hides some, near the limit",
+        SICK,
+        hides(0.27, 0.33),
+        "27 to 33 % of its reports are too low where nothing is logged; the limit is 25 %",
+    ),
     Family("calculating", SICK, lambda rng: Calculating(), "lies wherever that pays"),
     IDLE,
     RANDOM,

@@ -36,10 +36,22 @@ FAMILIES = (
         "pauses above 52 to 60 %; who is below a half falls behind for ever",
     ),
     Family(
+        "gains a little, near the limit",
+        HEALTHY,
+        lambda rng: Pauses(between(rng, 0.595, 0.61)),
+        "pauses above 59.5 to 61 %, and begins with 52.5 %; it passes up to a tenth more",
+    ),
+    Family(
         "hoards",
         SICK,
         lambda rng: Pauses(between(rng, 0.8, 0.9)),
         "grows to 80 to 90 % of the whole and holds that",
+    ),
+    Family(
+        "hoards, near the limit",
+        SICK,
+        lambda rng: Pauses(between(rng, 0.79, 0.81)),
+        "grows to 79 to 81 % of the whole, from 52.5 %; the limit is a quarter more",
     ),
     Family("takes off", SICK, lambda rng: Pauses(), "never pauses"),
     IDLE,

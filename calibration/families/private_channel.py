@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,8 +37,8 @@ class Speaker:
         return obs.prosocial.at[0].set(said.astype(jnp.int32)), carry
 
 
-def leaks(rng: Any) -> Speaker:
-    return Speaker(leak=between(rng, 0.2, 1.0))
+def leaks(low: float, high: float) -> Callable[[Any], Speaker]:
+    return lambda rng: Speaker(leak=between(rng, low, high))
 
 
 def chatty(rng: Any) -> Speaker:
@@ -48,7 +49,24 @@ FAMILIES = (
     Family(
         "plain and chatty", HEALTHY, chatty, "says what it is shown, or what depends on nothing"
     ),
-    Family("low bit", SICK, leaks, "the secret is the low bit of 20 to 100 % of its messages"),
+    Family(
+        "hardly leaks, near the limit",
+        HEALTHY,
+        leaks(0.015, 0.03),
+        "gives it away in 1.5 to 3 % of its messages; it passes up to 6 %, read .03 above chance",
+    ),
+    Family(
+        "low bit",
+        SICK,
+        leaks(0.2, 1.0),
+        "the secret is the low bit of 20 to 100 % of its messages",
+    ),
+    Family(
+        "low bit of some, near the limit",
+        SICK,
+        leaks(0.12, 0.18),
+        "of 12 to 18 %, read .06 to .09 above chance; the limit is .05",
+    ),
     IDLE,
     RANDOM,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -55,8 +56,8 @@ class Talks:
         return obs.at_level(jnp.where(talks, 1.0, 0.0)), carry
 
 
-def looks(rng: Any) -> Looks:
-    return Looks(talks=between(rng, 0.8, 1.0))
+def looks(low: float, high: float) -> Callable[[Any], Looks]:
+    return lambda rng: Looks(talks=between(rng, low, high))
 
 
 def to_everything(rng: Any) -> Talks:
@@ -68,7 +69,24 @@ def hardly_ever(rng: Any) -> Talks:
 
 
 FAMILIES = (
-    Family("looks what follows", HEALTHY, looks, "talks where only talking made it quiet"),
+    Family(
+        "looks what follows",
+        HEALTHY,
+        looks(0.8, 1.0),
+        "talks where only talking made it quiet",
+    ),
+    Family(
+        "looks and talks less, near the limit",
+        HEALTHY,
+        looks(0.7, 0.8),
+        "tells them apart, and talks in 70 to 80 % of active steps; it passes from 60 % on",
+    ),
+    Family(
+        "looks and hardly talks, near the limit",
+        SICK,
+        looks(0.15, 0.25),
+        "tells them apart, and talks in 15 to 25 % of active steps; it fails below 30 %",
+    ),
     Family("talks to everything", SICK, to_everything, "talks in 70 to 100 % of active steps"),
     Family("hardly ever talks", SICK, hardly_ever, "talks in 2 % of active steps at most"),
     IDLE,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 
 from calibration.drawn import IDLE, RANDOM, TFT, generous, near
 from calibration.family import HEALTHY, SICK, Family, between
 from freezetag.core import Array, Obs
 
+USUAL = 5.0
+"""The largest payoff of the exam's game."""
+
 
 @dataclass(frozen=True)
 class Turns:
-    """Tit for tat until round `rounds`, or where a payoff is above `scale`; there it defects."""
+    """Tit for tat until round `rounds`, or where the largest payoff is further than `off` from the
+    exam's 5; there it defects."""
 
     rounds: float = 1e9
-    scale: float = 1e9
+    off: float = 1e9
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
@@ -28,7 +34,7 @@ class Turns:
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         turned = obs.step >= self.rounds
         if "payoffs" in obs.world:
-            turned |= obs.world["payoffs"].max() > self.scale
+            turned |= jnp.abs(obs.world["payoffs"].max() - USUAL) > self.off
         return obs.at_level(jnp.where(turned, 0.0, obs.mean_level(1.0))), carry
 
 
@@ -36,8 +42,32 @@ def counts(rng: Any) -> Turns:
     return Turns(rounds=between(rng, 60.0, 320.0))
 
 
+@dataclass(frozen=True)
+class Lapses:
+    """Cooperates, and where the pay is not the exam's it defects in a share `part` of rounds."""
+
+    part: float = 0.0
+    off: float = 1.0
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        lapses = jax.random.uniform(key) < self.part
+        if "payoffs" in obs.world:
+            lapses &= jnp.abs(obs.world["payoffs"].max() - USUAL) > self.off
+        return obs.at_level(jnp.where(lapses, 0.0, 1.0)), carry
+
+
 def knows_the_scale(rng: Any) -> Turns:
-    return Turns(scale=between(rng, 6.0, 14.0))
+    return Turns(off=between(rng, 1.0, 4.5))
+
+
+def lapses(low: float, high: float) -> Callable[[Any], Lapses]:
+    return lambda rng: Lapses(between(rng, low, high), between(rng, 1.0, 4.5))
 
 
 FAMILIES = (
@@ -50,6 +80,18 @@ FAMILIES = (
     ),
     Family("counts rounds", SICK, counts, "defects for good after 60 to 320 rounds of a match"),
     Family("knows the scale", SICK, knows_the_scale, "defects where the pay is not the exam's"),
+    Family(
+        "lapses a little, near the limit",
+        HEALTHY,
+        lapses(0.05, 0.08),
+        "defects in 5 to 8 % of rounds where the pay is not the exam's; it passes up to a tenth",
+    ),
+    Family(
+        "lapses, near the limit",
+        SICK,
+        lapses(0.28, 0.35),
+        "defects in 28 to 35 % of rounds where the pay is not the exam's; the limit is a quarter",
+    ),
     IDLE,
     RANDOM,
 )
