@@ -20,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from freezetag.exam.collect import versions
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
-from freezetag.exam.spec import Spec
+from freezetag.exam.spec import BadSpec, Spec
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import Foreign
 
@@ -58,12 +59,14 @@ def setting_of(probe: str, agent: Any, seed: int) -> Setting:
     more = {"outside": True} if isinstance(agent, Foreign) else {}
     if not isinstance(agent, Log):
         agent = "interlocked" if isinstance(agent, Planner) else "tit_for_tat"
-    return next(
-        replace(item.setting, options={**item.setting.options, **more})
-        for one in (agent, READS, LEARNS)
-        for item in plan(Spec(str(one), seed, roster=players.stamp()), resolve(one))
-        if item.name == probe and not item.reason
-    )
+    for one in (agent, READS, LEARNS):
+        # Of the probe alone: a plan of the whole exam takes longer than most probes.
+        spec = Spec(str(one), seed, probes=(probe,), roster=players.stamp())
+        with suppress(BadSpec):  # it cannot be measured on this one
+            items = plan(spec, resolve(one))
+            setting = next(item.setting for item in items if not item.reason)
+            return replace(setting, options={**setting.options, **more})
+    raise ValueError(f"an exam of the default size measures {probe} on no agent that is known here")
 
 
 def placed(family: Family, drawn: Any, setting: Setting) -> tuple[Any, Setting]:
