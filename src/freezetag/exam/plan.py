@@ -78,7 +78,10 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
         if all(item.reason for item in items):
             raise BadSpec(_nothing(items))
         return items
-    own = [*_own_worlds([(n, p) for _, n, p in every if not p.everywhere], chosen, spec, agent)]
+    own: list[Ref] = []  # it asks all other probes, which takes longer than to plan one
+    if any(probe.everywhere for _, _, probe in named):
+        others = [(n, p) for _, n, p in every if not p.everywhere]
+        own = [*_own_worlds(others, chosen, spec, agent)]
     items = tuple(
         _item(name, probe, world, spec, agent)
         for _, name, probe in named
