@@ -46,7 +46,8 @@ class OwnAuthority:
     """Opens (or makes) the folder, verifies its ledger, and answers one gate.
 
     Not thread-safe: open and `start` first, then `answer` from the host's thread alone. Raises
-    `UserError` for a folder that another guard uses or whose ledger does not verify.
+    `UserError` for a folder that another guard uses, that is a server's, or whose ledger does not
+    verify.
     """
 
     def __init__(self, folder: str | Path, agent: str, *, length: float = 5.0) -> None:
@@ -116,7 +117,7 @@ class OwnAuthority:
         """Clears what stands, signed by the folder's one person; starts nothing. What it cleared.
 
         Presses that only the gate's latch remembers, since the guard was killed before it could
-        tell, are entered first.
+        tell, are entered first. Raises `ResetError` where the folder's key does not suffice.
         """
         for press in self._in_the_latch():
             self._store_all(self._authority.press(press))
@@ -126,6 +127,11 @@ class OwnAuthority:
             drafted = self._authority.draft()
             clearance = drafted.signed(private, public_of(private))
             self._store_all(self._authority.clear(clearance))
+        if self.presses:
+            raise ResetError(
+                f"nothing is cleared: that takes {self.home.roster.quorum} of the people of "
+                f"{self.folder}, and the key in it is not enough. See `freezetag reset`."
+            )
         return standing
 
     def close(self, gate: Gate | None = None, head: str = "") -> None:
@@ -234,7 +240,13 @@ def _guard_at(lock: Path) -> int:
 
 def _home(folder: Path, length: float) -> Home:
     if (folder / "authority.json").exists():
-        return Home.open(folder)
+        home = Home.open(folder)
+        if not (folder / KEY).exists():
+            raise UserError(
+                f"{folder} is a server's folder and no guard's: its people reset it, with "
+                f"`freezetag reset --home {folder}`. A guard takes another --state folder."
+            )
+        return home
     private, public = generate()
     person = Person(_user(), public)
     # A gate that had to write down a stop after somebody took its folder away has left a latch.
