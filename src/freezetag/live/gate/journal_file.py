@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from freezetag.core.errors import RunError
 from freezetag.core.journal import GENESIS, Journal, read
@@ -19,24 +21,32 @@ def open_journal(path: Path) -> Journal:
     Caveat: entries are not synced one by one, so a machine that loses power may lose the newest;
     the head that an authority anchored shows that.
     """
+    link, size = GENESIS, 0
+
+    def whole(file: IO[bytes]) -> Iterator[bytes]:
+        """Line by line: a journal of months is larger than anybody wants in memory."""
+        nonlocal link, size
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield line
+            link, size = hashlib.sha256(line[:-1]).hexdigest(), size + len(line)
+
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with open(handle, "rb", closefd=False) as file:
-            data = file.read()
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):
-            os.ftruncate(handle, len(whole))
+            for _ in read(whole(file)):
+                pass  # reading is checking
+        if os.fstat(handle).st_size > size:
+            os.ftruncate(handle, size)
     except OSError as error:
         raise RunError(f"the journal {path} cannot be opened: {error.strerror}.") from None
-    lines = whole.splitlines()
-    for _ in read(lines):
-        pass  # reading is checking
 
     def write(line: bytes) -> None:
         if os.write(handle, line) < len(line):
             raise OSError(f"{path}: the disk is full")
 
-    return Journal(write, hashlib.sha256(lines[-1]).hexdigest() if lines else GENESIS)
+    return Journal(write, link)
 
 
 def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
