@@ -18,6 +18,8 @@ from freezetag.core.errors import RunError
 FILE = "watched.json"
 AGAIN = (0.0005, 0.001, 0.002, 0.004)
 """Seconds between looks at a meter that cannot be read."""
+LASTS = 0.25
+"""Seconds for which the number before counts while the file is empty, as it is being written."""
 AHEAD = 2.0
 """Seconds by which a meter's time may be ahead of the clock: file systems round."""
 
@@ -119,18 +121,33 @@ def _meter(path: Path, age: float) -> Callable[[], float]:
     """The number in the file, which somebody else than the agent keeps fresh; else it raises.
 
     Whoever writes it with `echo 5 > FILE` empties it first, so what cannot be read is read again
-    for a few milliseconds, far less than a lease, before it counts as missing.
+    for a few milliseconds. On a busy host the writer may stand still just then: an empty file shows
+    the number before, for a part of a second that is far below a lease.
     """
+    last, at = 0.0, float("-inf")
+
+    def look() -> float:
+        nonlocal last, at
+        try:
+            last, at = _number(path, age), time.monotonic()
+        except _Empty:
+            if time.monotonic() - at >= LASTS:
+                raise
+        return last
 
     def read() -> float:
         for pause in AGAIN:
             try:
-                return _number(path, age)
+                return look()
             except (FileNotFoundError, ValueError):
                 time.sleep(pause)
-        return _number(path, age)
+        return look()
 
     return read
+
+
+class _Empty(ValueError):
+    """The file is there, fresh, and empty."""
 
 
 def _number(path: Path, age: float) -> float:
@@ -140,6 +157,8 @@ def _number(path: Path, age: float) -> float:
     if old < -AHEAD:
         raise ValueError(f"its time is {-old:.0f} s ahead, so nobody knows how old it is")
     text = path.read_text()
+    if not text:
+        raise _Empty("it is empty, and holds no number")
     try:
         value = float(text)
     except ValueError:
