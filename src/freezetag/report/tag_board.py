@@ -387,8 +387,9 @@ _DEFS = Markup(
     '<g id="t-held"><circle class="held-back" r="20"/></g>'
     f'<g id="t-frozen"><circle class="ice" r="20"/><g class="flake">{_FLAKE}</g>'
     '<circle class="hole" r="10.5"/></g>'
-    '<g id="t-guards"><path class="shield" d="M0 -25C9 -20 17 -19 22 -19C22 2 16 17 0 25'
-    'C-16 17 -22 2 -22 -19C-17 -19 -9 -20 0 -25z"/></g>'
+    # So high that thirty-one in the ring do not cover each other.
+    '<g id="t-guards"><path class="shield" transform="scale(.86)" d="M0 -25C9 -20 17 -19 22 -19'
+    'C22 2 16 17 0 25C-16 17 -22 2 -22 -19C-17 -19 -9 -20 0 -25z"/></g>'
     '<g id="t-won"><circle class="won" r="20"/><path class="crown" d="M-13 -21l3 -11l5 6l5 -9l5 9l'
     '5 -6l3 11z"/></g>'
     '<g id="t-lost"><circle class="lost" r="20"/></g>'
