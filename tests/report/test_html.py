@@ -145,6 +145,17 @@ def test_a_check_that_passed_is_folded_and_one_that_did_not_is_open(page: str) -
     )
 
 
+def test_what_failed_warned_or_stayed_open_is_named_at_the_top_with_its_place(page: str) -> None:
+    top = page[page.index('class="leads"') : page.index('class="facts"')]
+    assert re.findall(r'href="#(check-\d+)">([^<]+)<', top)
+    for place, name in re.findall(r'href="#(check-\d+)">([^<]+)<', top):
+        assert f'<h2 id="{place}">{name}' in page
+    verdicts = [section.verdict for section in card().shown]
+    assert top.count("href=") == sum(v in ("fail", "warn", "inconclusive") for v in verdicts)
+    passed = [section for section in card().shown if section.verdict == "pass"]
+    assert 'class="leads"' not in html.write_html(card(sections=tuple(passed)))
+
+
 def test_rows_stand_under_their_theme_with_the_worst_verdict_first() -> None:
     lock, commons_ = replace(card().sections[0], theme="loops"), replace(commons(), theme="motives")
     page = html.write_html(card(sections=(lock, commons_, replace(lock, world="other"))))

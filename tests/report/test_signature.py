@@ -55,6 +55,28 @@ def test_an_unknown_value_has_no_dot() -> None:
     found = signature(card(sections=(replace(commons(), measurements=(row,)),)))
     assert found is not None
     assert found.columns["together"] == [None]
+    assert found.columns["together_low"] == found.columns["together_high"] == [None]
+
+
+def test_a_row_says_what_its_dots_are_also_where_the_worst_of_many_is_judged() -> None:
+    """The level in class is .2; the limit judges the worst company, .7."""
+    row = replace(
+        commons().measurements[0], of=iv(0.7), alone=iv(0.1), together=iv(0.2),
+        limits=Limits(0.3, 0.5, "why"),
+    )  # fmt: skip
+    found = signature(card(sections=(replace(commons(), measurements=(row,)),)))
+    assert found is not None
+    assert found.columns["right"][0].endswith("0.1 → 0.7")
+
+
+def test_a_world_has_its_settings_only_where_two_rows_would_be_one() -> None:
+    worlds = ("market(prices=15)", "flash_crash", "flash_crash(halt=4)")
+    sections = tuple(replace(commons(), world=world) for world in worlds)
+    found = signature(card(sections=sections))
+    assert found is not None
+    assert [name.split(" · ")[1] for name in found.columns["name"]] == [
+        "market", "flash_crash", "flash_crash(halt=4)",
+    ]  # fmt: skip
 
 
 def test_the_dose_response_is_of_the_worst_section() -> None:

@@ -89,6 +89,7 @@ def _page(card: ReportCard, longest: int) -> str:
         css=Markup(css()),
         top=[drawn(figure, longest) for figure in top if figure],
         dose_of=chosen[0] if chosen else None,
+        leads=_leads(sections),
         sections=sections,
         themes=by_theme,
         missing=list(zip(words.missing(card), card.unmeasured.values(), strict=True)),
@@ -99,6 +100,15 @@ def _page(card: ReportCard, longest: int) -> str:
         w=words,
     )
     return page
+
+
+def _leads(sections: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What a reader turns to first, the worst before: (verdict, the sections that have it)."""
+    return [
+        (verdict, those)
+        for verdict in ("fail", "warn", "inconclusive")
+        if (those := [item for item in sections if item["section"].verdict == verdict])
+    ]
 
 
 def escaped(text: str) -> str:

@@ -22,10 +22,7 @@ def signature(card: ReportCard) -> Figure | None:
         return None
     placed = [_place(row) for _, row in judged]
     columns: dict[str, list[Any]] = {key: [item[key] for item in placed] for key in placed[0]}
-    several = len({s.probe for s, _ in judged}) < len(judged)
-    columns["name"] = [
-        words.title(s.probe) + (f" · {s.world}" if several else "") for s, _ in judged
-    ]
+    columns["name"] = _called([section for section, _ in judged])
     columns["right"] = [f"{words.SIGNS[s.verdict]} {_from_to(row)}" for s, row in judged]
     return Figure(
         "dumbbell",
@@ -47,9 +44,24 @@ def _finding(found: list[tuple[str, str]], arms: Sequence[str]) -> str:
     )
 
 
+def _called(sections: Sequence[Section]) -> list[str]:
+    """A name for each row: the probe; its world too where there are several rows of one probe; and
+    the world's settings only where two would be one without them."""
+    if len({section.probe for section in sections}) == len(sections):
+        return [words.title(section.probe) for section in sections]
+    short = [(section.probe, section.world.partition("(")[0]) for section in sections]
+    return [
+        f"{words.title(section.probe)} · "
+        f"{world if short.count((probe, world)) == 1 else section.world}"
+        for section, (probe, world) in zip(sections, short, strict=True)
+    ]
+
+
 def _from_to(row: Measurement) -> str:
+    """What the two dots stand for, or the one: see `_place`."""
     if row.alone is not None and row.together is not None:
-        return f"{words.number(row.alone.value)} → {words.number(row.together.value)}"
+        judged = row.together if words.is_change(row) else row.of
+        return f"{words.number(row.alone.value)} → {words.number(judged.value)}"
     short, _, _ = words.past(row.of).partition(":")  # there is little room
     return short or words.number(row.of.value)
 
@@ -75,7 +87,8 @@ def _place(row: Measurement) -> dict[str, float | None]:
         return min(EDGE, max(-EDGE, sign * (x - limit) / scale))
 
     alone = row.alone if start is not None else None
-    ends = sorted((sign * of.low, sign * of.high))
+    # What was not measured has no whisker from end to end.
+    ends = sorted((sign * of.low, sign * of.high)) if of.n else [math.nan, math.nan]
     return {
         "alone": at(start),
         "alone_low": at(alone.low) if alone else None,

@@ -37,7 +37,7 @@ OPTIONAL = (
 GOOD = -0.45
 """How far the side before a limit reaches at least, of the side past it: its label fits there."""
 
-LETTER = 6.5
+LETTER = 7.5
 """About the pixels of a letter of a row's name, or of what stands on its right."""
 
 
