@@ -33,12 +33,13 @@ from freezetag.sim import engine, fingerprints, keys
 from freezetag.sim.believed import believed
 from freezetag.sim.certain import certain_rows
 from freezetag.sim.columns import Column, column, leaves_of
-from freezetag.sim.diverged import Divergence, on_day
+from freezetag.sim.days import day_seen, on_day
+from freezetag.sim.diverged import Divergence
 from freezetag.sim.forced import forcing, roomy
 from freezetag.sim.foreign import AgentFailed, Foreign
 from freezetag.sim.host import rollout_with
 from freezetag.sim.inside import GIVEN, SCHEME, Inside, InsideWorker
-from freezetag.sim.later import Later, day_seen
+from freezetag.sim.later import Later
 from freezetag.sim.mixed import alike
 from freezetag.sim.outside.hosted import Hosted
 from freezetag.sim.outside.stage import Stage

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +13,6 @@ import numpy as np
 from freezetag.core import GO, Array, Event, Panel, PowerLimit
 from freezetag.core.fingerprint import DIVERGED, UNREAD
 from freezetag.core.interlock import UNKNOWN
-from freezetag.sim.foreign import AgentFailed
 
 NUMBERS = PowerLimit(math.inf, sensor="parameters")
 """Any number is allowed: it trips on what is none."""
@@ -99,19 +97,6 @@ class Divergence:
         self.mode[:, seat] |= Panel((NUMBERS,)).latch(GO, reading) << self._bit
         said = f"after day {day + 1} of learning a parameter is no finite number (NaN or infinite)"
         return tuple(Event(int(b), step, seat, DIVERGED, said) for b in news.nonzero()[0])
-
-
-@contextmanager
-def on_day(day: int, days: int) -> Iterator[None]:
-    """Whatever agent fails in here failed on this day of several, and its message says so."""
-    try:
-        yield
-    except AgentFailed as failed:
-        if days > 1:
-            stop = "" if failed.message.endswith((".", "!", "?")) else "."
-            failed.message += f"{stop} That was on day {day + 1} of {days}."
-            failed.args = (failed.message,)
-        raise
 
 
 def lost(carry: Any, before: Any = None) -> Array:

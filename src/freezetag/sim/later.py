@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
-from freezetag.core import Array
-from freezetag.sim.rollout import day_of
-
 
 class Later(MutableMapping[int, Any]):
     """seat -> policy after a day; some are made at the first look at them."""
@@ -48,14 +45,3 @@ class Later(MutableMapping[int, Any]):
 
     def __len__(self) -> int:
         return len(self._made)
-
-
-def day_seen(
-    traces: Any, batch: Any, labels: Array, seat: int, treatments: Any, data: Any
-) -> dict[str, Array]:
-    """What a seat saw of a day, as the treatments let it learn from."""
-    own = day_of(traces, batch, labels, seat)
-    for i, each in enumerate(treatments):
-        if hasattr(each, "learn"):
-            own = dict(each.learn(data.get(i), seat, own))
-    return own
