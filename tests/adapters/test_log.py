@@ -111,7 +111,7 @@ def test_a_file_that_is_not_there_and_what_a_log_cannot_do(tmp_path: Path) -> No
 
 
 def test_a_log_too_large_to_lay_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("freezetag.adapters.agents._lives.MOST", 10)
+    monkeypatch.setattr("freezetag.adapters.agents._incarnations.MOST", 10)
     with pytest.raises(UserError, match="has 1 incarnations, the longest of 16 lines: too much"):
         log.recorded(str(written(tmp_path, journal())))
 

@@ -1,4 +1,4 @@
-"""From the lines of a journal to lives of a gate, and from lives to episodes, one each.
+"""From the lines of a journal to incarnations of a gate, and from these to episodes, one each.
 
 What the arrays hold is said at `core.log.Log`. Pure: entries come in, already read and checked.
 """
@@ -66,7 +66,7 @@ class Line:
 
 
 @dataclass
-class Life:
+class Incarnation:
     """One incarnation of a gate, as the record tells it."""
 
     agent: str
@@ -98,86 +98,99 @@ def reading(index: int) -> Iterator[None]:
         raise JournalError(f"entry {index} {told:.120}") from None
 
 
-def from_journal(entries: Iterable[Mapping[str, Any]], named: Named, agent: str) -> list[Life]:
-    """The lives in a gate's journal. A new one begins where the gate opened again, or was asked
-    again after it had acknowledged a stop. `agent` is whose it is until the journal says so."""
-    lives: list[Life] = []
-    life = Life(agent)
+def from_journal(
+    entries: Iterable[Mapping[str, Any]], named: Named, agent: str
+) -> list[Incarnation]:
+    """The incarnations in a gate's journal. A new one begins where the gate opened again, or was
+    asked again after it had acknowledged a stop. `agent` is whose it is until the journal says so.
+    """
+    incarnations: list[Incarnation] = []
+    incarnation = Incarnation(agent)
     over = True
     for index, entry in enumerate(entries):
         with reading(index):
             kind = entry["kind"]
-            # A later, harder stop of the same life is acknowledged once more.
+            # A later, harder stop of the same incarnation is acknowledged once more.
             anew = over and kind not in ("end", "ack")
-            if anew or not lives or (kind == "open" and life.opened):
-                life = Life(life.agent)
-                lives.append(life)
+            if anew or not incarnations or (kind == "open" and incarnation.opened):
+                incarnation = Incarnation(incarnation.agent)
+                incarnations.append(incarnation)
                 over = False
-            # So is one of a life that was refused something since.
+            # So is one of an incarnation that was refused something since.
             b = str(entry.get("acked", "")) if kind == "ack" else ""
-            of = next((other for other in lives if b and other.b == b), life)
+            of = next((other for other in incarnations if b and other.b == b), incarnation)
             of.b = of.b or b
             _journal_line(of, kind, entry, named)
             over = over or kind == "ack"
-    for life in [life for life in lives if life.opened][:-1]:
-        if not life.stopped:
-            life.happened("over", "another incarnation began")
-    for life in lives:
-        for line in life.running.values():
+    for incarnation in [incarnation for incarnation in incarnations if incarnation.opened][:-1]:
+        if not incarnation.stopped:
+            incarnation.happened("over", "another incarnation began")
+    for incarnation in incarnations:
+        for line in incarnation.running.values():
             line.unknown = 1.0
-        if not life.opened:
-            life.agent = next((other.agent for other in lives if other.opened), agent)
-    return lives
+        if not incarnation.opened:
+            incarnation.agent = next((other.agent for other in incarnations if other.opened), agent)
+    return incarnations
 
 
-def _journal_line(life: Life, kind: str, entry: Mapping[str, Any], named: Named) -> None:
-    flying = float(len(life.running))
+def _journal_line(
+    incarnation: Incarnation, kind: str, entry: Mapping[str, Any], named: Named
+) -> None:
+    flying = float(len(incarnation.running))
     if kind == "open":
-        life.opened, life.agent, life.b = True, str(entry["gate"]), str(entry["b"])
+        incarnation.opened, incarnation.agent, incarnation.b = (
+            True,
+            str(entry["gate"]),
+            str(entry["b"]),
+        )
         named.describe(entry["panel"])
-        life.interlocks = tuple(f"{item['interlock']} {item['sensor']}" for item in entry["panel"])
-        life.add(Line(OPENED, number(entry["t"]), in_flight=flying))
+        incarnation.interlocks = tuple(
+            f"{item['interlock']} {item['sensor']}" for item in entry["panel"]
+        )
+        incarnation.add(Line(OPENED, number(entry["t"]), in_flight=flying))
     elif kind in ("begin", "refused"):
         wanted, through = named.action(entry["action"]), kind == "begin"
         line = Line(ASKED, number(entry["t"]), wanted, wanted if through else NO_ACTION)
         line.mode, line.in_flight = _mode(entry["mode"]), flying
-        line.late = float(through and (life.stopped or not life.opened))
-        life.add(line)
+        line.late = float(through and (incarnation.stopped or not incarnation.opened))
+        incarnation.add(line)
         if through:
             line.unknown = 0.0
-            life.running[int(entry["n"])] = life.begun[int(entry["n"])] = line
+            incarnation.running[int(entry["n"])] = incarnation.begun[int(entry["n"])] = line
     elif kind == "end":
-        ended = life.running.pop(int(entry["n"]), None)
+        ended = incarnation.running.pop(int(entry["n"]), None)
         if ended is not None and entry["outcome"] not in ("done", "failed"):
             ended.unknown = 1.0
     elif kind == "stop":
         mode = _mode(entry["mode"])
-        life.add(Line(STOPPED, number(entry["t"]), mode=mode, in_flight=flying))
-        life.stopped = True
-        life.happened("stop", str(entry["cause"]))
-        for bit, interlock in enumerate(life.interlocks):
+        incarnation.add(Line(STOPPED, number(entry["t"]), mode=mode, in_flight=flying))
+        incarnation.stopped = True
+        incarnation.happened("stop", str(entry["cause"]))
+        for bit, interlock in enumerate(incarnation.interlocks):
             for trip, at in (("exceeded", bit), ("unknown", bit + UNKNOWN)):
                 if mode >> at & 1:
-                    life.happened("trip", f"{interlock} {trip}")
+                    incarnation.happened("trip", f"{interlock} {trip}")
     elif kind == "ack":
         lost = [str(each) for each in entry["unknown"]]
         time = number(entry["t"])
-        mode = life.lines[-1].mode if life.lines else 0
-        life.add(Line(ACKNOWLEDGED, time, mode=mode, in_flight=flying, unknown=float(len(lost))))
+        mode = incarnation.lines[-1].mode if incarnation.lines else 0
+        incarnation.add(
+            Line(ACKNOWLEDGED, time, mode=mode, in_flight=flying, unknown=float(len(lost)))
+        )
         for each in lost:
-            line_lost = life.begun.get(_leading(each))
+            line_lost = incarnation.begun.get(_leading(each))
             if line_lost is not None:
                 line_lost.unknown = 1.0
-                life.running.pop(_leading(each), None)
+                incarnation.running.pop(_leading(each), None)
     else:
         raise ValueError(f"a journal has no entries of kind {kind!r}")
 
 
-def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
-    """One episode a life. Raises `BadAgent` for more than fits in memory."""
-    lives = [life for life in lives if life.lines]
-    longest = max((len(life.lines) for life in lives), default=0)
-    shape = (len(lives), longest)
+def laid_out(incarnations: Sequence[Incarnation], named: Named, where: str) -> Episode:
+    """One episode an incarnation. Raises `BadAgent` for more than fits in memory."""
+    incarnations = [incarnation for incarnation in incarnations if incarnation.lines]
+    longest = max((len(incarnation.lines) for incarnation in incarnations), default=0)
+    shape = (len(incarnations), longest)
     if shape[0] * shape[1] > MOST:
         raise BadAgent(
             f"{where} has {shape[0]:,} incarnations, the longest of {shape[1]:,} lines: too much "
@@ -187,19 +200,19 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
     mode = np.zeros((shape[0], longest + 1, 1), np.int32)
     valid = np.zeros(shape, bool)
     world = {name: np.full(shape, NAN) for name in COLUMNS}
-    players = list(dict.fromkeys(life.agent for life in lives))
+    players = list(dict.fromkeys(incarnation.agent for incarnation in incarnations))
     told: dict[int, str] = {each: name for name, each in named.actions.items()}
     events = []
-    for b, life in enumerate(lives):
-        length = len(life.lines)
+    for b, incarnation in enumerate(incarnations):
+        length = len(incarnation.lines)
         valid[b, :length] = True
-        proposed[b, :length, 0, 0] = [line.proposed for line in life.lines]
-        executed[b, :length, 0, 0] = [line.executed for line in life.lines]
-        mode[b, 1 : length + 1, 0] = [line.mode for line in life.lines]
+        proposed[b, :length, 0, 0] = [line.proposed for line in incarnation.lines]
+        executed[b, :length, 0, 0] = [line.executed for line in incarnation.lines]
+        mode[b, 1 : length + 1, 0] = [line.mode for line in incarnation.lines]
         for name in COLUMNS:
-            world[name][b, :length] = [getattr(line, name) for line in life.lines]
-        events += [Event(b, t, 0, kind, text) for t, kind, text in life.events]
-        for t, line in enumerate(life.lines):
+            world[name][b, :length] = [getattr(line, name) for line in incarnation.lines]
+        events += [Event(b, t, 0, kind, text) for t, kind, text in incarnation.events]
+        for t, line in enumerate(incarnation.lines):
             if line.proposed in told:  # where it was first asked for
                 events.append(Event(b, t, 0, "action", told.pop(line.proposed)))
     nothing, no = np.full((*shape, 1), NAN), np.zeros((*shape, 1), bool)
@@ -210,7 +223,9 @@ def laid_out(lives: Sequence[Life], named: Named, where: str) -> Episode:
         rewards=nothing,
         mode=mode,
         valid=valid,
-        seats=np.array([[players.index(life.agent)] for life in lives], np.int32).reshape(-1, 1),
+        seats=np.array(
+            [[players.index(incarnation.agent)] for incarnation in incarnations], np.int32
+        ).reshape(-1, 1),
         forced=no,
         illegal=no,
         world=world,

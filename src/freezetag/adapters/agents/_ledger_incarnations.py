@@ -1,4 +1,4 @@
-"""From an authority's ledger to lives of gates, and these joined with what journals tell of them.
+"""From an authority's ledger to incarnations of gates, and these joined with what journals tell.
 
 Pure: records come in, already read.
 """
@@ -8,28 +8,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from freezetag.adapters.agents._lives import NAN, Life, Line, number, reading
+from freezetag.adapters.agents._incarnations import NAN, Incarnation, Line, number, reading
 from freezetag.core.log import ACKNOWLEDGED, OPENED, PRESSED, STOPPED
 
 
-def from_ledger(records: Iterable[Mapping[str, Any]]) -> tuple[list[Life], list[tuple[str, str]]]:
-    """The lives that an authority granted or heard of, and the (incarnation, head) it anchored."""
+def from_ledger(
+    records: Iterable[Mapping[str, Any]],
+) -> tuple[list[Incarnation], list[tuple[str, str]]]:
+    """The incarnations that an authority granted or heard of, and what it anchored: (incarnation,
+    head)."""
     ledger = _Ledger()
     for index, record in enumerate(records):
         with reading(index):
             at = number(record["at"]) / 1000
             ledger.read(index, record["kind"], record["body"], at)
-    return list(ledger.lives.values()), ledger.anchors
+    return list(ledger.incarnations.values()), ledger.anchors
 
 
 class _Ledger:
     """What was read so far."""
 
     def __init__(self) -> None:
-        self.lives: dict[str, Life] = {}
+        self.incarnations: dict[str, Incarnation] = {}
         self.anchors: list[tuple[str, str]] = []
         self._granted: dict[str, int] = {}  # incarnation -> the record of its first lease
-        self._going: dict[str, list[Life]] = {}  # agent -> lives that nothing has ended yet
+        # agent -> incarnations that nothing has ended yet
+        self._going: dict[str, list[Incarnation]] = {}
         self._agents: dict[str, tuple[list[str], list[str]]] = {}  # its groups, what it depends on
         self._presses: dict[str, Mapping[str, Any]] = {}
         self._pressed: dict[
@@ -49,8 +53,8 @@ class _Ledger:
             self._pressed.setdefault(press, []).append((index, at))
             scope = str(self._presses.get(press, {}).get("scope", "fleet"))
             for agent in [name for name in self._going if self._covers(scope, name)]:
-                for life in self._going.pop(agent):
-                    life.add(Line(PRESSED, at, mode=1))
+                for incarnation in self._going.pop(agent):
+                    incarnation.add(Line(PRESSED, at, mode=1))
         elif kind == "held":
             self._over(str(body["agent"]), "held")
         elif kind == "anchor":
@@ -59,55 +63,59 @@ class _Ledger:
             self._opened(index, str(body["b"]), str(body["agent"]), at)
         elif kind == "ack":
             b = str(body["acked"])
-            self._acknowledged(self.lives.setdefault(b, Life(str(body["gate"]), b)), body, at)
+            self._acknowledged(
+                self.incarnations.setdefault(b, Incarnation(str(body["gate"]), b)), body, at
+            )
 
     def _opened(self, index: int, b: str, agent: str, at: float) -> None:
-        life = self.lives.setdefault(b, Life(agent, b))
-        if life.opened:
-            return  # a longer lease of the same life
+        incarnation = self.incarnations.setdefault(b, Incarnation(agent, b))
+        if incarnation.opened:
+            return  # a longer lease of the same incarnation
         self._over(agent, "another incarnation began")
-        life.opened = True
-        life.add(Line(OPENED, at))
+        incarnation.opened = True
+        incarnation.add(Line(OPENED, at))
         self._granted[b] = index
-        self._going[agent] = [life]
+        self._going[agent] = [incarnation]
 
     def _over(self, agent: str, why: str) -> None:
-        for life in self._going.pop(agent, ()):
-            life.happened("over", why)
+        for incarnation in self._going.pop(agent, ()):
+            incarnation.happened("over", why)
 
-    def _acknowledged(self, life: Life, body: Mapping[str, Any], at: float) -> None:
-        """A harder stop of the same life is acknowledged once more: the first counts."""
-        if life.b in self._granted:
-            self._going.pop(life.agent, None)
-        again = any(line.kind == ACKNOWLEDGED for line in life.lines)
-        heard = list(self._since(life, body["presses"]))
+    def _acknowledged(self, incarnation: Incarnation, body: Mapping[str, Any], at: float) -> None:
+        """A harder stop of the same incarnation is acknowledged once more: the first counts."""
+        if incarnation.b in self._granted:
+            self._going.pop(incarnation.agent, None)
+        again = any(line.kind == ACKNOWLEDGED for line in incarnation.lines)
+        heard = list(self._since(incarnation, body["presses"]))
         cause = str(body["cause"])
         answered = NAN
         if heard and not again:
             first = min(heard)[1]
-            if all(line.kind != PRESSED for line in life.lines):
-                life.add(Line(PRESSED, first, mode=1))
+            if all(line.kind != PRESSED for line in incarnation.lines):
+                incarnation.add(Line(PRESSED, first, mode=1))
             # A limit trips at the gate, which tells of it when it has stopped already; the wall
             # clock may have been set back in between.
             answered = round(at - first, 3) if cause == "press" and at >= first else NAN
         lost = float(len(body["unknown"]))
-        life.add(Line(ACKNOWLEDGED, at, mode=1, unknown=lost, answered=answered))
+        incarnation.add(Line(ACKNOWLEDGED, at, mode=1, unknown=lost, answered=answered))
         if again:
             return
         for press in dict.fromkeys(press for _, _, press in sorted(heard)):
             told = self._presses.get(press, {})
             if told.get("kind") == "interlock":
                 sensor = str(told["who"]).removeprefix("interlock:")
-                life.happened("trip", f"{sensor}: {told['reason']}")
-        life.happened("stop", cause)
+                incarnation.happened("trip", f"{sensor}: {told['reason']}")
+        incarnation.happened("stop", cause)
 
-    def _since(self, life: Life, ids: Iterable[Any]) -> Iterator[tuple[int, float, str]]:
-        """Of each press (record, when, id): its first time since this life was let run.
+    def _since(
+        self, incarnation: Incarnation, ids: Iterable[Any]
+    ) -> Iterator[tuple[int, float, str]]:
+        """Of each press (record, when, id): its first time since this incarnation was let run.
 
         One that stood before did not stop it, else it had not been let run; nor is one that was
         never let run stopped by anything.
         """
-        begun = self._granted.get(life.b)
+        begun = self._granted.get(incarnation.b)
         for press in map(str, ids if begun is not None else ()):
             for index, at in self._pressed.get(press, ()):
                 if begun is not None and index > begun:
@@ -135,41 +143,41 @@ class _Ledger:
         return found
 
 
-def together(ledger: Sequence[Life], journals: Sequence[Life]) -> list[Life]:
-    """One life of a gate is one unit, however many records tell of it.
+def together(ledger: Sequence[Incarnation], journals: Sequence[Incarnation]) -> list[Incarnation]:
+    """One incarnation of a gate is one unit, however many records tell of it.
 
     What a gate's journal tells stands; the ledger adds the name that the authority knows it by, the
     press, and an acknowledgement that came another way.
     """
-    told = {life.b: life for life in journals if life.b}
-    for life in ledger:
-        if life.b in told:
-            _join(told[life.b], life)
-    return [*(life for life in ledger if life.b not in told), *journals]
+    told = {incarnation.b: incarnation for incarnation in journals if incarnation.b}
+    for incarnation in ledger:
+        if incarnation.b in told:
+            _join(told[incarnation.b], incarnation)
+    return [*(incarnation for incarnation in ledger if incarnation.b not in told), *journals]
 
 
-def _join(life: Life, ledger: Life) -> None:
-    life.agent, life.opened = ledger.agent, life.opened or ledger.opened
+def _join(incarnation: Incarnation, ledger: Incarnation) -> None:
+    incarnation.agent, incarnation.opened = ledger.agent, incarnation.opened or ledger.opened
     # The authority's clock is not the gate's, so what only the ledger tells has no time here.
-    if life.opened and all(line.kind != OPENED for line in life.lines):
-        _insert(life, 0, Line(OPENED))
+    if incarnation.opened and all(line.kind != OPENED for line in incarnation.lines):
+        _insert(incarnation, 0, Line(OPENED))
     if any(line.kind == PRESSED for line in ledger.lines):
-        kinds = [line.kind for line in life.lines]
+        kinds = [line.kind for line in incarnation.lines]
         where = min((kinds.index(k) for k in (STOPPED, ACKNOWLEDGED) if k in kinds), default=None)
-        _insert(life, len(kinds) if where is None else where, Line(PRESSED, mode=1))
+        _insert(incarnation, len(kinds) if where is None else where, Line(PRESSED, mode=1))
     acks = [line for line in ledger.lines if line.kind == ACKNOWLEDGED]
-    own = [line for line in life.lines if line.kind == ACKNOWLEDGED]
+    own = [line for line in incarnation.lines if line.kind == ACKNOWLEDGED]
     if acks:
         if not own:
-            own = [life.add(Line(ACKNOWLEDGED, mode=1, unknown=0.0))]
+            own = [incarnation.add(Line(ACKNOWLEDGED, mode=1, unknown=0.0))]
         own[0].answered = acks[0].answered
         own[-1].unknown = max(own[-1].unknown, acks[-1].unknown)
-    kinds_told = {kind for _, kind, _ in life.events}
+    kinds_told = {kind for _, kind, _ in incarnation.events}
     for _, kind, text in ledger.events:
         if kind not in kinds_told:
-            life.happened(kind, text)
+            incarnation.happened(kind, text)
 
 
-def _insert(life: Life, where: int, line: Line) -> None:
-    life.lines.insert(where, line)
-    life.events = [(t + (t >= where), kind, text) for t, kind, text in life.events]
+def _insert(incarnation: Incarnation, where: int, line: Line) -> None:
+    incarnation.lines.insert(where, line)
+    incarnation.events = [(t + (t >= where), kind, text) for t, kind, text in incarnation.events]

@@ -19,8 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, final
 
-from freezetag.adapters.agents._ledger_lives import from_ledger, together
-from freezetag.adapters.agents._lives import Life, Named, from_journal, laid_out
+from freezetag.adapters.agents._incarnations import Incarnation, Named, from_journal, laid_out
+from freezetag.adapters.agents._ledger_incarnations import from_ledger, together
 from freezetag.adapters.logs.reader import Start
 from freezetag.core import journal
 from freezetag.core.episode import Episode
@@ -36,8 +36,8 @@ _SQLITE = b"SQLite format 3\x00"
 class Recorded:
     """A log as an agent; `notes` say what to keep in mind when reading its card."""
 
-    def __init__(self, lives: list[Life], names: Named, where: str) -> None:
-        self.recorded: Episode = laid_out(lives, names, where)
+    def __init__(self, incarnations: list[Incarnation], names: Named, where: str) -> None:
+        self.recorded: Episode = laid_out(incarnations, names, where)
         self.panel: Panel = names.panel
         self.notes: tuple[str, ...] = names.notes
 
@@ -55,20 +55,20 @@ def read(start: Start) -> Recorded:
     path = start.path
     named = Named()
     if start.head.startswith(_SQLITE):
-        lives = _ledger(path, _from_sqlite(path), named)
+        incarnations = _ledger(path, _from_sqlite(path), named)
     else:
         lines = path.read_bytes().splitlines(keepends=True)
         if _is_ledger(lines[0]):
-            lives = _ledger(path, _from_text(path, lines), named)
+            incarnations = _ledger(path, _from_text(path, lines), named)
         else:
-            lives, hashes = _journal(path, lines, named)
-            _in_its_ledger(path, lives, hashes)
-    if not lives:
+            incarnations, hashes = _journal(path, lines, named)
+            _in_its_ledger(path, incarnations, hashes)
+    if not incarnations:
         raise BadAgent(f"{path} holds no line about an agent that ran: nothing to read.")
-    return Recorded(lives, named, str(path))
+    return Recorded(incarnations, named, str(path))
 
 
-def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], set[str]]:
+def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Incarnation], set[str]]:
     """The incarnations in a journal, and the hashes of its entries."""
     if not lines[-1].endswith(b"\n"):
         raise JournalError(
@@ -76,17 +76,17 @@ def _journal(path: Path, lines: list[bytes], named: Named) -> tuple[list[Life], 
             "gate does) and say so, or find the whole file."
         )
     try:
-        lives = from_journal(journal.read(lines), named, path.stem)
+        incarnations = from_journal(journal.read(lines), named, path.stem)
     except JournalError as error:
         why = f"{path} is not a whole journal: {error}. See freezetag verify."
         raise JournalError(why) from None
-    return lives, {hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines}
+    return incarnations, {hashlib.sha256(line.rstrip(b"\n")).hexdigest() for line in lines}
 
 
-def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Life]:
+def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list[Incarnation]:
     """The incarnations in a ledger, and in the journals that lie beside it."""
-    lives, anchors = _read(path, records)
-    journals: list[Life] = []
+    incarnations, anchors = _read(path, records)
+    journals: list[Incarnation] = []
     seen: dict[str, Path] = {}
     hashes: set[str] = set()
     files = [file for file in sorted(path.parent.glob("journal*.jsonl")) if file != path]
@@ -95,7 +95,7 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
         if not lines:
             continue
         found, held = _journal(beside, lines, named)
-        ours = {life.b for life in found} - {""}
+        ours = {incarnation.b for incarnation in found} - {""}
         if twice := sorted(ours & seen.keys()):
             raise JournalError(
                 f"{seen[twice[0]]} and {beside} tell of the same incarnation of a gate "
@@ -107,17 +107,17 @@ def _ledger(path: Path, records: Iterator[dict[str, Any]], named: Named) -> list
     if files:
         _contained(path, anchors, hashes)
     named.notes += ("the ledger's signatures were not checked: freezetag verify",)
-    return together(lives, journals)
+    return together(incarnations, journals)
 
 
-def _in_its_ledger(path: Path, lives: list[Life], hashes: set[str]) -> None:
+def _in_its_ledger(path: Path, incarnations: list[Incarnation], hashes: set[str]) -> None:
     """Raises `JournalError` for a journal without what a ledger beside it anchors of its gate."""
     ledger = path.with_name("ledger.db")
     if not ledger.exists():
         return
     granted, anchors = _read(ledger, _from_sqlite(ledger))
-    gates = {life.b: life.agent for life in granted}
-    ours = {gates[life.b] for life in lives if life.b in gates}
+    gates = {incarnation.b: incarnation.agent for incarnation in granted}
+    ours = {gates[incarnation.b] for incarnation in incarnations if incarnation.b in gates}
     for beside in path.parent.glob("journal*.jsonl"):  # a gate may have begun another
         lines = beside.read_bytes().splitlines()
         hashes = hashes | {hashlib.sha256(line).hexdigest() for line in lines}
@@ -127,7 +127,7 @@ def _in_its_ledger(path: Path, lives: list[Life], hashes: set[str]) -> None:
 
 def _read(
     path: Path, records: Iterator[dict[str, Any]]
-) -> tuple[list[Life], list[tuple[str, str]]]:
+) -> tuple[list[Incarnation], list[tuple[str, str]]]:
     try:
         return from_ledger(records)
     except sqlite3.Error as error:
