@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,3 +107,25 @@ def pair(length: float = 5.0, **settings: Any) -> tuple[SteppedClock, Authority,
     wire = Wire(gate, {overseer.name: overseer})
     wire.renew()
     return clock, overseer, gate, wire
+
+
+def orders(gate: Any) -> list[str]:
+    return [order.kind for order in gate.take()]
+
+
+def stop(gate: Any, overseer: Any, number: int = 1, **fields: Any) -> None:
+    """A press that reaches the gate at once."""
+    store(overseer, overseer.press(press(number, **fields)))
+    for name, b, frame in overseer.stop_frames():
+        if (name, b) == (gate.name, gate.b):
+            gate.receive(overseer.name, frame)
+
+
+def reason(overseer: Authority, gate: Any) -> str:
+    """Why a renewal of `gate` is refused; "grant" if it is not."""
+    gate.take()
+    gate.ask()
+    answer, records = overseer.on_frame(gate.take()[0].text)
+    store(overseer, records)
+    message = json.loads((answer or "")[65:])
+    return str(message.get("reason", message["kind"]))
