@@ -31,14 +31,14 @@ class World(NamedTuple):
     actions: int
 
 
-def spread(agents: int) -> World:
-    """JaxMARL's simple_spread with so many agents and as many landmarks."""
+def riddle(agents: int) -> World:
+    """JaxMARL's switch_riddle with so many agents."""
     import jaxmarl
 
-    env = jaxmarl.make("MPE_simple_spread_v3", num_agents=agents, num_landmarks=agents)
+    env = jaxmarl.make("switch_riddle", num_agents=agents)
 
     def stacked(by_name: Any) -> Any:
-        return jnp.stack([by_name[name] for name in env.agents])
+        return jnp.stack([jnp.asarray(by_name[name], jnp.float32) for name in env.agents])
 
     def reset(key: Any) -> Any:
         seen, state = env.reset(key)
@@ -49,8 +49,8 @@ def spread(agents: int) -> World:
         seen, state, reward, done, _ = env.step(key, state, named)
         return stacked(seen), state, stacked(reward), done["__all__"]
 
-    first = env.agents[0]
-    return World(reset, step, env.observation_space(first).shape[0], int(env.action_space(first).n))
+    size = len(env.reset(jax.random.key(0))[0][env.agents[0]])
+    return World(reset, step, size, int(env.action_space(env.agents[0]).n))
 
 
 def of_ours(world: Any, horizon: int) -> World:

@@ -3,8 +3,8 @@
 1,024 pairs that look ahead take 200 steps in a second; 200 sessions of Calvano et al. reach the end
 of their two million periods in a minute; PPO in a world of 31 makes at least as many world steps a
 second, learning included, as IPPO with JaxMARL's numbers, in the same world and in JaxMARL's own.
-`python -m bench.learning lola calvano ppo spread` names parts; without names all are run. (The
-last compiles for half a minute: JaxMARL unrolls what 31 agents may collide with.)
+`python -m bench.learning lola calvano ppo riddle` names parts; without names all are run. JaxMARL's
+own world is its switch_riddle: of those that take 31 agents it is as small as our public good.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OURS = "freezetag, run_arm with its record"
 
 def main() -> None:
     head("learners", "jax", "numpy", "numba", "jaxmarl", "optax")
-    parts = {"lola": lola, "calvano": calvano, "ppo": ppo, "spread": spread}
+    parts = {"lola": lola, "calvano": calvano, "ppo": ppo, "riddle": riddle}
     for name in sys.argv[1:] or parts:
         print()
         parts[name]()
@@ -80,10 +80,10 @@ def ppo() -> None:
     _against("IPPO, the same public goods", _ippo.of_ours(catalogue.load(WORLD), _ippo.STEPS))
 
 
-def spread() -> None:
+def riddle() -> None:
     from bench import _ippo
 
-    _against("IPPO, JaxMARL's simple_spread", _ippo.spread(PLAYERS))
+    _against("IPPO, JaxMARL's switch_riddle", _ippo.riddle(PLAYERS))
 
 
 def _against(name: str, world: Any) -> None:
