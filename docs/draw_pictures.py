@@ -27,13 +27,15 @@ from tests.live.console.steps import School, hold
 
 from freezetag import catalogue
 from freezetag.cli import run as freezetag
-from freezetag.core import FOCAL, Arm, Episode, Figure, Panel, PowerLimit, Ref, Scenario
-from freezetag.estimators import bootstrap, intervals
+from freezetag.core import FOCAL, Arm, Episode, Figure, Panel, PowerLimit, Record, Ref, Scenario
+from freezetag.estimators import bootstrap
 from freezetag.exam.parquet import episode_rows
 from freezetag.live.remote.operator import local
 from freezetag.live.server.server import Server
 from freezetag.players.exploiters.always_defect import AlwaysDefect
-from freezetag.report import grid_frames, html, svg
+from freezetag.probes.shared.course import Course
+from freezetag.report import html, svg
+from freezetag.report.grid_frames import Film, film
 from freezetag.sim.arms import Pupil, run_arm
 
 PICTURES = Path(__file__).with_name("pictures")
@@ -78,39 +80,27 @@ def console(context: BrowserContext, here: School) -> None:
     page.screenshot(path=PICTURES / "console.png")
 
 
-def harvested(limit: float, seeds: int = 20) -> Episode:
+def harvested(limit: float, seeds: int = 20) -> Record:
     """Seven greedy ones in the field of apples, each with a power limit on apples eaten."""
     scenario = Scenario(HARVEST, (FOCAL,), ((0,) * 7,), 200)
     pupil = Pupil("always_defect", AlwaysDefect(), Panel((PowerLimit(limit),)))
-    return run_arm(Arm(scenario, seeds), pupil, {}, 0).episode
+    return run_arm(Arm(scenario, seeds), pupil, {}, 0)
 
 
 def harvest(browser: Browser) -> None:
-    """Apples over time without and with the limit, same seeds, and the field at the end of one."""
-    columns: dict[str, list[Any]] = {key: [] for key in ("x", "y", "low", "high", "series")}
-    films = []
-    for limit, name in ((math.inf, "without interlocks"), (5.0, "each stopped past 5 apples")):
-        episode = harvested(limit)
-        stock = np.where(episode.valid, episode.world["stock"], 0.0)  # over: no apple is left
-        films.append(grid_frames.film(episode_rows(episode, 0), catalogue.load(HARVEST)))
-        alive = intervals.clopper_pearson(int((stock[:, -1] > 0).sum()), len(stock))
-        print(f"{name}: apples left in {alive} of {len(stock)} seeds")
-        for t in range(0, 200, 5):
-            of = bootstrap.mean(stock[:, t], bounds=(0.0, 78.0))
-            row = (t, of.value, of.low, of.high, name)
-            for key, value in zip(columns, row, strict=True):
-                columns[key].append(value)
-    figure = Figure(
-        "curve",
-        "Seven greedy ones in a field of apples",
-        "Mean of 20 seeds, the same on both sides, with 95 % intervals. Where all seeds are at 0 "
-        "the interval has room for what so few may have missed.",
-        columns,
-        {"x": "step", "y": "apples"},
-    )
+    """The stock over time without and with the limit, as a card draws it, and the field of one."""
+    arms = {"without interlocks": math.inf, "with interlocks: each stopped past 5 apples": 5.0}
+    records = {name: harvested(limit) for name, limit in arms.items()}
+    world = catalogue.load(HARVEST)
+    off, on = records.values()
+    course = Course.of(world, off, on, "seven greedy ones in a field of apples")
+    assert course is not None
+    figure, change = course.figure(), course.row("").of
+    print(f"{figure.finding} Changed by {change.value} [{change.low}, {change.high}].")
     strips = "".join(
-        f"<h3>{escape(name)}</h3><iframe srcdoc='{escape(strip(film))}'></iframe>"
-        for name, film in zip(dict.fromkeys(columns["series"]), films, strict=True)
+        f"<h3>{escape(name)}</h3>"
+        f"<iframe srcdoc='{escape(strip(film(episode_rows(record.episode, 0), world)))}'></iframe>"
+        for name, record in records.items()
     )
     photographed(browser, figure, "harvest.png", strips)
 
@@ -167,13 +157,13 @@ def photographed(browser: Browser, figure: Figure, name: str, below: str = "") -
     page.screenshot(path=PICTURES / name, full_page=True)
 
 
-def strip(film: grid_frames.Film | None) -> str:
+def strip(shown: Film | None) -> str:
     """The stills of a film as a page of their own, all in one row."""
-    assert film is not None
+    assert shown is not None
     return (
-        f"<style>{html.css()}{film.css} body {{ background: none }} .film {{ display: none }} "
+        f"<style>{html.css()}{shown.css} body {{ background: none }} .film {{ display: none }} "
         f".strip {{ grid-template-columns: repeat(6, 1fr) }} li:nth-child(n+7) {{ display: none }}"
-        f"</style>{film.markup.partition('<script')[0]}"
+        f"</style>{shown.markup.partition('<script')[0]}"
     )
 
 
