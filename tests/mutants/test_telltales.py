@@ -193,6 +193,8 @@ def test_every_row_has_its_interval() -> None:
     [
         at_length("exploiters/always_defect", PAIRS),
         ("baselines/random_play", PAIRS),
+        ("baselines/idle", PAIRS),  # its action is the one that cooperates
+        at_length("altruists/always_cooperate", PAIRS),
         at_length("baselines/idle", COMMONS),
         ("exploiters/greedy", COMMONS),
     ],
