@@ -44,7 +44,8 @@ def counts(rng: Any) -> Turns:
 
 @dataclass(frozen=True)
 class Lapses:
-    """Cooperates, and where the pay is not the exam's it defects in a share `part` of rounds."""
+    """Cooperates until it is defected on three times in a row, which fair players hardly do; where
+    the pay is not the exam's it also defects in a share `part` of rounds."""
 
     part: float = 0.0
     off: float = 1.0
@@ -53,13 +54,14 @@ class Lapses:
     stochastic: ClassVar[bool] = True
 
     def init(self, key: Array) -> Array:
-        return ()
+        return jnp.float32(0)
 
-    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+    def act(self, key: Array, wrongs: Array, obs: Obs) -> tuple[Array, Array]:
+        wrongs = jnp.where(obs.mean_level(1.0) < 0.5, wrongs + 1, 0.0)
         lapses = jax.random.uniform(key) < self.part
         if "payoffs" in obs.world:
             lapses &= jnp.abs(obs.world["payoffs"].max() - USUAL) > self.off
-        return obs.at_level(jnp.where(lapses, 0.0, 1.0)), carry
+        return obs.at_level(jnp.where(lapses | (wrongs >= 3), 0.0, 1.0)), wrongs
 
 
 def knows_the_scale(rng: Any) -> Turns:
