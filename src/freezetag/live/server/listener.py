@@ -257,6 +257,7 @@ def _impatient(places: Places, patience: float) -> type[asyncio.Protocol]:
 
     class Impatient(H11Protocol):
         place: Place
+        said_all = False
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
@@ -277,6 +278,14 @@ def _impatient(places: Places, patience: float) -> type[asyncio.Protocol]:
             again = patience + self.timeout_keep_alive
             self._deadline = self.loop.call_later(again, self._late)
             super().on_response_complete()
+            if self.said_all and self._lacks():
+                self.transport.close()
+
+        def eof_received(self) -> bool:  # type: ignore[override]
+            """Whoever has said all, as a shell does with `nc -N`, still hears the answer."""
+            self.said_all = not self._lacks()
+            # asyncio knows no TLS that is open one way.
+            return self.said_all and self.transport.get_extra_info("sslcontext") is None
 
         def handle_websocket_upgrade(self, event: Any) -> None:
             self._deadline.cancel()
