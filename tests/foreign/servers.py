@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 NODE = ROOT / ".foreign" / "node_modules" / "@modelcontextprotocol"
 BIN = ROOT / ".venv-foreign" / "bin"
 VERSIONS = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
-PATIENCE = 10.0
+PATIENCE = 60.0
 INSTALLED = NODE.is_dir() and (BIN / "mcp-server-time").exists()
 """By `make foreign`."""
 

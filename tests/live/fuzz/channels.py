@@ -200,8 +200,9 @@ class Http:
     def close(self) -> list[str]:
         """The server still works, and nothing was let go on."""
         wrong = []
-        if b'"state"' not in self._send(self.seeds[0]):
-            wrong.append("a press is not taken any more")
+        told = self._send(self.seeds[0])
+        if b'"state"' not in told:
+            wrong.append(f"a press is not taken any more: {told[:300]!r}")
         kinds = Counter(json.loads(leaf)["kind"] for leaf in self.server.service.records(0, 10**6))
         wrong += [
             f"{kinds[kind]} {kind} in the ledger"
