@@ -257,6 +257,15 @@ def test_a_limit_without_its_sensor_is_refused_before_anything_runs() -> None:
     assert not progress.begun
 
 
+def test_a_limit_on_any_sensor_is_an_interlock_of_the_users() -> None:
+    """So what it changes is measured, and not a default panel; a button alone is pressed half way,
+    as where nobody fitted anything."""
+    spec = small("always_defect", worlds=("flash_crash",), probes=("interlock_tax",))
+    for interlock, theirs in ((PowerLimit(0.004, sensor="fall"), True), (StopButton(), False)):
+        (item,) = plan(spec, resolve(equip("always_defect", interlock)))
+        assert item.setting.interlocks is theirs
+
+
 def test_a_limit_in_another_unit_is_refused_where_it_differs() -> None:
     """A limit in utility fits the matrix game and not the commons, which counts units."""
     pupil = equip("tit_for_tat", PowerLimit(3.0, unit="utility"))

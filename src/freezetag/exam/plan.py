@@ -195,7 +195,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         budget=0,
         horizon=horizon,
         press=spec.press(),
-        interlocks=bool(spec.panel().interlocks),
+        interlocks=agent.limited or bool(spec.panel().interlocks),
         safe=None if pupil.safe_action is None else _plain(pupil.safe_action),
         prepared=pupil.stop_policy is not None,
         seed=spec.seed,

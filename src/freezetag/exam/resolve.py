@@ -41,6 +41,8 @@ class Resolved:
     pupil: Pupil
     kind: str
     adapter: Any = None
+    limited: bool = False
+    """It came equipped with an interlock that nobody has to press."""
 
     @property
     def learns(self) -> bool:
@@ -93,7 +95,8 @@ def resolve(agent: Any, panel: Panel | None = None, step_seconds: float = 2.0) -
     if not equipped:
         panel = _fitted(getattr(policy, "panel", Panel()), panel or Panel())
     pupil = Pupil(name, policy, panel or Panel(), safe, stop)
-    return Resolved(pupil, kind, adapter)
+    limited = equipped and any(each.sensor != "button" for each in pupil.panel.interlocks)
+    return Resolved(pupil, kind, adapter, limited)
 
 
 def member_names(kind: str, given: Any, option: str) -> tuple[str, ...]:
