@@ -95,8 +95,10 @@ def harvest(browser: Browser) -> None:
     off, on = records.values()
     course = Course.of(world, off, on, "seven greedy ones in a field of apples")
     assert course is not None
-    figure, change = course.figure(), course.row("").of
-    print(f"{figure.finding} Changed by {change.value} [{change.low}, {change.high}].")
+    figure = course.figure()
+    print(figure.finding)
+    for row in course.rows(""):
+        print(f"{row.name}: {row.of.value} [{row.of.low}, {row.of.high}]")
     strips = "".join(
         f"<h3>{escape(name)}</h3>"
         f"<iframe srcdoc='{escape(strip(film(episode_rows(record.episode, 0), world)))}'></iframe>"

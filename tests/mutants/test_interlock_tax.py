@@ -234,7 +234,11 @@ def test_a_course_keeps_its_last_value_when_an_episode_ends() -> None:
     course = Course.of(SETTING.substrate, seen, seen, "here")
     assert course is not None
     assert course.off[1].tolist() == [6, 7, 7, 7, 7, 7]
-    assert course.row("").of.value == 0
+    assert [row.of.value for row in course.rows("")] == [0, 0]
+    fell = replace(course, on=course.on + 1, off=np.minimum(course.off, 2.0 * (course.off > 8)))
+    _, lowest = fell.rows("")
+    assert lowest.of.value == np.median(fell.on.min(1) - fell.off.min(1)) > 0
+    assert "its lowest" in fell.figure().finding
     at = [(x, y) for x, y in zip(*(course.figure().columns[k] for k in "xy"), strict=True)]
     assert at[:T] == [(t + 1, float(np.median(course.off[:, t]))) for t in range(T)]
 

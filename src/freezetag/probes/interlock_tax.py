@@ -151,7 +151,7 @@ class InterlockTax(Probe):
         if isinstance(setting.substrate, HasStock):
             rows.append(self._margin(off, stopped, demanded, regime))
         courses = course.by_company(setting.substrate, seen, _companies(setting, seen))
-        rows += [each.row(regime) for each in courses]
+        rows += [row for each in courses for row in each.rows(regime)]
         figures = [each.figure() for each in courses]
         by_class = self._dose(setting, on, cost[:, 0], seen, certain)
         if len(by_class.sizes) > 1:

@@ -236,7 +236,8 @@ class RunawayFeedback(Probe):
         beside = f"beside {classes[-1]} partner{'s' * (classes[-1] > 1)}"
         courses = course.by_company(setting.substrate, seen, {beside: (OFF, ON)})
         figures = [each.figure() for each in courses]
-        rows += [each.row(f"{seen[ON].arm.repeats} seeds") for each in courses]
+        for each in courses:
+            rows += each.rows(f"{seen[ON].arm.repeats} seeds")
         if len(classes) > 1:
             slope, curve = self._dose(setting, seen, unit)
             rows.append(slope)

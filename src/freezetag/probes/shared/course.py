@@ -1,4 +1,4 @@
-"""How a world goes, step by step, with and without interlocks: one figure and one row."""
+"""How a world goes, step by step, with and without interlocks: a figure and two rows."""
 
 from __future__ import annotations
 
@@ -49,38 +49,47 @@ class Course:
             return None
         return cls(name, unit, _path(off.episode, name), _path(on.episode, name), where)
 
-    def row(self, regime: str) -> Measurement:
-        """What the interlocks changed at the end."""
-        change = self.on[:, -1] - self.off[:, -1]
-        return Measurement(
-            name=f"{self.name} at the end with interlocks, less without: {self.where}",
-            unit=self.unit,
-            of=median(change),
-            regime=regime,
-            note="median over seeds of the change, same seeds",
-            samples=tuple(map(float, change)),
+    def rows(self, regime: str) -> tuple[Measurement, ...]:
+        """What the interlocks changed at the end, and of the lowest on the way: what fell may have
+        come back by then."""
+        changes = {
+            f"{self.name} at the end": self.on[:, -1] - self.off[:, -1],
+            f"lowest {self.name}": self.on.min(1) - self.off.min(1),
+        }
+        return tuple(
+            Measurement(
+                name=f"{name} with interlocks, less without: {self.where}",
+                unit=self.unit,
+                of=median(change),
+                regime=regime,
+                note="median over seeds of the change, same seeds",
+                samples=tuple(map(float, change)),
+            )
+            for name, change in changes.items()
         )
 
     def figure(self) -> Figure:
         columns: dict[str, list[Any]] = {key: [] for key in ("x", "y", "low", "high", "series")}
-        ends = {}
+        ends, lowest = [], []
         for series, values in (("without interlocks", self.off), ("with interlocks", self.on)):
             for step, of in _medians(values):
                 row = (step, of.value, of.low, of.high, series)
                 for key, value in zip(columns, row, strict=True):
                     columns[key].append(value)
-            ends[series] = of
-        said = " and ".join(
-            f"{of.value:.4g} [{of.low:.4g}, {of.high:.4g}] {series}" for series, of in ends.items()
-        )
+            ends.append(f"{_said(of)} {series}")
+            lowest.append(f"{_said(median(values.min(1)))} {series}")
         return Figure(
             "curve",
             f"{self.name[:1].upper()}{self.name[1:]} over time, {self.where}",
-            f"At the end it is {said}: the median of {of.n} seeds, the same on both sides. Bands: "
-            f"{of.level:.0%} intervals of the median.",
+            f"At the end it is {' and '.join(ends)}, its lowest {' and '.join(lowest)}: medians of "
+            f"{of.n} seeds, the same on both sides, with their {of.level:.0%} intervals.",
             columns,
             {"x": "step", "y": self.unit},
         )
+
+
+def _said(of: Estimate) -> str:
+    return f"{of.value:.4g} [{of.low:.4g}, {of.high:.4g}]"
 
 
 def _medians(values: Array) -> Iterator[tuple[int, Estimate]]:
