@@ -103,6 +103,19 @@ def test_every_changed_byte_of_the_text_is_found(tmp_path: Path) -> None:
         assert found(path), (at, whole[at : at + 20])
 
 
+@pytest.mark.parametrize(
+    "mark", ["\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"]
+)
+def test_what_python_takes_for_a_line_break_is_none(tmp_path: Path, mark: str) -> None:
+    """One flipped bit makes a vertical tab of a line's end."""
+    path = as_text(tmp_path / "ledger")
+    whole = path.read_bytes()
+    ends = [at for at in range(len(whole) - 1) if whole[at : at + 1] == b"\n"]
+    for at in ends[-8:]:
+        path.write_bytes(whole[:at] + mark.encode() + whole[at + 1 :])
+        assert found(path), (at, whole[at : at + 20])
+
+
 @pytest.mark.long
 def test_ten_thousand_random_tamperings_are_found(tmp_path: Path) -> None:
     path, dice = tmp_path / "ledger", random.Random(2)
@@ -283,7 +296,9 @@ SPOILT: list[Callable[[sqlite3.Connection], Any]] = [
     lambda db: db.execute("UPDATE ledger SET record = replace(record, 'g3', 'g4') WHERE i = 13"),
     lambda db: db.execute("DELETE FROM ledger WHERE i = 17"),
     lambda db: db.execute("DELETE FROM ledger WHERE i >= 33"),
-    lambda db: db.execute("UPDATE checkpoint SET note = replace(note, 'A', 'B') WHERE size = 20"),
+    lambda db: db.execute(
+        "UPDATE checkpoint SET note = replace(note, substr(note, -9, 4), '0000') WHERE size = 20"
+    ),
     lambda db: db.execute("DELETE FROM checkpoint WHERE size = 40"),
     lambda db: db.execute("INSERT INTO ledger VALUES (-1, x'7b7d')"),
     lambda db: db.execute("CREATE TRIGGER odd AFTER INSERT ON ledger BEGIN SELECT 1; END"),

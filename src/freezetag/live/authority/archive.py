@@ -43,7 +43,7 @@ class Segment:
     @property
     def note(self) -> str:
         """The checkpoint over all `end` records."""
-        lines = self.path.read_bytes().splitlines()
+        lines = self.path.read_bytes().split(b"\n")
         marked = [line[1:].decode() for line in lines if line.startswith(b"#")]
         return "\n".join(marked) + "\n"
 

@@ -257,7 +257,7 @@ def open_note(note: str, authority: str, public: bytes) -> Checkpoint:
             raise LedgerError(f"this is not a checkpoint of {authority}: {note[:100]!r}")
         stamps = [
             base64.b64decode(line.removeprefix(f"— {name} "), validate=True)
-            for line in signatures.splitlines()
+            for line in signatures.split("\n")
             if line.startswith(f"— {name} ")
         ]
     except (ValueError, binascii.Error) as error:

@@ -469,7 +469,7 @@ def _from_text(path: Path) -> tuple[Iterator[list[bytes]], list[str]]:
             raise ValueError("the last record is not complete")
         rest = data[begin:].decode()
     notes: list[list[str]] = []
-    for line in rest.splitlines():
+    for line in rest.removesuffix("\n").split("\n") if rest else ():  # no other mark ends a line
         if not line.startswith("#"):
             raise ValueError("a record stands after the checkpoints")
         if line.startswith("#freezetag/") or not notes:
