@@ -73,7 +73,7 @@ model: $(STAMPS)/model
 	$(BIN)/python tla/check.py $(ARGS)
 
 # What the suite does in short, at length: it takes most of an hour. RUNS=10000 FUZZ=1000000 is a release's;
-# chaos goes on where it was broken off: results that are in chaos.jsonl are not made again.
+# chaos, nodes and fuzz go on where they were broken off: what is in their .jsonl files is not made again.
 RUNS ?= 1000
 NODE_RUNS ?= 500
 TAMPERED ?= 10000
