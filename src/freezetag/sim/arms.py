@@ -175,7 +175,7 @@ def run_arm(
                 world=state,
                 ends=None if outside else np.full(len(rows), scenario.horizon, np.int32),
                 mode=watch.mode.copy() if watch.any else None,
-                draws=drawn(weather[repeat], rows.shape[1]),
+                draws=drawn(weather[sky], rows.shape[1]),
             )
             events: tuple[Event, ...] = ()
             if workers or stage is not None:
