@@ -40,7 +40,7 @@ LARGE: dict[str, list[dict[str, Any]]] = {
     "coin_game": [{}, *VARIANTS["coin_game"]],
     "commons": [VARIANTS["commons"][0]],
     "flash_crash": [{}],
-    "freeze_tag": [{}],
+    "freeze_tag": [{}, *VARIANTS["freeze_tag"]],
     "harvest": [{}],
     "market": [{}],
     "takeoff": [{}],

@@ -50,6 +50,7 @@ def frozen(template: Template, leaves: Any, keys: Any, present: Any) -> Any:
     return jax.vmap(one)(keys)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "mean"), CASES)
 def test_the_mean_time_until_all_are_frozen(n: int, mean: float) -> None:
     """ "no thaw, press chance h per slot and step: mean time until all N are frozen =
