@@ -252,6 +252,7 @@ def copies(mode: AutoresetMode, kind: Any = SyncVectorEnv) -> Any:
     return kind(made, autoreset_mode=mode)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", sorted(BATCH))
 @pytest.mark.parametrize("stops", [False, True])
@@ -275,6 +276,7 @@ def test_wrappers_of_many_copies_in_every_mode(name: str, mode: AutoresetMode, s
     assert not stops or np.all(last[3]), "a stopped copy was not truncated"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_copies_in_processes_of_their_own(mode: AutoresetMode) -> None:
     bare = played(copies(mode, SyncVectorEnv), batch=True)
@@ -295,6 +297,7 @@ def test_a_gate_under_a_vector_of_gated_copies() -> None:
     assert info["deep"]["x"].tolist() == [0.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("stops", [False, True])
 def test_infos_of_a_gate_are_arrays_of_numbers_with_masks(mode: AutoresetMode, stops: bool) -> None:

@@ -33,7 +33,7 @@ from freezetag.substrates.matrix_game import MatrixGame
 FIVE = Commons(players=5)
 WORLDS = [
     (FIVE, None),
-    (FIVE, 3),
+    pytest.param(FIVE, 3, marks=pytest.mark.slow),
     (MatrixGame(noise=0.2, continuation=0.9), None),
     (MatrixGame("rock_paper_scissors", horizon=20), None),
     pytest.param(CoinGame(), None, marks=pytest.mark.long),

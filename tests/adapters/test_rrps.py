@@ -32,6 +32,7 @@ def test_there_are_43_bots_those_of_the_published_table(tables: Path) -> None:
     assert {row for row, _ in published(tables)} == set(rrps.names())
 
 
+@pytest.mark.slow
 def test_the_bots_score_as_published(tables: Path) -> None:
     """Each cell of some bots, within five standard errors of 20 matches (and 1,000 published)."""
     table = published(tables)
@@ -88,6 +89,7 @@ def won(executed: Any, payoffs: Any = RPS) -> Any:
     return payoffs[executed[..., 0], executed[..., 1]].sum(-1)
 
 
+@pytest.mark.slow
 def test_lockstep_matches_do_not_disturb_each_other() -> None:
     """Bots keep their memory in global variables; eight matches at once score as one by one."""
     together = play(("inocencio", "granite"), 60, [1, 2, 3, 4])
@@ -96,6 +98,7 @@ def test_lockstep_matches_do_not_disturb_each_other() -> None:
     assert len({tuple(moves.ravel()) for moves in together}) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_agents_score_as_in_the_published_table(tables: Path, sign: int) -> None:
     """Deterministic predators of a fixed pattern, also where the world's order is reversed."""

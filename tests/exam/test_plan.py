@@ -148,7 +148,9 @@ def test_the_class_has_the_size_that_was_asked_for(n: int) -> None:
     assert bool(strangers.reason) == (n < 2)
 
 
-@pytest.mark.parametrize("size", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize(
+    "size", [1.0, *(pytest.param(x, marks=pytest.mark.slow) for x in (0.1, 10.0))]
+)
 def test_a_probes_acts_are_its_own(size: float) -> None:
     """Whatever else is examined; the exam's are their sum."""
     every = planned(all_probes(size=size))

@@ -70,6 +70,7 @@ def played(
     return run_arm(arm, Pupil("it", pupil), {}, seed=9).episode
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "world",
     [
@@ -118,6 +119,7 @@ def traced(world: Ref, who: Any) -> str:
 WORLDS = [ref for ref in catalogue.members("substrates") if hasattr(catalogue.load(ref), "init")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", PAIRS[1:], ids=[new.name for _, new in PAIRS[1:]])
 def test_elsewhere_a_program_is_the_one_that_it_was(pair: Any) -> None:
     """So the class costs no more to compile, and moves no figure: in every world of the catalogue
@@ -278,6 +280,7 @@ def gains(weights: Any, myopic: Any) -> Any:
     return np.asarray(each(jnp.float32(weights), jnp.float32(myopic), keys)).T
 
 
+@pytest.mark.slow
 def test_the_meta_shaper_gains_more_of_a_naive_learner_than_a_best_responder() -> None:
     """Paired by seed: more than the best answer to what it did the day before, and more than a
     defector, who gives the best answer in every step."""
@@ -328,6 +331,7 @@ def test_a_held_meta_shaper_learns_no_more() -> None:
     assert all((one == other).all() for one, other in zip(held, after, strict=True))
 
 
+@pytest.mark.slow
 def test_in_freeze_tag_each_does_what_it_is_called() -> None:
     """Who presses, grabs, coerces, guards and rescues, by their actions in the game."""
     theirs = ("WORK", "GUARD", "THAW", "PRESS", "COERCE", "GRAB")

@@ -63,6 +63,7 @@ def test_one_request_no_message_no_alert(
     context.close()
 
 
+@pytest.mark.slow
 def test_the_schemes_differ_and_paper_is_light(browser: Browser, file: Path) -> None:
     seen = {}
     for scheme in SCHEMES:
@@ -79,6 +80,7 @@ def test_the_schemes_differ_and_paper_is_light(browser: Browser, file: Path) -> 
     assert seen["light on paper"][1] == seen["light"][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", [360, 1200])
 def test_axe_finds_nothing(browser: Browser, file: Path, scheme: str, width: int) -> None:
@@ -96,6 +98,7 @@ def test_axe_finds_nothing(browser: Browser, file: Path, scheme: str, width: int
     context.close()
 
 
+@pytest.mark.slow
 def test_axe_would_find_something(browser: Browser) -> None:
     context = browser.new_context(bypass_csp=True)
     page = context.new_page()
@@ -104,6 +107,7 @@ def test_axe_would_find_something(browser: Browser) -> None:
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 360, 768])
 def test_the_page_never_scrolls_sideways(browser: Browser, file: Path, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 700})
@@ -114,6 +118,7 @@ def test_the_page_never_scrolls_sideways(browser: Browser, file: Path, width: in
     page.close()
 
 
+@pytest.mark.slow
 def test_it_works_with_the_keyboard(browser: Browser, file: Path) -> None:
     page = browser.new_page()
     page.goto(file.as_uri())

@@ -76,6 +76,7 @@ def test_a_page_without_scenes_has_no_script_and_one_with_them_one() -> None:
     assert film([{**row, "world_stock": None} for row in rows()], Garden()) is None
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_it_is_played_by_keys_and_stands_still_without_scripts(
     chromium: str, tmp_path: Path

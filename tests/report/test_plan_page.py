@@ -95,6 +95,7 @@ def test_a_name_from_elsewhere_is_escaped(solved: Any) -> None:
     assert "\u202e" not in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 360)])
 def test_in_a_browser(browser: Browser, file: Path, scheme: str, width: int) -> None:
     """One request, no message, no sideways scrolling, nothing that axe finds."""
@@ -131,6 +132,7 @@ def test_without_scripts_and_with_its_own_policy(browser: Browser, file: Path) -
     context.close()
 
 
+@pytest.mark.slow
 def test_the_schemes_differ(browser: Browser, file: Path) -> None:
     seen = set()
     for scheme in ("light", "dark"):

@@ -96,6 +96,7 @@ def test_a_world_without_buttons_of_others_has_no_board() -> None:
     assert "The game" not in episode_page.page(plain, title="t")
 
 
+@pytest.mark.slow
 def test_the_page_is_one_file_and_its_steps_can_be_walked(chromium: str, tmp_path: Any) -> None:
     text = episode_page.page(rows(), title="a game")
     assert "<script" not in text

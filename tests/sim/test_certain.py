@@ -100,6 +100,7 @@ class Denier:
         return obs.at_level(1.0 * (carry ^ jax.random.bernoulli(key))), carry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("others", [1, 2], ids=["in its seat", "packed"])
 def test_who_says_so_has_no_chance(others: int) -> None:
     scenario = Scenario(WORLD, CAST[:2], ((0, 1), (1, 1))[:others], 12)

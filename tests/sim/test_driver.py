@@ -207,6 +207,7 @@ def test_a_foreign_agent_in_a_worker_plays_in_both_seats(tmp_path: Any) -> None:
     assert (episode.rewards == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("treatments", [(), (Force((1,), 0.0, 2, 5),)], ids=["free", "forced"])
 def test_room_for_more_steps_changes_nothing(treatments: tuple[Any, ...]) -> None:
     """Matches of several lengths share a program; what is on record is what there would be."""
@@ -221,6 +222,7 @@ def test_room_for_more_steps_changes_nothing(treatments: tuple[Any, ...]) -> Non
         )
 
 
+@pytest.mark.slow
 def test_who_learns_in_a_match_with_room_learns_no_longer_than_it_lasts() -> None:
     learner = Ref("players/learners/q_learning")
     scenario = replace(PAIRS, cast=(learner, TFT), seating=((0, 1),), days=2)

@@ -182,6 +182,7 @@ def dilemma(world: Cleanup, seeds: int, steps: int) -> None:
     assert riders.mean() - error * riders.std(ddof=1) > 0
 
 
+@pytest.mark.slow
 def test_without_cleaners_nothing_grows_and_who_rides_free_eats_more() -> None:
     """In 20 seeds: a class without cleaners eats less than a tenth of what one with them eats, and
     beside two cleaners who do not clean eat more than they, with a 95 % interval above 0."""

@@ -147,6 +147,7 @@ def driven(coins: int, *seats: Any) -> Any:
     return run_arm(Arm(scenario, 40), Pupil("fair", AlwaysCooperate()), {}, 0).episode
 
 
+@pytest.mark.slow
 def test_two_fair_players_gain_and_a_greedy_one_robs_a_fair_one() -> None:
     """Through the driver, by what the world declares: nobody loses among the fair; beside a greedy
     one the fair one earns less than nothing and the greedy one more than it would among the fair,

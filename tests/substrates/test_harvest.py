@@ -176,6 +176,7 @@ def dilemma(world: Harvest, seeds: int, steps: int) -> None:
     assert more.mean() - 2 * more.std(ddof=1) / np.sqrt(seeds) > 0
 
 
+@pytest.mark.slow
 def test_greed_ends_it_and_restraint_does_not() -> None:
     """Every time in 20 seeds (95 % interval from .83 up), and restraint eats more in the end."""
     dilemma(Harvest(players=4, across=1, down=1), 20, 250)

@@ -196,6 +196,7 @@ def test_pages_are_sorted_lead_somewhere_and_are_harmless(pages: Path) -> None:
     assert orders["sorted/verdict.html"] == "\N{REPLACEMENT CHARACTER}ab"
 
 
+@pytest.mark.slow
 def test_the_page_in_a_browser(pages: Path, chromium: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright

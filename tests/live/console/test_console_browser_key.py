@@ -75,7 +75,11 @@ def enrolled(page: Page, url: str, person: str) -> None:
     expect(page.locator("h1")).to_have_text("A browser's key: done")
 
 
-@pytest.mark.parametrize("resident", [True, False], ids=["resident", "not resident"])
+@pytest.mark.parametrize(
+    "resident",
+    [True, pytest.param(False, marks=pytest.mark.slow)],
+    ids=["resident", "not resident"],
+)
 def test_two_keys_in_browsers_reset_and_verify_proves_it(
     empty: School, context: BrowserContext, resident: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +149,7 @@ def test_two_keys_in_browsers_reset_and_verify_proves_it(
     assert "verified" in said
 
 
+@pytest.mark.slow
 def test_without_a_script_or_at_a_number_the_page_says_what_works(
     empty: School, context: BrowserContext, no_scripts: BrowserContext
 ) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 from tests.live._serving import enrolled
 from tests.live.console.steps import FADED, School, fade_fast, opened
 
 
+@pytest.mark.slow
 def test_what_is_typed_chosen_or_open_stays(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     page.get_by_label("Stops").select_option("agent:trader")
@@ -49,6 +51,7 @@ def test_silence_turns_all_to_unknown(empty: School, context: BrowserContext) ->
     expect(page.locator("#said")).to_contain_text("NOT SENT")
 
 
+@pytest.mark.slow
 def test_without_the_right_to_see_nothing_is_shown(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status")
     expect(page.locator("#agents")).to_contain_text("writer")

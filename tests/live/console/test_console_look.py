@@ -48,6 +48,7 @@ def test_hostile_text_is_text(empty: School, context: BrowserContext) -> None:
     assert messages == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, school: School, scheme: str) -> None:
     context = browser.new_context(
@@ -79,6 +80,7 @@ def test_axe_finds_nothing(browser: Browser, school: School, scheme: str) -> Non
     context.close()
 
 
+@pytest.mark.slow
 def test_a_class_of_31_fits_without_scrolling(empty: School, context: BrowserContext) -> None:
     school = empty
     for n in range(31):

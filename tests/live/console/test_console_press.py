@@ -88,6 +88,7 @@ def test_a_press_shows_at_once_without_a_reload(school: School, context: Browser
     assert messages == []
 
 
+@pytest.mark.slow
 def test_keys_move_and_choose_and_never_press(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     focused = "document.activeElement.dataset.scope || document.activeElement.id"
@@ -115,6 +116,7 @@ def test_keys_move_and_choose_and_never_press(school: School, context: BrowserCo
     expect(page.locator("#said")).to_contain_text("durable")
 
 
+@pytest.mark.slow
 def test_what_is_not_durable_is_loud(school: School, context: BrowserContext) -> None:
     page = opened(context, school, "status", "press")
     told = {"id": "0" * 32, "state": "stopping, NOT durable", "agents": 3}
@@ -123,6 +125,7 @@ def test_what_is_not_durable_is_loud(school: School, context: BrowserContext) ->
     expect(page.locator("#said.loud")).to_contain_text("3 agents stopping, NOT durable")
 
 
+@pytest.mark.slow
 def test_the_focus_stays_with_an_agent_that_comes_to_life(
     school: School, context: BrowserContext
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import BrowserContext, expect
 from tests.live._serving import ADA, BOB, EVE, signed, until
 from tests.live.console.steps import AGENTS, School, badge, hold, opened
@@ -54,6 +55,7 @@ def test_two_people_reset_then_held_then_a_start(
     assert [badge(page, name) for name in ("writer", "trader")] == ["▶ running", "‖ held"]
 
 
+@pytest.mark.slow
 def test_a_signed_file_can_be_chosen(school: School, context: BrowserContext) -> None:
     school.remote.press("agent:writer", "see")
     hold(context, school, "status")
@@ -68,6 +70,7 @@ def test_a_signed_file_can_be_chosen(school: School, context: BrowserContext) ->
     expect(page.locator("h1")).to_have_text("Cleared: 1 press")
 
 
+@pytest.mark.slow
 def test_a_stop_file_that_still_lies_is_named(school: School, context: BrowserContext) -> None:
     stop = school.server.service.home.path / "STOP"
     stop.touch()
