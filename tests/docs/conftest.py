@@ -44,14 +44,7 @@ class Installed:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in a folder, without a network."""
         path = f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        # The last one would compile otherwise than a reader does.
-        dropped = (
-            "PYTHONPATH",
-            "PYTHONHOME",
-            "VIRTUAL_ENV",
-            "COLUMNS",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS",
-        )
+        dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "COLUMNS")
         env = {name: value for name, value in os.environ.items() if name not in dropped}
         return subprocess.run(
             [*self.cut, *command],
