@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from tests.live.worlds import gate_of, held, orders, pair, stop
+from tests.live.worlds import gate_of, held, orders, pair, press, stop, store
 
 from freezetag.core import Panel, PowerLimit
 from freezetag.core.gate import Refused
@@ -41,6 +41,25 @@ def test_clock_and_wall_drifting_apart_by_a_jump_closes() -> None:
     wall.advance(0.6)
     gate.tick()
     assert gate.cause == "clock"
+
+
+@pytest.mark.parametrize("pressed", [False, True], ids=["", "pressed meanwhile"])
+def test_a_suspend_with_an_action_open_ends_in_one_renewal_if_nobody_pressed(pressed: bool) -> None:
+    clock, overseer, gate, wire = pair()
+    number = gate.begin("pay")
+    if pressed:
+        store(overseer, overseer.press(press(1)))
+    clock.advance(30)  # of which nothing was seen
+    with pytest.raises(Refused):
+        gate.begin("pay")
+    assert (gate.phase, gate.cause, orders(gate)) == ("stopping", "expired", ["cancel"])
+    gate.end(number, "unknown")
+    assert gate.phase == "stopped"
+    wire.turn()
+    assert overseer.shown("agent")[0].unknown == ("1:pay",)
+    gate.reopen()
+    wire.renew()
+    assert gate.is_open is not pressed
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
