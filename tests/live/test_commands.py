@@ -344,3 +344,13 @@ def test_json_is_json(run: Run, remote: Remote) -> None:
     answers: Any = json.loads(run("press", "--json")[1])
     assert answers[0]["state"] == "durable"
     assert json.loads(run("press", "--dry-run", "--json")[1]) == {"scope": "fleet", "agents": []}
+
+
+def test_a_press_asks_no_proxy_of_the_environment(
+    run: Run, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        for each in (name, name.upper()):
+            monkeypatch.setenv(each, "http://127.0.0.1:9")
+    assert run("status")[0] == 0
+    assert json.loads(run("press", "--json")[1])[0]["state"] == "durable"
