@@ -68,6 +68,20 @@ def test_seats_of_one_kind_act_as_if_each_acted_alone(monkeypatch: pytest.Monkey
     assert len(np.unique(alone.episode.proposed[:, :, 5:])) > 1
 
 
+@pytest.mark.parametrize("pairs", [False, True], ids=["in a class", "in pairs"])
+def test_players_of_one_class_with_settings_of_unlike_length_are_two_kinds(pairs: bool) -> None:
+    pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
+    plans = ((1.0, 0.0), (1.0, 0.0, 0.0))
+    cast = (FOCAL, *(Ref.of("players/exploiters/planned", levels=plan) for plan in plans))
+    rows = ((0, 1), (0, 2)) if pairs else ((0, 1, 2, 1, 2, 1, 2, 1, 2),)
+    world = Ref.of("substrates/matrix_game", game="public_goods", players=2 if pairs else 9)
+    episode = run_arm(Arm(Scenario(world, cast, rows, 12), 2), pupil, {}, seed=4).episode
+    levels = episode.levels[[0, -1], :, 1] if pairs else episode.levels[0, :, 1:3].T
+    np.testing.assert_array_equal(
+        levels, [[plan[t % len(plan)] for t in range(12)] for plan in plans]
+    )
+
+
 def test_learned_policies_come_back_in_the_order_of_the_episodes() -> None:
     pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
     world = Ref("substrates/matrix_game")

@@ -1,7 +1,8 @@
 """Settings are leaves: how a player or a world is split into structure and numbers.
 
-A `Template` is the hashable structure (class and static fields); its float and array fields are
-leaves that enter a compiled program as data, so that a sweep over settings reuses one program.
+A `Template` is the hashable structure (class, static fields, and the shapes of the others); its
+float and array fields are leaves that enter a compiled program as data, so that a sweep over
+settings reuses one program.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from freezetag.core import Array
 
 @dataclass(frozen=True)
 class Template:
-    """A dataclass instance without its float fields."""
+    """A dataclass instance without its float fields.
+
+    leaves  (name, shape, dtype) of each: members of one template can be stacked
+    """
 
     cls: type[Any]
     static: tuple[tuple[str, Any], ...]
-    leaves: tuple[str, ...]
+    leaves: tuple[tuple[str, tuple[int, ...], str], ...]
 
     def build(self, values: dict[str, Array]) -> Any:
         """The object with these leaf values (arrays or tracers)."""
@@ -41,7 +45,8 @@ def split(member: Any) -> tuple[Template, dict[str, Any]]:
             leaves[field.name] = np.asarray(value, kept)
         else:
             static.append((field.name, value))
-    return Template(type(member), tuple(static), tuple(leaves)), leaves
+    shaped = tuple((name, leaf.shape, str(leaf.dtype)) for name, leaf in leaves.items())
+    return Template(type(member), tuple(static), shaped), leaves
 
 
 def stack(leaves: list[dict[str, Any]]) -> dict[str, Any]:
