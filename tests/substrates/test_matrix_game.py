@@ -256,3 +256,24 @@ def test_what_it_offers() -> None:
 def test_bad_settings_are_explained(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MatrixGame(**settings)
+
+
+def test_a_table_given_as_an_array_is_checked_as_tuples_are() -> None:
+    table = np.arange(8.0).reshape(2, 2, 2)
+    assert MatrixGame(table=table) == MatrixGame(
+        table=tuple(  # type: ignore[arg-type]
+            tuple(map(tuple, rows)) for rows in table.tolist()
+        )
+    )
+    for wrong, says in ((np.full((2, 2, 2), np.nan), "finite"), (np.zeros((2, 2, 2)), "players=5")):
+        with pytest.raises(ValueError, match=says):
+            MatrixGame(table=wrong, players=2 if says == "finite" else 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cost", "multiplier"), [(1.0, 1.6), (-1.0, 1.6), (1.0, -1.0)])
+def test_what_a_public_good_may_pay_holds_whatever_its_signs(
+    cost: float, multiplier: float
+) -> None:
+    world = MatrixGame(game="public_goods", players=4, cost=cost, multiplier=multiplier)
+    paid = world.payoffs()
+    assert world.pay_range(4) == pytest.approx((min(0.0, paid.min()), max(0.0, paid.max())))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import product
 from typing import Any, ClassVar, NamedTuple, final
@@ -80,6 +81,8 @@ class MatrixGame:
     }
 
     def __post_init__(self) -> None:
+        if isinstance(self.table, np.ndarray):
+            object.__setattr__(self, "table", _nested(self.table))
         if self._in_numbers:
             return  # it was looked at as the game that it was
         for name in ("noise", "continuation"):
@@ -148,8 +151,10 @@ class MatrixGame:
         whose prosocial actions are not the first ones stays as it is."""
         if self._public or (self._named is not None and any(self._named.prosocial)):
             return self
-        table: Any = self._table.astype(np.float32)
-        return replace(self, game=MatrixGame.game, table=table)
+        made = copy(self)  # past the checks, which make nested tuples of a user's array
+        object.__setattr__(made, "game", MatrixGame.game)
+        object.__setattr__(made, "table", self._table.astype(np.float32))
+        return made
 
     @property
     def _table(self) -> np.ndarray:
@@ -243,13 +248,14 @@ class MatrixGame:
         return last - top, top
 
     def pay_range(self, people: int) -> tuple[float, float]:
-        """Of a public good, to give alone and to have what all give; else of the table, where
-        nothing is paid unless all are present."""
+        """Of a public good, what givers and others get with fewest and most givers; else of the
+        table, where nothing is paid unless all are present."""
         if not self._public:
             return min(0.0, float(self._table.min())), max(0.0, float(self._table.max()))
         each = self.multiplier * self.cost
-        alone, all_others = each / people - self.cost, each * (people - 1) / people
-        return min(0.0, alone), max(0.0, each - self.cost, all_others)
+        gives = each / people - self.cost, each - self.cost
+        ends = (0.0, *gives, each * (people - 1) / people)
+        return min(ends), max(ends)
 
     def legal(self, state: MatrixGameState) -> Array:
         return jnp.ones((self.players, self.action_sizes[0]), bool)
@@ -513,6 +519,11 @@ class PublicGoodsWords(_Told):
                 )
             )
         return (*found, *self.allowed())
+
+
+def _nested(table: np.ndarray) -> Any:
+    """An array as tuples of numbers, which a setting can hold."""
+    return tuple(map(_nested, table)) if table.ndim else table.item()
 
 
 def _near(right: str, every: Sequence[str]) -> list[str]:
