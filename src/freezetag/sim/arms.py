@@ -133,7 +133,7 @@ def run_arm(
     policies: list[Mapping[int, Any]] = []
     state: Any = None
     watch = Divergence(pupil.panel, rows.shape)
-    telling = Telling.of(substrate, arm.block * arm.repeats + repeat, seed)
+    telling = Telling.of(substrate, arm.block * (1 + int(sky.max())) + sky, seed)
     hashed = {seat for each in treatments for seat in getattr(each, "hashed", ())}
     if isinstance(substrate, Hosted):
         _can_be_hosted(arm, rows, substrate)
