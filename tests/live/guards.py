@@ -52,16 +52,18 @@ class Guarded:
         command: Sequence[str] = (),
         stop_file: Path | None = None,
         bare: bool = False,
+        default: bool = False,
         **streams: Any,
     ) -> None:
-        """`bare`: where no control group may be made; `streams` in place of pipes."""
+        """`bare`: where no control group may be made; `default`: the state lies where it lies if
+        nobody says; `streams` in place of pipes."""
         self.folder, self.effects = folder, folder / "effects"
         self.state, self.stop_file = folder / "state", stop_file or folder / "STOP"
         given = command or (sys.executable, "-c", EFFECTS, str(self.effects))
         self.process = subprocess.Popen(
             [
                 *(sys.executable, *(("-c", BARE) if bare else ("-m", "freezetag"))),
-                *("guard", "--state", str(self.state)),
+                *("guard", *(() if default else ("--state", str(self.state)))),
                 *("--stop-file", str(self.stop_file), *options, "--", *given),
             ],
             cwd=folder,

@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.live._serving import BOB, home, serving
+from tests.live.guards import Guarded
 
 from freezetag import cli
 from freezetag.live.authority.home import Home
-from freezetag.live.guard.guard import default_folder
 from freezetag.live.guard.own_authority import OwnAuthority
 from freezetag.live.signed.keys import Person, Roster
 from freezetag.live.signed.presses import Press
 
 
-@pytest.mark.parametrize(
-    ("command", "name"),
-    [
-        ("npx -y @modelcontextprotocol/server-memory@2 --x", "server-memory"),
-        ("/usr/bin/npx --yes server-everything stdio", "server-everything"),
-        ("uvx mcp-server-time==2025.1 --tz x", "mcp-server-time"),
-        ("pipx run cowsay", "cowsay"),
-        ("python3 -m bots.writer --fast", "bots.writer"),
-        ("npx", "npx"),
-        ("sh -c sleep", "sh"),
-        ("npx .", "npx"),
-    ],
-)
-def test_each_server_that_a_launcher_runs_has_a_folder_of_its_own(
-    tmp_path: Path, command: str, name: str
+@pytest.fixture(autouse=True)
+def no_guard_is_left() -> Iterator[None]:
+    yield
+    Guarded.end_all()
+
+
+def test_a_stop_under_the_default_folder_outlives_guards_of_other_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = command.split()
-    assert default_folder(tmp_path, "", words) == tmp_path / name
-    assert default_folder(tmp_path, "given", words) == tmp_path / "given"
-    older = tmp_path / Path(words[0]).name
-    older.mkdir()
-    (older / "latch.json").write_text("{}")
-    assert default_folder(tmp_path, "", words) == older, "a stop may stand there"
+    """Whichever folders these make, what was stopped is found where it was stopped."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for script in ("agent.sh", "other.sh"):
+        (tmp_path / script).write_text("exit 7")
+
+    def guarded(*command: str) -> tuple[int, str]:
+        return Guarded(tmp_path, command=command, default=True).ended()
+
+    (tmp_path / "STOP").touch()
+    assert guarded("sh", "agent.sh")[0] == 124
+    (tmp_path / "STOP").unlink()
+    assert guarded("sh", "-c", "exit 5")[0] == 5
+    assert guarded("sh", "other.sh")[0] == 7
+    code, said = guarded("sh", "agent.sh")
+    assert (code, "STOPPED before, and not reset" in said) == (124, True), said
 
 
 def test_a_servers_folder_is_no_guards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,6 @@ more servers, and every one of them has to agree.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -320,35 +319,7 @@ def _memory(folder: Path) -> dict[str, Any]:
         return {}  # the gate will hold because of it
 
 
-LAUNCHERS = ("npx", "bunx", "pnpx", "uvx", "pipx")
-"""Commands that run a package which their first plain word names."""
-
-
-def default_folder(base: Path, agent: str, command: Sequence[str]) -> Path:
-    """Where the state of an agent lies below `base` if nobody says.
-
-    A folder that is there under the first word alone, as older versions had it, is kept: a stop
-    may stand in it.
-    """
-    if not agent and command:
-        older = base / Path(command[0]).name
-        if (older / "latch.json").exists():
-            return older
-    return base / (agent or _command_name(command))
-
-
 def _command_name(command: Sequence[str]) -> str:
-    """What to call an agent that is only known by its command: its script, the package that a
-    launcher or `-m` runs, or its first word."""
-    words = list(command) or ["agent"]
-    first, rest = Path(words[0]).name, words[1:]
-    package = ""
-    if first in LAUNCHERS:
-        package = next((word for word in rest if word[:1] != "-" and word != "run"), "")
-    elif "-m" in rest[:-1]:
-        package = rest[rest.index("-m") + 1]
-    package = re.split(r"[@=<>~!\[]", package.rpartition("/")[2])[0]
-    if package.strip("."):
-        return package[:100]
-    scripts = [part for part in words if Path(part).suffix and " " not in part]
-    return Path((scripts or words)[0]).name[:100]
+    """What to call an agent that is only known by its command."""
+    scripts = [part for part in command if Path(part).suffix and " " not in part]
+    return Path((scripts or list(command) or ["agent"])[0]).name[:100]
