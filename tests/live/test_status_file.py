@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.live.guards import Guarded
+
+from freezetag import cli
+from freezetag.live.guard.status_file import StatusFile
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +50,7 @@ def test_a_stop_is_told_from_an_exit_code_of_the_commands_own(tmp_path: Path) ->
     outcome, code, why = status(file)
     assert (outcome, code) == ("failed", 2)
     assert "not a duration" in why
-    assert [path.name for path in tmp_path.glob("status*")] == ["status.json"]
+    assert [path.name for path in tmp_path.glob("*status*")] == ["status.json"]
 
 
 def test_a_status_that_cannot_be_written_changes_no_stop(tmp_path: Path) -> None:
@@ -65,6 +69,39 @@ def test_a_status_that_cannot_be_written_changes_no_stop(tmp_path: Path) -> None
     assert "STOPPED" in said
     assert "cannot write --status-file" in said
     assert guard.is_silent()
+
+
+def test_a_status_is_written_through_nothing_that_lies_in_its_folder(tmp_path: Path) -> None:
+    """A command that knows the guard's number had laid a link or a pipe where the guard wrote."""
+    file, other = tmp_path / "status.json", tmp_path / "other"
+    other.write_text("of somebody else")
+    laid = tmp_path / f"status.json.{os.getpid()}"
+    laid.symlink_to(other)
+    with StatusFile(file, print) as written:
+        assert status(file) == ("running", None, "")
+        written.over(3, "")
+    assert status(file) == ("ended", 3, "")
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert other.read_text() == "of somebody else"
+    assert sorted(tmp_path.iterdir()) == [other, file, laid]
+
+
+@pytest.mark.parametrize("place", ["", "/", "folder", "pipe", "link", "none"])
+def test_what_is_no_plain_file_is_refused_and_not_replaced(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "none").symlink_to(tmp_path / "nowhere")
+    before = {path: path.lstat().st_ino for path in tmp_path.iterdir()}
+    named = str(tmp_path / place) if place.strip("/") else place
+    state = str(tmp_path / "state")
+    assert cli.run(["guard", "--status-file", named, "--state", state, "--", "true"]) == 2
+    assert "no plain file" in capsys.readouterr().err
+    assert {path: path.lstat().st_ino for path in tmp_path.iterdir()} == before
+    assert (tmp_path / "kept").read_text() == "kept"
 
 
 def test_a_server_that_ends_with_124_was_not_stopped(tmp_path: Path) -> None:

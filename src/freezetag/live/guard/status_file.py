@@ -2,6 +2,9 @@
 
 One JSON object: `outcome`, `code` (the guard's exit code; null while it runs) and `why`. It says
 `running` from before the command is started, so a guard that was killed has left that.
+
+Caveat: it belongs in a folder where the command cannot write. One that can may put there whatever
+it likes, and a reader cannot tell.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
@@ -24,7 +29,8 @@ class StatusFile:
     """`with StatusFile(path, say) as status` writes on entry and on exit; `None` writes nothing.
 
     Call `status.over` with what the command came to. Raises `UserError` on entry for a place that
-    cannot be written. At the end that is said, and changes nothing.
+    cannot be written, or where something lies that is no plain file: it would be replaced. At the
+    end a fault is said, and changes nothing.
     """
 
     def __init__(self, path: Path | None, say: Callable[[str], None]) -> None:
@@ -33,9 +39,11 @@ class StatusFile:
 
     def __enter__(self) -> StatusFile:
         try:
+            self._is_file()
             self._write({"outcome": RUNNING, "code": None, "why": ""})
-        except OSError as error:
-            raise UserError(f"cannot write --status-file {self._path}: {error.strerror}.") from None
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise UserError(f"cannot write --status-file {self._path}: {why}.") from None
         return self
 
     def over(self, code: int, stopped: str) -> int:
@@ -52,13 +60,29 @@ class StatusFile:
         except OSError as fault:
             self._say(f"cannot write --status-file {self._path}: {fault.strerror}")
 
-    def _write(self, told: dict[str, Any]) -> None:
-        """Whoever reads it finds the old one or the new one, never a part."""
+    def _is_file(self) -> None:
+        """Raises `UserError` for a folder, a link, a device or a pipe: none is to be replaced."""
         if self._path is None:
             return
-        made = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.lstat(self._path).st_mode):
+                raise UserError(
+                    f"--status-file {self._path} is there, and is no plain file. Name another."
+                )
+
+    def _write(self, told: dict[str, Any]) -> None:
+        """Whoever reads it finds the old one or the new one, never a part.
+
+        Nobody can lay a link or a pipe where the new one is written: its name is drawn, and has to
+        be free.
+        """
+        if self._path is None:
+            return
+        made = self._path.with_name(f".{secrets.token_hex(8)}.status")
+        handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         try:
-            made.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(json.dumps(told) + "\n")
             made.replace(self._path)
         except OSError:
             with contextlib.suppress(OSError):
