@@ -53,6 +53,25 @@ def test_a_stop_is_told_from_an_exit_code_of_the_commands_own(tmp_path: Path) ->
     assert [path.name for path in tmp_path.glob("*status*")] == ["status.json"]
 
 
+def test_a_guard_leaves_the_file_of_another_that_runs_as_it_is(tmp_path: Path) -> None:
+    """It said `failed` while the first one ran: the second was refused, the folder being taken."""
+    file = tmp_path / "status.json"
+    option = ("--status-file", str(file))
+    guard = Guarded(tmp_path, *option)
+    guard.until_it_acts()
+    (another := tmp_path / "another").mkdir()
+    for folder, more in ((tmp_path, ()), (tmp_path, ("--runtime", "soon")), (another, ())):
+        code, said = Guarded(folder, *option, *more).ended()
+        assert code == 2
+        assert status(file) == ("running", None, "")
+        assert "another guard, which runs" in said
+    guard.process.kill()
+    guard.process.wait()
+    assert status(file) == ("running", None, "")
+    assert Guarded(another, *option, command=("true",)).ended()[0] == 0
+    assert status(file) == ("ended", 0, "")
+
+
 def test_a_status_that_cannot_be_written_changes_no_stop(tmp_path: Path) -> None:
     folder = tmp_path / "told"
     code, said = Guarded(tmp_path, "--status-file", str(folder / "status")).ended()

@@ -29,19 +29,21 @@ class StatusFile:
     """`with StatusFile(path, say) as status` writes on entry and on exit; `None` writes nothing.
 
     Call `status.over` with what the command came to. Raises `UserError` on entry for a place that
-    cannot be written, or where something lies that is no plain file: it would be replaced. At the
-    end a fault is said, and changes nothing.
+    cannot be written, where something lies that is no plain file (it would be replaced), or whose
+    file is that of another guard that runs: each holds a lock on what it wrote last. At the end a
+    fault is said, and changes nothing.
     """
 
     def __init__(self, path: Path | None, say: Callable[[str], None]) -> None:
-        self._path, self._say = path, say
+        self._path, self._say, self._lock = path, say, -1
         self._last: dict[str, Any] = {"outcome": FAILED, "code": None, "why": "ended early"}
 
     def __enter__(self) -> StatusFile:
         try:
-            self._is_file()
+            self._take()
             self._write({"outcome": RUNNING, "code": None, "why": ""})
         except (OSError, ValueError) as error:
+            self._release()
             why = getattr(error, "strerror", None) or error
             raise UserError(f"cannot write --status-file {self._path}: {why}.") from None
         return self
@@ -59,16 +61,37 @@ class StatusFile:
             self._write(self._last)
         except OSError as fault:
             self._say(f"cannot write --status-file {self._path}: {fault.strerror}")
+        self._release()
 
-    def _is_file(self) -> None:
-        """Raises `UserError` for a folder, a link, a device or a pipe: none is to be replaced."""
+    def _take(self) -> None:
+        """Locks the file of an earlier guard. Raises `UserError` if that runs, and for a folder, a
+        link, a device or a pipe: none is to be replaced."""
         if self._path is None:
             return
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISREG(os.lstat(self._path).st_mode):
-                raise UserError(
-                    f"--status-file {self._path} is there, and is no plain file. Name another."
-                )
+        try:
+            before = os.lstat(self._path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(before.st_mode):
+            raise UserError(
+                f"--status-file {self._path} is there, and is no plain file. Name another."
+            )
+        self._lock = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            _lock(self._lock)
+            taken = os.path.samestat(os.fstat(self._lock), os.lstat(self._path))
+        except (BlockingIOError, FileNotFoundError):
+            taken = False
+        if not taken:  # or it was replaced in between, which a guard alone does
+            self._release()
+            raise UserError(
+                f"--status-file {self._path} is that of another guard, which runs. Name another."
+            )
+
+    def _release(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._lock = -1
 
     def _write(self, told: dict[str, Any]) -> None:
         """Whoever reads it finds the old one or the new one, never a part.
@@ -81,10 +104,21 @@ class StatusFile:
         made = self._path.with_name(f".{secrets.token_hex(8)}.status")
         handle = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            _lock(handle)
+            with os.fdopen(handle, "w", encoding="utf-8", closefd=False) as file:
                 file.write(json.dumps(told) + "\n")
             made.replace(self._path)
         except OSError:
+            os.close(handle)
             with contextlib.suppress(OSError):
                 made.unlink()
             raise
+        self._release()
+        self._lock = handle
+
+
+def _lock(handle: int) -> None:
+    """Holds a file until it is closed. Raises `BlockingIOError` if somebody else holds it."""
+    import fcntl  # not on Windows
+
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
