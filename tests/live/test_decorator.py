@@ -185,6 +185,49 @@ def test_under_another_event_loop_an_action_is_counted_and_not_cancelled() -> No
         wait().send(None)
 
 
+@pytest.mark.parametrize("way", ["with", "call", "asyncio", "another loop"])
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (GeneratorExit(), True),
+        (KeyboardInterrupt(), True),
+        (BaseExceptionGroup("", [KeyboardInterrupt()]), True),
+        (ValueError(), False),
+        (ExceptionGroup("", [ValueError()]), False),
+    ],
+    ids=repr,
+)
+def test_what_was_abandoned_is_unknown_and_what_failed_is_not(
+    error: BaseException, unknown: bool, way: str
+) -> None:
+    _, overseer, gate, wire = pair()
+
+    def work() -> None:
+        gate.press("enough")
+        raise error
+
+    async def later() -> None:
+        async with gate.action("work"):
+            work()
+
+    def run() -> None:
+        if way == "with":
+            with gate.action("work"):
+                work()
+        elif way == "call":
+            gated(gate)(work)()
+        elif way == "asyncio":
+            asyncio.run(later())
+        else:
+            later().send(None)
+
+    with pytest.raises(type(error)):
+        run()
+    assert gate.phase == "stopped"
+    wire.turn()
+    assert len(overseer.shown("agent")[0].unknown) == unknown
+
+
 def test_actions_as_contexts() -> None:
     _, _, gate, _ = pair()
     with gate.action("pay") as action:

@@ -23,8 +23,9 @@ class Action:
     """One action as a context: admitted on entry (or `Refused`), counted until exit.
 
     `with` and `async with`; in the second form a stop cancels the task. An action that was
-    cancelled is reported `unknown`: what it had begun may still take effect. Under another event
-    loop than asyncio's (trio) a stop cancels nothing: it waits for the action's end.
+    cancelled or abandoned, by whatever is no `Exception`, is reported `unknown`: what it had begun
+    may still take effect. Under another event loop than asyncio's (trio) a stop cancels nothing:
+    it waits for the action's end.
     """
 
     def __init__(self, gate: GateLike, name: str, max_seconds: float | None = None) -> None:
@@ -38,7 +39,7 @@ class Action:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._gate.end(self.number, "done" if kind is None else "failed")
+        self._gate.end(self.number, _ended(kind))
 
     async def __aenter__(self) -> Action:
         import asyncio
@@ -65,12 +66,8 @@ class Action:
         import asyncio
 
         self._over = True
-        if self._task is not None:
-            cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
-        else:  # every loop has an exception of its own for it, and none is an `Exception`
-            cancelled = kind is not None and not issubclass(kind, Exception)
-        outcome = "unknown" if cancelled else "done" if kind is None else "failed"
-        self._gate.end(self.number, outcome)
+        self._gate.end(self.number, _ended(kind))
+        cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
         if cancelled and self._stopped and not self._task.uncancel():
             raise Refused(self._name, "stopped while it ran") from error
 
@@ -129,8 +126,8 @@ def _run(
     number = gate.begin(name, max_seconds, later.cancel)
     try:
         value = function(*args, **kwargs)
-    except BaseException:
-        gate.end(number, "failed")
+    except BaseException as error:
+        gate.end(number, _ended(type(error)))
         raise
     if hasattr(value, "add_done_callback"):  # of asyncio or of a pool: it works already
         later.has(value)
@@ -184,4 +181,13 @@ def _outcome(future: Any) -> str:
     """Cancelling is not stopping: what a cancelled one had begun may still take effect."""
     if future.cancelled():
         return "unknown"
-    return "done" if future.exception() is None else "failed"
+    error = future.exception()
+    return _ended(None if error is None else type(error))
+
+
+def _ended(kind: type[BaseException] | None) -> str:
+    """What to report of an action: every event loop cancels by an exception of its own, and none
+    is an `Exception`; no more is what abandons a generator or interrupts a program."""
+    if kind is None:
+        return "done"
+    return "failed" if issubclass(kind, Exception) else "unknown"
