@@ -61,6 +61,8 @@ def test_checking_never_raises(public: bytes, message: bytes, signature: bytes) 
         ((Person("ann", ANN), Person("bob", ANN)), False, "same name or key"),
         ((Person("ann", ANN), Person("ann", BOB)), False, "same name or key"),
         ((Person("ann", ANN), Person("Ann ", BOB)), False, "same name or key"),
+        ((Person("ann", ANN), Person("\uff41nn", BOB)), False, "same name or key"),
+        ((Person("zo\u00eb", ANN), Person("Zoe\u0308", BOB)), False, "same name or key"),
         ((Person("ann", ANN[:31]), Person("bob", BOB)), False, "32 bytes"),
     ],
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, final
@@ -40,8 +41,10 @@ class Person:
 class Roster:
     """The people of one authority. Two of them clear a press; one, visibly, if `solo`.
 
-    Raises `RosterError` for a name or key that occurs twice (`ada` and `Ada` are one name), a key
-    of another length, or fewer than two people without `solo`.
+    Raises `RosterError` for a name or key that occurs twice (`ada`, `Ada` and a wide `ａda` are one
+    name), a key of another length, or fewer than two people without `solo`.
+
+    Caveat: letters of two alphabets may look alike (a Cyrillic `а`), and are two names here.
     """
 
     authority: str
@@ -55,7 +58,8 @@ class Roster:
                 raise RosterError(
                     f"{person.name}: an Ed25519 key has 32 bytes, not {len(person.key)}"
                 )
-            for what in (person.name.strip().casefold(), person.key):
+            name = unicodedata.normalize("NFKC", person.name).strip().casefold()
+            for what in (name, person.key):
                 if what in seen:
                     raise RosterError(
                         f"{person.name}: the same name or key as {seen[what]} in the roster of "
