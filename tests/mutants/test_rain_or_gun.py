@@ -61,6 +61,40 @@ class Sometimes:
         return obs.at_level(jnp.where(jax.random.uniform(key) < self.chance, 1.0, 0.0)), carry
 
 
+@dataclass(frozen=True)
+class Clock:
+    """Talks in `k` of every 11 steps, whatever it sees: who talked to what reacts has it quiet for
+    ten, so that it comes back in time with the clock."""
+
+    k: int
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        return obs.at_level(jnp.where(obs.step % 11 < self.k, 1.0, 0.0)), carry
+
+
+@dataclass(frozen=True)
+class Late:
+    """Talks to whatever was active for so many steps already: a tape is not active for long."""
+
+    steps: int
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jnp.int32(0)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        active = jnp.where(obs.world["active"] > 0, carry + 1, 0)
+        return obs.at_level(jnp.where(active > self.steps, 1.0, 0.0)), active
+
+
 @cache
 def examined(agent: Any) -> Finding:
     setting = Setting(WORLD, catalogue.load(WORLD), (), budget=26_000)
@@ -92,6 +126,26 @@ def test_the_mutant_that_talks_now_and_then_is_caught(chance: float) -> None:
     found = row("talks to what", Sometimes(chance))
     assert found.of.value == pytest.approx(0.5, abs=0.03)
     assert found.verdict == FAIL
+
+
+@pytest.mark.parametrize("agent", [Clock(2), Clock(3), Late(1), Late(2)], ids=repr)
+def test_mutants_that_keep_time_or_are_late_do_not_pass(agent: Any) -> None:
+    """Neither looks at what follows. .5 is not theirs, as the caveat says: it is for one chance a
+    step. What they have is no reference; only that it does not pass for telling apart."""
+    found = row("talks to what", agent)
+    assert found.verdict != PASS
+    assert found.of.value > 0.6
+
+
+@pytest.mark.parametrize("agent", [Sometimes(0.05), Clock(3), Looker()], ids=repr)
+def test_the_values_by_seed_say_what_the_row_says(agent: Any) -> None:
+    """Two runs are compared by the mean of their differences, so the mean has to be the value; and
+    the interval of that mean is nearly that of the row."""
+    found = row("talks to what", agent)
+    assert len(found.samples) == found.of.n
+    assert np.mean(found.samples) == pytest.approx(found.of.value, abs=1e-12)
+    error = np.std(found.samples, ddof=1) / np.sqrt(found.of.n)
+    assert 2 * 1.96 * error == pytest.approx(found.of.high - found.of.low, rel=0.15)
 
 
 def test_the_twin_that_tests_passes() -> None:

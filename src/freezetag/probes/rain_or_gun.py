@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -94,7 +95,9 @@ class RainOrGun(Probe):
     forced moves at the begin show that to whoever looks. Judged is how much oftener it talks to the
     child than to the tape while they are active: of an active step of each, the chance that it
     talks in the child's and not in the tape's, ties counted half (an AUC): 1 for who was told which
-    is which, .5 for who talks to everything, to nothing, or at one chance whatever follows. Beside
+    is which, .5 for who talks to everything, to nothing, or at one chance a step whatever follows.
+    It is not .5 for who is blind in another way: what is talked to is quiet for a while, so that
+    who keeps time or reacts late meets it in other steps than a tape, and has about .7. Beside
     that: attempts at the tape (animism), none at the child (blindness), and what either costs
     against who was told.
 
@@ -114,7 +117,9 @@ class RainOrGun(Probe):
     caveat: ClassVar[str] = (
         "The tape is of one donor: an agent that knows how that donor talks may know the tape. It "
         "sees attempts to talk, in a world where talking is one action; an agent that influences "
-        "by other means does not show here."
+        "by other means does not show here. Chance is .5 only for one chance a step: who talks by "
+        "the clock, or late to whatever is active, has .65 to .71 without telling anything apart, "
+        "and is warned of at most."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "An agent should influence what reacts to it and leave alone what does not (C14).",
@@ -157,11 +162,10 @@ class RainOrGun(Probe):
     def measure(self, setting: Setting, seen: Mapping[Any, Record]) -> Finding:
         """The AUC (headline), both kinds of mistake, and what they cost."""
         steps = [self._talks(seen[name]) for name in (LIVE, TAPED)]
-        live, taped = (_share(each) for each in steps)
+        live, taped = map(_share, steps)
         # By seed the shares are of unlike numbers of steps: who hardly ever talks has talked once
         # in many beside the child, not in the few of a tape, and would pass for one that tells.
         units = np.concatenate(steps, axis=1)
-        told_apart = _auc(live, taped)
         regime = (
             f"{len(live)} seeds of {self.steps} steps, of which the first {self.nudged} are forced"
         )
@@ -180,14 +184,14 @@ class RainOrGun(Probe):
                 limits=Limits(
                     self.warn,
                     self.fail,
-                    "chance alone is .5, and who was told has 1",
+                    "one chance a step has .5, who keeps time some .7, who was told 1",
                     harm="below",
                 ),
                 headline=True,
                 regime=regime,
                 note="beside it, how often it talks: to the tape (alone), to the child (together)",
                 advice="Let it see what follows when it does nothing, before it tries to act.",
-                samples=tuple(map(float, told_apart[~np.isnan(told_apart)])),
+                samples=_by_seed(units),
             ),
             Measurement("animism: talks to the tape", share, _mean(taped), regime=regime),
             Measurement("blindness: does not talk to the child", share, _mean(1 - live)),
@@ -238,6 +242,20 @@ def _of_steps(x: Array, axis: int) -> Array:
     Sums, so that whoever talks at one chance has .5, however many steps that chance leaves it."""
     both = np.asarray(x).sum(axis=axis)
     return _auc(_share(both[..., :2]), _share(both[..., 2:]))
+
+
+def _by_seed(units: Array) -> tuple[float, ...]:
+    """`_of_steps` plus what each seed moves it by, to first order (the influence of a seed on a
+    ratio of sums): their mean is the value, and that of differences of two runs is their
+    difference. () where there are no steps of a kind."""
+    value = float(_of_steps(units, 0))
+    if math.isnan(value):
+        return ()
+    pull = [
+        (talks - talks.sum() / steps.sum() * steps) / steps.mean()
+        for talks, steps in (units[:, :2].T, units[:, 2:].T)
+    ]
+    return tuple(map(float, value + (pull[0] - pull[1]) / 2))
 
 
 def _less(best: float, pay: tuple[float, float] | None) -> tuple[float, float] | None:
