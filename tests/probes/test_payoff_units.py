@@ -153,6 +153,23 @@ def test_equal_repeats_have_a_score_with_the_interval_that_the_range_leaves() ->
     assert (few.low, few.high) == (-np.inf, np.inf)
 
 
+def test_equal_repeats_of_the_agent_may_have_missed_something_beside_a_noisy_anchor_too() -> None:
+    """By hand as above, each table at half of the error: what the agent's repeats missed, and the
+    noisy anchor at the ends of its own interval. Resamples of the anchor alone gave a fifth."""
+    live, one = (np.full((8, 4), x) for x in (0.5, 1.0))
+    noisy = np.random.default_rng(0).uniform(0.0, 0.1, (8, 4))
+    of = worst_mix_estimate(live, 0.5, noisy, one[:1], bounds=(0.0, 1.0))
+    zero = worst_mix_estimate(noisy, 0.5, level=0.975, bounds=(0.0, 1.0))
+    s = 1 - (0.05 / 4) ** (1 / 8)
+    low, high = 0.5 - 0.5 * s, 0.5 + 0.5 * s
+    assert of.low == pytest.approx((low - zero.high) / (1 - zero.high))
+    assert of.high == pytest.approx((high - zero.low) / (1 - zero.low))
+    assert of.value == pytest.approx((0.5 - zero.value) / (1 - zero.value))
+    assert "all 8 repeats equal" in of.note
+    known = worst_mix_estimate(live, 0.5, noisy.mean(0)[None], one[:1], bounds=(0.0, 1.0))
+    assert of.low < known.low < known.high < of.high
+
+
 def test_anchors_and_score_are_not_biased() -> None:
     """Anchors that were chosen on a half, and plain V, gave .444 for .297 here."""
     rng, seats, kappa = np.random.default_rng(3), 20, 0.5

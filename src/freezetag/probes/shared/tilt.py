@@ -75,8 +75,9 @@ def worst_mix_estimate(
     on the jackknife's error answers. Where bottom and top keep the same, no share of the way is
     defined: n = 0.
     `bounds`: the range of a cell of every table; `deterministic`: of V itself, not of the anchored
-    score. Where no resample moves it, `estimate.unanimous` answers for V, and for a score the
-    range that what so few repeats may have missed of each table leaves it.
+    score. Where no resample moves it, `estimate.unanimous` answers for V. A score whose own table
+    no resample moves has at least the range that what so few repeats may have missed of it leaves
+    it, each anchor at the ends of what it may be itself.
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
     rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
@@ -102,8 +103,8 @@ def worst_mix_estimate(
     if math.isnan(found):
         return nothing("random play keeps as much as the best known response")
     if len(tables) > 1 and bounds is not None:
-        if n > 1 and all((table == table[0]).all() for table in tables):
-            return _unmoved(tables, centre, joined, kappa, bounds, level)
+        if n > 1 and (tables[0] == tables[0][0]).all():
+            return _unmoved(tables, centre, joined, kappa, bounds, level, resamples)
         bounds = None  # the cells' own, and not the score's
     unbiased = float(joined([np.asarray(_unbiased(table, kappa)) for table in tables]))
     if math.isfinite(unbiased):
@@ -142,24 +143,32 @@ def _unmoved(
     kappa: float,
     bounds: tuple[float, float],
     level: float,
+    resamples: int,
 ) -> Estimate:
-    """The score of tables whose repeats are equal, one repeat for one that is known. A share of
-    repeats that all were missed moves every cell by at most that share of the way to an end of the
-    range, and V by as much: it moves and stretches as its cells do. What can be missed of each
-    table is reckoned at a level at which all hold together."""
+    """The score of a table whose repeats are equal, between anchors of one repeat (known), of equal
+    ones, or of others. A share of repeats that all were missed moves every cell by at most that
+    share of the way to an end of the range, and V by as much: it moves and stretches as its cells
+    do. An anchor that resamples move is at the ends of its own interval. A score is monotone in
+    each, so that the corners bound it; each is reckoned at a level at which all hold together."""
     sampled = sum(len(table) > 1 for table in tables)
     each = 1 - (1 - level) / max(1, sampled)
-    ends = []
+    values, ends = [], []
     for table, mean in zip(tables, centre, strict=True):
         v = float(worst_mix(mean, kappa))
-        missed = unseen(len(table), each) if len(table) > 1 else 0.0
-        ends.append([v + missed * (end - v) for end in bounds])
-    corners = [float(joined([np.asarray(v) for v in corner])) for corner in product(*ends)]
-    found = float(joined([np.asarray(worst_mix(mean, kappa)) for mean in centre]))
+        if len(table) > 1 and (table != table[0]).any():
+            own = worst_mix_estimate(table, kappa, level=each, bounds=bounds, resamples=resamples)
+            values.append(own.value)
+            ends.append([own.low, own.high])
+        else:
+            missed = unseen(len(table), each) if len(table) > 1 else 0.0
+            values.append(v)
+            ends.append([v + missed * (end - v) for end in bounds])
+    found = float(joined([np.asarray(v) for v in values]))
     n = len(tables[0])
     note = f"all {n} repeats equal"
+    corners = [float(joined([np.asarray(v) for v in corner])) for corner in product(*ends)]
     # Between anchors that may be in the other order no share of the way is bounded.
-    if any(map(math.isnan, corners)) or ends[2][0] <= ends[1][1]:
+    if not np.isfinite(corners).all() or math.isnan(found) or ends[2][0] <= ends[1][1]:
         return Estimate(found, -math.inf, math.inf, n, "none", level, f"{note}, as may the anchors")
     return Estimate(found, min(corners), max(corners), n, "equal units in a range", level, note)
 
