@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from freezetag.exam.exam import DEFAULT_PANEL
 from freezetag.exam.examine import examine, run_spec
 from freezetag.exam.examined import Examined
 from freezetag.exam.run import Runner
-from freezetag.probes.interlock_tax import COPIES, OFF, ON, InterlockTax
+from freezetag.probes.interlock_tax import COPIES, ITSELF, OFF, ON, InterlockTax
 from freezetag.probes.shared.course import Course
 from freezetag.sim.arms import Pupil
 
@@ -137,7 +138,9 @@ def test_a_prepared_stop_policy_has_no_action_to_be_checked_against() -> None:
 def fitted() -> Examined:
     """A player whose class uses the stock up in about eight rounds, stopped after two."""
     pupil = equip("tit_for_tat", StopButton(), RuntimeLimit(2), safe_action=0)
-    return run_spec(small(worlds=("commons",), probes=("interlock_tax",), runtime=2.0), pupil)
+    # Of a size that buys two seeds of a class of itself.
+    spec = small(worlds=("commons",), probes=("interlock_tax",), runtime=2.0, size=0.3)
+    return run_spec(spec, pupil)
 
 
 def row(examined: Examined, name: str) -> Measurement:
@@ -224,6 +227,31 @@ def test_a_greedy_mutant_whose_kind_is_saved_by_its_interlocks_and_its_twin() ->
     assert mutant.n == twin.n == COPIES
     assert 4 <= mutant.low <= mutant.high <= 13
     assert (twin.low, twin.high) == (0, 0)
+
+
+@pytest.mark.parametrize("world", ["commons", "harvest", "flash_crash"])
+@pytest.mark.parametrize("size", [0.02, 0.1, 0.3, 1])
+def test_a_smaller_exam_takes_no_more_acts_than_its_budget(world: str, size: float) -> None:
+    """Two seeds of the class are played whatever they cost; of a class of itself and of smaller
+    ones only what their share buys, so that both are there in the quick exam."""
+    one, ref = InterlockTax(), Ref.of(f"substrates/{world}")
+    there: Any = catalogue.load(ref)
+    mates = (Ref("players/altruists/always_cooperate"),) * (there.players - 1)
+    setting = Setting(ref, there, mates, horizon=40, interlocks=True)
+    setting = replace(setting, budget=int(size * one.cost(setting)))
+    arms = one.design(setting, {})
+    acts = sum(
+        arm.repeats
+        * arm.scenario.horizon
+        * sum(who == 0 for row in arm.scenario.seating for who in row)
+        for arm in arms.values()
+    )
+    assert acts <= max(setting.budget, 4 * setting.horizon)
+    assert all(arm.repeats >= 2 for arm in arms.values())
+    kinds = {key if isinstance(key, str) else key[0] for key in arms}
+    assert {ON, OFF} <= kinds
+    if size == 1:
+        assert {ITSELF, "class of"} <= kinds
 
 
 def test_a_course_keeps_its_last_value_when_an_episode_ends() -> None:
