@@ -45,13 +45,14 @@ $(STAMPS)/smollm2: $(STAMPS)/base
 live: $(STAMPS)/live $(STAMPS)/mcp
 	@$(BIN)/python examples/live/demo.py $(ARGS)
 
-# Tests have three tiers: without a mark, `slow`, `long` (pyproject.toml). `test` leaves out two, `test-all` one.
+# Tests have three tiers: without a mark, `slow`, `long` (pyproject.toml). `test` leaves out two, `test-all` one;
+# a test that TESTS names by `::` runs whatever its mark.
 # In short, what is compiled is optimised less, which takes two fifths off that time; `test-all` compiles as users do.
 test: export JAX_DISABLE_MOST_OPTIMIZATIONS = 1
 test test-all: $(STAMPS)/test browser postgres
 	@rm -f .cache/browser-tests
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal \
-	  $(if $(filter test-all,$@),-m 'not long') $(TESTS); status=$$?; \
+	  $(if $(findstring ::,$(TESTS)),-m '',$(if $(filter test-all,$@),-m 'not long')) $(TESTS); status=$$?; \
 	grep -qs '^ran' .cache/browser-tests || \
 	  echo "The browser tests $$(cat .cache/browser-tests 2>/dev/null || echo 'did not run')"; \
 	exit $$status

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import KeywordMatcher
+from _pytest.mark.expression import Expression
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,12 +76,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count what `-m` leaves out by tier. Who chooses with `-k` knows what is left out."""
+    """Count what `-m` leaves out by tier, of what `-k` would have run: pytest asks for both."""
+    words = items[0].config.option.keyword.strip()
+    named = Expression.compile(words) if words else None
     for item in items:
-        if item.config.option.keyword:
-            return
         tier = next((mark for mark in TIERS if item.get_closest_marker(mark)), None)
-        if tier is not None:
+        if tier is not None and (not named or named.evaluate(KeywordMatcher.from_item(item))):
             _left_out[tier] += 1
 
 

@@ -35,9 +35,10 @@ def test_long_too(): pass
     [
         (["-n", "2"], 1, {"slow": 2, "long": 2}),  # workers collect, another process tells
         (["-m", "not long"], 3, {"long": 2}),
+        (["-k", "slow or short"], 1, {"slow": 2, "long": 1}),
         pytest.param(["-m", "", "-k", "short"], 1, {}, marks=pytest.mark.slow),
     ],
-    ids=["make test", "make test-all", "chosen by name"],
+    ids=["make test", "make test-all", "by name in short", "by name"],
 )
 def test_a_tier_runs_and_what_is_left_out_is_said(
     options: list[str], passed: int, said: dict[str, int], tmp_path: Path
@@ -61,9 +62,17 @@ def test_a_tier_runs_and_what_is_left_out_is_said(
     assert told == {tier: f"{n} ({TIERS[tier]} runs them)" for tier, n in said.items()}
 
 
-@pytest.mark.parametrize(("target", "runs"), [("test-all", "-m 'not long'"), ("long", "-m long")])
+@pytest.mark.parametrize(
+    ("target", "runs"),
+    [
+        ("test-all", "-m 'not long'"),
+        ("long", "-m long"),
+        ("test TESTS=tests/x.py::test_slow", "-m '' tests/x.py::test_slow"),
+        ("test-all TESTS=tests/x.py::test_long", "-m '' tests/x.py::test_long"),
+    ],
+)
 def test_make_runs_them(target: str, runs: str) -> None:
-    command = ["make", "-n", "-o", ".venv-frameworks/.ready", target]
+    command = ["make", "-n", "-o", ".venv-frameworks/.ready", *target.split()]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert re.search(rf"-m pytest .*{runs}", shown.replace("\\\n", " ")), shown
 
