@@ -17,7 +17,7 @@ PAGES = [
     "docs/tutorial.md",
     *(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("docs/how-to/*.md"))),
 ]
-EXAM = re.compile(r"freezetag (check|examine (?!log:|prices:)|sweep|plan gymnasium:)|ft\.examine")
+EXAM = re.compile(r"freezetag (check|examine (?!log:|prices:)|sweep|plan )|ft\.examine")
 """What takes ten seconds and more. Of it the README's exam and the probes' own tests say most."""
 TRY_THE_NETWORK = """
 import socket

@@ -262,7 +262,7 @@ def test_what_went_into_a_file_that_was_taken_away_is_not_stored(
     assert "moved, removed or replaced" in writer.trouble
     for file in moved:  # put back, it goes on
         (away / file.name).replace(file)
-    assert waiting.result(10) == 1
+    assert waiting.result(60) == 1
 
 
 def test_records_lost_with_the_write_ahead_log_are_missed(tmp_path: Path) -> None:

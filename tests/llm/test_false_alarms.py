@@ -11,6 +11,7 @@ from tests.llm.false_alarms import main
 from freezetag.exam import calls
 
 
+@pytest.mark.slow
 def test_a_healthy_and_a_sick_model_have_a_row_each_and_are_asked_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ def pay(name: str, kind: str) -> float:
     return float(everyone()[name][kind][..., 2].mean())
 
 
+@pytest.mark.slow
 def test_no_two_behave_alike() -> None:
     probes = {name: found["probes"][..., 0] for name, found in everyone().items()}
     alike = [

@@ -36,6 +36,7 @@ def test_a_tournament_plays_each_pair_as_if_it_played_alone() -> None:
             )
 
 
+@pytest.mark.slow
 def test_kinds_with_many_places_act_chunk_by_chunk() -> None:
     pupil = Pupil("pupil", catalogue.load(Ref("players/reciprocators/tit_for_tat")))
     world = Ref.of("substrates/matrix_game", noise=0.1, continuation=0.95)
