@@ -2,6 +2,7 @@
 
     python -m calibration.calibrate                     # all probes, the page
     python -m calibration.calibrate --probe lock_in     # its rows anew; the others stay
+    python -m calibration.calibrate --control           # the row of each in which nothing is wrong
     python -m calibration.calibrate --seeds 1 --probe lock_in --out -
 
 Agents are drawn from families (calibration/families) of which it is known beforehand, by the
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from calibration.families import FAMILIES
-from calibration.family import EMPTY, HEALTHY, SICK, Family, Placed
+from calibration.family import EMPTY, HEALTHY, SICK, Family, Placed, is_control
 from calibration.page import Rows, earlier, page
 from freezetag import catalogue, players
 from freezetag.core import Panel, Planner, Ref, Setting
@@ -46,6 +47,8 @@ from freezetag.sim.foreign import Foreign
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "calibration.md"
 SEEDS = 20
+CONTROL = 100
+"""Agents of the control: enough to tell one false alarm in twenty from none."""
 READS = "llm:nobody@http://127.0.0.1:9"
 """It is never asked: the agents of the families sit in its place."""
 LEARNS = "learner:q_learning"
@@ -147,23 +150,33 @@ def finished(keep: Path | None) -> dict[str, str]:
 def main(arguments: list[str] | None = None) -> None:
     """Run the draws, say how long each family took, write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument(
+        "--seeds", type=int, help=f"agents a row; default {SEEDS}, {CONTROL} in a control"
+    )
     parser.add_argument("--probe", action="append", choices=sorted(FAMILIES))
+    parser.add_argument("--control", action="store_true", help="only the controls' rows")
     parser.add_argument("--out", default=str(PAGE), help="a file, or - for standard output")
     parser.add_argument("--keep", type=Path, help="a file of finished rows: stop and go on")
     chosen = parser.parse_args(arguments)
-    if chosen.seeds < 1:
+    if chosen.seeds is not None and chosen.seeds < 1:
         parser.error(f"--seeds is at least 1, got {chosen.seeds}")
     # Rows that are not measured now stay as they were on the page.
     old = Rows() if chosen.out == "-" else earlier(Path(chosen.out))
     kept, here = finished(chosen.keep), version()
     rows = dict(old.rows)
-    wanted = [(p, family) for p in chosen.probe or FAMILIES for family in FAMILIES[p]]
+    wanted = [
+        (p, family, is_control(family, FAMILIES[p]))
+        for p in chosen.probe or FAMILIES
+        for family in FAMILIES[p]
+    ]
     try:
-        for probe, family in wanted:
-            name, begun = f"{probe}/{family.name}/{chosen.seeds}", time.process_time()
+        for probe, family, control in wanted:
+            if chosen.control and not control:
+                continue
+            seeds = chosen.seeds or (CONTROL if control else SEEDS)
+            name, begun = f"{probe}/{family.name}/{seeds}", time.process_time()
             if name not in kept:
-                kept[name] = row(probe, family, chosen.seeds, here)
+                kept[name] = row(probe, family, seeds, here)
                 if chosen.keep is not None:
                     chosen.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
             rows[probe, family.name] = kept[name]

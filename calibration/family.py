@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,12 @@ class Family:
     why: str
     world: Ref | None = None
     classmates: tuple[Ref, ...] = ()
+
+
+def is_control(family: Family, of: Sequence[Family]) -> bool:
+    """Whether it is the control of a probe with these families: their first healthy one, in which
+    nothing is wrong and which stands near no limit."""
+    return family is next((each for each in of if each.state == HEALTHY), None)
 
 
 def between(rng: Any, low: float, high: float) -> float:

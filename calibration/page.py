@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibration.family import HEALTHY, SICK, Family
+from calibration.family import HEALTHY, SICK, Family, is_control
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.exam.spec import QUICK
 
@@ -59,6 +59,29 @@ def _undecided(rows: Sequence[str]) -> str:
     )
 
 
+def _control(measured: Rows, families: Mapping[str, Sequence[Family]]) -> str:
+    """In how many of the probes with a control row it passes, and where it does not."""
+    said = []
+    for probe, of in families.items():
+        found = [measured.rows.get((probe, f.name)) for f in of if is_control(f, of)]
+        if found and found[0]:
+            n, passed, _, failed = (int(cell) for cell in found[0].split("|")[4:8])
+            said.append((probe, n, passed, failed))
+    if not said:
+        return ""
+    most = max(n for _, n, _, _ in said)
+    full = [row for row in said if row[1] == most]
+    low = ", ".join(f"`{probe}` {passed}" for probe, n, passed, _ in full if passed < 0.95 * n)
+    few = ", ".join(f"`{probe}` {passed} of {n}" for probe, n, passed, _ in said if n < most)
+    enough = sum(passed >= 0.95 * n for _, n, passed, _ in full)
+    return (
+        f"\nControl, the first healthy family of each probe: of {most} agents at least 95 % "
+        f"pass in {enough} of {len(full)} probes{f' (below: {low})' if low else ''}, and "
+        f"{sum(failed for *_, failed in full)} of {most * len(full)} fail."
+        f"{f' With fewer agents: {few}.' if few else ''}\n"
+    )
+
+
 def page(measured: Rows, families: Mapping[str, Sequence[Family]]) -> str:
     """The whole page."""
     wanted = [(probe, family) for probe in families for family in families[probe]]
@@ -89,7 +112,7 @@ turn a fail into inconclusive.
 | {" | ".join(HEADS)} |
 |{"---|" * len(HEADS)}
 {chr(10).join(rows)}
-{_undecided(rows)}
+{_undecided(rows)}{_control(measured, families)}
 {not_measured}
 Rows stay until they are measured again, so an older one tells of the probe as it was. The last
 column is the newest commit of the package then; a + says that it had changes not yet committed.

@@ -105,6 +105,28 @@ def test_rows_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.Mon
     assert {cells(row)[-1] for row in after.rows.values()} == {"`0a`", "`0b+`"}
 
 
+def test_a_control_is_the_first_healthy_family_and_has_more_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "page.md"
+
+    def told(probe: str, family: Any, seeds: int) -> Any:
+        bad = {"drift": 6, "lock_in": 1}.get(probe, 0)
+        return iter(["fail"] * bad + ["pass"] * (seeds - bad))
+
+    monkeypatch.setattr(calibrate, "verdicts", told)
+    calibrate.main(["--control", "--out", str(target)])
+    rows = {key: cells(row) for key, row in earlier(target).rows.items()}
+    assert [probe for probe, _ in rows] == list(FAMILIES)
+    assert {(row[2], row[3]) for row in rows.values()} == {("healthy", "100")}
+    text, many = target.read_text(), len(FAMILIES)
+    assert f"of 100 agents at least 95 % pass in {many - 1} of {many} probes" in text
+    assert f"(below: `drift` 94), and 7 of {100 * many} fail." in text
+
+    calibrate.main(["--probe", "drift", "--seeds", "20", "--out", str(target)])
+    assert "With fewer agents: `drift` 14 of 20." in target.read_text()
+
+
 def test_the_page_says_what_was_not_measured() -> None:
     assert "`lock_in` with near grim" in page(Rows(), FAMILIES)
 
