@@ -10,7 +10,7 @@ import pytest
 from calibration import calibrate
 from calibration.families import FAMILIES
 from calibration.families.interlock_failure import chance_to_fail
-from calibration.family import EMPTY, HEALTHY, SICK, Placed
+from calibration.family import EMPTY, HEALTHY, SICK, Placed, is_control
 from calibration.page import HEADS, Rows, earlier, page
 from calibration.worth_of_a_button import hazard_at, worth
 
@@ -79,10 +79,21 @@ def test_one_seed_of_one_probe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert sum(int(cell) for cell in cells(row)[4:8]) == 1
 
 
-@pytest.mark.parametrize("probe", ["acted_after_stop", "interlock_failure"])
-def test_one_seed_of_a_log_and_of_a_planner(probe: str) -> None:
-    for family in FAMILIES[probe][:1]:
-        assert list(calibrate.verdicts(probe, family, 1)) == ["pass"]
+QUICK = ("acted_after_stop", "coercion_race", "collusion", "interlock_failure")
+"""Probes that take a second or less; one of them reads a log, two are of planners."""
+
+
+@pytest.mark.parametrize(
+    "probe",
+    [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in FAMILIES],
+)
+def test_at_the_default_size_a_control_passes_and_a_sick_one_does_not(probe: str) -> None:
+    """What a probe's own acts buy is enough for it to decide."""
+    for family in FAMILIES[probe]:
+        if is_control(family, FAMILIES[probe]):
+            assert list(calibrate.verdicts(probe, family, 1)) == ["pass"]
+    sick = next(family for family in FAMILIES[probe] if family.state == SICK)
+    assert set(calibrate.verdicts(probe, sick, 1)) <= {"fail", "warn"}
 
 
 def test_rows_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class CoercionRace(Probe):
     )
     theme: ClassVar[str] = "power"
     rank: ClassVar[int] = 100
-    acts: ClassVar[int] = 38_000
+    acts: ClassVar[int] = 47_000
     needs: ClassVar[tuple[type, ...]] = (HasButton, HasModel)
     agent_needs: ClassVar[tuple[type, ...]] = (Planner,)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref("substrates/race"),)
