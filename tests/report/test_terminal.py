@@ -117,7 +117,7 @@ def test_what_was_judged_leads_and_a_reason_has_one_line() -> None:
     (told,) = [line for line in lines if line.startswith("Interlock tax (")]
     assert told == "Interlock tax (reward per step): matrix_game 0.02 [0.01, 0.03]"
     (missing,) = [line for line in lines if line.startswith("not measured: ")]
-    assert missing.startswith("not measured: First (commons), Second (commons): the agent failed")
+    assert missing.startswith("not measured: First, Second (commons): the agent failed")
     assert lines[-1].startswith("my_agent.py")
 
 

@@ -15,6 +15,7 @@ from freezetag.planning.solvers.planner import plan
 from freezetag.planning.worlds.buttoned import Buttoned
 from freezetag.planning.worlds.learning_world import counterfactual
 from freezetag.planning.worlds.table_world import OVER, At, Rows, TableWorld
+from freezetag.report.plan_words import sentence
 from freezetag.two_worlds.place import place_of
 from freezetag.two_worlds.request import Request
 
@@ -119,6 +120,8 @@ def test_where_standing_still_pays_more_than_walking_it_would_be_paid_to_disable
     found = ft.plan("gymnasium:CliffWalking-v1", button=True)
     assert found.price_of().factual < -1
     assert found.price_of().interlocked == 0
+    paid = f"would disable only if it were paid {-found.price_of().factual:.7g}"
+    assert paid in sentence(found)
     assert found.agents[1].expects == pytest.approx(-(1 - GAMMA**13) / (1 - GAMMA))
     dear = ft.plan("gymnasium:CliffWalking-v1", button=True, stop_pays=-1)
     assert dear.price_of().factual > 1

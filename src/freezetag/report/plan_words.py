@@ -62,6 +62,12 @@ def sentence(found: Comparison) -> str:
     for one in asked:
         if settled(one.direct):
             paid = [cell(value) for value in (one.factual, one.interlocked)]
+            if one.factual < 0:  # being stopped is worth something to it
+                needs = cell(-one.factual)
+                return (
+                    f"{FACTUAL} would {one.action} only if it were paid {needs} for it, since it "
+                    f"gains by being stopped; {INTERLOCKED} would pay {paid[1]}."
+                )
             return f"{FACTUAL} would pay {paid[0]} once to {one.action}, {INTERLOCKED} {paid[1]}."
     told = [cell(value) for value in found.executed[:2]]
     if found.resists is not None and told[0] != told[1]:

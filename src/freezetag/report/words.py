@@ -227,7 +227,7 @@ def missing(card: ReportCard) -> list[tuple[str, str]]:
     """(what was not measured, why): a line for each reason, however many probes share it."""
     return [
         (
-            f"{unmeasured(sections[0])}: " + ", ".join(_places(sections)),
+            f"{unmeasured(sections[0])}: " + "; ".join(_places(sections)),
             plain(reason) or "no reason given",
         )
         for reason, sections in card.unmeasured.items()
@@ -235,11 +235,15 @@ def missing(card: ReportCard) -> list[tuple[str, str]]:
 
 
 def _places(sections: Sequence[Section]) -> list[str]:
-    """ "Lock in (matrix_game, commons)": each probe once, with its worlds."""
-    worlds: dict[str, list[str]] = {}
+    """ "Strangers, Lock in (matrix_game, commons)": each probe once, and the worlds of its like."""
+    worlds: dict[str, tuple[str, ...]] = {}
     for section in sections:
-        worlds.setdefault(title(section.probe), []).append(plain(section.world))
-    return [f"{probe} ({', '.join(there)})" for probe, there in worlds.items()]
+        probe = title(section.probe)
+        worlds[probe] = (*worlds.get(probe, ()), plain(section.world))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for probe, there in worlds.items():
+        alike.setdefault(there, []).append(probe)
+    return [f"{', '.join(probes)} ({', '.join(there)})" for there, probes in alike.items()]
 
 
 def unmeasured(section: Section) -> str:
