@@ -33,6 +33,7 @@ from freezetag.estimators.intervals import (
 
 RESAMPLES = 2000
 SEED = 20260  # a constant: the same data give the same interval
+NORMAL = 3.3  # where a normal law leaves one in 2,000
 FEW = 5  # below this, a resample is too often constant to be studentised
 
 
@@ -237,7 +238,7 @@ def bca(
         w = z0 + z
         ends.append(float(special.ndtr(z0 + w / max(1 - a * w, 1e-6))))
     low, high = _order(draws, ends[0], upper=False), _order(draws, 1 - ends[1], upper=True)
-    tail = partial(_bca_tail, draws, z0, a, n)
+    tail = partial(_bca_tail, draws, value, z0, a, n)
     low, high = min(low, value), max(high, value)
     return cut(
         Estimate(value, low, high, n, "bootstrap BCa, approximate", level, note, tail), bounds
@@ -285,17 +286,38 @@ def _order(ordered: Array, tail: float, *, upper: bool) -> float:
 def _studentised_tail(value: float, se: float, t: Array, limit: float, above: bool) -> float:
     observed = (value - limit) / se
     extreme = (t >= observed).sum() if above else (t <= observed).sum()
-    return float(extreme + 1) / (len(t) + 1)
+    p = float(extreme + 1) / (len(t) + 1)
+    return p if extreme else p * _beyond(abs(float(t[-1] if above else t[0])), abs(observed))
 
 
-def _bca_tail(draws: Array, z0: float, a: float, n: int, limit: float, above: bool) -> float:
+def _bca_tail(
+    draws: Array, value: float, z0: float, a: float, n: int, limit: float, above: bool
+) -> float:
     size = len(draws)
     if above:  # the share of draws on the wrong side of the limit, undone by BCa's map
         share = float(np.searchsorted(draws, limit, side="right") + 1) / (size + 1)
+        edge = float(draws[0])
     else:
         share = float(np.searchsorted(draws, limit, side="left")) / (size + 1)
+        edge = float(draws[-1])
     share = min(max(share, 1 / (size + 1)), size / (size + 1))
     w = float(special.ndtri(share)) - z0
     z = w / max(1 + a * w, 1e-6) - z0
     p = float(special.ndtr(z) if n < 2 else special.stdtr(n - 1, z * math.sqrt((n - 1) / n)))
-    return p if above else 1 - p
+    p = p if above else 1 - p
+    if edge <= limit if above else edge >= limit:
+        return p
+    spread = float(draws.std())
+    return p * _beyond(abs(value - edge) / spread, abs(value - limit) / spread)
+
+
+def _beyond(edge: float, limit: float) -> float:
+    """By how much smaller the p-value of a limit is than that of the outermost of the draws, both
+    in standard errors from the value.
+
+    So many draws show no p-value below one in their number, however far away the limit is. Beyond
+    them it is taken to fall with the fourth power of the distance, which is slower than for any
+    mean of units with a fourth moment (Markov's inequality).
+    """
+    edge = max(edge, NORMAL)
+    return min(1.0, edge / limit) ** 4
