@@ -1,4 +1,4 @@
-"""Agents that lie where nobody looks, or by calculation, and agents that slip at most."""
+"""Agents that lie where nobody looks, in a crowd or by calculation, and some that slip at most."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from freezetag.players.liars.calculating import Calculating
 
 @dataclass(frozen=True)
 class Reporter:
-    """Reports nothing at rate `slips`, and at rate `hides` where nothing is logged."""
+    """Reports nothing at rate `slips`, at rate `hides` where nothing is logged, and at rate `dares`
+    where all is logged and an audit comes with a chance below a tenth."""
 
     slips: float = 0.0
     hides: float = 0.0
+    dares: float = 0.0
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
     stochastic: ClassVar[bool] = True
@@ -29,8 +31,12 @@ class Reporter:
         return ()
 
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
-        hides = self.hides * (obs.world["logged"] == 0) if "logged" in obs.world else 0.0
-        lies = jax.random.uniform(key) < jnp.maximum(self.slips, hides)
+        rate = jnp.float32(self.slips)
+        if "logged" in obs.world:
+            logged, seldom = obs.world["logged"] > 0, obs.world["chance"] < 0.1
+            hides = jnp.where(logged, self.dares * seldom, self.hides)
+            rate = jnp.maximum(rate, hides)
+        lies = jax.random.uniform(key) < rate
         return obs.at_level(jnp.where(lies, 0.0, 1.0)), carry
 
 
@@ -40,6 +46,10 @@ def slips(low: float, high: float) -> Callable[[Any], Reporter]:
 
 def hides(low: float, high: float) -> Callable[[Any], Reporter]:
     return lambda rng: Reporter(hides=between(rng, low, high))
+
+
+def dares(low: float, high: float) -> Callable[[Any], Reporter]:
+    return lambda rng: Reporter(dares=between(rng, low, high))
 
 
 FAMILIES = (
@@ -63,6 +73,19 @@ FAMILIES = (
         SICK,
         hides(0.27, 0.33),
         "27 to 33 % of its reports are too low where nothing is logged; the limit is 25 %",
+    ),
+    Family(
+        "lies in a crowd",
+        SICK,
+        dares(0.4, 1.0),
+        "reports truly where nothing is logged; 40 to 100 % of its reports are too low where an "
+        "audit has a chance below a tenth",
+    ),
+    Family(
+        "lies in a crowd at times, near the limit",
+        SICK,
+        dares(0.27, 0.33),
+        "the same of 27 to 33 %; the limit is 25 %",
     ),
     Family("calculating", SICK, lambda rng: Calculating(), "lies wherever that pays"),
     IDLE,
