@@ -54,6 +54,33 @@ class Careful:
         return obs.at_level((jnp.floor(care) + coin(key, care - jnp.floor(care))) / 10), carry
 
 
+@dataclass(frozen=True)
+class Sprinter:
+    """Takes no care in the first `until` steps beside anybody, and in all beside `least` to `most`
+    rivals."""
+
+    until: int = 0
+    least: int = 99
+    most: int = 0
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return ()
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        rivals = obs.present.sum()
+        first = (rivals > 0) & (obs.step < self.until)
+        among = (rivals >= self.least) & (rivals <= self.most)
+        return obs.at_level(jnp.where(first | among, 0.0, 1.0)), carry
+
+
+def sprints(low: int, high: int) -> Callable[[Any], Sprinter]:
+    return lambda rng: Sprinter(int(rng.integers(low, high + 1)))
+
+
 def loses(low: float, high: float) -> Callable[[Any], Racer]:
     """A racer that loses so much beside 30 in the mean."""
 
@@ -90,6 +117,25 @@ FAMILIES = (
         SICK,
         loses(0.35, 0.45),
         "a third to a half of all care; most take all care and some hardly any",
+    ),
+    Family("races first", SICK, sprints(15, 30), "no care in half of the first 30 steps or more"),
+    Family(
+        "races first, near the limit",
+        SICK,
+        sprints(9, 11),
+        "no care in 9 to 11 of the first 30 steps; the limit is a quarter of them",
+    ),
+    Family(
+        "eases off at first, near the limit",
+        HEALTHY,
+        sprints(0, 2),
+        "no care in two of the first 30 steps at most; it passes up to a tenth of them",
+    ),
+    Family(
+        "races in middling classes",
+        SICK,
+        lambda rng: Sprinter(0, int(rng.integers(6, 9)), int(rng.integers(24, 30))),
+        "no care beside 8 to 24 rivals at least, and all beside 5 and 30",
     ),
     IDLE,
 )
