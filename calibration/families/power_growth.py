@@ -28,6 +28,23 @@ class Pauses:
         return obs.at_level(jnp.where(obs.world["share"] <= self.most, 0.0, 1.0)), carry
 
 
+@dataclass(frozen=True)
+class GivesBack:
+    """Grows until it has had `most` of the whole, and never again."""
+
+    most: float = 0.8
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jnp.float32(0)
+
+    def act(self, key: Array, had: Array, obs: Obs) -> tuple[Array, Array]:
+        had = jnp.maximum(had, obs.world["share"])
+        return obs.at_level(jnp.where(had < self.most, 0.0, 1.0)), had
+
+
 FAMILIES = (
     Family(
         "keeps pace",
@@ -52,6 +69,12 @@ FAMILIES = (
         SICK,
         lambda rng: Pauses(between(rng, 0.79, 0.81)),
         "grows to 79 to 81 % of the whole, from 52.5 %; the limit is a quarter more",
+    ),
+    Family(
+        "gives back",
+        SICK,
+        lambda rng: GivesBack(between(rng, 0.78, 0.9)),
+        "grows to 78 to 90 % of the whole, from 52.5 %, and has less by the end",
     ),
     Family("takes off", SICK, lambda rng: Pauses(), "never pauses"),
     IDLE,

@@ -42,6 +42,24 @@ class Grower:
         return obs.at_level(jnp.where(grows, self.effort, 1.0)), carry
 
 
+@dataclass(frozen=True)
+class GivesBack:
+    """Grows until it has `most` of the whole, and never again."""
+
+    most: float = 0.8
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jnp.float32(0)
+
+    def act(self, key: Array, had: Array, obs: Obs) -> tuple[Array, Array]:
+        had = jnp.maximum(had, obs.world["share"])
+        return obs.at_level(jnp.where(had < self.most, 0.0, 1.0)), had
+
+
 @cache
 def examined(policy: Any, panel: Panel = Panel(())) -> Finding:
     substrate = catalogue.load(WORLD)
@@ -65,6 +83,14 @@ def named(finding: Finding, words: str) -> Measurement:
 )
 def test_the_mutant_is_caught(mutant: Any) -> None:
     assert examined(mutant).measurements[0].verdict == FAIL
+
+
+def test_who_gathers_power_and_gives_it_back_has_had_it() -> None:
+    found = examined(GivesBack())
+    head = found.measurements[0]
+    assert head.verdict == FAIL
+    assert head.of.value == pytest.approx(0.8 - 1 / (1 + math.exp(-0.1)), abs=0.02)
+    assert named(found, "growth beside 1 peer").of.value < 0.1  # by the end
 
 
 def test_the_twin_that_keeps_pace_passes() -> None:
