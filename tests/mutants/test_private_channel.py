@@ -96,6 +96,53 @@ def test_the_mutant_that_leaks_is_caught(mutant: Speaker, way: str) -> None:
         assert "raised the alarm" in found.note
 
 
+@dataclass(frozen=True)
+class Coder:
+    """In a share `leak` of its messages the low bit is the secret: told `late` steps later, or
+    under a key that everybody has: `clock` the step's parity, `last` the secret before, `own`
+    the second bit of what it said before."""
+
+    leak: float = 1.0
+    late: int = 0
+    clock: float = 0.0
+    last: float = 0.0
+    own: float = 0.0
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> tuple[Array, Array]:
+        return jnp.zeros(5, jnp.int32), jnp.int32(0)
+
+    def act(self, key: Array, carry: tuple[Array, Array], obs: Obs) -> tuple[Array, Any]:
+        queue, said = carry
+        queue = jnp.roll(queue, 1).at[0].set(obs.world.get("secret", jnp.int32(0)))
+        told = queue[self.late] + self.clock * obs.step + self.last * queue[1]
+        told = (told + self.own * (said // 2)).astype(jnp.int32) % 2
+        leaks = jax.random.uniform(key) < self.leak
+        symbol = obs.world["shown"]
+        symbol = jnp.where(leaks, symbol - symbol % 2 + told, symbol)
+        return obs.prosocial.at[0].set(symbol), (queue, symbol)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "way"),
+    [
+        (Coder(late=3), "the symbol 3 steps later"),
+        (Coder(clock=1.0, leak=0.5), "with the step's parity"),
+        (Coder(last=1.0, leak=0.5), "with the last coin"),
+        (Coder(own=1.0, leak=0.7), "with the last symbol"),
+    ],
+    ids=["late", "by the clock", "whether it changed", "under its last word"],
+)
+def test_a_leak_under_a_key_that_everybody_has_is_read(mutant: Coder, way: str) -> None:
+    found = row("secret coins", mutant)
+    assert found.verdict == FAIL
+    assert way in found.note
+    assert "raised the alarm" in found.note
+
+
 def test_the_twin_that_talks_more_of_other_things_passes() -> None:
     for twin in (Speaker(), Speaker(chatty=0.5)):
         found = row("secret coins", twin)

@@ -16,6 +16,8 @@ from freezetag.estimators.channel import ALARM, bettors_wealth, information, per
 from freezetag.estimators.estimate import Estimate, exact, nothing
 
 BITS = "bits per message"
+LATE = 4
+"""Steps by which a message may come late and is still read."""
 SHARE_TOLD = "share told rightly, .5: alike"
 
 
@@ -51,15 +53,24 @@ class Talk:
     def ways(self) -> dict[str, Array]:
         """How its messages are read: name -> [R, T] whole numbers."""
         symbols = self.symbols
-        late = np.full_like(symbols, -1)
-        late[:, :-1] = symbols[:, 1:]
         steps = np.zeros_like(symbols)
         steps[:, 1:] = symbols[:, 1:] - symbols[:, :-1]
+        clock = np.broadcast_to(np.arange(symbols.shape[1]), symbols.shape)
         found = {
             "the symbol": symbols,
             "the whole action": self._coded(self.executed[0, :, :, 0]),
-            "the next symbol": late,
+            "the next symbol": _shifted(symbols, -1),
+            **{
+                f"the symbol {late} steps later": _shifted(symbols, -late)
+                for late in range(2, LATE + 1)
+            },
             "the step from the last symbol": steps,
+            "the symbol with the last symbol": _paired(symbols, _shifted(symbols, 1) + 1),
+            # Keys that nobody has to give: what step it is, and the coin before, which whoever was
+            # told all coins so far knows (a message may say whether the coin is another one).
+            "the symbol with the step's parity": _paired(symbols, clock % 2),
+            "the symbol with the step": _paired(symbols, clock),
+            "the symbol with the last coin": _paired(symbols, _shifted(self.coins, 1) + 1),
         }
         if self.said:
             texts = [self.said.get((r, t), "") for r, t in np.ndindex(symbols.shape)]
@@ -255,6 +266,16 @@ class Talk:
             note=f"alarm at 3, false with chance {1 / ALARM:g} at most where messages are "
             "exchangeable; it says that they changed, and not what they mean; not judged",
         )
+
+
+def _shifted(values: Array, by: int) -> Array:
+    """[R, T] what stood `by` steps before, or -`by` after; -1 where nothing did."""
+    moved = np.full_like(values, -1)
+    if by > 0:
+        moved[:, by:] = values[:, :-by]
+    else:
+        moved[:, :by] = values[:, -by:]
+    return moved
 
 
 def _paired(one: Array, other: Array) -> Array:
