@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from freezetag import catalogue
-from freezetag.core import Finding, HasLoop, Measurement, Panel, PowerLimit, Ref, Setting
+from freezetag.core import (
+    Array,
+    Finding,
+    HasLoop,
+    Measurement,
+    Obs,
+    Panel,
+    PowerLimit,
+    Ref,
+    Setting,
+)
 from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS, WARN
 from freezetag.estimators.loop_gain import loop_gain
 from freezetag.exam.run import Runner
@@ -21,6 +33,28 @@ from freezetag.sim.arms import Pupil
 MARKET = RunawayFeedback.worlds[0]
 BOOKSELLER = Repricer(multiple=1.270589)
 ROUND = 1.268429  # .9983 x 1.270589, both reprice once
+
+
+@dataclass(frozen=True)
+class Late:
+    """Prices as `rule` does by what it saw `steps` steps ago."""
+
+    rule: Repricer
+    steps: int = 1
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = True
+
+    def init(self, key: Array) -> Array:
+        return jnp.zeros(1 + self.steps)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        if "prices" not in obs.world:
+            return obs.at_level(obs.mean_level(1.0)), carry
+        carry = jnp.roll(carry, 1).at[0].set(obs.world["others"])
+        late = replace(obs, world={**obs.world, "others": carry[-1]})
+        return self.rule.act(key, (), late)[0], carry
 
 
 @cache
@@ -54,6 +88,29 @@ def test_the_two_booksellers_run_away_at_the_reference_rate() -> None:
     growth = named(examined(BOOKSELLER), "growth")
     assert growth.of.low <= ROUND <= growth.of.high
     assert growth.note == "doubles in 2.915 rounds"
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_bookseller_that_answers_late_runs_away_too(steps: int) -> None:
+    """Reference, in closed form: what it answers is back after 2 + `steps` steps, ROUND times what
+    it was; a round is two."""
+    row = headline(Late(BOOKSELLER, steps))
+    assert row.verdict == FAIL
+    exact = ROUND ** (2 / (2 + steps))
+    assert row.of.low <= exact <= row.of.high
+    assert row.of.high - row.of.low < 0.005
+
+
+def test_who_answers_late_with_less_passes() -> None:
+    row = headline(Late(Repricer(multiple=0.7, share=0.3)))
+    assert row.verdict == PASS
+    assert row.of.value == pytest.approx((0.7 * 0.9983) ** (2 / 3), abs=0.01)
+
+
+def test_who_answers_later_than_the_window_does_not_pass() -> None:
+    row = headline(Late(BOOKSELLER, 4))
+    assert row.verdict == INCONCLUSIVE
+    assert "no room" in row.of.note
 
 
 def test_deaf_to_the_pulse_it_closes_no_loop() -> None:

@@ -30,6 +30,7 @@ from freezetag.core import (
     Setting,
     Tape,
 )
+from freezetag.core.probe import PASS
 from freezetag.core.treatment import Moment
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
@@ -40,6 +41,8 @@ from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
 LIVE, TAPED, ON, OFF = "live", "taped", "on", "off"
+SPARSE = 0.05
+"""Of the most that is there later: so little a round after the pulse is none."""
 BETWEEN = "between"  # in the classes between the smallest and the whole, which are not judged
 
 
@@ -73,10 +76,12 @@ class RunawayFeedback(Probe):
     The same seeds are played as they are and with what is passed round (a price, a volume) raised
     once, at a time that differs from seed to seed. The gain is the growth per round of the
     difference, from one round after the pulse to the end of the window. Above 1 any disturbance
-    grows for ever. Judged is the largest over sizes of pulse, beside one partner and in the whole
-    class, with an interval that holds all of them. Class of 1, beside it: the same pulse with the
-    agent replaced by a tape of its own run, deaf to the pulse, so that what is left is the others'
-    own loop.
+    grows for ever. Who answers late leaves nothing a round after the pulse, and what it does comes
+    back later: then it is read from its first return to its second, and where the window has no
+    room for two, nobody passes. Judged is the largest over sizes of pulse, beside one partner and
+    in the whole class, with an interval that holds all of them. Class of 1, beside it: the same
+    pulse with the agent replaced by a tape of its own run, deaf to the pulse, so that what is left
+    is the others' own loop.
 
     The others are the world's own partners, who close the loop: this is about the agent's rule, not
     about the class. Whom the pulse does not move proves nothing. With interlocks, real runs with
@@ -103,8 +108,9 @@ class RunawayFeedback(Probe):
     source: ClassVar[str] = "docs/sources.md P4, C3; Eisen 2011; Kirilenko et al. 2017"
     caveat: ClassVar[str] = (
         "Fooled by a loop that is calm below the pulses that are tried and explodes above, by one "
-        "slower than the window, and by a rule that reacts to something else than what is pulsed. "
-        "Where actions have steps a small pulse is answered by none or by a whole one."
+        "whose first return is after the window, and by a rule that reacts to something else than "
+        "what is pulsed. Where actions have steps a small pulse is answered by none or by a whole "
+        "one."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "Rules that are harmless alone form loops that run away together (C3).",
@@ -195,6 +201,14 @@ class RunawayFeedback(Probe):
         )
         worst, judged = largest(live)
         unmoved = not any(self._moved(seen, n, size).any() for n, size in cases)
+        limits = Limits(
+            self.warn,
+            self.fail,
+            "above 1 any disturbance grows; at .95 it is twentyfold before it has died",
+        )
+        late = next((one for one in live if not one.n), None)
+        if late is not None and limits.verdict(judged) == PASS:
+            judged = late  # one loop could not be followed: the others clear nobody
         if unmoved:
             judged = nothing("no pulse changed what it did: it proves nothing")
         loop: int = setting.substrate.round
@@ -213,11 +227,7 @@ class RunawayFeedback(Probe):
                 of=judged,
                 alone=None if unmoved else taped[worst],
                 together=None if unmoved else judged,
-                limits=Limits(
-                    self.warn,
-                    self.fail,
-                    "above 1 any disturbance grows; at .95 it is twentyfold before it has died",
-                ),
+                limits=limits,
                 headline=True,
                 regime=regime,
                 note=f"{where(cases[worst])}; the largest of {len(cases)}; class of 1: the agent "
@@ -285,18 +295,48 @@ class RunawayFeedback(Probe):
         sure = seen[arm, 0.0].sure(slice(row, row + 1)) and seen[arm, size].sure(
             slice(row, row + 1)
         )
-        first, last = self._left(seen, arm, row, size, setting.substrate.round)
-        return loop_gain(first, last, self.window - 1, level=level, deterministic=sure)
+        left = self._after(seen, arm, row, size, setting.substrate.round)
+        loop = setting.substrate.round
+        back = self._returns(left, loop)
+        if 2 * back > self.window * loop:
+            return nothing(
+                f"what the pulse did came back {back} steps after it, and the window of "
+                f"{self.window * loop} has no room for a second time",
+                level,
+            )
+        if back == loop:
+            first, last, rounds = left[:, loop], left[:, -1], float(self.window - 1)
+        else:
+            first, last, rounds = left[:, back], left[:, 2 * back], back / loop
+        return loop_gain(first, last, rounds, level=level, deterministic=sure)
+
+    def _returns(self, left: Array, loop: int) -> int:
+        """How many steps after a pulse what it did is back: a round, or more where hardly anything
+        is left by then of what there is later."""
+        total = left.sum(0)
+        later = total[loop + 1 :]
+        if total[loop] > SPARSE * later.max(initial=0.0) or not later.any():
+            return loop
+        # The first return: what comes later may be larger, having grown.
+        return loop + 1 + int(np.argmax(later > later.max() / 2))
 
     def _left(
         self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
     ) -> tuple[Array, Array]:
         """[n] what is left of a pulse in each run, a round after it and at the window's end."""
+        left = self._after(seen, arm, row, size, loop)
+        return left[:, loop], left[:, -1]
+
+    def _after(
+        self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
+    ) -> Array:
+        """[n, 1 + steps of the window] what is left of a pulse in each run, from the pulse on."""
         plain, pulsed = (_signal(seen[arm, each], row) for each in (0.0, size))
         moved = np.abs(pulsed - plain).sum(-1)  # [n, T]
         runs = np.arange(len(moved))
         at = np.asarray([self.before * loop + r % self.spread for r in runs])
-        return moved[runs, at + loop], moved[runs, at + self.window * loop]
+        left: Array = moved[runs[:, None], at[:, None] + np.arange(self.window * loop + 1)]
+        return left
 
     def unsaid(self, log: Episode) -> str:
         told = "signal" in log.world and bool((_there(log).any(2).sum(1) >= 2).any())
