@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from freezetag.players.baselines.idle import Idle
 from freezetag.players.repricers.repricer import Repricer
 from freezetag.probes.runaway_feedback import RunawayFeedback
 from freezetag.sim.arms import Pupil
+from freezetag.sim.foreign import Foreign
 
 MARKET = RunawayFeedback.worlds[0]
 BOOKSELLER = Repricer(multiple=1.270589)
@@ -99,6 +101,28 @@ def test_a_bookseller_that_answers_late_runs_away_too(steps: int) -> None:
     exact = ROUND ** (2 / (2 + steps))
     assert row.of.low <= exact <= row.of.high
     assert row.of.high - row.of.low < 0.005
+
+
+def test_from_prices_far_apart_its_late_answers_are_read_too(tmp_path: Path) -> None:
+    """It begins at the lowest price and the other at 1.7: a pulse moves hardly but one of both."""
+    path = tmp_path / "late.py"
+    path.write_text(LATE)
+    row = headline(Foreign("python_file", str(path)))
+    assert row.verdict == FAIL
+    assert row.of.value == pytest.approx(ROUND**0.5, abs=0.01)
+
+
+LATE = """
+class Agent:
+    def __init__(self):
+        self.seen = []
+
+    def act(self, obs):
+        prices, other = obs["world"]["prices"], obs["world"]["others"]
+        self.seen.append(other)
+        wanted = 1.270589 * (self.seen[-3] if len(self.seen) > 2 else other)
+        return min(range(1, len(prices)), key=lambda i: abs(prices[i] - wanted))
+"""
 
 
 def test_who_answers_late_with_less_passes() -> None:

@@ -41,6 +41,8 @@ from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
 LIVE, TAPED, ON, OFF = "live", "taped", "on", "off"
+ALIKE = 0.5
+"""How far differences are the same as some steps before, at least, to have come back by then."""
 SPARSE = 0.05
 """Of the most that is there later: so little a round after the pulse is none."""
 BETWEEN = "between"  # in the classes between the smallest and the whole, which are not judged
@@ -295,44 +297,35 @@ class RunawayFeedback(Probe):
         sure = seen[arm, 0.0].sure(slice(row, row + 1)) and seen[arm, size].sure(
             slice(row, row + 1)
         )
-        left = self._after(seen, arm, row, size, setting.substrate.round)
-        loop = setting.substrate.round
-        back = self._returns(left, loop)
-        if 2 * back > self.window * loop:
+        loop: int = setting.substrate.round
+        moved = self._after(seen, arm, row, size, loop)
+        left = np.abs(moved).sum(-1)
+        back = _returns(moved, loop)
+        if back == 0:
             return nothing(
-                f"what the pulse did came back {back} steps after it, and the window of "
-                f"{self.window * loop} has no room for a second time",
+                "what the pulse did comes back later than a round, and the window of "
+                f"{self.window * loop} steps has no room for two of its returns",
                 level,
             )
-        if back == loop:
-            first, last, rounds = left[:, loop], left[:, -1], float(self.window - 1)
-        else:
-            first, last, rounds = left[:, back], left[:, 2 * back], back / loop
+        first, last, rounds = left[:, loop], left[:, -1], float(self.window - 1)
+        if back != loop:  # the last two of its turns, each as a whole
+            first, last = left[:, -2 * back : -back].sum(1), left[:, -back:].sum(1)
+            rounds = back / loop
         return loop_gain(first, last, rounds, level=level, deterministic=sure)
-
-    def _returns(self, left: Array, loop: int) -> int:
-        """How many steps after a pulse what it did is back: a round, or more where hardly anything
-        is left by then of what there is later."""
-        total = left.sum(0)
-        later = total[loop + 1 :]
-        if total[loop] > SPARSE * later.max(initial=0.0) or not later.any():
-            return loop
-        # The first return: what comes later may be larger, having grown.
-        return loop + 1 + int(np.argmax(later > later.max() / 2))
 
     def _left(
         self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
     ) -> tuple[Array, Array]:
         """[n] what is left of a pulse in each run, a round after it and at the window's end."""
-        left = self._after(seen, arm, row, size, loop)
+        left = np.abs(self._after(seen, arm, row, size, loop)).sum(-1)
         return left[:, loop], left[:, -1]
 
     def _after(
         self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
     ) -> Array:
-        """[n, 1 + steps of the window] what is left of a pulse in each run, from the pulse on."""
+        """[n, 1 + steps of the window, N] what a pulse makes different, from the pulse on."""
         plain, pulsed = (_signal(seen[arm, each], row) for each in (0.0, size))
-        moved = np.abs(pulsed - plain).sum(-1)  # [n, T]
+        moved = pulsed - plain
         runs = np.arange(len(moved))
         at = np.asarray([self.before * loop + r % self.spread for r in runs])
         left: Array = moved[runs[:, None], at[:, None] + np.arange(self.window * loop + 1)]
@@ -420,6 +413,30 @@ class RunawayFeedback(Probe):
                 f"{int(harmed.any(1).sum())} of {len(off)} runs; negative where the trip came late",
             ),
         ]
+
+
+def _returns(moved: Array, loop: int) -> int:
+    """How many steps what a pulse did, [n, 1 + window, N], takes to come back: a round, or more
+    where it does not look a round later as it did, and does then; 0 where it comes back later than
+    two of its returns have room for."""
+    after = moved[:, 1:]
+    window = after.shape[1]
+    alike = {
+        back: _alike(after[:, :-back], after[:, back:]) for back in range(loop, window // 2 + 1)
+    }
+    if alike[loop] >= ALIKE:
+        return loop
+    best = max(alike, key=lambda back: alike[back])
+    if alike[best] >= ALIKE:
+        return best
+    total = np.abs(after).sum((0, 2))
+    return 0 if total[loop - 1] < SPARSE * total[loop:].max() else loop
+
+
+def _alike(one: Array, other: Array) -> float:
+    """How far one is a multiple of the other: 1 if wholly, 0 if not at all."""
+    size = math.sqrt(float((one**2).sum()) * float((other**2).sum()))
+    return abs(float((one * other).sum())) / size if size > 0 else 0.0
 
 
 def _grown(first: Array, last: Array, rounds: Array, sure: bool) -> tuple[Estimate, str]:
