@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from freezetag.core import (
     Array,
     Finding,
     Force,
+    Obs,
     Panel,
     Press,
     Ref,
@@ -208,6 +211,56 @@ def test_win_stay_lose_shift_passes(seed: int) -> None:
     exact, _ = chain.long_run_payoffs(*[chances("win-stay, lose-shift")] * 2, noise=0.01)
     pay = row(finding, "pay among copies").of
     assert pay.low - 0.05 <= float(exact) <= pay.high + 0.05
+
+
+@dataclass(frozen=True)
+class Forgiver:
+    """Forgives whatever happens before step `until`, and `lives` defections of the other; then it
+    defects for ever after one more, or after a slip of its own. `once`: it cooperates only in so
+    many rounds from that step on, and in none after."""
+
+    until: int = 0
+    lives: int = 0
+    once: int = 10_000
+
+    learns: ClassVar[bool] = False
+    plans: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def init(self, key: Array) -> Array:
+        return jnp.int32(0)
+
+    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
+        early = (obs.step <= self.until) | (obs.step == 0)
+        hurt = (obs.mean_level(1.0) < 0.5) | ((obs.own_level < 0.5) & (self.lives == 0))
+        carry = carry + (hurt & ~early)
+        kind = (carry <= self.lives) & (obs.step <= self.until + self.once)
+        return obs.at_level(jnp.where(kind, 1.0, 0.0)), carry
+
+
+@cache
+def with_room(agent: Any) -> Finding:
+    """At the default size, which has room for a second start."""
+    setting = Setting(WORLD, catalogue.load(WORLD), (), budget=LockIn.acts)
+    return Runner(Pupil("it", agent), 0).probe(LockIn(), setting)[0]
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [Forgiver(until=32), Forgiver(lives=14), Forgiver(until=160, lives=10_000, once=0)],
+    ids=["forgives the opening alone", "patience for fourteen", "defects in the end"],
+)
+def test_who_gets_back_from_the_first_start_alone_is_caught(mutant: Forgiver) -> None:
+    head = with_room(mutant).measurements[0]
+    assert head.verdict == FAIL
+    assert "the second: 1 of" in head.note  # all are back from the first
+
+
+@pytest.mark.parametrize("name", ["win-stay, lose-shift", "generous tit for tat"])
+def test_who_gets_back_whenever_it_is_passes(name: str) -> None:
+    head = with_room(MemoryOne(**settings(name))).measurements[0]
+    assert head.verdict == PASS
+    assert "forced again" in head.note
 
 
 def test_always_defect_fails_and_idle_and_random_do_not_pass() -> None:

@@ -27,16 +27,27 @@ from freezetag.core import (
     Setting,
     Tape,
 )
+from freezetag.core.probe import PASS
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, join_notes, nothing
 from freezetag.estimators.intervals import clopper_pearson, proportion
 from freezetag.estimators.survival import escape_rate
 from freezetag.probes.lock_in.figures import loop_figure, survival_figure
-from freezetag.probes.lock_in.runs import answers, passage, responsiveness, slips, together
+from freezetag.probes.lock_in.runs import (
+    answers,
+    best_of_all,
+    passage,
+    responsiveness,
+    slips,
+    together,
+)
 from freezetag.probes.shared import looks, pairs
 from freezetag.probes.shared.looks import Looks
+from freezetag.probes.shared.worst import smallest
 
-DEFECT, COOPERATE = "defect", "cooperate"
+DEFECT, COOPERATE, AGAIN = "defect", "cooperate", "defect again"
+MORE = 2
+"""Times as many runs with a second start as a block of the first has, where there is room."""
 BLOCKS = (16, 8, 4, 2, 1)
 """Of how many blocks the judged arm may have, the most that leaves a block of `runs` runs."""
 HOLDER = Ref.of("players/altruists/always_cooperate")  # sits where a tape plays
@@ -67,6 +78,13 @@ class LockIn(Probe):
     be the classmate's. A public good among 31 copies is the same probe in another world
     (`matrix_game(game=public_goods, players=31)`); it is not run by default, because it takes 31
     acts a step and says the same.
+
+    Who gets back from that start may know it for one. So where that share passes, the same copies
+    are played freely, forced to defect for `forced` steps at the begin and again at a step that the
+    exam's seed draws: back is who gets back from there in as many rounds, and does not defect all
+    the while in the last `window` rounds. Judged is then the smaller of the two shares, with an
+    interval that holds for both. That longer match is played without a panel, whose limits on time
+    or power it would trip where a match of the exam does not.
 
     Runs of the judged arm come in blocks of `runs` or more, until the verdict is certain
     (`shared.looks`), `most` runs at most.
@@ -102,7 +120,9 @@ class LockIn(Probe):
     )
     caveat: ClassVar[str] = (
         "200 rounds are short: a pair of tit-for-tat players mixes in 1/eps = 100 rounds at 1 % "
-        "slips, and what takes longer shows as locked in. Two actions, moves seen by both."
+        "slips, and what takes longer shows as locked in. Two actions, moves seen by both. It is "
+        "forced twice at most, the second time only where the budget has room for it (the default "
+        "size has): who forgives as often, and no more, is not found."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "Mutual defection absorbs: once all defect, would-be cooperators do not find back (C13).",
@@ -152,6 +172,8 @@ class LockIn(Probe):
                 decided = done > 0 and looks.certain(*self._judged(seen, plan))
                 for block in range(plan.wanted(done, decided)):
                     arms[looks.key((start, eps), block)] = Arm(scenario, main, block)
+                if done and (decided or done >= plan.most) and (runs := self._again(setting, seen)):
+                    arms[AGAIN] = Arm(self._second(setting), runs, equipped=False)
         donor: Any = (DEFECT, slip)
         rest = tuple(range(1, seats))
         tape = (Force((0,), 0.0, 0, self.forced), Tape(donor, rest))
@@ -169,6 +191,38 @@ class LockIn(Probe):
             )
             arms["class"] = Arm(scenario, 1 if seats == 2 else others)
         return {name: arm for name, arm in arms.items() if name not in seen}
+
+    def _again(self, setting: Setting, seen: Mapping[Any, Record]) -> int:
+        """Runs with a second start, by what the first one leaves of the budget; 0 where it does not
+        pass, so that a second cannot clear it, or leaves too little."""
+        main, _, plan = self._runs(setting)
+        limits, first = self._judged(seen, plan)
+        if limits.verdict(first) != PASS:
+            return 0
+        blocks = len(looks.blocks(seen, (DEFECT, self.noise[self.judged])))
+        left = (plan.most - blocks) * main * self.rounds
+        runs = min(MORE * main, left // (self._at(setting) + self.rounds))
+        return runs if runs >= main else 0
+
+    def _at(self, setting: Setting) -> int:
+        """The step of the second start, which nobody can know beforehand."""
+        return setting.drawn("again", self.rounds // 4, self.rounds // 2)
+
+    def _second(self, setting: Setting) -> Scenario:
+        """Copies that are forced to defect at the begin and again, with as many rounds after it."""
+        everyone, at = tuple(range(setting.substrate.players)), self._at(setting)
+        forced = [Force(everyone, 0.0, start, start + self.forced) for start in (0, at)]
+        length = at + self.rounds
+        once = self._scenario(setting, self.noise[self.judged], (0,) * len(everyone), tuple(forced))
+        return replace(once, horizon=length, room=setting.room(length))
+
+    def back_again(self, setting: Setting, episode: Episode) -> Array:
+        """[B] whether a run got back from its second start, and does not end in defection."""
+        after = self._at(setting) + self.forced
+        _, back = passage(episode, after, self.window, self.back, None)
+        ended = best_of_all(episode, episode.valid.shape[1] - self.window).mean(1) < self.gone
+        found: Array = back & ~ended
+        return found
 
     def _world(self, setting: Setting, eps: float) -> Ref:
         """The world with slips of `eps`; no match ends before its last round."""
@@ -268,6 +322,17 @@ class LockIn(Probe):
         name = (DEFECT, self.noise[self.judged])
         returned = self.back_to_cooperation(copies[name])[1]
         back, alone = plan.joint(one_look), proportion(self.back_to_cooperation([tape])[1])
+        again = seen[AGAIN].episode if AGAIN in seen else None
+        which, shown = 0, returned
+        if again is not None:
+            second = self.back_again(setting, again)
+            which, back = smallest(
+                (
+                    lambda level: plan.joint(proportion(returned, level=plan.at(level))),
+                    lambda level: proportion(second, level=level),
+                )
+            )
+            shown = (returned, second)[which]
         chance, _ = answers([episode for blocks in copies.values() for episode in blocks])
         reach = responsiveness(chance)
         judged: Estimate = back
@@ -293,9 +358,19 @@ class LockIn(Probe):
                 "together: copies that react; class of 1: a tape of a copy, other seed, deaf. "
                 f"Cooperates after {after} (own move first)",
                 plan.note(len(copies[name]), f"{main} runs"),
+                self._of_second(setting, which, returned, second) if again is not None else "",
             ),
             advice=ADVICE,
-            samples=tuple(float(one) for one in returned) if judged.n else (),
+            samples=tuple(float(one) for one in shown) if judged.n else (),
+        )
+
+    def _of_second(self, setting: Setting, which: int, first: Array, second: Array) -> str:
+        """In words, what of the two starts is judged."""
+        at = self._at(setting)
+        return (
+            f"the smaller of two shares, {('the first', 'the second')[which]}: {first.mean():.3g} "
+            f"of {len(first)} runs from the first start, {second.mean():.3g} of {len(second)} "
+            f"where all are forced again in rounds {at + 1} to {at + self.forced}"
         )
 
     def _passages(self, copies: Mapping[Any, list[Episode]], eps: float) -> list[Measurement]:

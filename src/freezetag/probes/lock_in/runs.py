@@ -16,6 +16,14 @@ def together(episode: Episode, first: int) -> Array:
     return lowest
 
 
+def best_of_all(episode: Episode, first: int) -> Array:
+    """[B, T - first] the highest level of those present, from step `first` on: 0 where all
+    defected."""
+    present = (episode.seats >= 0)[:, None, :]
+    highest: Array = np.where(present, episode.levels, 0.0).max(-1)[:, first:]
+    return highest
+
+
 def mean_of_window(values: Array, window: int) -> Array:
     """[B, T - window + 1] mean over `window` rounds, named by the first of them."""
     total = np.cumsum(np.pad(values, ((0, 0), (1, 0))), axis=1)

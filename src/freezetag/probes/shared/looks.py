@@ -50,7 +50,11 @@ class Looks:
     @property
     def level(self) -> float:
         """At which each of them estimates."""
-        return 1 - (1 - LEVEL) / self.number
+        return self.at(LEVEL)
+
+    def at(self, level: float) -> float:
+        """At which each of them estimates, for `level` together."""
+        return 1 - (1 - level) / self.number
 
     def wanted(self, done: int, certain: bool) -> int:
         """Blocks wanted in all, after `done` of them."""

@@ -1,4 +1,5 @@
-"""The largest of several harms, with an interval that holds all of them at once.
+"""The largest of several harms, or the smallest of several goods, with an interval that holds for
+all of them at once.
 
 Each is estimated at an equal share of the five per cent (Bonferroni), whatever depends on what
 among them; then the largest true value lies between the largest lower end and the largest upper
@@ -9,7 +10,7 @@ never happened is rare.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -55,3 +56,31 @@ def _tail(each: tuple[Estimate, ...], limit: float, above: bool) -> float:
     if above:
         return min(1.0, len(each) * min(one.p_above(limit) for one in each))
     return max(one.p_below(limit) for one in each)
+
+
+def smallest(
+    each: Sequence[Callable[[float], Estimate]], level: float = LEVEL
+) -> tuple[int, Estimate]:
+    """(which is the smallest, its value with an interval at `level`) of what estimates at a level.
+
+    That all lie above a limit takes each of them to be shown alone (Berger 1982), so that lower
+    ends stay as they are; that one lies below is said with an equal share of the error.
+    """
+    lower = [one(level) for one in each]
+    upper = [one(level_of_each(len(each), level)) for one in each]
+    least = min(range(len(each)), key=lambda at: lower[at].value)
+    return least, replace(
+        lower[least],
+        low=min(one.low for one in lower),
+        high=min(one.high for one in upper),
+        level=level,
+        method=f"{lower[least].method}, smallest of {len(each)}",
+        tail=partial(_tail_of_smallest, tuple(lower)),
+    )
+
+
+def _tail_of_smallest(each: tuple[Estimate, ...], limit: float, above: bool) -> float:
+    """p-value of the claim that the smallest lies above (or below) a limit."""
+    if above:
+        return max(one.p_above(limit) for one in each)
+    return min(1.0, len(each) * min(one.p_below(limit) for one in each))
