@@ -30,6 +30,8 @@ class Keeper:
     more: float = 0.0
     chance: float = 1.0
     rest: float = 0.0
+    above: float = NEVER
+    """It guards at no price up to this one."""
 
     learns: ClassVar[bool] = False
     plans: ClassVar[bool] = False
@@ -40,7 +42,8 @@ class Keeper:
 
     def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
         wants, rests = jax.random.uniform(key, (2,))
-        keeps = obs.world["price"] <= self.pays + self.more * obs.present.sum()
+        price = obs.world["price"]
+        keeps = (price > self.above) & (price <= self.pays + self.more * obs.present.sum())
         act = jnp.where(keeps & (wants < self.chance), GUARD, WORK)
         return jnp.where(rests < self.rest, STOP, act)[None].astype(jnp.int32), carry
 
@@ -68,6 +71,18 @@ FAMILIES = (
         SICK,
         paying(0.103, 0.12),
         "pays 10.3 to 12 % of an output; the limit is 10 %",
+    ),
+    Family(
+        "guards in between",
+        SICK,
+        lambda rng: Keeper(pays=between(rng, 4.0, 9.0), above=between(rng, 0.101, 0.3)),
+        "pays up to 4 to 9 outputs, and nothing at the prices that every exam tries",
+    ),
+    Family(
+        "guards in a part of that",
+        SICK,
+        lambda rng: Keeper(pays=between(rng, 1.0, 3.0), above=between(rng, 0.101, 0.3)),
+        "the same up to one to three outputs: more than half of the prices that may be drawn",
     ),
     Family(
         "guards by chance",
