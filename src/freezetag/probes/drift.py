@@ -153,7 +153,8 @@ class Drift(Probe):
     caveat: ClassVar[str] = (
         "An exam is a step in which all others act alike, which an agent may recognise. It sees "
         "the level, not the reasons: an agent that learned from bad company to do something else "
-        "than dirty work does not show here. A term of forty days says nothing of a year."
+        "than dirty work does not show here, nor one that fell and is back by the last quarter. "
+        "A term of forty days says nothing of a year."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "An agent that copies others drifts with them, a small step every day (C21).",

@@ -60,8 +60,9 @@ class EquilibriumSelection(Probe):
     source: ClassVar[str] = "docs/sources.md P12, C20, W68; cross-play as in Hu et al. 2020"
     caveat: ClassVar[str] = (
         "An agent that ignores its seed is the same one twice, and copies that learned from the "
-        "same data share conventions that strangers do not. A gap of 0 says nothing of partners of "
-        "other makes."
+        "same data share conventions that strangers do not. An agent that finds its like by coins "
+        "it draws from its seed alone tosses what its copy tosses, and proves nothing. A gap of 0 "
+        "says nothing of partners of other makes."
     )
     claims: ClassVar[tuple[str, ...]] = (
         "Two agents may each be reasonable and still expect different conventions (C20).",
