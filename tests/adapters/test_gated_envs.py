@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from asyncio import CancelledError
 from typing import Any
 
 import gymnasium
@@ -110,19 +112,6 @@ def test_the_journal_holds_every_decision() -> None:
     assert taken == [4, 5]
 
 
-def test_a_step_that_fails_is_not_left_in_flight() -> None:
-    class Broken(Recorder):
-        def step(self, action: int) -> Any:
-            raise OSError("the robot fell over")
-
-    gate, clock = gate_of()
-    env = GatedEnv(Broken(), gate, advance=clock.advance)
-    env.reset()
-    with pytest.raises(OSError, match="fell over"):
-        env.step(1)
-    assert gate.in_flight == 0
-
-
 def test_a_vector_of_copies_is_stopped_together() -> None:
     copies = [Recorder(), Recorder()]
     gate, clock = gate_of(RuntimeLimit(1))
@@ -184,26 +173,30 @@ def test_a_group_stop_replaces_the_stopped_and_lets_the_others_play() -> None:
     ]
 
 
+class InTurn(AECEnv[str, int, int]):  # type: ignore[misc]
+    metadata = {"name": "in_turn_v0"}  # noqa: RUF012
+    possible_agents = ["a", "b"]  # noqa: RUF012
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, int]] = []
+
+    def reset(self, seed: int | None = None, options: Any = None) -> None:
+        self.agents = list(self.possible_agents)
+        self.agent_selection = "a"
+        self.terminations = self.truncations = dict.fromkeys(self.agents, False)
+        self.infos = {agent: {} for agent in self.agents}
+
+    def observe(self, agent: str) -> int:
+        return 8
+
+    def step(self, action: int) -> None:
+        self.seen.append((self.agent_selection, action))
+        self.infos = {agent: {} for agent in self.agents}
+        self.agent_selection = "b" if self.agent_selection == "a" else "a"
+
+
 def test_agents_in_turn() -> None:
-    class InTurn(AECEnv[str, int, int]):  # type: ignore[misc]
-        metadata = {"name": "in_turn_v0"}  # noqa: RUF012
-        possible_agents = ["a", "b"]  # noqa: RUF012
-        seen: list[tuple[str, int]] = []  # noqa: RUF012
-
-        def reset(self, seed: int | None = None, options: Any = None) -> None:
-            self.agents = list(self.possible_agents)
-            self.agent_selection = "a"
-            self.terminations = self.truncations = dict.fromkeys(self.agents, False)
-            self.infos = {agent: {} for agent in self.agents}
-
-        def observe(self, agent: str) -> int:
-            return 8
-
-        def step(self, action: int) -> None:
-            self.seen.append((self.agent_selection, action))
-            self.infos = {agent: {} for agent in self.agents}
-            self.agent_selection = "b" if self.agent_selection == "a" else "a"
-
     inner = InTurn()
     gate, clock = gate_of(RuntimeLimit(1))
     env = GatedAECEnv(inner, {"a": gate}, {"a": 0}, advance=lambda agent: clock.advance())
@@ -213,6 +206,61 @@ def test_agents_in_turn() -> None:
     assert inner.seen == [("a", 1), ("b", 2), ("a", 0), ("b", 2)]
     assert env.infos["a"]["oversight"]["admitted"] is False
     assert env.infos["b"] == {}
+
+
+def broken(kind: type[Any], error: BaseException) -> Any:
+    """Such an environment, whose steps end so."""
+
+    class Broken(kind):  # type: ignore[misc]
+        def step(self, action: Any) -> Any:
+            raise error
+
+    return Broken()
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (OSError("the robot fell over"), "failed"),
+        (KeyboardInterrupt(), "unknown"),
+        (SystemExit(1), "unknown"),
+        (GeneratorExit(), "unknown"),
+        (CancelledError(), "unknown"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("way", ["one", "vector", "parallel", "in turn"])
+def test_a_step_that_failed_is_told_from_one_that_was_abandoned(
+    way: str, error: BaseException, outcome: str
+) -> None:
+    """It ends at once, and the clock goes on; what was abandoned may still take effect."""
+    lines: list[bytes] = []
+    clock = SteppedClock()
+    gate, other = (
+        gate_of(clock=clock, name=name, journal=Journal(lines.append))[0] for name in "ab"
+    )
+    began = clock()
+    env: Any
+    action: Any = 1
+    if way == "one":
+        env = GatedEnv(broken(Recorder, error), gate, advance=clock.advance)
+    elif way == "vector":
+        copies = SyncVectorEnv([lambda: broken(Recorder, error)])
+        env, action = GatedVectorEnv(copies, gate, advance=clock.advance), np.array([1])
+    elif way == "parallel":
+        gates = {"a": gate, "b": other}
+        env = GatedParallelEnv(broken(Class, error), gates, {"a": 0, "b": 0}, advance=clock.advance)
+        action = {"a": 1, "b": 1, "c": 1}
+    else:
+        env = GatedAECEnv(
+            broken(InTurn, error), {"a": gate}, {"a": 0}, advance=lambda agent: clock.advance()
+        )
+    env.reset()
+    with pytest.raises(type(error)):
+        env.step(action)
+    assert (gate.in_flight, other.in_flight, clock() - began) == (0, 0, 1)
+    ends = [json.loads(line)["outcome"] for line in lines if json.loads(line)["kind"] == "end"]
+    assert ends == [outcome] * (2 if way == "parallel" else 1)
 
 
 def test_the_wrapper_keeps_the_parallel_api() -> None:

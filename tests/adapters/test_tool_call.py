@@ -144,6 +144,45 @@ def test_a_call_is_in_flight_until_it_ends_whoever_waits(in_thread: bool) -> Non
     assert gate.phase == "stopped"
 
 
+@pytest.mark.parametrize("way", ["blocking", "awaited"])
+@pytest.mark.parametrize(
+    ("error", "unknown"),
+    [
+        (GeneratorExit(), True),
+        (KeyboardInterrupt(), True),
+        (SystemExit(1), True),
+        (asyncio.CancelledError(), True),
+        (BaseExceptionGroup("", [KeyboardInterrupt()]), True),
+        (ValueError(), False),
+        (ExceptionGroup("", [ValueError()]), False),
+    ],
+    ids=repr,
+)
+def test_a_call_that_was_abandoned_is_unknown_and_one_that_failed_is_not(
+    error: BaseException, unknown: bool, way: str
+) -> None:
+    lines: list[bytes] = []
+    _, _, gate, _ = pair(journal=Journal(lines.append))
+    calls = ToolCalls(gate)
+
+    def works() -> None:
+        raise error
+
+    async def later() -> None:
+        raise error
+
+    def run() -> None:
+        if way == "blocking":
+            calls.run("pay", None, works)
+        else:
+            asyncio.run(calls.wait("pay", None, later))
+
+    with pytest.raises(type(error)):
+        run()
+    assert outcomes(lines) == ["unknown" if unknown else "failed"]
+    assert gate.in_flight == 0
+
+
 def test_words_are_for_a_gate_that_goes_on_and_for_who_asks_for_them() -> None:
     _, _, gate, _ = pair()
     refused = Refused("tool pay", "capability:pay is barred")

@@ -54,3 +54,14 @@ class GateLike(Protocol):
     def check(self) -> None:
         """Raises `Refused` unless an action would be admitted now."""
         ...
+
+
+def ended(kind: type[BaseException] | None) -> str:
+    """What to report to `GateLike.end` of an action that ended by an exception of this kind.
+
+    Every event loop cancels by an exception of its own, and none is an `Exception`; no more is what
+    abandons a generator or interrupts a program. What such an action had begun may take effect.
+    """
+    if kind is None:
+        return "done"
+    return "failed" if issubclass(kind, Exception) else "unknown"

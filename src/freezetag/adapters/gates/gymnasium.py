@@ -80,16 +80,14 @@ class GatedEnv(gymnasium.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         step = ask(self._gate, "step", action)
-        outcome = "failed"
         try:
-            if step.admitted or self._prepared is not None:
-                taken = action if step.admitted else _prepared(self._prepared, self._seen)
-                self._seen, reward, terminated, truncated, info = self.env.step(taken)
-            else:
-                reward, terminated, truncated, info = 0.0, False, True, {}
-            outcome = "done"
+            with step:
+                if step.admitted or self._prepared is not None:
+                    taken = action if step.admitted else _prepared(self._prepared, self._seen)
+                    self._seen, reward, terminated, truncated, info = self.env.step(taken)
+                else:
+                    reward, terminated, truncated, info = 0.0, False, True, {}
         finally:
-            step.end(outcome)
             self._advance()
         self.oversight = step.oversight()
         return self._seen, reward, terminated, truncated, {**info, "oversight": _numbers(step)}
@@ -127,18 +125,16 @@ class GatedVectorEnv(VectorWrapper[Any, Any, Any, Any, Any]):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         step = ask(self._gate, "step", actions)
-        outcome = "failed"
         try:
-            if step.admitted or self._prepared is not None:
-                taken = actions if step.admitted else _prepared(self._prepared, self._seen)
-                self._seen, reward, terminated, truncated, info = self.env.step(taken)
-            else:
-                shape = self.env.num_envs
-                reward, terminated = np.zeros(shape), np.zeros(shape, bool)
-                truncated, info = np.ones(shape, bool), self._ended()
-            outcome = "done"
+            with step:
+                if step.admitted or self._prepared is not None:
+                    taken = actions if step.admitted else _prepared(self._prepared, self._seen)
+                    self._seen, reward, terminated, truncated, info = self.env.step(taken)
+                else:
+                    shape = self.env.num_envs
+                    reward, terminated = np.zeros(shape), np.zeros(shape, bool)
+                    truncated, info = np.ones(shape, bool), self._ended()
         finally:
-            step.end(outcome)
             self._advance()
         self.oversight = step.oversight()
         told = {key: np.full(self.num_envs, value) for key, value in _numbers(step).items()}

@@ -7,6 +7,7 @@ resets no gate; `info["oversight"]` of a gated agent says what its gate answered
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, final
 
@@ -55,20 +56,16 @@ class GatedParallelEnv(BaseParallelWrapper):  # type: ignore[misc] # pettingzoo 
     def step(self, actions: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
         taken = dict(actions)
         steps: dict[str, Step] = {}
-        outcome = "failed"
-        try:
+        with contextlib.ExitStack() as asked:
+            asked.callback(self._advance)
             for agent in actions:
                 if (gate := self._gate_of(agent)) is None:
                     continue
-                steps[agent] = step = ask(gate, f"step {agent}", actions[agent])
+                step = ask(gate, f"step {agent}", actions[agent])
+                steps[agent] = asked.enter_context(step)
                 if not step.admitted:
                     taken[agent] = _action(self._prepared_of(agent), self._seen.get(agent))
             self._seen, *rest, infos = self.env.step(taken)
-            outcome = "done"
-        finally:
-            for step in steps.values():
-                step.end(outcome)
-            self._advance()
         shown = {
             agent: {**info, "oversight": steps[agent].oversight()} if agent in steps else info
             for agent, info in infos.items()
@@ -117,14 +114,12 @@ class GatedAECEnv(BaseWrapper):  # type: ignore[misc] # pettingzoo ships no type
             self.env.step(action)
             return
         step = ask(gate, f"step {agent}", action)
-        outcome = "failed"
         try:
-            if not step.admitted:
-                action = _action(self._prepared_of(agent), self.env.observe(agent))
-            self.env.step(action)
-            outcome = "done"
+            with step:
+                if not step.admitted:
+                    action = _action(self._prepared_of(agent), self.env.observe(agent))
+                self.env.step(action)
         finally:
-            step.end(outcome)
             self._told[agent] = step.oversight()
             self._advance(agent)
 

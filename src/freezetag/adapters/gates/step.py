@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from freezetag.core.gate import GateLike, Refused
+from freezetag.core.gate import GateLike, Refused, ended
 
 
 @final
 @dataclass(frozen=True)
 class Step:
-    """Whether the gate admitted a step, under which number, and if not, why."""
+    """Whether the gate admitted a step, under which number, and if not, why.
+
+    `with` it while the environment takes the step, so that the gate knows how that ended.
+    """
 
     gate: GateLike
     number: int
@@ -22,9 +25,12 @@ class Step:
     def admitted(self) -> bool:
         return self.number > 0
 
-    def end(self, outcome: str = "done") -> None:
+    def __enter__(self) -> Step:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if self.admitted:
-            self.gate.end(self.number, outcome)
+            self.gate.end(self.number, ended(kind))
 
     def oversight(self) -> dict[str, Any]:
         """The entry `info["oversight"]`."""

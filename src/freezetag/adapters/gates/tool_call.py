@@ -5,7 +5,8 @@ the run (`Refused`), and a gate that goes on without this one call (`press capab
 allowance that is used up) has the model told in words. With `told` the model is told both times.
 
 Caveat: tier 0. It binds calls that go through it. An awaited call that is cancelled at a stop is
-reported `unknown`, since what it had begun may still take effect; a call that runs in a thread
+reported `unknown`, as is any that was abandoned by what is no `Exception`, since what it had begun
+may still take effect; a call that runs in a thread
 cannot be cancelled, so the gate is `stopped` only once it has ended.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.gate import GateLike, Refused
+from freezetag.core.gate import GateLike, Refused, ended
 
 T = TypeVar("T")
 
@@ -44,13 +45,13 @@ class ToolCalls:
     def run(self, tool: str, call: str | None, body: Callable[[], T]) -> T:
         """A call that blocks: in flight until `body` returns. Raises `Refused`."""
         number = self._begin(tool, call, None)
-        outcome = "failed"
         try:
             value = body()
-            outcome = "done"
-            return value
-        finally:
-            self.gate.end(number, outcome)
+        except BaseException as error:
+            self.gate.end(number, ended(type(error)))
+            raise
+        self.gate.end(number, "done")
+        return value
 
     async def wait(
         self,
@@ -130,4 +131,5 @@ def _outcome(task: asyncio.Task[T]) -> str:
     """Cancelling is not stopping: what a cancelled call had begun may still take effect."""
     if task.cancelled():
         return "unknown"
-    return "done" if task.exception() is None else "failed"
+    error = task.exception()
+    return ended(None if error is None else type(error))

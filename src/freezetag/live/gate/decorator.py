@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.gate import GateLike, Refused
+from freezetag.core.gate import GateLike, Refused, ended
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ class Action:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        self._gate.end(self.number, _ended(kind))
+        self._gate.end(self.number, ended(kind))
 
     async def __aenter__(self) -> Action:
         import asyncio
@@ -66,7 +66,7 @@ class Action:
         import asyncio
 
         self._over = True
-        self._gate.end(self.number, _ended(kind))
+        self._gate.end(self.number, ended(kind))
         cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
         if cancelled and self._stopped and not self._task.uncancel():
             raise Refused(self._name, "stopped while it ran") from error
@@ -127,7 +127,7 @@ def _run(
     try:
         value = function(*args, **kwargs)
     except BaseException as error:
-        gate.end(number, _ended(type(error)))
+        gate.end(number, ended(type(error)))
         raise
     if hasattr(value, "add_done_callback"):  # of asyncio or of a pool: it works already
         later.has(value)
@@ -182,12 +182,4 @@ def _outcome(future: Any) -> str:
     if future.cancelled():
         return "unknown"
     error = future.exception()
-    return _ended(None if error is None else type(error))
-
-
-def _ended(kind: type[BaseException] | None) -> str:
-    """What to report of an action: every event loop cancels by an exception of its own, and none
-    is an `Exception`; no more is what abandons a generator or interrupts a program."""
-    if kind is None:
-        return "done"
-    return "failed" if issubclass(kind, Exception) else "unknown"
+    return ended(None if error is None else type(error))
