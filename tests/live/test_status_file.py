@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,68 @@ def test_a_guard_leaves_the_file_of_another_that_runs_as_it_is(tmp_path: Path) -
     assert status(file) == ("running", None, "")
     assert Guarded(another, *option, command=("true",)).ended()[0] == 0
     assert status(file) == ("ended", 0, "")
+
+
+# Eight processes take the same file as nearly at once as they can, round by round.
+RACE = """
+import os, sys, time
+from pathlib import Path
+from freezetag.core.errors import UserError
+from freezetag.live.guard.status_file import StatusFile
+
+folder, links = Path(sys.argv[1]), sys.argv[2] == "links"
+def no_links(*paths):
+    raise PermissionError(1, "Operation not permitted")
+if not links:
+    os.link = no_links
+
+def take(path, at):
+    while time.monotonic() < at:
+        pass
+    try:
+        with StatusFile(path, print) as status:
+            os.write(told, b"1")
+            os.read(until, 1)  # all have tried
+            status.over(7, "")
+    except UserError as error:
+        assert "another guard, which runs" in str(error), error
+        os.write(told, b"0")
+
+for n in range(int(sys.argv[3])):
+    at = time.monotonic() + 0.02
+    path = folder / f"{n // 2}.status"  # fresh, then that of a guard that has ended
+    (hears, told), (until, over) = os.pipe(), os.pipe()
+    children = []
+    for _ in range(8):
+        if not (pid := os.fork()):
+            os.close(over)
+            try:
+                take(path, at)
+            finally:
+                os.close(told)
+                os._exit(0)
+        children.append(pid)
+    os.close(told)
+    got = b""
+    while len(got) < 8 and (more := os.read(hears, 8)):
+        got += more
+    os.close(over)
+    print(got.count(b"1") if len(got) == 8 else "one said nothing")
+    for pid in children:
+        os.waitpid(pid, 0)
+"""
+
+
+@pytest.mark.parametrize("file_system", ["links", "no links"])
+def test_of_many_guards_that_start_at_once_one_gets_the_file(
+    tmp_path: Path, file_system: str
+) -> None:
+    rounds = 30
+    argv = [sys.executable, "-c", RACE, str(tmp_path), file_system, str(rounds)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == ["1"] * rounds, done.stderr
+    assert len(list(tmp_path.iterdir())) == rounds // 2, "something was left beside it"
+    assert all(status(path) == ("ended", 7, "") for path in tmp_path.iterdir())
 
 
 def test_a_status_that_cannot_be_written_changes_no_stop(tmp_path: Path) -> None:
