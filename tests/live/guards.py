@@ -53,16 +53,18 @@ class Guarded:
         stop_file: Path | None = None,
         bare: bool = False,
         default: bool = False,
+        inside: Sequence[str] = (),
         **streams: Any,
     ) -> None:
         """`bare`: where no control group may be made; `default`: the state lies where it lies if
-        nobody says; `streams` in place of pipes."""
+        nobody says; `inside`: what runs the guard, as `unshare` does; `streams` in place of
+        pipes."""
         self.folder, self.effects = folder, folder / "effects"
         self.state, self.stop_file = folder / "state", stop_file or folder / "STOP"
         given = command or (sys.executable, "-c", EFFECTS, str(self.effects))
         self.process = subprocess.Popen(
             [
-                *(sys.executable, *(("-c", BARE) if bare else ("-m", "freezetag"))),
+                *(*inside, sys.executable, *(("-c", BARE) if bare else ("-m", "freezetag"))),
                 *("guard", *(() if default else ("--state", str(self.state)))),
                 *("--stop-file", str(self.stop_file), *options, "--", *given),
             ],

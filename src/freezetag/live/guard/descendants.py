@@ -70,6 +70,15 @@ def childless() -> bool:
     return False
 
 
+def dead_child() -> int:
+    """A dead child of this process that nobody has taken in yet, as the kernel says; 0 if none."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WALL)
+    except ChildProcessError:
+        return 0
+    return found.si_pid if found else 0
+
+
 def reap(pid: int) -> None:
     """Takes in a dead child that nobody else waits for."""
     with contextlib.suppress(OSError):

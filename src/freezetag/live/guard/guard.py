@@ -128,18 +128,25 @@ class Guard:
             else None
         )
         length = max(item.length for item in enrolments)
-        self.supervisor = Supervisor(
-            self.gate,
-            category=wish.category,
-            stop_command=wish.stop_command,
-            drain=wish.drain,
-            lease=min(item.length for item in enrolments),
-            alone=True,
-            cgroup=self._group,
-            user=wish.user,
-            missing=wish.watched.missing,
-            say=say,
-        )
+        try:
+            self.supervisor = Supervisor(
+                self.gate,
+                category=wish.category,
+                stop_command=wish.stop_command,
+                drain=wish.drain,
+                lease=min(item.length for item in enrolments),
+                alone=True,
+                cgroup=self._group,
+                user=wish.user,
+                missing=wish.watched.missing,
+                say=say,
+            )
+        except RunError:
+            if self._group is not None:
+                self._group.remove()
+            if self._own is not None:
+                self._own.close()
+            raise
         self.host: Host = (
             OwnHost(self.gate, self._own.answer, on_order=self.supervisor.obey, length=length)
             if self._own is not None

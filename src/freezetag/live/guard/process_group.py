@@ -32,6 +32,7 @@ from freezetag.live.guard.descendants import (
     Process,
     below,
     childless,
+    dead_child,
     prctl,
     proc_is_ours,
     processes,
@@ -226,9 +227,17 @@ class ProcessGroup:
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
 
+    @property
+    def _not_ours(self) -> set[int]:
+        """Children whose end somebody else takes in."""
+        return {self.pid, *self.waited_for, *self._spare}
+
     def _scan(self) -> Iterator[Process]:
         """Living members, by group, session and descent."""
         if not proc_is_ours():
+            # The dead that we adopted count in their group until they are taken in.
+            while self.adopts and (dead := dead_child()) not in {0, *self._not_ours}:
+                reap(dead)
             # Its number is not taken again while a member of its group lives.
             with contextlib.suppress(OSError):
                 if self.adopts and childless():
@@ -249,7 +258,7 @@ class ProcessGroup:
             if not ours or process.pid == me or process.pid in self._spare:
                 continue
             if process.state in "ZX":
-                if process.parent == me and process.pid not in {self.pid, *self.waited_for}:
+                if process.parent == me and process.pid not in self._not_ours:
                     reap(process.pid)  # adopted: nobody else does
                 continue
             yield process

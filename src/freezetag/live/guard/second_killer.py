@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import final
 
+from freezetag.core.errors import RunError
 from freezetag.live.guard.cgroup import Cgroup
 
 SHORTEST = 1.0
@@ -61,8 +62,25 @@ def below(roots):
             pass
     return there
 
+def proc_is_ours():
+    # Another namespace's shows others under our numbers.
+    try:
+        return os.readlink("/proc/self") == str(os.getpid())
+    except OSError:
+        return False
+
+def group():
+    # Whether any of the leader's group is there; SIGKILL to it.
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except OSError:
+        return []
+    return [leader]
+
 def left():
     # All that lives of it: what hangs below the guard, what was seen there, group and session.
+    if not proc_is_ours():
+        return group()
     there = below([guard]) if os.getppid() == guard else {}
     known = {pid for pid, since in seen.items() if since and stat(pid)[19:20] == [since]}
     there = set(there) | known | set(below(known))
@@ -123,7 +141,7 @@ while True:
         if line.startswith(b"pid "):
             leader = int(line[4:])
     if leader and time.monotonic() - looked > 0.2:
-        seen, looked = below([guard]), time.monotonic()
+        seen, looked = below([guard]) if proc_is_ours() else {}, time.monotonic()
     try:
         os.write(1, b".")
     except OSError:
@@ -133,23 +151,32 @@ while True:
 
 @final
 class LastResort:
-    """Armed from `watch` until `disarm`; `beat` it more often than each `lease` seconds. Linux."""
+    """Armed from `watch` until `disarm`; `beat` it more often than each `lease` seconds. Linux.
+
+    Raises `RunError` where no process can be started.
+    """
 
     def __init__(self, cgroup: Cgroup | None, lease: float = 5.0) -> None:
         where = "" if cgroup is None else str(cgroup.path)
         self._patience = max(lease, SHORTEST)
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-I", "-S", "-c", _WATCH),
-                *(where, str(self._patience), str(os.getpid())),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=Path("/"),
-            start_new_session=True,
-            bufsize=0,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-I", "-S", "-c", _WATCH),
+                    *(where, str(self._patience), str(os.getpid())),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=Path("/"),
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise RunError(
+                f"the guard's second process cannot be started: {error}. Without it nobody would "
+                "kill the command if the guard died, so none runs."
+            ) from None
         self.pid = self._process.pid
         self._watching = False
         self._heard = self._beat = 0.0

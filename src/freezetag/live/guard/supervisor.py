@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any, Protocol, final
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.core.gate import Refused
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, STOPPING, Gate
@@ -85,7 +85,7 @@ class Supervisor:
         # No stop is carried out between an admission and the start, or going on, that it is for.
         # A kill does not wait for it.
         self._moving = threading.RLock()
-        self._barred = self._held = False
+        self._barred = self._held = self._unwatched = False
         self._killed = ""  # why
         self.stopped = ""
         self._number = 0
@@ -214,8 +214,9 @@ class Supervisor:
                 return self._end_without_the_gate()
             if self._last_resort is not None:
                 self._last_resort.beat()
-                if self._last_resort.is_lost:
-                    return self._end_without_the_second()
+                self._unwatched = self._last_resort.is_lost
+            if self._unwatched and not self._barred:  # else a kill is under way
+                return self._end_without_the_second()
             notify("WATCHDOG=1")
             if self._killed and phase != STOPPING:
                 # Perhaps in its next incarnation already; the command is dead all the same.
@@ -288,7 +289,11 @@ class Supervisor:
             self._disarm()
             if self.group.is_empty():
                 return True
-            self._last_resort = LastResort(self._cgroup, self._lease)
+            try:
+                self._last_resort = LastResort(self._cgroup, self._lease)
+            except RunError:  # what the command has started leaves room for no process
+                self._last_resort, self._unwatched = None, True
+                return False
             self._spare.add(self._last_resort.pid)
             self._last_resort.watch(self.group.pid)
         return False
@@ -341,7 +346,8 @@ class Supervisor:
         self._kill()
         self.gate.end(self._number, "failed")
         return self._over(
-            "the guard's second process was killed or frozen; no process of the command is left"
+            "the guard's second process was killed or frozen, or there was no room for it; "
+            "no process of the command is left"
         )
 
     def _over(self, why: str) -> int:
@@ -379,5 +385,7 @@ def without_reading(missing: str) -> str:
 
 
 def _pids(pids: Sequence[int]) -> str:
+    if not pids:
+        return "what /proc does not show here"
     shown = ", ".join(map(str, pids[:5])) + (", …" if len(pids) > 5 else "")
     return f"{len(pids)} process{'' if len(pids) == 1 else 'es'} ({shown})"
