@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.live._serving import BOB, home, serving
-from tests.live.guards import Guarded
+from tests.live.guards import Guarded, wait_for
 
 from freezetag import cli
 from freezetag.live.authority.home import Home
@@ -41,6 +42,38 @@ def test_a_stop_under_the_default_folder_outlives_guards_of_other_commands(
     assert guarded("sh", "other.sh")[0] == 7
     code, said = guarded("sh", "agent.sh")
     assert (code, "STOPPED before, and not reset" in said) == (124, True), said
+
+
+def test_of_many_that_start_at_once_one_runs_and_the_others_say_what_to_add(
+    tmp_path: Path,
+) -> None:
+    """An MCP client starts its servers so. They were told that a guard's new folder holds something
+    else, and to take away what is there."""
+    guards = [Guarded(tmp_path, command=("sleep", "60")) for _ in range(5)]
+    wait_for(lambda: sum(guard.process.poll() is None for guard in guards) == 1, limit=60)
+    (running,) = [guard for guard in guards if guard.process.poll() is None]
+    (tmp_path / "state-2").mkdir()
+    guards = [guard for guard in guards if guard is not running]
+    for guard in guards:
+        code, said = guard.ended()
+        assert code == 2, said
+        assert f"a guard runs on {running.state}, pid {running.process.pid}" in said
+        assert f"--state {running.state}-2" in said
+    assert running.process.poll() is None
+    said = Guarded(tmp_path, command=("sleep", "60")).ended()[1]
+    (option,) = re.findall(r"--state (\S+)[.]", said)
+    assert option == f"{running.state}-3", "the second is somebody's already"
+    beside = Guarded(tmp_path, "--state", option, default=True, command=("sh", "-c", "exit 7"))
+    assert beside.ended()[0] == 7
+
+
+def test_a_folder_that_is_no_guards_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letter").write_text("mine")
+    assert cli.run(["guard", "--state", str(tmp_path), "--", "true"]) == 2
+    assert "nothing is overwritten" in capsys.readouterr().err
+    assert [each.name for each in tmp_path.iterdir()] == ["letter"]
 
 
 def test_a_servers_folder_is_no_guards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -202,13 +202,7 @@ class Home:
         """
         path = Path(path)
         roster = Roster(settings.name, tuple(people), solo)
-        if path.exists() and (
-            not path.is_dir() or any(each.name not in beside for each in path.iterdir())
-        ):
-            raise HomeError(
-                f"{path} holds something else than an authority, and nothing is overwritten. "
-                "Name another folder, or take away what is there."
-            )
+        require_empty(path, beside)
         issued = {right: issue(right, "fleet", OWN) for right in RIGHTS}
         signing = generate()[0]
         try:
@@ -279,29 +273,8 @@ class Home:
         return cls(path)
 
     def lock(self) -> IO[str]:
-        """Held until the file is closed or the process ends. Raises `HomeError` if another has it,
-        and `RunError` if the folder cannot be written.
-
-        Caveat: guards one host. Two hosts on one shared folder are two primaries (docs/limits.md).
-        """
-        import fcntl  # not on Windows, where only the client's side runs
-
-        try:
-            file = (self.path / "lock").open("a+")
-        except OSError as error:
-            raise RunError(
-                f"cannot open {self.path / 'lock'}: {error.strerror}. Without it two servers could "
-                "have this folder, so none is started. Make the folder writable."
-            ) from None
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise HomeError(
-                f"another server runs on {self.path}. One authority has one server; "
-                f"ask it with: freezetag status --home {self.path}"
-            ) from None
-        return file
+        """As `lock_folder`."""
+        return lock_folder(self.path)
 
     @property
     def ledger(self) -> Path:
@@ -455,6 +428,44 @@ def _key(text: bytes) -> bytes:
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_bytes())
+
+
+def require_empty(path: Path, beside: Collection[str] = ()) -> None:
+    """Raises `HomeError` where a new folder would lie on something, but for files `beside`."""
+    if path.exists() and (
+        not path.is_dir() or any(each.name not in beside for each in path.iterdir())
+    ):
+        raise HomeError(
+            f"{path} holds something else than an authority, and nothing is overwritten. "
+            "Name another folder, or take away what is there."
+        )
+
+
+def lock_folder(path: Path) -> IO[str]:
+    """The folder's lock, held until the file is closed or the process ends.
+
+    Raises `HomeError` if another has it, and `RunError` if the folder cannot be written.
+
+    Caveat: guards one host. Two hosts on one shared folder are two primaries (docs/limits.md).
+    """
+    import fcntl  # not on Windows, where only the client's side runs
+
+    try:
+        file = (path / "lock").open("a+")
+    except OSError as error:
+        raise RunError(
+            f"cannot open {path / 'lock'}: {error.strerror}. Without it two servers could "
+            "have this folder, so none is started. Make the folder writable."
+        ) from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise HomeError(
+            f"another server runs on {path}. One authority has one server; "
+            f"ask it with: freezetag status --home {path}"
+        ) from None
+    return file
 
 
 def _write(path: Path, content: Any) -> None:

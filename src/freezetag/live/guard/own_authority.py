@@ -21,10 +21,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, final
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.authority import Authority, ResetError
 from freezetag.live.authority.facts import Record
-from freezetag.live.authority.home import Home, HomeError, Settings
+from freezetag.live.authority.home import Home, HomeError, Settings, lock_folder, require_empty
 from freezetag.live.authority.sqlite_store import SqliteStore, lost
 from freezetag.live.authority.store import Sign, StoreError
 from freezetag.live.gate.clock import boot_clock
@@ -36,7 +36,12 @@ from freezetag.live.signed.merkle import Checkpoint, Tree, open_note, read_recor
 from freezetag.live.signed.presses import Press
 
 NAME = "own"
-LATCH = "latch.json"
+LATCH, LOCK = "latch.json", "lock"
+BESIDE = (LOCK, LATCH, LATCH.replace(".json", ".reserve"))
+"""What may lie in a new folder: a gate that had to write down a stop after somebody took its folder
+away has left a latch."""
+SOON = (0.01, 0.05, 0.2)
+"""Seconds between looks at who holds a lock."""
 KEY = "person.key"
 """Of the same form as `freezetag enrol --person` writes."""
 
@@ -52,8 +57,13 @@ class OwnAuthority:
 
     def __init__(self, folder: str | Path, agent: str, *, length: float = 5.0) -> None:
         self.folder, self.agent, self.length = Path(folder), agent, length
-        self.home = _home(self.folder, length)
-        self._lock = _locked(self.home)
+        # Before anything is made in it: of two that find it empty at once, one goes on.
+        self._lock = _locked(self.folder)
+        try:
+            self.home = _home(self.folder, length)
+        except UserError:
+            self._lock.close()
+            raise
         self._clock = boot_clock()
         self._authority = Authority(
             self.home.settings.name,
@@ -209,14 +219,22 @@ def _ledger(home: Home, sign: Sign) -> SqliteStore:
     return SqliteStore(home.ledger, sign)
 
 
-def _locked(home: Home) -> IO[str]:
+def _locked(folder: Path) -> IO[str]:
     """The folder's lock, with this guard's process id in it for whoever finds it taken."""
+    if not any((folder / name).exists() for name in (LOCK, "authority.json")):
+        require_empty(folder, BESIDE)  # and no lock is left in what is no guard's
     try:
-        file = home.lock()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise RunError(f"cannot make {folder}: {error.strerror}.") from None
+    try:
+        file = lock_folder(folder)
     except HomeError:
-        if pid := _guard_at(home.path / "lock"):
+        if pid := _guard_at(folder / LOCK):
             raise UserError(
-                f"a guard runs on {home.path}, pid {pid}. Wait for its end, or end it: kill {pid}"
+                f"a guard runs on {folder}, pid {pid}. To guard another command beside it, add an "
+                f"option that gives this one a folder of its own: --state {_free(folder)}. To run "
+                f"the same one again, wait for its end, or end it: kill {pid}"
             ) from None
         raise
     with contextlib.suppress(OSError):
@@ -228,14 +246,25 @@ def _locked(home: Home) -> IO[str]:
 
 def _guard_at(lock: Path) -> int:
     """The process id of the guard that holds the lock; 0 if a server does."""
-    try:
-        pid = int(lock.read_text(encoding="ascii"))
-        os.kill(pid, 0)
-    except PermissionError:
-        return pid  # another user's, so it is there
-    except (OSError, ValueError):
-        return 0
-    return pid
+    for pause in (*SOON, 0.0):  # it takes the lock first, and then writes its number
+        try:
+            pid = int(lock.read_text(encoding="ascii"))
+            os.kill(pid, 0)
+        except PermissionError:
+            return pid  # another user's, so it is there
+        except (OSError, ValueError):
+            time.sleep(pause)
+        else:
+            return pid
+    return 0
+
+
+def _free(folder: Path) -> Path:
+    """A folder beside it that is not there."""
+    n = 2
+    while os.path.lexists(beside := folder.with_name(f"{folder.name}-{n}")):
+        n += 1
+    return beside
 
 
 def _home(folder: Path, length: float) -> Home:
@@ -249,10 +278,8 @@ def _home(folder: Path, length: float) -> Home:
         return home
     private, public = generate()
     person = Person(_user(), public)
-    # A gate that had to write down a stop after somebody took its folder away has left a latch.
-    beside = (LATCH, LATCH.replace(".json", ".reserve"))
     settings = Settings(name=NAME, length=length)
-    home = Home.create(folder, settings, [person], solo=True, beside=beside)
+    home = Home.create(folder, settings, [person], solo=True, beside=BESIDE)
     pair = {"private": private, "key": public}
     spelled = {name: base64.b64encode(key).decode() for name, key in pair.items()}
     file = folder / KEY
