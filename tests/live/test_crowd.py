@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from tests.live._serving import PEOPLE, home, serving, until
-from tests.live.test_server import certificate
+from tests.live.test_server_tls import certificate
 
 from freezetag.live.authority.home import Home, Settings
 from freezetag.live.remote.operator import Remote

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from tests.live._serving import until
 from tests.live.conftest import Run
-from tests.live.test_server import certificate
+from tests.live.test_server_tls import certificate
 
 from freezetag.live.authority.home import Home
 from freezetag.live.remote.operator import local

@@ -1,4 +1,4 @@
-"""A real server over real sockets: what is asked, what is refused, what survives."""
+"""A real server over real sockets: what is asked and what is refused."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
-import logging
-import os
-import shutil
-import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,7 +21,6 @@ from tests.live._serving import (
     ADA,
     BOB,
     EVE,
-    PEOPLE,
     agent,
     enrolled,
     gated,
@@ -36,17 +30,14 @@ from tests.live._serving import (
     started,
     until,
 )
-from tests.live.test_store import Disk
 
 from freezetag import cli
-from freezetag.live.authority.home import Home, HomeError, Settings
+from freezetag.live.authority.home import Home, HomeError
 from freezetag.live.authority.tokens import issue
-from freezetag.live.gate.address import Denied, Unreachable
-from freezetag.live.remote.operator import Remote, local
-from freezetag.live.server.certificate import warning
+from freezetag.live.gate.address import Denied
+from freezetag.live.remote.operator import Remote
 from freezetag.live.server.listener import Limits, Listener, bound_port
 from freezetag.live.server.server import Server
-from freezetag.live.server.service import Service
 
 
 @pytest.fixture
@@ -368,160 +359,6 @@ def test_presence_is_a_condition_of_the_lease(remote: Remote, tmp_path: Path) ->
         until(lambda: gate.is_open)
 
 
-# TLS.
-
-
-def certificate(folder: Path, days: float) -> tuple[str, str]:
-    """A certificate for this host that ends in so many days, and its key."""
-    from datetime import UTC, datetime, timedelta
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "lab")])
-    now = datetime.now(UTC)
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    built = x509.CertificateBuilder().subject_name(name).issuer_name(name)
-    built = built.public_key(key.public_key()).serial_number(1).add_extension(here, False)
-    built = built.not_valid_before(now - timedelta(days=60))
-    built = built.not_valid_after(now + timedelta(days=days))
-    made = built.sign(key, hashes.SHA256())
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    (folder / "tls.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
-    (folder / "tls.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return str(folder / "tls.pem"), str(folder / "tls.key")
-
-
-def test_tls_with_a_pinned_certificate_that_ends_soon(tmp_path: Path) -> None:
-    pem, key = certificate(tmp_path, 6)
-    settings = Settings("lab", "127.0.0.1", 0, 0, 0, 0.9, 60.0, pem, key)
-    made = Home.create(tmp_path / "lab", settings, PEOPLE, solo=False)
-    with serving(made) as local_:
-        (address,) = [each for each in local_.addresses if each.startswith("https")]
-        with pytest.raises(Unreachable, match="certificate"):
-            Remote((address,), local_.token).get("/api/status")
-        remote = Remote((address,), local_.token, certificates=pem)
-        until(lambda: "less than 7 days" in " ".join(remote.get("/api/status")["alarms"]))
-        file = enrolled(remote, tmp_path)
-        data = json.loads(file.read_text())
-        only = [each for each in data["addresses"] if each.startswith("https")]
-        file.write_text(json.dumps(data | {"addresses": only, "certificates": pem}))
-        with gated(file) as gate:
-            started(remote)
-            until(lambda: gate.is_open)
-            assert agent(remote)["incarnations"][-1]["connected"]
-
-
-@pytest.mark.parametrize("days", [30, -1])
-def test_with_tls_the_local_sockets_stay_plain(tmp_path: Path, days: float) -> None:
-    """So that neither TLS nor a certificate that has ended keeps the owner from the button."""
-    pem, key = certificate(tmp_path, days)
-    settings = Settings("lab", "127.0.0.1", 0, 0, 0, 0.9, 60.0, pem, key)
-    made = Home.create(tmp_path / "lab", settings, PEOPLE, solo=False)
-    with serving(made) as remote:
-        near = tuple(each for each in remote.presses + remote.addresses if "unix:" in each)
-        assert len(near) == 2
-        assert [told.state for told in Remote(near, remote.token).press("fleet", "x")] == [
-            "durable",
-            "durable",
-        ]
-        file = enrolled(remote, tmp_path)  # `freezetag enrol --home` takes the first address
-        assert any(each.startswith("unix:") for each in json.loads(file.read_text())["addresses"])
-
-
-@pytest.mark.parametrize(
-    ("left", "told"), [(40, ""), (29, "30 days"), (6.5, "7 days"), (0.5, "1 days"), (-1, "ended")]
-)
-def test_the_end_of_a_certificate_is_told_in_time(tmp_path: Path, left: float, told: str) -> None:
-    pem, _ = certificate(tmp_path, left)
-    said = warning(pem, time.time())
-    assert told in said
-    assert bool(said) == bool(told)
-
-
-# The disk.
-
-
-def test_a_full_disk_at_the_press_stops_first_and_says_not_durable(
-    made: Home, tmp_path: Path
-) -> None:
-    disk = Disk()
-    with serving(made, disk.connect) as remote, gated(enrolled(remote, tmp_path)) as gate:
-        started(remote)
-        until(lambda: gate.is_open)
-        disk.failures = 10**6
-        told: list[Any] = []
-        thread = threading.Thread(target=lambda: told.extend(remote.press("fleet", "fire")))
-        thread.start()
-        until(lambda: not gate.is_open, 0.8)  # before anybody is answered
-        thread.join()
-        assert {each.state for each in told} == {"stopping, NOT durable"}
-        assert "fire" in (made.path / "second.jsonl").read_text()
-        picture = remote.get("/api/status")
-        assert picture["storage"] == "NOT durable"
-        assert any("full" in why or "press" in why for why in picture["locked"])
-        with pytest.raises(Denied, match=r"locked: .*cannot be written"):
-            started(remote)
-        disk.failures = 0
-        until(lambda: remote.get("/api/status")["storage"] == "durable")
-        until(lambda: not remote.get("/api/status")["locked"])
-        assert not (made.path / "second.jsonl").exists()
-        assert len(remote.get("/api/status")["presses"]) == 1
-
-
-def test_a_store_that_hangs_grants_nothing_and_loses_no_press(made: Home, tmp_path: Path) -> None:
-    disk = Disk()
-    with serving(made, disk.connect) as remote:
-        files = [enrolled(remote, tmp_path), enrolled(remote, tmp_path, "reader")]
-        with gated(files[0]) as pressed, gated(files[1], name="reader") as other:
-            started(remote)
-            started(remote, "reader")
-            until(lambda: pressed.is_open and other.is_open)
-            disk.hang = threading.Event()
-            begun = time.monotonic()
-            told = remote.press("agent:writer", "smoke")
-            assert time.monotonic() - begun < 3
-            assert {each.state for each in told} == {"stopping, NOT durable"}
-            assert not pressed.is_open
-            until(lambda: not other.is_open, 3)  # its lease is not renewed either
-            disk.hang.set()
-            until(lambda: remote.get("/api/status")["storage"] == "durable")
-    with serving(Home.open(made.path)) as remote:
-        assert [press["reason"] for press in remote.get("/api/status")["presses"]] == ["smoke"]
-
-
-def test_what_only_the_second_journal_has_is_in_force_after_a_restart(made: Home) -> None:
-    press = {"id": "a" * 32, "scope": "fleet", "who": "ada", "when": 1, "reason": "r"}
-    entry = {"kind": "press", "body": {**press, "category": 0, "kind": "press"}}
-    (made.path / "second.jsonl").write_text(json.dumps(entry) + "\n")
-    with serving(made) as remote:
-        until(lambda: remote.get("/api/status")["size"] == 1)
-        assert [each["id"] for each in remote.get("/api/status")["presses"]] == ["a" * 32]
-
-
-# Restarts.
-
-
-def test_a_server_comes_up_locked(made: Home, tmp_path: Path) -> None:
-    service = Service(made)
-    assert service.authority.locked
-    assert service.doubts
-    service.open()
-    assert not service.authority.locked
-    service.close()
-
-
-def test_a_server_leaves_the_logging_of_its_program_alone(made: Home, tmp_path: Path) -> None:
-    handler = logging.FileHandler(tmp_path / "program.log")
-    with serving(made):
-        assert handler.stream is not None, "the server closed a handler that is not its own"
-    handler.close()
-
-
 def test_a_second_server_on_the_same_folder_is_refused(idle: Remote, idle_home: Home) -> None:
     with pytest.raises(HomeError, match="another server runs"):
         Server(idle_home)
@@ -530,95 +367,3 @@ def test_a_second_server_on_the_same_folder_is_refused(idle: Remote, idle_home: 
     assert done.returncode == 2
     assert "another server runs" in done.stderr
     assert idle.get("/api/status")["locked"] == []
-
-
-def test_a_press_that_was_answered_survives_kill_9(made: Home) -> None:
-    command = [sys.executable, "-m", "freezetag", "serve", str(made.path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        process.stderr.readline()
-        told = local(made.path).press("group:0", "before the end")
-        os.kill(process.pid, signal.SIGKILL)
-    assert {each.state for each in told} == {"durable"}
-    with serving(Home.open(made.path)) as remote:
-        picture = remote.get("/api/status")
-        assert [press["scope"] for press in picture["presses"]] == ["group:0"]
-        assert picture["locked"] == []
-
-
-def test_an_older_copy_of_the_ledger_stays_locked(made: Home, tmp_path: Path) -> None:
-    from freezetag.live.gate.latch import MemoryLatch
-
-    latch = MemoryLatch()
-    with serving(made) as remote:
-        file = enrolled(remote, tmp_path)
-        started(remote)
-        older = tmp_path / "older.db"
-        with sqlite3.connect(made.ledger) as source, sqlite3.connect(older) as target:
-            source.backup(target)
-        source.close()
-        target.close()
-        with gated(file, latch=latch) as gate:
-            until(lambda: gate.is_open)
-            enrolled(remote, tmp_path, "reader")
-            time.sleep(0.5)  # the gate sees the longer ledger
-    for suffix in ("-wal", "-shm"):
-        Path(f"{made.ledger}{suffix}").unlink(missing_ok=True)
-    shutil.copy(older, made.ledger)
-    with serving(Home.open(made.path)) as remote:
-        assert remote.get("/api/status")["locked"] == []  # it cannot know yet
-        file.write_text(json.dumps(remote.post("/api/enrol", {"agent": "writer"}, "admin")))
-        with gated(file, latch=latch) as gate:
-            (why,) = until(lambda: remote.get("/api/status")["locked"])
-            assert "older copy" in why
-            time.sleep(0.5)
-            assert not gate.is_open
-            assert remote.press("fleet", "the button works")[0].state == "durable"
-
-
-def test_a_gate_that_asks_before_the_ledger_is_read_locks_nothing(
-    made: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after a restart on a slow disk: what the gate saw is not "an older copy"."""
-    from freezetag.live.gate.latch import MemoryLatch
-
-    latch = MemoryLatch()
-    with serving(made) as remote:
-        file = enrolled(remote, tmp_path)
-        started(remote)
-        with gated(file, latch=latch) as gate:
-            until(lambda: gate.is_open)
-            time.sleep(0.5)  # it sees the ledger
-    read = Service.open
-
-    def slowly(service: Service) -> None:
-        time.sleep(1.5)
-        read(service)
-
-    monkeypatch.setattr(Service, "open", slowly)
-    with gated(file, latch=latch), serving(Home.open(made.path)) as remote:
-        assert remote.get("/api/status")["locked"] == []
-
-
-@pytest.mark.parametrize(
-    ("statement", "told"),
-    [
-        ("DELETE FROM ledger WHERE i = (SELECT max(i) FROM ledger)", "newest checkpoint covers"),
-        ("UPDATE ledger SET record = replace(record, 'writer', 'wraiter') WHERE i = 0", "root"),
-        ("DELETE FROM checkpoint", "newest checkpoint covers"),
-        ("DELETE FROM state WHERE i = 1", "state"),
-        ("UPDATE peaks SET hashes = zeroblob(32)", "root"),
-    ],
-)
-def test_a_changed_ledger_grants_nothing(
-    made: Home, tmp_path: Path, statement: str, told: str
-) -> None:
-    with serving(made) as remote:
-        enrolled(remote, tmp_path)
-        remote.press("fleet", "x")
-    with sqlite3.connect(made.ledger) as db:
-        db.execute(statement)
-    db.close()
-    with serving(Home.open(made.path)) as remote:
-        until(lambda: any(told in why for why in remote.get("/api/status")["locked"]))
-        assert remote.press("fleet", "the button works")[0].state == "durable"

@@ -20,7 +20,7 @@ from tests.live._serving import (
     started,
     until,
 )
-from tests.live.test_server import certificate
+from tests.live.test_server_tls import certificate
 
 from freezetag.live.authority.home import Home, Settings
 from freezetag.live.remote.operator import Remote

@@ -6,22 +6,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.sim.carried import PD, RANDOM, TFT, Bare, file, pd, run
 
 from freezetag.contracts import ContractError, check_substrate
 from freezetag.core import (
     FOCAL,
-    SILENCE,
     Arm,
     Force,
     Forcing,
-    Learned,
-    Outcome,
     Panel,
     PowerLimit,
     Press,
@@ -35,33 +33,8 @@ from freezetag.core import (
 )
 from freezetag.players.learners.q_learning import QLearning
 from freezetag.players.reciprocators.tit_for_tat import TitForTat
-from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.executables import spent
-from freezetag.sim.foreign import AgentFailed, Foreign
-from freezetag.sim.inside import Inside
 from freezetag.substrates.commons import Commons
-
-PD = Ref("substrates/matrix_game")
-TFT = Ref("players/reciprocators/tit_for_tat")
-RANDOM = Ref("players/baselines/random_play")
-
-
-def run(scenario: Scenario, policy: Any, seen: Any = None, **changes: Any) -> Record:
-    panel = changes.pop("panel", Panel())
-    arm = Arm(scenario, **{"repeats": 3, **changes})
-    return run_arm(arm, Pupil("agent", policy, panel), seen or {}, seed=7)
-
-
-def pd(*cast: Any, horizon: int = 10, **changes: Any) -> Scenario:
-    seating = tuple(range(len(cast))) if len(cast) > 1 else (0, 0)
-    return Scenario(PD, cast, **{"seating": (seating,), "horizon": horizon, **changes})
-
-
-def file(tmp_path: Path, text: str) -> Foreign:
-    path = tmp_path / "my_agent.py"
-    path.write_text(text)
-    return Foreign("python_file", str(path))
-
 
 # -- pulses and nudges: sweeps are data
 
@@ -200,148 +173,7 @@ def test_pairings_that_cannot_be_are_refused_by_name() -> None:
         )
 
 
-# -- a channel
-
-
-class Said(NamedTuple):
-    present: Any
-    last: Any
-    bit: Any
-
-
-@dataclass(frozen=True)
-class Whisper:
-    """Three seats say one of four symbols a step and are paid for move 1.
-
-    The first component of the action is the move, the second the message; seat 2 is deaf."""
-
-    players: int = 3
-    horizon: int = 6
-    min_players: ClassVar[int] = 2
-    action_sizes: ClassVar[tuple[int, ...]] = (2, 4)
-    rest: ClassVar[tuple[int, ...]] = (0, 0)
-    message_parts: ClassVar[tuple[int, ...]] = (1,)
-    sensors: ClassVar[Mapping[str, str]] = {"power": "points"}
-
-    def init(self, key: Any, present: Any) -> Said:
-        n = self.players
-        return Said(jnp.asarray(present, bool), jnp.full(n, SILENCE, jnp.int32), jnp.zeros(n))
-
-    def observe(self, state: Said) -> Mapping[str, Any]:
-        return {}
-
-    def scale(self, state: Said) -> tuple[Any, Any]:
-        zeros = jnp.zeros((self.players, 2), jnp.int32)
-        return zeros, zeros.at[:, 0].set(1)
-
-    def legal(self, state: Said) -> Any:
-        return jnp.ones((self.players, 6), bool)
-
-    def step(self, key: Any, state: Said, actions: Any) -> Outcome:
-        said = jnp.where(state.present, actions[:, 1], SILENCE).astype(jnp.int32)
-        paid = (actions[:, 0] == 1) & state.present
-        earned = paid.astype(jnp.float32)
-        return Outcome(Said(state.present, said, state.bit + earned), earned, jnp.asarray(False))
-
-    def sense(self, state: Said) -> Mapping[str, Any]:
-        return {"power": state.bit}
-
-    def account(self, state: Said) -> Mapping[str, Any]:
-        return {"spoken": state.last.astype(jnp.float32)}
-
-    def hear(self, state: Said) -> Any:
-        heard = jnp.broadcast_to(state.last, (self.players, self.players))
-        deaf = jnp.arange(self.players) == 2
-        quiet = deaf[:, None] | jnp.eye(self.players, dtype=bool)
-        return jnp.where(quiet, SILENCE, heard)[:, :, None]
-
-
-@dataclass(frozen=True)
-class Echo:
-    """Says one more than the largest symbol it heard."""
-
-    def init(self, key: Any) -> Any:
-        return ()
-
-    def act(self, key: Any, carry: Any, obs: Any) -> Any:
-        return jnp.stack([jnp.int32(1), (obs.messages.max() + 1) % 4]), carry
-
-
-@dataclass(frozen=True)
-class Garbled:
-    """Everything that is said arrives as symbol 3."""
-
-    def message(self, moment: Any, messages: Any) -> Any:
-        return jnp.where(messages == SILENCE, SILENCE, 3)
-
-
-@pytest.mark.slow
-def test_a_channel_is_heard_changed_and_on_record() -> None:
-    check_substrate(Whisper())
-    scenario = Scenario(Whisper(), (FOCAL,), ((0, 0, 0),), 6)
-    plain = run(scenario, Echo()).episode
-    # Seats 0 and 1 climb together; the deaf one says 0 for ever.
-    assert plain.executed[0, :, 0, 1].tolist() == [0, 1, 2, 3, 0, 1]
-    assert (plain.executed[:, :, 2, 1] == 0).all()
-    assert plain.world["spoken"].shape == (3, 6, 3)
-    assert (plain.heard[:, 0] == SILENCE).all()  # nobody has spoken yet
-    assert (plain.heard[:, 1:, 2] == SILENCE).all()
-    assert (plain.heard[:, 1:, 0, 1, 0] == plain.executed[:, :-1, 1, 1]).all()
-    changed = run(replace(scenario, treatments=(Garbled(),)), Echo()).episode
-    assert changed.executed[0, :, 0, 1].tolist() == [0] * 6
-    assert (changed.heard[:, 1:, 0, 1] == 3).all()
-
-
-@pytest.mark.slow
-def test_a_foreign_agent_hears_the_channel_too(tmp_path: Path) -> None:
-    agent = file(
-        tmp_path,
-        "def act(obs):\n"
-        "    heard = obs['messages']\n"
-        "    return [1, (max(heard.values(), default=-1) + 1) % 4]\n",
-    )
-    scenario = Scenario(Whisper(), (FOCAL,), ((0, 0, 0),), 6)
-    assert np.array_equal(
-        run(scenario, agent).episode.executed, run(scenario, Echo()).episode.executed
-    )
-
-
 # -- what a world may leave out, and what it may not
-
-
-@dataclass(frozen=True)
-class Bare:
-    """The least that the Protocol asks for: no `played`, no `present` in its state."""
-
-    players: int = 2
-    horizon: int = 4
-    min_players: ClassVar[int] = 1
-    action_sizes: ClassVar[tuple[int, ...]] = (2,)
-    rest: ClassVar[tuple[int, ...]] = (0,)
-    sensors: ClassVar[Mapping[str, str]] = {}
-
-    def init(self, key: Any, present: Any) -> Any:
-        return (jnp.asarray(present, bool),)
-
-    def observe(self, state: Any) -> Mapping[str, Any]:
-        return {}
-
-    def scale(self, state: Any) -> tuple[Any, Any]:
-        zeros = jnp.zeros((self.players, 1), jnp.int32)
-        return zeros, zeros + 1
-
-    def legal(self, state: Any) -> Any:
-        return jnp.ones((self.players, 2), bool)
-
-    def step(self, key: Any, state: Any, actions: Any) -> Outcome:
-        paid = jnp.where(state[0], actions[:, 0], 0).astype(jnp.float32)
-        return Outcome(state, paid, jnp.asarray(False))
-
-    def sense(self, state: Any) -> Mapping[str, Any]:
-        return {}
-
-    def account(self, state: Any) -> Mapping[str, Any]:
-        return {}
 
 
 @pytest.mark.slow
@@ -397,149 +229,6 @@ def test_two_pupils_are_stopped_by_their_own_power() -> None:
     scenario = Scenario(PD, (FOCAL,), ((0, 0),), 6)
     episode = run(scenario, Boasts(10.0), panel=panel).episode
     assert np.array_equal(episode.mode[0, 1:, 0] > 0, [False] * 3 + [True] * 3)
-
-
-# -- learners in any language
-
-
-LEARNER = """
-class Agent:
-    def __init__(self, seed):
-        self.days, self.moves = 0, 0
-
-    def act(self, obs):
-        self.moves += 1
-        return 1 if self.days >= 2 else 0
-
-    def learn(self, day):
-        assert len(day["levels"]) == len(day["own_action"]) == len(day["rewards"])
-        assert sum(day["present"]) == 1
-        self.days += 1
-"""
-
-
-@pytest.mark.slow
-def test_a_foreign_learner_is_saved_and_loaded(tmp_path: Path) -> None:
-    agent = file(tmp_path, LEARNER)
-    train = run(pd(FOCAL, TFT, days=3), agent)
-    assert [day.executed[:, :, 0].mean() for day in train.days] == [0, 0, 1]
-    seen = {"train": train}
-    early = run(pd(Learned("train", 0, day=0), TFT), agent, seen)
-    late = run(pd(Learned("train", 0, day=1), TFT), agent, seen)
-    assert (early.episode.executed[:, :, 0] == 0).all()
-    assert (late.episode.executed[:, :, 0] == 1).all()
-    # Held it stays as it was; not held it goes on learning.
-    for frozen, last in ((True, 0), (False, 1)):
-        donor = Learned("train", 0, day=0, frozen=frozen)
-        days = run(pd(donor, TFT, days=2), agent, seen).days
-        assert (days[-1].executed[:, :, 0] == last).all()
-
-
-def test_what_save_gives_and_what_cannot_be_saved(tmp_path: Path) -> None:
-    wrong = file(tmp_path, LEARNER + "\n    def save(self):\n        return 'text'\n")
-    with pytest.raises(AgentFailed, match="returns bytes"):
-        run(pd(FOCAL, TFT, days=2), wrong)
-    held = file(tmp_path, LEARNER.replace("self.days, ", "self.f = lambda: 0; self.days, "))
-    train = run(pd(FOCAL, TFT, days=2), held)
-    with pytest.raises(ValueError, match="give it save"):
-        run(pd(Learned("train", 0), TFT), held, {"train": train})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("where", ["a process", "here"])
-@pytest.mark.parametrize("unwritten", ["", "self.f = lambda: 0; "])
-def test_a_beginner_is_held_also_where_its_state_cannot_be_written(
-    where: str, unwritten: str, tmp_path: Path
-) -> None:
-    text = LEARNER.replace("self.days, ", f"{unwritten}self.held, self.days, ").replace(
-        "= 0, 0", "= False, 0, 0"
-    )
-    text = text.replace("return 1 if", "return 1 if self.held or")
-    text += "\n    def freeze(self):\n        self.held = True\n"
-    agent: Any = file(tmp_path, text)
-    if where == "here":
-        found: dict[str, Any] = {}
-        exec(text, found)
-        agent = Inside("object", "Agent", given=found["Agent"])
-    for ref, move in ((FOCAL, 0), (Ref.of(FOCAL.path, held=True), 1)):
-        assert (run(pd(ref, TFT), agent).episode.executed[:, :, 0] == move).all()
-
-
-def test_an_agent_that_cannot_be_held_or_hashed_is_named(tmp_path: Path) -> None:
-    fails = "\n    def freeze(self):\n        raise OSError('no disk')\n"
-    with pytest.raises(AgentFailed, match=r"no disk.*freeze\(\) takes nothing"):
-        run(pd(Ref.of(FOCAL.path, held=True), TFT), file(tmp_path, LEARNER + fails))
-    ends = "\n    def parameters(self):\n        import os; os._exit(3)\n"
-    hashed = pd(FOCAL, TFT, treatments=(Hashed(),))
-    with pytest.raises(AgentFailed, match=r"parameters\(\), save\(\) or attributes are read"):
-        run(hashed, file(tmp_path, LEARNER + ends))
-
-
-@dataclass(frozen=True)
-class Hashed:
-    """Asks for hashes of who sits at seat 0."""
-
-    hashed: ClassVar[tuple[int, ...]] = (0,)
-
-
-@dataclass(frozen=True)
-class Deaf:
-    """What learners are told of the others is taken away. Hook: learn."""
-
-    def learn(self, data: Any, seat: int, day: Any) -> Any:
-        return {**day, "mean_level": day["mean_level"] * 0}
-
-
-@dataclass(frozen=True)
-class Remembers:
-    learns: ClassVar[bool] = True
-
-    def init(self, key: Any) -> Any:
-        return jnp.zeros(2, jnp.float32)
-
-    def act(self, key: Any, carry: Any, obs: Any) -> Any:
-        return obs.at_level(1.0), carry
-
-    def learn(self, key: Any, carry: Any, day: Any) -> Any:
-        others = (day["levels"] * day["present"]).sum()
-        return jnp.stack([day["mean_level"].sum(), others]).astype(jnp.float32)
-
-
-def test_the_learn_hook_is_called_and_a_day_says_who_was_seen() -> None:
-    scenario = pd(FOCAL, RANDOM, days=1)
-    plain = run(scenario, Remembers()).policies(-1)[0][0]
-    deaf = run(replace(scenario, treatments=(Deaf(),)), Remembers()).policies(-1)[0][0]
-    assert np.allclose(plain[:, 0], plain[:, 1])
-    assert (plain[:, 0] > 0).all()
-    assert (deaf[:, 0] == 0).all()
-    assert np.array_equal(deaf[:, 1], plain[:, 1])
-
-
-# -- days
-
-
-def test_three_days_in_one_world() -> None:
-    """A commons keeps its stock: greedy for a day, and the next day begins with what is left."""
-    scenario = Scenario(Commons(players=5), (RANDOM,), ((0,) * 5,), 1, days=3)
-    gentle = Force(tuple(range(5)), 0.4, 0, 1)
-    kept = run(replace(scenario, keeps_world=True, treatments=(gentle,)), TitForTat())
-    fresh = run(replace(scenario, treatments=(gentle,)), TitForTat())
-    stocks = [day.world["stock"][:, -1] for day in kept.days]
-    assert (stocks[0] == fresh.days[0].world["stock"][:, -1]).all()
-    assert (stocks[2] < stocks[1]).all() or (stocks[1] < stocks[0]).all()
-    assert len({float(day.world["stock"][0, -1]) for day in fresh.days}) == 1
-
-
-@pytest.mark.slow
-def test_only_the_days_that_are_asked_for_stay_in_memory() -> None:
-    record = run(pd(FOCAL, Ref("players/learners/q_learning"), days=5), TitForTat(), keep=(1, -1))
-    assert record.arm.kept == (1, 4)
-    assert len(record.days) == len(record.carries) == 2
-    assert record.policies(4)[1] is record.carries[-1][1]
-    with pytest.raises(ValueError, match="day 2 was not kept"):
-        record.policies(2)
-    whole = run(pd(FOCAL, Ref("players/learners/q_learning"), days=5), TitForTat())
-    assert np.array_equal(record.days[0].executed, whole.days[1].executed)
 
 
 # -- long sessions
@@ -642,81 +331,3 @@ def test_a_cast_holds_the_agent_under_several_seeds(foreign: bool, tmp_path: Pat
         assert (moves[:, seed, :, 1] == own[seed, 0, 0]).all()
     drawn = run(Scenario(PD, (FOCAL,), ((0, 0),), 4), agent, repeats=12)
     assert len(np.unique(drawn.episode.executed[:, 0, 0])) == 2
-
-
-# -- words
-
-
-@dataclass(frozen=True)
-class Hall(Bare):
-    """A world in which everybody hears everybody."""
-
-    def earshot(self, state: Any) -> Any:
-        return ~jnp.eye(self.players, dtype=bool)
-
-
-TALKS = """
-def act(obs):
-    heard = list(obs["said"].values())
-    if obs["step"] == 3:
-        return {"action": None, "unreadable": "empty"}
-    return {"action": int(bool(heard)), "say": f"step {obs['step']}\\x1b[31m", "note": "hm"}
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("world", "heard"), [(Hall(), [0, 1, 1, 0]), (Bare(), [0, 0, 0, 0])])
-def test_a_talking_agent_is_heard_where_there_is_earshot(
-    world: Any, heard: list[int], tmp_path: Path
-) -> None:
-    scenario = Scenario(world, (FOCAL,), ((0, 0),), 4)
-    episode = run(scenario, file(tmp_path, TALKS), repeats=2).episode
-    assert episode.executed[:, :, 0, 0].tolist() == [heard] * 2
-    kinds = [event.kind for event in episode.events if (event.b, event.n) == (1, 0)]
-    assert kinds == ["say", "note"] * 3 + ["unreadable"]
-    said = next(event for event in episode.events if event.kind == "say")
-    assert said.text == "step 0?[31m"
-    assert not episode.illegal.any()
-
-
-MANY = """
-import asyncio
-
-class Agent:
-    asked = []
-
-    def act(self, obs):
-        raise AssertionError("asked one by one")
-
-    @staticmethod
-    {how}def act_many(agents, observations):
-        assert len(agents) == len(observations) == 3
-        {wait}return [obs["step"] % 2 for obs in observations]
-"""
-ASYNC = """
-import asyncio
-
-async def act(obs):
-    together = len(asyncio.all_tasks())
-    await asyncio.sleep(0.01)
-    return int(together >= 3)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "text",
-    [
-        MANY.format(how="", wait=""),
-        MANY.format(how="async ", wait="await asyncio.sleep(0); "),
-    ],
-    ids=["at once", "async"],
-)
-def test_many_episodes_are_asked_at_once(text: str, tmp_path: Path) -> None:
-    episode = run(pd(FOCAL, TFT), file(tmp_path, text)).episode
-    assert (episode.executed[:, :, 0, 0] == np.arange(10) % 2).all()
-
-
-def test_an_async_act_waits_for_all_episodes_together(tmp_path: Path) -> None:
-    episode = run(pd(FOCAL, TFT), file(tmp_path, ASYNC)).episode
-    assert (episode.executed[:, :, 0, 0] == 1).all()
