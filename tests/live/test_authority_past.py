@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from tests.live.worlds import (
@@ -11,17 +12,26 @@ from tests.live.worlds import (
     authority,
     enrolled,
     gate_of,
-    held,
     pair,
     press,
     reason,
     store,
 )
 
-from freezetag.live.authority.authority import RollbackError
+from freezetag.live.authority.authority import Authority, RollbackError
 from freezetag.live.gate.clock import SteppedClock
+from freezetag.live.gate.gate import Gate
 from freezetag.live.signed.merkle import Checkpoint, LedgerError, Tree, sign_note
 from freezetag.live.signed.presses import Presses
+
+
+def checked() -> tuple[SteppedClock, Authority, Gate, bytes]:
+    """An authority, and a gate that checks its checkpoints by the key whose secret is the last."""
+    clock = SteppedClock()
+    overseer = authority(clock)
+    private, public = PEOPLE["eve"]
+    gate = gate_of(clock, replace(enrolled(overseer), public=public))
+    return clock, overseer, gate, private
 
 
 def test_a_longer_past_than_ours_locks_us() -> None:
@@ -37,12 +47,7 @@ def test_a_longer_past_than_ours_locks_us() -> None:
 
 
 def test_a_gate_refuses_a_rewritten_past() -> None:
-    clock = SteppedClock()
-    overseer = authority(clock)
-    enrolled(overseer)
-    private, public = PEOPLE["eve"]
-    mine = held(overseer)
-    gate = gate_of(clock, type(mine)("own", mine.key, mine.roster, 5.0, public))
+    clock, overseer, gate, private = checked()
     tree = Tree([b"a", b"b", b"c"])
 
     def checkpoint(size: int) -> tuple[str, list[str]]:
@@ -69,12 +74,7 @@ def test_a_gate_refuses_a_rewritten_past() -> None:
 
 
 def test_renewals_that_overtake_each_other_are_no_rewritten_past() -> None:
-    clock = SteppedClock()
-    overseer = authority(clock)
-    enrolled(overseer)
-    private, public = PEOPLE["eve"]
-    mine = held(overseer)
-    gate = gate_of(clock, type(mine)("own", mine.key, mine.roster, 5.0, public))
+    clock, overseer, gate, private = checked()
     tree = Tree([b"0"])
 
     def checkpoint(size: int) -> tuple[str, list[str]]:
