@@ -14,6 +14,7 @@ from typing import final
 
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, WAITING, Gate
+from freezetag.live.gate.order_threads import OrderThreads
 from freezetag.live.signed.frames import glance
 
 TICK = 0.05
@@ -23,9 +24,9 @@ TICK = 0.05
 class OwnHost:
     """Ticks `gate` 20 times a second and hands its frames to `answer`; the reply goes back.
 
-    `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own. Frames go by a
-    thread, too: an `answer` that raises, or hangs on a disk, is not an answer, and the lease runs
-    out.
+    `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own (`OrderThreads`);
+    `alarm` gets why it failed. Frames go by a thread, too: an `answer` that raises, or hangs on a
+    disk, is not an answer, and the lease runs out.
     """
 
     def __init__(
@@ -34,10 +35,13 @@ class OwnHost:
         answer: Callable[[str], str | None],
         *,
         on_order: Callable[[Order], None] = lambda order: None,
+        alarm: Callable[[str], None] = lambda why: None,
         length: float = 5.0,
     ) -> None:
         self.gate = gate
         self._answer, self._on_order, self._length = answer, on_order, length
+        self._alarm = alarm
+        self._threads: OrderThreads | None = None
         self._wake, self._closing = threading.Event(), False
         self._frames: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._asked = self._taken = 0  # renewals; each is counted by one thread
@@ -50,6 +54,7 @@ class OwnHost:
         self._wake.set()
 
     def start(self) -> OwnHost:
+        self._threads = OrderThreads(f"gate {self.gate.name}", self._on_order, alarm=self._alarm)
         self._thread.start()
         self._teller.start()
         return self
@@ -68,6 +73,8 @@ class OwnHost:
         self._thread.join(timeout)
         self._frames.put(None)
         self._teller.join(timeout)
+        if self._threads is not None:
+            self._threads.close()
 
     def _run(self) -> None:
         asked, phase = -self._length, ""
@@ -91,8 +98,8 @@ class OwnHost:
         if order.kind == "send":
             self._asked += _is_renewal(order)
             self._frames.put(order)
-        else:
-            threading.Thread(target=self._on_order, args=(order,), daemon=True).start()
+        elif self._threads is not None:
+            self._threads.give(order)
 
     def _tell(self) -> None:
         while (order := self._frames.get()) is not None:

@@ -27,6 +27,7 @@ from freezetag.core.errors import UserError
 from freezetag.live.gate.address import Denied, Unreachable, request
 from freezetag.live.gate.drain import Order
 from freezetag.live.gate.gate import STOPPED, Gate
+from freezetag.live.gate.order_threads import AGAIN, OrderThreads
 from freezetag.live.signed.frames import glance
 
 TICK = 0.05
@@ -86,10 +87,10 @@ class _State:
 class GateHost:
     """Ticks a gate and moves its orders; in a thread (`start`, `close`) or as a task (`run`).
 
-    `on_order` gets `cancel`, `policy` and `kill`, in a thread of its own or, if it is a coroutine
-    function, as a task; a `kill` that raises is ordered again. With `reopen`, a stopped gate starts
-    its next incarnation by itself; what ran is for the caller to start again. Give the gate
-    `poke=lambda: host.poke()` to have orders moved at once and not at the next tick.
+    `on_order` gets `cancel`, `policy` and `kill`, each in a thread of its own (`OrderThreads`) or,
+    if it is a coroutine function, as a task; a `kill` that raises is ordered again. With `reopen`,
+    a stopped gate starts its next incarnation by itself; what ran is for the caller to start again.
+    Give the gate `poke=lambda: host.poke()` to have orders moved at once and not at the next tick.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class GateHost:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._threads: OrderThreads | None = None
 
     @property
     def authorities(self) -> tuple[str, ...]:
@@ -132,6 +134,7 @@ class GateHost:
 
     def start(self) -> GateHost:
         """Runs in a daemon thread until `close`."""
+        self._stand_ready()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self.run()), name=f"gate {self.gate.name}", daemon=True
         )
@@ -156,6 +159,7 @@ class GateHost:
         """Ticks and moves frames until `close` or cancellation."""
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         self._states = {name: _State(line) for name, line in self._lines.items()}
+        self._stand_ready()
         movers = [asyncio.create_task(self._move(state)) for state in self._states.values()]
         try:
             await self._beat()
@@ -164,7 +168,18 @@ class GateHost:
             for task in (*movers, *self._tasks):
                 task.cancel()
             await asyncio.gather(*movers, *self._tasks, return_exceptions=True)
+            if self._threads is not None:
+                self._threads.close()
+                self._threads = None
             self._loop = None
+
+    def _stand_ready(self) -> None:
+        """Makes what orders will need. Twice is harmless."""
+        handler = self._on_order
+        if self._threads or handler is None or inspect.iscoroutinefunction(handler):
+            return
+        name = f"gate {self.gate.name}"
+        self._threads = OrderThreads(name, handler, done=self.poke, alarm=self.alarms.append)
 
     async def _beat(self) -> None:
         assert self._loop is not None
@@ -197,26 +212,25 @@ class GateHost:
                 state = self._states.get(order.authority)
                 if state is not None:
                     _enqueue(state, order.text)
+            elif self._threads is not None:
+                self._threads.give(order)
             elif self._on_order is not None:
                 task = asyncio.create_task(self._obey(order))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
     async def _obey(self, order: Order) -> None:
-        assert self._on_order is not None
+        handler: Any = self._on_order
         while True:
             try:
-                if inspect.iscoroutinefunction(self._on_order):
-                    await self._on_order(order)
-                else:
-                    await asyncio.to_thread(self._on_order, order)
+                await handler(order)
                 self.poke()
                 return
             except Exception as error:
                 self.alarms.append(f"{order.kind}: {type(error).__name__}: {error}")
                 if order.kind != "kill":
                     return
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(AGAIN)
 
     async def _move(self, state: _State) -> None:
         """One line, to the end: a WebSocket where one can be had, else POST, and again."""
@@ -267,7 +281,7 @@ class GateHost:
             for address in state.line.addresses:
                 try:
                     answer = await asyncio.to_thread(_post, address, text, state.line, patience)
-                except (Unreachable, Denied):
+                except (Unreachable, Denied, RuntimeError):  # the last: no room for a thread
                     continue
                 told = True
                 if answer:

@@ -18,20 +18,22 @@ PATIENCE = 5.0
 
 @final
 class Pulse:
-    """`with` it, `gate` is ticked beside its host; `drain` is how long a stop of it may take."""
+    """From `begin` to `end` `gate` is ticked beside its host; `drain` is how long a stop of it may
+    take."""
 
     def __init__(self, gate: Gate, drain: float) -> None:
         self._gate, self._drain = gate, drain
         self._feeling = False
         self._felt = self._moved = 0.0
 
-    def __enter__(self) -> Pulse:
+    def begin(self) -> None:
+        """Twice is harmless."""
         self._felt = self._moved = time.monotonic()
-        self._feeling = True
-        threading.Thread(target=self._feel, name="pulse", daemon=True).start()
-        return self
+        if not self._feeling:
+            self._feeling = True
+            threading.Thread(target=self._feel, name="pulse", daemon=True).start()
 
-    def __exit__(self, *error: object) -> None:
+    def end(self) -> None:
         self._feeling = False
 
     def is_lost(self, phase: str) -> bool:

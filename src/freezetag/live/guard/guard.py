@@ -148,7 +148,13 @@ class Guard:
                 self._own.close()
             raise
         self.host: Host = (
-            OwnHost(self.gate, self._own.answer, on_order=self.supervisor.obey, length=length)
+            OwnHost(
+                self.gate,
+                self._own.answer,
+                on_order=self.supervisor.obey,
+                alarm=lambda why: say(f"an order of the gate failed: {why}"),
+                length=length,
+            )
             if self._own is not None
             else GateHost(
                 self.gate,

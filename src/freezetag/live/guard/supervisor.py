@@ -90,6 +90,7 @@ class Supervisor:
         self.stopped = ""
         self._number = 0
         self._signal = 0
+        self._until = float("inf")
         self.gate_hangs = False
         self._pulse = Pulse(gate, drain)
 
@@ -128,6 +129,7 @@ class Supervisor:
                     self._number = self.gate.begin("run", detail={"command": list(command)})
                 except Refused as refused:
                     raise Held(str(refused)) from None
+            self._pulse.begin()  # before the command, which may leave no room for a thread
             try:
                 if self._barred or not self.gate.is_open:
                     raise Held("stopped before the command was started.")
@@ -142,6 +144,7 @@ class Supervisor:
                 )
             except UserError:
                 self.gate.end(self._number, "failed")
+                self._pulse.end()
                 raise
             if self._last_resort is not None:
                 self._last_resort.watch(self.group.pid)
@@ -151,8 +154,11 @@ class Supervisor:
 
     def wait(self) -> int:
         """Until nothing of the command is left, or it is stopped; the exit code as in `run`."""
-        with self._pulse:
+        self._pulse.begin()
+        try:
             return self._wait()
+        finally:
+            self._pulse.end()
 
     def stop_on(self, *signals: signal.Signals) -> None:
         """From now on these signals to this process kill the command and end `wait`.
@@ -171,9 +177,7 @@ class Supervisor:
 
     def end_within(self, seconds: float) -> None:
         """The command should end by itself within `seconds`; then it is killed."""
-        timer = threading.Timer(seconds, self._signalled, (signal.SIGTERM, None))
-        timer.daemon = True
-        timer.start()
+        self._until = time.monotonic() + seconds
 
     def obey(self, order: Order) -> None:
         """Carries out an order of the gate; returns when it is done."""
@@ -207,6 +211,8 @@ class Supervisor:
         assert self.group is not None
         told = idle = False
         while True:
+            if time.monotonic() > self._until:
+                self._signal = self._signal or signal.SIGTERM
             if self._signal:
                 return self._end_by_signal()
             phase = self.gate.phase
