@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ MUCH = 1.0
 """GiB of memory from which on a slow agent is told how much it took."""
 _NOTES = 10
 _SLICE = 0.1
+_LONG, _TELL = 200.0, 10.0
+"""Seconds: how long a wait may be of which something is told, and after how many."""
 _ALONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -45,7 +47,8 @@ class Lost(Exception):
 
 
 class Child:
-    """`python -m MODULE`, a worker's or a stage's, in a process group of its own."""
+    """`python -m MODULE`, a worker's or a stage's, in a process group of its own that ends
+    with this process."""
 
     def __init__(self, module: str = "freezetag.sim._worker") -> None:
         self.loaded: set[str] = set()
@@ -54,10 +57,11 @@ class Child:
         """Settings of the exam that it was told when it last loaded an agent."""
         mine, its = socket.socketpair()
         mine.setblocking(False)
-        with tempfile.TemporaryFile() as shared, its:
+        leash, held = os.pipe()
+        with tempfile.TemporaryFile() as shared, its, os.fdopen(leash, "rb", 0):
             shared.truncate(16)
             self._page = mmap.mmap(shared.fileno(), 16)
-            fds = (its.fileno(), shared.fileno())
+            fds = (its.fileno(), shared.fileno(), leash)
             # String hashes order sets, and so might order an agent's choices.
             env = {"PYTHONHASHSEED": "0", **dict.fromkeys(_ALONE, "1"), **os.environ}
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
@@ -71,7 +75,9 @@ class Child:
                 start_new_session=True,
             )
         self._channel = mine
-        self._end = weakref.finalize(self, _end, self._process, mine, self._page, self._errors)
+        holds = os.fdopen(held, "wb", 0)
+        things = (mine, holds, self._page, self._errors)
+        self._end = weakref.finalize(self, _end, self._process, things)
 
     def alive(self) -> bool:
         return self._end.alive and _exit_code(self._process) is None
@@ -109,8 +115,9 @@ class Child:
         note: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """The answer to a command. Raises `Lost` if the child ends, sends garbage, or begins
-        nothing new for `stall` seconds."""
-        watch = _Watch(self, stall)
+        nothing new for `stall` seconds; `note` is told, once, where a long one has lasted a
+        while."""
+        watch = _Watch(self, stall, note)
         body = pickle.dumps((command, payload), protocol=5)
         self._send(struct.pack("<I", len(body)) + body, watch)
         for _ in range(_NOTES):
@@ -182,9 +189,10 @@ class Child:
 class _Watch:
     """Waits for a child, as long as it lives and begins something new now and then."""
 
-    def __init__(self, child: Child, stall: float) -> None:
+    def __init__(self, child: Child, stall: float, note: Callable[[str], None] | None) -> None:
         self._child = child
         self._stall = stall
+        self._note = note if stall >= _LONG else None
         self._seen = self._first = child._progress()[0]
         self._since = time.monotonic()
 
@@ -198,6 +206,12 @@ class _Watch:
         now = time.monotonic()
         if begun != self._seen:
             self._seen, self._since = begun, now
+        elif self._note is not None and now - self._since > _TELL:
+            self._note(
+                f"the agent's process has not answered for {_TELL:g} s; it is waited for up to "
+                f"{self._stall:g} s. Ctrl-C ends it."
+            )
+            self._note = None
         elif now - self._since > self._stall:
             raise Lost("stalled", episode=self.episode())
         elif _exit_code(self._child._process) is not None and not any(
@@ -223,11 +237,9 @@ def _exit_code(process: subprocess.Popen[bytes]) -> int | None:
     return how.si_status if how.si_code == os.CLD_EXITED else -how.si_status
 
 
-def _end(
-    process: subprocess.Popen[bytes], channel: socket.socket, page: mmap.mmap, errors: Any
-) -> None:
+def _end(process: subprocess.Popen[bytes], things: Sequence[Any]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    for thing in (channel, page, errors):
+    for thing in things:
         thing.close()

@@ -36,6 +36,7 @@ from typing import Any
 
 import numpy as np
 
+from freezetag.sim._leash import wear
 from freezetag.sim.chance import reseeded
 from freezetag.sim.fingerprints import lost, of_agent
 from freezetag.sim.foreign import BadAgent, Outside, printable
@@ -499,6 +500,7 @@ def children() -> int:
 
 def main(arguments: Sequence[str], made: Callable[..., Any], commands: Sequence[str]) -> None:
     """Answer the parent until it has gone. `made(page, tell)` has the commands, and `failure`."""
+    wear(int(arguments[2]))
     channel = socket.socket(fileno=int(arguments[0]))
     page = mmap.mmap(int(arguments[1]), 16)
     os.close(int(arguments[1]))
@@ -541,8 +543,7 @@ def run(made: Callable[..., Any], commands: Sequence[str]) -> None:
 
 COMMANDS = (
     *("load", "reset", "act", "ask", "learn", "save", "load_states", "freeze"),
-    *("fingerprints", "lost"),
-    "clear",
+    *("fingerprints", "lost", "clear"),
 )
 
 if __name__ == "__main__":
