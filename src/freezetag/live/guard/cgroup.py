@@ -63,7 +63,11 @@ class Cgroup:
         (self.path / "cgroup.freeze").write_text("0")
 
     def kill(self) -> None:
-        """SIGKILL to every process in the group and below it, forks under way included."""
+        """SIGKILL to every process in the group and below it, forks under way included.
+
+        Caveat: a process whose first thread has ended lives through it (seen on Linux 6.18), so
+        whoever means all of them also kills the `members` one by one.
+        """
         (self.path / "cgroup.kill").write_text("1")
 
     @property

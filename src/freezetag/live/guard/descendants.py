@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -22,16 +23,24 @@ from typing import NamedTuple
 LINUX = sys.platform == "linux"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 _WALL = 0x40000000
+DEAD = "ZX"
+GONE = (errno.ENOENT, errno.ESRCH)
 
 
 class Process(NamedTuple):
-    """One line of /proc; `state` is a letter of proc(5)."""
+    """One line of /proc; `state` is the first thread's, a letter of proc(5)."""
 
     pid: int
     state: str
     parent: int
     group: int
     session: int
+    threads: int
+
+    @property
+    def is_dead(self) -> bool:
+        """No thread of it is left: where its first has ended, others may work on."""
+        return self.state in DEAD and self.threads < 2
 
 
 def prctl(option: int, value: int) -> bool:
@@ -100,14 +109,38 @@ def stat(pid: int) -> Process | None:
     except OSError:
         return None
     # The name in brackets may hold anything, brackets and spaces too.
-    state, parent, group, session, *_ = text.rpartition(")")[2].split()
-    return Process(pid, state, int(parent), int(group), int(session))
+    state, *rest = text.rpartition(")")[2].split()
+    parent, group, session = map(int, rest[:3])
+    return Process(pid, state, parent, group, session, int(rest[16]))
 
 
 def state(pid: int) -> str:
-    """Its letter in proc(5); "" if it is not there."""
+    """Its first thread's letter in proc(5); "" if it is not there."""
     process = stat(pid)
     return process.state if process else ""
+
+
+def is_dead(pid: int) -> bool:
+    """Nothing of it is left but, perhaps, what nobody has taken in."""
+    process = stat(pid)
+    return process is None or process.is_dead
+
+
+def is_still(pid: int) -> bool:
+    """No thread of it can run: each is stopped or over. A tracer stops one and lets others run."""
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError as error:
+        return error.errno in GONE
+    return all(_is_still(thread / "stat") for thread in threads)
+
+
+def _is_still(file: Path) -> bool:
+    try:
+        text = file.read_text(errors="replace")
+    except OSError as error:
+        return error.errno in GONE
+    return text.rpartition(")")[2].split()[0] in DEAD + "Tt"
 
 
 def below(roots: Iterable[int]) -> set[int]:

@@ -33,11 +33,12 @@ from freezetag.live.guard.descendants import (
     below,
     childless,
     dead_child,
+    is_dead,
+    is_still,
     prctl,
     proc_is_ours,
     processes,
     reap,
-    state,
 )
 from freezetag.live.guard.systemd import without
 
@@ -118,7 +119,8 @@ class ProcessGroup:
             with contextlib.suppress(OSError):
                 if not self.cgroup.populated:
                     return sorted(there)
-                there |= {pid for pid in self.cgroup.members() if state(pid) not in ("", "Z")}
+                ours = proc_is_ours()
+                there |= {pid for pid in self.cgroup.members() if not (ours and is_dead(pid))}
         return sorted(there)
 
     def is_empty(self) -> bool:
@@ -203,7 +205,7 @@ class ProcessGroup:
         for _ in range(50):
             there = below(me) - set(self._spare) - below(self._spare)
             self._signal(list(there), signal.SIGKILL)
-            if all(state(pid) in "ZX" for pid in there):  # "" is in it too: gone
+            if all(map(is_dead, there)):
                 return
 
     def close(self) -> None:
@@ -216,13 +218,13 @@ class ProcessGroup:
             with contextlib.suppress(OSError):
                 if self.cgroup._event("frozen") and pid in self.cgroup.members():
                     return True
-        return state(pid) in ("T", "t", "Z", "X", "")
+        return proc_is_ours() and is_still(pid)
 
     def _signal(self, pids: Sequence[int], number: signal.Signals) -> None:
         if pids and not proc_is_ours():
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, number)
-            return
+            pids = self.cgroup.members() if self.cgroup is not None else []
         for pid in pids:
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
@@ -243,7 +245,7 @@ class ProcessGroup:
                 if self.adopts and childless():
                     return
                 os.killpg(self.pid, 0)
-                yield Process(self.pid, "R", os.getpid(), self.pid, self.pid)
+                yield Process(self.pid, "R", os.getpid(), self.pid, self.pid, 1)
             return
         me = os.getpid()
         there = list(processes())
@@ -257,7 +259,7 @@ class ProcessGroup:
             ours = self.pid in (process.group, process.session) or process.pid in tree
             if not ours or process.pid == me or process.pid in self._spare:
                 continue
-            if process.state in "ZX":
+            if process.is_dead:
                 if process.parent == me and process.pid not in self._not_ours:
                     reap(process.pid)  # adopted: nobody else does
                 continue

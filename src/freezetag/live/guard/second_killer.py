@@ -47,6 +47,11 @@ def stat(pid):
     except OSError:
         return []
 
+def dead(pid):
+    # Where the first thread has ended, others may work on.
+    fields = stat(pid)
+    return not fields or (fields[0] in "ZX" and int(fields[17]) < 2)
+
 def below(roots):
     there, ahead = {}, list(roots)
     while ahead:
@@ -80,14 +85,25 @@ def group():
 def left():
     # All that lives of it: what hangs below the guard, what was seen there, group and session.
     if not proc_is_ours():
-        return group()
+        return [*group(), *inside()]
     there = below([guard]) if os.getppid() == guard else {}
     known = {pid for pid, since in seen.items() if since and stat(pid)[19:20] == [since]}
     there = set(there) | known | set(below(known))
     for name in filter(str.isdigit, os.listdir("/proc")):
         if str(leader) in stat(name)[2:4]:
             there.add(int(name))
-    return [pid for pid in there - {os.getpid()} if (stat(pid) or "X")[0] not in "ZX"]
+    return [pid for pid in (there | inside()) - {os.getpid()} if not dead(pid)]
+
+def inside():
+    # What the control group holds: its kill leaves a process whose first thread has ended.
+    there = set()
+    for folder, _, files in os.walk(cgroup) if cgroup else ():
+        try:
+            with open(folder + "/cgroup.procs") as file:
+                there.update(map(int, file.read().split()))
+        except OSError:
+            pass
+    return there
 
 def each(pids, number):
     for pid in pids:
