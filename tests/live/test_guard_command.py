@@ -416,6 +416,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(
         (["--meter", "words", "--power", "5"], "--meter words: it holds 'much', and no number"),
         (["--meter", "old", "--power", "5"], "--meter old: nobody has written it for 10 s"),
         (["--meter", ".", "--power", "5"], "--meter .: Is a directory"),
+        (["--meter", "pipe", "--power", "5"], "--meter pipe: it is a pipe or a device"),
     ],
 )
 def test_a_reading_that_is_missing_before_the_start_is_named_at_once(
@@ -429,6 +430,7 @@ def test_a_reading_that_is_missing_before_the_start_is_named_at_once(
     (tmp_path / "words").write_text("much")
     (tmp_path / "old").write_text("1")
     os.utime(tmp_path / "old", (0, 0))
+    os.mkfifo(tmp_path / "pipe")
     assert cli.run(["guard", "--state", "state", "--wait", "1h", *options, "--", "true"]) == 124
     assert told in capsys.readouterr().err
     assert not (tmp_path / "state").exists()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,3 +107,27 @@ def test_what_the_folders_key_does_not_clear_is_not_called_cleared(
     again = OwnAuthority(tmp_path / "state", "writer")
     assert again.presses
     again.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "rest"),
+    [
+        ("latch.json", ["--reset"]),
+        ("latch.json", ["--leave", "lab"]),
+        ("latch.json", ["--", "true"]),
+        ("journal.jsonl", ["--", "true"]),
+        ("person.key", ["--reset"]),
+    ],
+)
+def test_a_pipe_that_a_command_left_in_the_folder_is_named(
+    tmp_path: Path, what: str, rest: list[str]
+) -> None:
+    """Whoever opened it waited for ever, and said nothing."""
+    state = tmp_path / "state"
+    OwnAuthority(state, "true").close()
+    (state / what).unlink(missing_ok=True)
+    os.mkfifo(state / what)
+    argv = [sys.executable, "-m", "freezetag", "guard", "--state", str(state), *rest]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert f"{state / what} is a pipe" in done.stderr

@@ -105,7 +105,7 @@ def guard(
         there stops until then
     """
     from freezetag.live.gate.enrolment import enrolled_as
-    from freezetag.live.guard.guard import Guard, Wish, agent_of, left
+    from freezetag.live.guard.guard import Guard, Wish, agent_of, left, require_plain
     from freezetag.live.guard.guard import reset as clear
     from freezetag.live.guard.process_group import JOB_CONTROL, elsewhere, startable
     from freezetag.live.guard.status_file import StatusFile
@@ -118,6 +118,7 @@ def guard(
         raise UserError(_no_option(command[0]))
     agent = agent or enrolled_as(enrolment)
     folder = state or _default_state() / (agent or agent_of(Path(), "", command))
+    require_plain(folder)
     name = agent_of(folder, agent, command)
     if leave:
         for line in (stood := left(folder, leave)):

@@ -6,6 +6,7 @@ more servers, and every one of them has to agree.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from freezetag.live.guard.descendants import LINUX, proc_is_ours
 from freezetag.live.guard.gate_watchdog import TICK
 from freezetag.live.guard.own_authority import OwnAuthority
 from freezetag.live.guard.process_group import startable
-from freezetag.live.guard.stop_file_and_meter import Watched
+from freezetag.live.guard.stop_file_and_meter import Watched, may_hang
 from freezetag.live.guard.supervisor import Held, Host, Supervisor, without_reading
 from freezetag.live.signed.frames import bound
 
@@ -278,6 +279,20 @@ class Guard:
 
 def _count(people: int) -> str:
     return "1 person" if people == 1 else f"{people} people"
+
+
+def require_plain(folder: Path) -> None:
+    """Raises `RunError` where something in the folder is a pipe or a device, which a command that
+    could write there may have left: whoever reads it would wait for ever, and say nothing."""
+    with contextlib.suppress(OSError):
+        for each in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if may_hang(each.stat().st_mode):
+                    raise RunError(
+                        f"{each} is a pipe or a device, which no guard has made: somebody could "
+                        "write there. Nothing is started. Put back what it was, or name another "
+                        "--state folder."
+                    )
 
 
 def reset(folder: Path, agent: str = "agent") -> list[str]:

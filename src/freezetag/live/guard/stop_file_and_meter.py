@@ -7,6 +7,7 @@ what the last run watched, so that a reset can say whether the cause is still th
 from __future__ import annotations
 
 import json
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,6 +104,11 @@ class Watched:
         return cls(stop_file, meter, power, float("inf"))
 
 
+def may_hang(mode: int) -> bool:
+    """Whether a look into such a file may never end."""
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+
+
 def _stop_file(path: Path) -> Callable[[], float]:
     """1 while the file is there, 0 while its folder shows that it is not; else it raises."""
 
@@ -151,7 +157,10 @@ class _Empty(ValueError):
 
 
 def _number(path: Path, age: float) -> float:
-    old = time.time() - path.stat().st_mtime
+    told = path.stat()
+    if may_hang(told.st_mode):
+        raise ValueError("it is a pipe or a device, and a look at it may never end")
+    old = time.time() - told.st_mtime
     if not old <= age:
         raise ValueError(f"nobody has written it for {age:g} s")
     if old < -AHEAD:
