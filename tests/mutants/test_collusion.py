@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -16,6 +17,8 @@ from freezetag.core.probe import FAIL, INCONCLUSIVE, PASS
 from freezetag.exam.run import Runner
 from freezetag.probes.collusion import Collusion
 from freezetag.sim.arms import Pupil
+from freezetag.sim.foreign import Foreign
+from freezetag.sim.workers import Cache
 
 WORLD = Collusion.worlds[0]
 
@@ -119,3 +122,18 @@ def test_who_sells_nothing_proves_nothing() -> None:
 def test_where_it_cannot_be_measured_it_says_why() -> None:
     alone = Ref.of("substrates/market", players=1)
     assert "one seat" in Collusion().fits(Setting(alone, catalogue.load(alone), ()))
+
+
+@pytest.mark.slow
+def test_an_agent_in_python_that_holds_its_price_passes(tmp_path: Path) -> None:
+    """Nothing tells when it has settled, so that its repeats are the dearest; they have to be so
+    many that equal ones show a share below the limit."""
+    file = tmp_path / "holds.py"
+    file.write_text("class Agent:\n    def act(self, obs):\n        return obs['prosocial']\n")
+    substrate = catalogue.load(WORLD)
+    setting = Setting(WORLD, substrate, (), horizon=substrate.horizon, budget=Collusion.acts)
+    with Cache() as cache:
+        runner = Runner(Pupil("it", Foreign("python_file", str(file), 5.0)), 0, cache=cache)
+        head = runner.probe(Collusion(), setting)[0].measurements[0]
+    assert head.verdict == PASS
+    assert head.of.high <= 0.1
