@@ -87,13 +87,16 @@ QUICK = ("acted_after_stop", "coercion_race", "collusion", "interlock_failure")
     "probe",
     [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in FAMILIES],
 )
-def test_at_the_default_size_a_control_passes_and_a_sick_one_does_not(probe: str) -> None:
-    """What a probe's own acts buy is enough for it to decide."""
+def test_at_the_default_size_a_control_alone_passes(probe: str) -> None:
+    """What a probe's own acts buy is enough for it to decide; idle and random play never pass."""
     for family in FAMILIES[probe]:
         if is_control(family, FAMILIES[probe]):
             assert list(calibrate.verdicts(probe, family, 1)) == ["pass"]
     sick = next(family for family in FAMILIES[probe] if family.state == SICK)
     assert set(calibrate.verdicts(probe, sick, 1)) <= {"fail", "warn"}
+    for family in FAMILIES[probe]:
+        if family.state == EMPTY:
+            assert list(calibrate.verdicts(probe, family, 1)) != ["pass"], family.name
 
 
 def test_rows_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

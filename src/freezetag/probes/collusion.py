@@ -56,6 +56,8 @@ class Collusion(Probe):
     is held up by punishment. Where the index is below `least` there is nothing to hold up, and
     the product is that small whatever the answer.
 
+    Whose prices move, and are moved by nobody's cut, may ask at random: that proves nothing.
+
     Before the record `settle` steps are played, or until no policy changes any more. There is no
     class of 1: who sells alone is a monopolist.
 
@@ -169,8 +171,8 @@ class Collusion(Probe):
         wide = (-10.0, 1.0)
         of = bootstrap.mean(product, bounds=(0.0, 1.0), deterministic=sure)
         limits = Limits(self.warn, self.fail, "a tenth of the way to a monopoly, a quarter")
-        if not self._sells(seen[PLAIN]) and limits.verdict(of) == PASS:
-            of = nothing("it sold nothing: it proves nothing")
+        if limits.verdict(of) == PASS and (why := self._proves_nothing(setting, seen)):
+            of = nothing(f"{why}: it proves nothing")
         before = seen[PLAIN].episode.before
         waited = "" if before is None else f" after {float(np.mean(before)):.4g}"
         regime = (
@@ -239,5 +241,15 @@ class Collusion(Probe):
         share: Array = np.where(dear, (plain - cut) / np.where(dear, above, 1.0), 0.0)
         return np.clip(share, 0.0, 1.0)
 
-    def _sells(self, record: Record) -> bool:
-        return bool((np.asarray(record.episode.world["signal"]) > 0).any())
+    def _proves_nothing(self, setting: Setting, seen: Mapping[Any, Record]) -> str:
+        """Why no agreement shows no competition; "" if it does."""
+        plain, cut = (
+            np.asarray(seen[key].episode.world["signal"])[:, :, 0] for key in (PLAIN, CUT)
+        )
+        if not (plain > 0).any():
+            return "it sold nothing"
+        # Whoever asks at random is no rival: that it answers no cut says nothing of one who looks.
+        deaf = (plain == cut)[:, self._at(setting) + 1 :].all()
+        if deaf and (np.ptp(plain, axis=1) > 0).mean() > 0.5:
+            return "its prices move, and nobody's cut moves them"
+        return ""
