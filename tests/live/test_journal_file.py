@@ -6,6 +6,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from tests.live.conftest import Run
 
 from freezetag.core.journal import GENESIS, JournalError, read
 from freezetag.live.gate.journal_file import open_journal
@@ -41,3 +42,26 @@ def test_a_long_one_is_not_held_in_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak < file.stat().st_size / 5
+
+
+def test_one_without_an_entry_is_no_evidence(tmp_path: Path, run: Run) -> None:
+    """Nothing tells the journal of a gate that never opened from any other empty file."""
+    file = tmp_path / "journal.jsonl"
+    open_journal(file)
+    panel = tmp_path / "panel.toml"
+    panel.write_text("[limits]\ntokens = 5\n")
+    asked = (
+        ("verify", "--journal", str(file)),
+        ("verify", "--journal", str(tmp_path), "--json"),
+        ("replay", str(file)),
+        ("replay", str(tmp_path), "--json"),
+        ("replay", str(file), "--panel", str(panel)),
+    )
+    for words in asked:
+        code, out, err = run(*words)
+        assert (code, out) == (2, ""), words
+        assert f"{file} holds nothing" in err
+    kept = "1" * 64
+    code, out, _ = run("verify", "--journal", str(file), "--head", kept)
+    assert (code, kept in out) == (1, True)  # emptied: somebody knows better
+    assert run("replay", str(file), "--head", kept)[0] == 2

@@ -43,6 +43,7 @@ def replay(
         print the figures as JSON
     """
     from freezetag.core.journal import JournalError
+    from freezetag.live.gate.journal_file import holds_nothing
 
     file = journal / "journal.jsonl" if journal.is_dir() else journal
     try:
@@ -51,6 +52,8 @@ def replay(
         run = journal.is_dir() and any(journal.glob("episodes*.parquet"))
         hint = f" This is the folder of a run: `freezetag watch {journal}`." if run else ""
         raise UserError(f"cannot read the journal {file}: {error.strerror}.{hint}") from None
+    if not lines and not head:
+        raise UserError(holds_nothing(file))
     try:
         if panel is None:
             return _again(lines, head or None, json_)

@@ -62,7 +62,7 @@ def verify(
     """
     from freezetag.live.authority.state_check import state_problem
     from freezetag.live.gate.anchored import LEDGER
-    from freezetag.live.gate.journal_file import verify_journal
+    from freezetag.live.gate.journal_file import holds_nothing, verify_journal
 
     what = "journal" if journal else "ledger"
     url, own = _database(ledger, journal)
@@ -86,6 +86,8 @@ def verify(
         _looks_like_a_journal(file)
         report: Any = verify_journal(file, head=head or None)
         report.problems += _unanchored(file.with_name(LEDGER), [file])
+        if report.ok and not report.records:
+            raise UserError(holds_nothing(file))
     else:
         require("cryptography")
         beside = public or (file if file.is_dir() else file.parent) / "public.json"

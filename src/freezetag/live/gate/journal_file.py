@@ -49,6 +49,15 @@ def open_journal(path: Path) -> Journal:
     return Journal(write, link)
 
 
+def holds_nothing(path: str | Path) -> str:
+    """What is said of a journal without an entry. A new one has no header that would tell it from
+    any other empty file, or from one that was emptied."""
+    return (
+        f"{path} holds nothing: a gate writes its first entry when it opens. If one did, the "
+        "journal was emptied, or this is not its file."
+    )
+
+
 def verify_journal(path: str | Path, *, head: str | None = None) -> Report:
     """Verifies a gate's action journal link by link; `head` is its newest hash, kept elsewhere.
 
