@@ -343,7 +343,8 @@ def test_json_is_json(run: Run, remote: Remote) -> None:
     assert json.loads(run("status", "--json")[1])["authority"] == "lab"
     answers: Any = json.loads(run("press", "--json")[1])
     assert answers[0]["state"] == "durable"
-    assert json.loads(run("press", "--dry-run", "--json")[1]) == {"scope": "fleet", "agents": []}
+    told = json.loads(run("press", "--dry-run", "--json")[1])
+    assert told == {"scope": "fleet", "understood": True, "agents": []}
 
 
 def test_a_press_asks_no_proxy_of_the_environment(

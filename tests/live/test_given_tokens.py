@@ -42,7 +42,8 @@ def test_a_right_alone_is_enough_for_what_it_is_for(
     code, out, _ = run("press", "group:team", "--dry-run", *afar, *with_tokens("press"))
     assert (code, out) == (0, "group:team would stop 2: p1, p2\n")
     code, out, _ = run("press", "p1", "--dry-run", "--json", *afar, *with_tokens("status"))
-    assert (code, json.loads(out)) == (0, {"scope": "agent:p1", "agents": ["p1"]})
+    assert code == 0
+    assert json.loads(out) == {"scope": "agent:p1", "understood": True, "agents": ["p1"]}
     code, _, err = run("press", "p9", "--dry-run", *afar, *with_tokens("press"))
     assert (code, "Near: p1, p2" in err or "Near: p2, p1" in err) == (2, True)
     assert run("press", "p1", *afar, *with_tokens("press"))[0] == 0

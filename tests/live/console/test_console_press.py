@@ -40,6 +40,17 @@ def test_a_foreign_token_presses_nothing(school: School, no_scripts: BrowserCont
     assert not school.standing()
 
 
+def test_a_scope_that_nobody_understands_is_said_to_stop_all(
+    school: School, context: BrowserContext
+) -> None:
+    page = context.new_page()
+    page.goto(school.url)  # without a right to the states the scope is typed
+    page.get_by_label("Stops").fill("gruop:market")
+    page.get_by_label("Token").first.fill(school.token("press"))
+    page.locator("#stop").click()
+    expect(page.locator("#said")).to_contain_text("not understood, so everyone: 3 agents")
+
+
 def test_a_get_never_presses_and_pages_allow_no_foreign_code(school: School) -> None:
     bearer = {"Authorization": f"Bearer {school.token('press')}"}
     with pytest.raises(urllib.error.HTTPError) as refused:

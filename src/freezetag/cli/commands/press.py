@@ -22,7 +22,7 @@ from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
 from freezetag.live.remote.operator import DURABLE, NOBODY, Remote, Told
 from freezetag.live.signed.names import missing, missing_group, scope_of
-from freezetag.live.signed.presses import is_bar
+from freezetag.live.signed.presses import EVERYONE, is_bar, understood, with_reach
 
 
 def press(
@@ -73,7 +73,7 @@ def press(
         answers = pool.map(lambda each: remote.press(each, reason, category, known=True), scopes)
         pressed = dict(zip(scopes, answers, strict=True))
     if json_:
-        print(json.dumps([{"scope": s, **asdict(each)} for s in scopes for each in pressed[s]]))
+        print(json.dumps([_named(s) | asdict(each) for s in scopes for each in pressed[s]]))
     failures = {each: why for each in scopes if (why := _unknown(pressed[each]))}
     codes = [UserError.exit_code for _ in failures]
     for name in scopes:
@@ -100,6 +100,8 @@ def _unknown(told: Sequence[Told]) -> str:
 def _report(scope: str, told: Sequence[Told], several: bool, quiet: bool) -> int:
     """Prints what became of a press at each address; the exit code."""
     lines = [f"{scope}:"] if several else []
+    if not understood(scope):
+        lines = [f"{scope}: {EVERYONE}"]
     for each in told:
         agents = f"{each.agents:>6} agent{'s' if each.agents != 1 else ' '}"
         lines.append(f"{each.state:<22} {agents}   {each.address}   {each.why}".rstrip())
@@ -122,15 +124,19 @@ def _failure(scope: str, heard: Sequence[Told]) -> str:
     return f"NOT SURE: the press of {scope} is not durable. See: freezetag status"
 
 
+def _named(scope: str) -> dict[str, object]:
+    return {"scope": scope, "understood": understood(scope)}
+
+
 def _show(remote: Remote, scopes: Sequence[str], as_json: bool) -> None:
-    covered = [{"scope": each, "agents": _covered(remote, each)} for each in scopes]
+    covered = [(each, _covered(remote, each)) for each in scopes]
     if as_json:
-        print(json.dumps(covered if len(covered) > 1 else covered[0]))
+        told = [_named(each) | {"agents": names} for each, names in covered]
+        print(json.dumps(told if len(told) > 1 else told[0]))
         return
-    for each in covered:
-        names = each["agents"]
-        does = "bar a tool of" if is_bar(str(each["scope"])) else "stop"
-        print(f"{each['scope']} would {does} {len(names)}: {', '.join(names) or 'nobody'}")
+    for each, names in covered:
+        does = "bar a tool of" if is_bar(each) else "stop"
+        print(f"{with_reach(each)} would {does} {len(names)}: {', '.join(names) or 'nobody'}")
 
 
 def _covered(remote: Remote, scope: str) -> list[str]:

@@ -21,7 +21,7 @@ def plain(title: str, *body: Child, tone: str = "") -> Html:
 
 
 def pressed(
-    told: Mapping[str, Any], pressed_scope: str, names: Sequence[str], bound: float
+    told: Mapping[str, Any], scopes: Sequence[str], names: Sequence[str], bound: float
 ) -> Html:
     """After a press by form: sent, and durable or loudly not; whom it stops; how to see it."""
     durable = told["state"] == "durable"
@@ -33,13 +33,14 @@ def pressed(
             "They are being stopped, and nothing is granted meanwhile, but the ledger cannot be "
             "written. If the server restarts now, this press may be lost: press another way too: "
         )
+    covered = [[", " if n else "", scope(each)] for n, each in enumerate(scopes)]
     more = None if len(names) <= LISTED else tag("li", f"and {len(names) - LISTED} more")
     whom = tag("ol", [tag("li", name(each)) for each in names[:LISTED]], more, class_="whom")
     return plain(
         head,
         tag("h1", head, class_=None if durable else "loud"),
         tag("p", said, None if durable else (OTHER_WAYS, ".")),
-        tag("p", "It covers ", scope(pressed_scope), f": {count(len(names), 'agent')}. None admits "
+        tag("p", "It covers ", covered, f": {count(len(names), 'agent')}. None admits "
             f"an action after {bound:.3f} s, heard or not."),
         tag("p", tag("a", "See whether each has stopped", href=WATCH, class_="go")),
         whom if names else None,

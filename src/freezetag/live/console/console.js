@@ -125,7 +125,8 @@ async function press(fields) {
       });
       const told = await answer.json();
       if (!answer.ok) return say("loud", `NOT PRESSED: ${told.error}`);
-      const whom = `${told.agents} ${told.agents === 1 ? "agent" : "agents"}`;
+      const agents = `${told.agents} ${told.agents === 1 ? "agent" : "agents"}`;
+      const whom = told.understood === false ? `not understood, so everyone: ${agents}` : agents;
       if (told.state === "durable") return say("durable", `Pressed, durable: ${whom}.`);
       return say("loud", `${whom} ${told.state}. Press another way too.`);
     } catch {

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from freezetag.live.authority.states import Shown
 from freezetag.live.console.markup import Child, Html, name, tag
+from freezetag.live.signed.presses import EVERYONE, understood
 from freezetag.live.signed.records import sentence_of
 
 
@@ -62,15 +63,17 @@ def clock(milliseconds: int, shape: str = "%H:%M:%S") -> Html:
 
 
 def scope(text: str) -> Html:
-    """A scope as a person says it."""
+    """A scope as a person says it, and that it covers everyone where nobody understands it."""
+    if not understood(text):
+        return tag("span", name(text), f" ({EVERYONE})")
     kind, _, rest = text.partition(":")
-    if kind == "closure" and rest:
+    if kind == "closure":
         return tag("span", name(rest), " and all that depend on it")
-    if kind == "capability" and rest:
+    if kind == "capability":
         return tag("span", "the tool ", name(rest), " of all agents")
-    if kind in ("agent", "group") and rest:
+    if kind in ("agent", "group"):
         return tag("span", "" if kind == "agent" else "group ", name(rest))
-    return tag("span", "the fleet" if text == "fleet" else name(text))
+    return tag("span", "the fleet")
 
 
 def event(kind: str, body: Mapping[str, Any], scopes: Mapping[str, str]) -> tuple[str, Child]:

@@ -22,6 +22,10 @@ from freezetag.live.signed.keys import Roster, key_id, sign
 SIGNED = b"freezetag clearance\n"
 KINDS = ("press", "interlock", "drill")
 CAPABILITY = "capability"
+SCOPES = frozenset({"agent", "group", "closure", CAPABILITY})
+"""The kinds of scope that a name comes after."""
+EVERYONE = "not understood, so everyone"
+"""What is said beside a scope that nobody understands."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _LONGEST = {"scope": 200, "who": 200, "reason": 1000}
 
@@ -86,16 +90,30 @@ def covers(
     no agent and bars one tool of all (`bars`). Any other text covers everyone: a stop that cannot
     be understood is not a smaller stop.
     """
-    kind, colon, name = scope.partition(":")
-    if not (colon and name):
+    if scope == "fleet" or not understood(scope):
         return True
-    if kind == "agent":
-        return name == agent
+    kind, _, name = scope.partition(":")
     if kind == "group":
         return name in groups
-    if kind == "closure":
-        return name == agent or name in upstream
-    return kind != CAPABILITY
+    if kind == CAPABILITY:
+        return False
+    return name == agent or (kind == "closure" and name in upstream)
+
+
+def understood(scope: str) -> bool:
+    """Whether a press of `scope` stops what it names, and not everyone because nobody understands
+    it.
+
+    >>> [understood(each) for each in ("fleet", "agent:writer", "agent:", "gruop:team")]
+    [True, True, False, False]
+    """
+    kind, _, name = scope.partition(":")
+    return scope == "fleet" or (kind in SCOPES and bool(name))
+
+
+def with_reach(scope: str) -> str:
+    """The scope, and that it covers everyone where nobody understands it."""
+    return scope if understood(scope) else f"{scope} ({EVERYONE})"
 
 
 def is_bar(scope: str) -> bool:

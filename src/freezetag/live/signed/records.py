@@ -294,7 +294,8 @@ class Repeat(Record):
         return State(f"repeat {body['press']} {body['replica']}")
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        where = Part("scope", scopes.get(self.press, "the same scope"))
+        known = self.press in scopes
+        where = Part("scope", scopes[self.press]) if known else Part("", "the same scope")
         again = Part("strong", f"pressed again ({self.count})")
         return Sentence("press", (again, Part("", " "), where))
 

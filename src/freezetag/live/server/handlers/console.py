@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from freezetag.live.authority.authority import ResetError
@@ -92,12 +92,13 @@ async def sign_in(service: Service, request: Request) -> Response:
     return page(answers.signing_in(rights(service, request)))
 
 
-def pressed(service: Service, scope: str, told: Mapping[str, Any]) -> Response:
+def pressed(
+    service: Service, scopes: Sequence[str], names: Sequence[str], told: Mapping[str, Any]
+) -> Response:
     """The page after a press by form."""
-    names = service.covered(scope)
     with service.lock:
         last = service.bound
-    return page(answers.pressed(told, scope, names, last))
+    return page(answers.pressed(told, scopes, names, last))
 
 
 def refused(said: str, code: int) -> Response:

@@ -9,6 +9,7 @@ from freezetag.live.server.handlers import console
 from freezetag.live.server.requests import Rejected, as_json, flag, from_form, holder, pairs_of
 from freezetag.live.server.service import DURABLE, Service
 from freezetag.live.signed.names import missing, missing_group
+from freezetag.live.signed.presses import understood
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,7 +32,8 @@ async def press(service: Service, request: Request) -> Response:
     tokens = {scope: _allowed(service, request, fields, scope) for scope in scopes}
     if flag(fields.get("dry_run")):
         names = list(dict.fromkeys(name for each in tokens for name in service.covered(each)))
-        return as_json({"id": "", "state": "dry run", "agents": len(names), "names": names})
+        told = {"id": "", "state": "dry run", "agents": len(names), "names": names}
+        return as_json(told | {"understood": all(map(understood, tokens))})
     presses = [
         service.press(
             scope,
@@ -44,10 +46,12 @@ async def press(service: Service, request: Request) -> Response:
     ]
     answers = [await service.answer(each) for each in presses]
     told = max(answers, key=lambda each: each["state"] != DURABLE)
-    told["agents"] = len({name for each in tokens for name in service.covered(each)})
+    names = list(dict.fromkeys(name for each in tokens for name in service.covered(each)))
+    told["agents"] = len(names)
+    told["understood"] = all(map(understood, tokens))
     if not from_form(request):
         return as_json(told)
-    return console.pressed(service, ", ".join(tokens), told)
+    return console.pressed(service, list(tokens), names, told)
 
 
 def _allowed(service: Service, request: Request, fields: dict[str, Any], scope: str) -> Token:
