@@ -82,6 +82,7 @@ def test_serve_takes_new_settings_on_a_folder_that_is_there(run: Run, made: Home
         (["--person", "bob.pub"], "changed by its people"),
         (["--solo"], "changed by its people"),
         (["--length", "-1"], "--length is a number of seconds above 0, got -1.0."),
+        (["--length", "0.09"], "--length is at least 0.1 s, got 0.09 s: a gate looks"),
         (["--drill-within", "nan"], "--drill-within is a number of seconds from 0"),
         (["--certificate", "c.pem"], "--certificate FILE and --key FILE"),
         (["--certificate", "ada.key", "--key", "ada.key"], "not a certificate"),
@@ -96,6 +97,19 @@ def test_serve_refuses_what_a_folder_cannot_take_and_keeps_nothing_of_it(
     assert code == 2
     assert told in err
     assert (made.path / "authority.json").read_bytes() == before
+
+
+def test_a_lease_that_cannot_be_renewed_is_refused_before_a_folder_is_made(
+    run: Run, tmp_path: Path
+) -> None:
+    for option, *words in (
+        ("--length", "serve", "new", "--solo", "--length", "0.0001"),
+        ("--lease", "guard", "--lease", "1ms", "--wait", "1", "--state", "new", "--", "true"),
+    ):
+        code, _, err = run(*words)
+        assert code == 2
+        assert f"{option} is at least 0.1 s" in err
+        assert not (tmp_path / "new").exists()
 
 
 def test_a_certificate_comes_with_its_own_key(run: Run, made: Home, tmp_path: Path) -> None:

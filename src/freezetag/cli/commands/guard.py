@@ -111,6 +111,7 @@ def guard(
     from freezetag.live.guard.status_file import StatusFile
     from freezetag.live.guard.stop_file_and_meter import Watched
     from freezetag.live.guard.voice import Voice, hold_standard_streams
+    from freezetag.live.signed.frames import renewable
 
     hears = sys.stderr is not None
     hold_standard_streams()
@@ -153,7 +154,7 @@ def guard(
             power=float("inf") if power is None else power,
             category=_CATEGORIES[on_stop],
             stop_command=_words(stop_command),
-            lease=seconds(lease, "--lease"),
+            lease=renewable(seconds(lease, "--lease"), "--lease"),
             drain=seconds(drain, "--drain"),
             enrolments=enrolment,
             user=user,

@@ -103,6 +103,7 @@ def serve(
     from freezetag.live.authority.home import Home, Settings
     from freezetag.live.guard.systemd import notify
     from freezetag.live.server.server import Server, check
+    from freezetag.live.signed.frames import renewable
 
     path = folder(home)
     told: dict[str, Any] = {
@@ -111,7 +112,7 @@ def serve(
         "port": port,
         "press_port": press_port,
         "gate_port": gate_port,
-        "length": length,
+        "length": length and renewable(length, "--length"),
         "rearm_within": rearm_within,
         "drill_within": drill_within,
         "certificate": certificate and str(certificate.absolute()),

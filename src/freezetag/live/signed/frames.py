@@ -34,6 +34,9 @@ from freezetag.live.signed.presses import Press, Presses, StateError
 
 RHO = 1e-3
 """The rate error of a clock that the claim allows: one part in a thousand."""
+LEAST = 0.1
+"""Seconds: the shortest lease that is renewed in time. A gate asks again when a third of one is
+over, and looks every 0.05 s whether it is, so one of up to 0.075 s runs out first."""
 LARGEST = 64 * 1024
 PHASES = ("waiting", "open", "stopping", "stopped")
 CAUSES = ("press", "limit", "expired", "unknown", "clock", "forked", "closed", "crashed")
@@ -53,6 +56,17 @@ def bound(length: float, rho: float = RHO) -> float:
     Of the largest lease still outstanding: after lowering L, the old bound holds for one old L.
     """
     return length / (1 - rho)
+
+
+def renewable(length: float, option: str) -> float:
+    """The length itself. Raises `UserError` for one that runs out before it can be renewed."""
+    if 0 < length < LEAST:
+        raise UserError(
+            f"{option} is at least {LEAST:g} s, got {length:g} s: a gate looks every 0.05 s "
+            "whether a third of its lease is over, and asks for the next one then; a shorter one "
+            "would run out first."
+        )
+    return length
 
 
 def settle(length: float, rho: float = RHO) -> float:
