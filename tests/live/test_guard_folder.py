@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.live._serving import BOB, home, serving
+from tests.live.conftest import Run
 from tests.live.guards import Guarded, wait_for
 
 from freezetag import cli
@@ -131,3 +132,12 @@ def test_a_pipe_that_a_command_left_in_the_folder_is_named(
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 3
     assert f"{state / what} is a pipe" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["fl eet", "fleet", "../other", "-x"])
+def test_a_name_that_enrol_refuses_is_refused_before_a_folder_is_made(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    code, _, err = run("guard", f"--agent={name}", "--wait", "1", "--state", "new", "--", "true")
+    assert (code, "--agent" in err) == (2, True), err
+    assert not (tmp_path / "new").exists()

@@ -32,6 +32,7 @@ from freezetag.live.guard.process_group import startable
 from freezetag.live.guard.stop_file_and_meter import Watched, may_hang
 from freezetag.live.guard.supervisor import Held, Host, Supervisor, without_reading
 from freezetag.live.signed.frames import bound
+from freezetag.live.signed.names import checked
 
 KILL, COMMAND, HOLD = 0, 1, 2
 """What a stop does: categories 0, 1 and 2."""
@@ -333,11 +334,14 @@ def panel_of(wish: Wish) -> tuple[Panel, dict[str, Callable[[], float] | None]]:
 
 def agent_of(folder: Path, agent: str, command: Sequence[str]) -> str:
     """The name of the agent that `folder` belongs to; a fresh folder is `agent`'s, or named after
-    the command. Raises `UserError` for another agent's folder: its latch is not ours."""
+    the command. Raises `UserError` for another agent's folder, since its latch is not ours, and for
+    a name that `enrol` would not give either."""
     owner = _memory(folder).get("gate")
     if isinstance(owner, str) and agent and agent != owner:
         raise UserError(f"{folder} is the folder of agent {owner!r}, not of {agent!r}.")
-    return owner if isinstance(owner, str) else agent or _command_name(command)
+    if isinstance(owner, str):
+        return owner
+    return checked(agent, "--agent") if agent else _command_name(command)
 
 
 def _memory(folder: Path) -> dict[str, Any]:
