@@ -97,3 +97,16 @@ def test_another_authoritys_archive_is_refused(archived: Path, run: Run, tmp_pat
     code, _, err = run("verify", "oversight", "--archive", "nowhere")
     assert (code, "there is no archive" in err) == (2, True), err
     assert run("archive", "kept", "--home", "nowhere")[0] == 2
+
+
+def test_an_archive_in_the_ledgers_own_folder_is_refused(made: Home, run: Run) -> None:
+    """It would be lost with the ledger."""
+    with serving(made):
+        pass
+    before = sorted(made.path.iterdir())
+    made.path.with_name("link").symlink_to(made.path)
+    for where in ("oversight", "oversight/archive", "kept/../oversight", "link"):
+        code, _, err = run("archive", where)
+        assert (code, "would be lost with it" in err) == (2, True), where
+    assert sorted(made.path.iterdir()) == before
+    assert run("archive", "oversight-archive")[0] == 0

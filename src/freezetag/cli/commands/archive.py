@@ -46,6 +46,12 @@ def archive(
     ledger, about = where / "ledger.db", public or where / "public.json"
     if not url and not ledger.exists():
         raise UserError(f"there is no ledger in {where}. Name an authority's folder with --home.")
+    if not url and where.resolve() in (to.resolve(), *to.resolve().parents):
+        raise UserError(
+            f"{to} lies in {where}, the folder of the ledger itself, and would be lost with it. "
+            "Name a folder elsewhere, best on another disk or host, and move there what an "
+            f"archive in {where} holds already (ledger-*.jsonl)."
+        )
     told = read_json(about, "public.json of an authority")
     try:
         authority, key = str(told["authority"]), base64.b64decode(told["public"], validate=True)
