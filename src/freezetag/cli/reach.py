@@ -101,30 +101,41 @@ def read_json(path: Path, what: str) -> Any:
 
 
 @contextlib.contextmanager
-def secret_file(path: Path) -> Iterator[Callable[[Any], None]]:
-    """Gives what writes JSON to a new file that only its owner may read, taken away on an error.
+def new_file(path: Path, mode: int = 0o600) -> Iterator[Callable[[str], None]]:
+    """Gives what writes text to a new file, which is taken away on an error. By default only its
+    owner may read it.
 
     Raises `UserError` for a file that is there, `RunError` for one that cannot be written.
     """
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise UserError(
             f"{path} exists already and is not overwritten. Choose another --out."
         ) from None
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}.") from None
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
 
-        def write(value: Any) -> None:
-            try:
-                file.write(json.dumps(value, indent=1) + "\n")
-                file.flush()
-            except OSError as error:
-                raise RunError(f"cannot write {path}: {error.strerror}.") from None
-
+    def write(text: str) -> None:
+        # Without a buffer, whose rest closing would try to write again on a full disk.
+        left = text.encode()
         try:
-            yield write
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            while left:
+                left = left[os.write(handle, left) :]
+        except OSError as error:
+            raise RunError(f"cannot write {path}: {error.strerror}.") from None
+
+    try:
+        yield write
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def secret_file(path: Path) -> Iterator[Callable[[Any], None]]:
+    """The same for JSON."""
+    with new_file(path) as write:
+        yield lambda value: write(json.dumps(value, indent=1) + "\n")

@@ -17,11 +17,12 @@ from freezetag.cli.reach import (
     ServerOption,
     TokenOption,
     certificates,
+    new_file,
     require,
     secret_file,
 )
 from freezetag.cli.reach import reach as found
-from freezetag.core.errors import RunError, UserError
+from freezetag.core.errors import UserError
 from freezetag.live.signed.names import checked
 
 Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
@@ -135,10 +136,7 @@ def _person(name: str, private: Path) -> None:
     public = private.with_suffix(".pub")
     if public.exists() or public == private:
         raise UserError(f"{public} exists already and is not overwritten. Choose another --out.")
-    with secret_file(private) as write:
+    with secret_file(private) as write, new_file(public, 0o666) as publish:
         write({"name": name, "private": made[0], "key": made[1]})
-        try:
-            public.write_text(json.dumps({"name": name, "key": made[1]}) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RunError(f"cannot write {public}: {error.strerror}.") from None
+        publish(json.dumps({"name": name, "key": made[1]}) + "\n")
     print(f"{name}: {private} is secret and stays with them; {public} is for freezetag serve")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -18,12 +17,13 @@ from freezetag.cli.reach import (
     JsonOption,
     ServerOption,
     TokenOption,
+    new_file,
     read_json,
     secret_file,
 )
 from freezetag.cli.reach import reach as found
 from freezetag.cli.signing import key_pair
-from freezetag.core.errors import RunError, UserError
+from freezetag.core.errors import UserError
 
 Text = Annotated[str, Parameter(show_default=False)]
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
@@ -92,26 +92,13 @@ def token(
 def _issue(remote: Any, asked: dict[str, str], out: Path | None, as_json: bool) -> int:
     if out is None or not asked["holder"]:
         raise UserError("a token takes a --holder and a file: --issue press --out FILE.")
-    handle = _fresh(out)  # first: a token whose text was lost would be in force all the same
-    try:
+    with new_file(
+        out
+    ) as write:  # first: a token whose text was lost would be in force all the same
         told = remote.post("/api/token", asked, "admin")
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{told['token']}\n")
-    except BaseException:
-        out.unlink(missing_ok=True)
-        raise
+        write(f"{told['token']}\n")
     print(json.dumps({"id": told["id"]}) if as_json else f"token {told['id']}: {out}")
     return 0
-
-
-def _fresh(out: Path) -> int:
-    """A new file for its owner's eyes only. Raises `UserError` and `RunError`."""
-    try:
-        return os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise UserError(f"{out} exists already and is not overwritten.") from None
-    except OSError as error:
-        raise RunError(f"cannot write {out}: {error.strerror}.") from None
 
 
 def _revoke(
