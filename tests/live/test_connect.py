@@ -212,3 +212,28 @@ def test_the_gate_by_hand_of_the_reference_runs(
         monkeypatch.chdir(tmp_path)
         exec(compile(shown.replace("+ 60", "+ 1"), "reference", "exec"), {})
     assert "writing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"limits": ["x"]}, "limits is a list of interlocks, such as"),
+        ({"limits": "runtime"}, "limits is a list of interlocks, such as"),
+        ({"limits": None}, "limits is a list of interlocks, such as"),
+        ({"limits": [ft.StopButton]}, "limits is a list of interlocks, such as"),
+        ({"limits": [ft.StopButton()] * 40}, "a panel holds at most"),
+        ({"meters": "tokens"}, "meters is a list of names, such as"),
+        ({"meters": {"tokens": 5}}, "meters is a list of names, such as"),
+        ({"meters": 7}, "meters is a list of names, such as"),
+        ({"drain": "5s"}, "drain is a number of seconds from 0, got '5s'"),
+        ({"patience": -1}, "patience is a number of seconds from 0, got -1"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_by_name(
+    tmp_path: Path, asked: dict[str, Any], said: str
+) -> None:
+    with serving(home(tmp_path / "oversight")) as remote:
+        file = enrolled(remote, tmp_path)
+        with pytest.raises(ft.UserError, match=re.escape(said)):
+            ft.connect(file, **asked)
+        assert not (tmp_path / "writer.state").exists()

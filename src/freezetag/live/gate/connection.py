@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import IO, Any, TypeVar, final, overload
 
@@ -178,9 +179,14 @@ def connect(
     ends within the lease. `drain` and `patience` are seconds: for what runs at a stop, and for the
     authorities' first word.
 
-    Raises `UserError` for what is no enrolment, for files of different agents, and where another
-    process has this state; `RunError` for a folder that cannot be written.
+    Raises `UserError` for an argument of another kind, for what is no enrolment, for files of
+    different agents, and where another process has this state; `RunError` for a folder that cannot
+    be written.
     """
+    panel, named = _panel(limits), _meters(meters)
+    drain, patience = _seconds(drain, "drain"), _seconds(patience, "patience")
+    if not all(isinstance(each, str | Path) for each in enrolments):
+        raise UserError(f"connect takes files of enrolments, got {enrolments!r:.100}.")
     settings = Configuration.read()
     files = [Path(each) for each in enrolments] or list(settings.enrolment)
     if not files:
@@ -194,9 +200,8 @@ def connect(
     folder = Path(state) if state is not None else files[0].absolute().parent / f"{agent}.state"
     lock = _locked(folder, agent)
     try:
-        named = meters if isinstance(meters, Mapping) else dict.fromkeys(meters)
         gate = Gate(
-            Panel(tuple(limits)),
+            panel,
             clock=boot_clock(),
             wall=wall_clock(),
             enrolments=known,
@@ -213,6 +218,46 @@ def connect(
         lock.close()
         raise
     return Connection(gate, host, lock, patience)
+
+
+def _panel(limits: Any) -> Panel:
+    """The panel of these interlocks. Raises `UserError` for anything else."""
+    several = isinstance(limits, Iterable) and not isinstance(limits, str)
+    given = tuple(limits) if several else (None,)
+    if not all(map(_is_interlock, given)):
+        raise UserError(
+            "limits is a list of interlocks, such as [ft.PowerLimit(1000, 'tokens')], got "
+            f"{limits!r:.100}."
+        )
+    try:
+        return Panel(given)
+    except ValueError as error:
+        raise UserError(f"limits: {error}") from None
+
+
+def _is_interlock(each: Any) -> bool:
+    named = not isinstance(each, type) and isinstance(getattr(each, "sensor", None), str)
+    return named and callable(getattr(each, "trips", None))
+
+
+def _meters(meters: Any) -> Mapping[str, Meter | None]:
+    """Names and what reads them; None is a counter. Raises `UserError` for anything else."""
+    several = isinstance(meters, Iterable) and not isinstance(meters, str)
+    given: list[Any] = [(None, None)]
+    if several:
+        given = [*meters.items()] if isinstance(meters, Mapping) else [(n, None) for n in meters]
+    if not all(isinstance(n, str) and (read is None or callable(read)) for n, read in given):
+        raise UserError(
+            "meters is a list of names, such as ['tokens'], or a mapping from names to functions "
+            f"without arguments, got {meters!r:.100}."
+        )
+    return dict(given)
+
+
+def _seconds(value: Any, name: str) -> float:
+    if not (isinstance(value, Real) and float(value) >= 0):
+        raise UserError(f"{name} is a number of seconds from 0, got {value!r:.100}.")
+    return float(value)
 
 
 def _lines(files: Sequence[Path], settings: Configuration) -> list[Line]:
