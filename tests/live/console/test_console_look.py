@@ -48,6 +48,29 @@ def test_hostile_text_is_text(empty: School, context: BrowserContext) -> None:
     assert messages == []
 
 
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_an_answer_takes_no_room_of_what_is_chosen(
+    school: School, context: BrowserContext, width: int
+) -> None:
+    page = opened(context, school, "status", "press")
+    page.set_viewport_size({"width": width, "height": 740})
+    page.get_by_label("Stops").select_option("agent:writer")
+
+    def wide(part: str) -> float:
+        box = page.locator(part).bounding_box()
+        assert box is not None, part
+        return box["width"]
+
+    before = wide("#scope"), wide("#category")
+    page.locator("#stop").click()
+    expect(page.locator("#said")).to_contain_text("Pressed, durable: 1 agent.")
+    assert (wide("#scope"), wide("#category")) == before
+    assert wide("#said") > width - 60  # no word of it has to break
+    assert wide(".proof") > width - 60
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(browser: Browser, school: School, scheme: str) -> None:
