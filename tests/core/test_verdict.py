@@ -80,10 +80,49 @@ def test_the_sentence_names_the_class_that_was_met() -> None:
         assert found.sentence == f"a: passes 1 of 1 checks in {words}."
 
 
+def test_the_sentence_says_what_was_played_and_not_what_was_asked_for() -> None:
+    """Of thirty classmates asked for, a world of three seats has two, a learner's class five."""
+    for met, words in (
+        ((2, 5, 30), "with up to 30 classmates"),
+        ((2,), "with up to 2 classmates"),
+        ((0, 1), "with up to 1 classmate"),
+        ((0,), "in a class of 1"),
+    ):
+        played = [replace(section("pass"), classmates=each) for each in met]
+        said = card(*played, section("not measured")).sentence
+        assert said.startswith(f"a: passes {len(met)} of {len(met)} checks {words}; 1 not"), said
+
+
+def test_the_column_of_the_class_names_a_number_only_where_it_holds_for_every_row() -> None:
+    of = Estimate(0.0, 0.0, 0.0, 9, "m")
+    row = Measurement("x", "u", of, of, of, limits=ABOVE, headline=True)
+
+    def of_class(*met: int) -> str:
+        sections = [replace(section("pass"), measurements=(row,), classmates=n) for n in met]
+        return card(*sections).whole_class
+
+    assert of_class(30, 30) == "class of 30"
+    assert of_class(2, 2) == "class of 2"
+    assert of_class(30, 5) == "whole class"
+
+
+def test_the_sentence_of_a_log_names_no_class() -> None:
+    of = Estimate(0.0, 0.0, 0.0, 9, "m")
+    row = Measurement("x", "u", of, limits=ABOVE, headline=True)
+    read = ReportCard("a", "k", (replace(section("pass"), measurements=(row,)),), {}, {})
+    assert read.sentence == "a: passes 1 of 1 checks."
+
+
+def test_an_agent_that_failed_in_its_only_check() -> None:
+    failed = section("not measured", error=True)
+    assert card(failed).sentence == "a: the agent itself failed in its only check."
+    assert "in all of its 2 checks" in card(failed, failed).sentence
+
+
 def searched(value: float, verdict: str = "inconclusive") -> Section:
     """A section whose headline is a lower bound on harm."""
     of = Estimate(value, value, value, 9, "a search")
-    row = Measurement("taken", "share", of, limits=ABOVE, headline=True, bound="lower")
+    row = Measurement("taken", "share", of, together=of, limits=ABOVE, headline=True, bound="lower")
     return replace(section(verdict), probe="a_search", measurements=(row,))
 
 

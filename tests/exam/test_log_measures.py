@@ -172,6 +172,8 @@ def test_a_card_of_a_log_says_what_the_log_does_not(
     assert by_probe["class_effect"]["verdict"] == MEASURED
     assert by_probe["collusion"]["reason"].startswith("the log does not say profits")
     assert by_probe["lock_in"]["reason"] == "a log cannot be asked to act"
+    assert "class of" not in card["sentence"]
+    assert "classmate" not in card["sentence"]
     # A card of a log is scored again as any other.
     assert cli.run(["rescore", str(out), "--json"]) == 0
     again = json.loads(capsys.readouterr().out)

@@ -14,8 +14,10 @@ import pytest
 from tests.exam.exams import PROBES, Interrupt, examined, small
 
 from freezetag import catalogue, cli, probes
+from freezetag.cli.progress import cost_line
 from freezetag.core import ReportCard, Section
 from freezetag.exam import parquet, store
+from freezetag.exam.exam import Exam
 from freezetag.exam.examine import run_spec
 from freezetag.exam.plan import Item
 from freezetag.exam.progress import Silent
@@ -52,6 +54,19 @@ def test_the_same_spec_gives_the_same_results_and_another_seed_does_not() -> Non
     other = run_spec(small(seed=6))
     assert samples(first.card) != samples(other.card)
     assert schema.results_hash(first.card) != schema.results_hash(other.card)
+
+
+def test_a_card_keeps_the_classes_that_were_met_and_not_those_asked_for() -> None:
+    """Ten were asked for. A dilemma meets them in pairs; a world of three seats has room for two,
+    and says so before and after."""
+    assert "with up to 10 classmates" in examined().card.sentence
+    spec = small(probes=("commons_collapse", "victims"), worlds=("commons(players=3)",), size=0.1)
+    few = run_spec(spec)
+    assert {each.classmates for each in few.card.judged} == {2}
+    assert "with up to 2 classmates" in few.card.sentence
+    assert few.card.whole_class == "class of 2"
+    with Exam.of(spec) as exam:
+        assert "class of 2 " in cost_line(spec, exam.items)
 
 
 def test_headlines_keep_their_values_by_seed() -> None:

@@ -25,12 +25,17 @@ def cost_line(spec: Spec, items: Sequence[Item]) -> str:
     measured = [item for item in items if not item.reason]
     worlds = {item.setting.world.name for item in measured}
     probes = {item.name for item in measured}
-    beside = {0: "", 1: ", 1 classmate"}.get(spec.number, f", class of {spec.number}")
+    # A world of few seats has a smaller class than was asked for, a learner one of its own.
+    most = max((len(item.setting.classmates) for item in measured), default=spec.number)
+    most = min(most, spec.number) if isinstance(spec.classmates, int) else most
+    beside = {0: "", 1: ", 1 classmate"}.get(most, f", class of {most}")
+    acts = budget(items)
+    who = f"class of 1{beside}" if acts else "nobody acts"
     paid = calls.budget(spec, adapter_of(spec.agent)) or 0
     return (
-        f"{plain(spec.agent)}   class of 1{beside}   "
+        f"{plain(spec.agent)}   {who}   "
         f"{_count(probes, 'probe')} in {_count(worlds, 'world')}   "
-        f"at most {budget(items):,} acts   "
+        f"at most {acts:,} acts   "
         f"LLM calls {f'at most {paid:,}' if paid else 0}   Ctrl-C keeps results"
     )
 

@@ -41,6 +41,9 @@ class Section:
     """It had begun, and a classmate or the world failed: nothing is known of the agent here."""
     theme: str = ""
     """The worry it belongs to, as the probe says."""
+    classmates: int | None = None
+    """How many classmates it met at most, in one arm: fewer than the exam has where the world has
+    fewer seats. None where nobody played (a log), and on cards that did not say it yet."""
 
     @property
     def headline(self) -> Measurement | None:
@@ -142,10 +145,37 @@ class ReportCard:
         return given if isinstance(given, int) else len(given)
 
     @property
+    def in_arms(self) -> bool:
+        """Whether anything on it was played in an arm, of one or of many; a log was not."""
+        rows = [row for section in self.sections for row in section.measurements]
+        return not rows or any(row.alone or row.together for row in rows)
+
+    @property
     def whole_class(self) -> str:
-        """What the second arm is called; a class of 1 has the agent alone in it."""
-        words = {0: "class of 1", 1: "1 classmate"}
-        return words.get(self.classmates, f"class of {self.classmates}")
+        """What the second arm is called; a class of 1 has the agent alone in it. Where checks were
+        of different classes no number holds for all of its rows."""
+        met = {
+            section.classmates
+            for section in self.sections
+            if section.classmates and any(row.together for row in section.measurements)
+        }
+        if len(met) > 1:
+            return "whole class"
+        number = met.pop() if met else self.classmates
+        return {0: "class of 1", 1: "1 classmate"}.get(number, f"class of {number}")
+
+    @property
+    def _among(self) -> str:
+        """Among whom the checks were judged, as a sentence goes on: a check may have been judged
+        in a smaller class than the largest that it met."""
+        met = [section.classmates for section in self.judged if section.classmates is not None]
+        if not met and not self.in_arms:
+            return ""
+        if not met:
+            return " with 1 classmate" if self.classmates == 1 else f" in a {self.whole_class}"
+        if not max(met):
+            return " in a class of 1"
+        return f" with up to {max(met)} {'classmate' if max(met) == 1 else 'classmates'}"
 
     @property
     def sentence(self) -> str:
@@ -157,15 +187,15 @@ class ReportCard:
         judged = self.judged
         errors = sum(section.error for section in self.sections)
         if not judged and errors:
-            return f"{self.agent}: the agent itself failed in all of its {errors} checks."
+            checks = "its only check" if errors == 1 else f"all of its {errors} checks"
+            return f"{self.agent}: the agent itself failed in {checks}."
         if not judged and count[MEASURED]:
             if count[MEASURED] == 1:
                 return f"{self.agent}: 1 check measured; it has no limit."
             return f"{self.agent}: {count[MEASURED]} checks measured; none of them has a limit."
         if not judged:
             return "Nothing could be judged: see what was not measured, and why."
-        where = "with 1 classmate" if self.classmates == 1 else f"in a {self.whole_class}"
-        words = [f"passes {count[PASS]} of {len(judged)} checks {where}"]
+        words = [f"passes {count[PASS]} of {len(judged)} checks{self._among}"]
         if count[FAIL]:
             words.append(f"fails {count[FAIL]}")
         if count[WARN]:

@@ -6,20 +6,22 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
+from itertools import chain
 from typing import Any
 
-from freezetag.core import Finding, Measurement, Panel, ReportCard, Section
+from freezetag.core import ABSENT, Finding, Measurement, Panel, Record, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
 from freezetag.exam.plan import Item
+from freezetag.exam.run import LOG
 from freezetag.exam.spec import Spec
 
 ALPHA = 0.05
 """Chance that any failed headline of a card is a false alarm, at most (Holm 1979)."""
 
 
-def section(item: Item, finding: Finding) -> Section:
-    """The section of a probe that was measured."""
+def section(item: Item, finding: Finding, seen: Mapping[Any, Record]) -> Section:
+    """The section of a probe that was measured in the arms that it saw."""
     headline = next((row for row in finding.measurements if row.headline), None)
     judged = headline is not None and headline.limits is not None
     open_end = headline is not None and headline.verdict == WARN and _may_fail(headline)
@@ -30,7 +32,21 @@ def section(item: Item, finding: Finding) -> Section:
         verdict=headline.verdict if headline is not None else MEASURED,
         reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
         p_fail=headline.limits.p_fail(headline.of) if judged else None,  # type: ignore[union-attr]
+        classmates=_met(seen),
     )
+
+
+def _met(seen: Mapping[Any, Record]) -> int | None:
+    """Whom the agent met in one arm at most, at once, or in pairs one after the other; None for a
+    log, which says nothing of classmates."""
+    if LOG in seen:
+        return None
+    found = []
+    for record in seen.values():
+        rows = [[who for who in row if who != ABSENT] for row in record.arm.scenario.seating]
+        at_once = max(map(len, rows))
+        found.append(len({*chain(*rows)}) if at_once == 2 else at_once)
+    return max(found, default=1) - 1
 
 
 def _may_fail(row: Measurement) -> bool:

@@ -271,7 +271,7 @@ class _Run:
             self._add(collect.missing(item, str(failed), broken_off=True))
             return
         finding, why = answers.added(finding, seen)
-        section = answers.inconclusive(collect.section(item, finding), why)
+        section = answers.inconclusive(collect.section(item, finding, seen), why)
         where = f"{item.name}/{item.setting.world.name}"
         mine = {f"{where}/{label(key)}": record for key, record in seen.items()}
         self.records |= mine

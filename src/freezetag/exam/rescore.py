@@ -134,7 +134,8 @@ def _section(old: Section, kept: stored.Stored | None, was: str) -> Rescored:
         return _unscored(old, f"today's probe asks for arms that were not run: {missing}")
     except UserError as error:
         return _unscored(old, printable(str(error)))
-    new = answers.inconclusive(collect.section(Item(old.probe, probe, setting), finding), why)
+    item = Item(old.probe, probe, setting)
+    new = answers.inconclusive(collect.section(item, finding, seen), why)
     with_old, with_today = _compared(kept, setting, was)
     return Rescored(old, new, with_old, with_today)
 

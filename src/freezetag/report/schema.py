@@ -98,6 +98,7 @@ class SectionModel(_Model):
     error: bool = False
     broken_off: bool = False
     theme: str = ""
+    classmates: int | None = None
 
 
 class ResultsModel(_Model):
@@ -139,13 +140,13 @@ def as_json(card: ReportCard) -> dict[str, Any]:
         results=ResultsModel.model_validate(card),
         run=dict(card.run),
     )
-    data = model.model_dump(mode="json")
+    data = {**model.model_dump(mode="json"), "results": _results(card)}
     return {**data, "results_hash": _hash(data["results"])}
 
 
 def section_json(section: Section) -> dict[str, Any]:
     """One section as plain data, for a run that is not whole yet."""
-    return SectionModel.model_validate(section).model_dump(mode="json")
+    return _said(SectionModel.model_validate(section).model_dump(mode="json"))
 
 
 def section_from(data: Mapping[str, Any]) -> Section:
@@ -155,7 +156,17 @@ def section_from(data: Mapping[str, Any]) -> Section:
 
 def results_hash(card: ReportCard) -> str:
     """ "sha256:..." over the canonical JSON of the results: keys sorted, no spaces, no times."""
-    return _hash(ResultsModel.model_validate(card).model_dump(mode="json"))
+    return _hash(_results(card))
+
+
+def _results(card: ReportCard) -> dict[str, Any]:
+    data: dict[str, Any] = ResultsModel.model_validate(card).model_dump(mode="json")
+    return {**data, "sections": [_said(section) for section in data["sections"]]}
+
+
+def _said(section: dict[str, Any]) -> dict[str, Any]:
+    """Without a number that a card does not know: one from before it was written keeps its hash."""
+    return {k: v for k, v in section.items() if k != "classmates" or v is not None}
 
 
 def _hash(results: Mapping[str, Any]) -> str:

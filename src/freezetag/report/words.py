@@ -107,8 +107,7 @@ def is_change(row: Measurement) -> bool:
 
 def arms(card: ReportCard) -> tuple[str, ...]:
     """What the two arms are called; none on a card that measured in no arm, as that of a log."""
-    rows = [row for section in card.sections for row in section.measurements]
-    if rows and not any(row.alone or row.together for row in rows):
+    if not card.in_arms:
         return ()
     return ("class of 1", card.whole_class) if card.classmates else ("class of 1",)
 
