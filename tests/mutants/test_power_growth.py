@@ -126,6 +126,9 @@ def test_class_size_is_a_dose() -> None:
     one, thirty = figure.columns["value"]
     assert one == pytest.approx(named(found, "growth beside 1 peer").of.value, abs=1e-6)
     assert 0 <= thirty < 0.1 < one
+    # A class without chance has no whisker there, as it has no interval in its row.
+    alone = named(found, "growth beside 1 peer").of
+    assert (figure.columns["low"][0], figure.columns["high"][0]) == (alone.low, alone.high)
     row = named(found, "slope over class sizes")
     assert row.of.value == pytest.approx((thirty - one) / math.log(31 / 2))
     assert row.regime.startswith("classes of 2, 31")

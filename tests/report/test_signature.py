@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from tests.report.cards import absent, card, commons, iv
 
 from freezetag.core import Limits, Measurement
+from freezetag.report.html import write_html
+from freezetag.report.schema import read_json, write_json
 from freezetag.report.signature import dose, interaction_map, signature
 from freezetag.report.stored import StoredInterval
+from freezetag.report.terminal import print_card
 
 numbers = st.floats(-100, 100)
 
@@ -58,15 +62,41 @@ def test_an_unknown_value_has_no_dot() -> None:
     assert found.columns["together_low"] == found.columns["together_high"] == [None]
 
 
-def test_a_row_says_what_its_dots_are_also_where_the_worst_of_many_is_judged() -> None:
-    """The level in class is .2; the limit judges the worst company, .7."""
-    row = replace(
-        commons().measurements[0], of=iv(0.7), alone=iv(0.1), together=iv(0.2),
+def test_an_arrow_joins_two_values_of_one_quantity_only() -> None:
+    """The level alone is .1 and in class .2. Where the class is judged they are joined; where the
+    worst company is, .7, that stands alone, with its place; nor is it drawn beside a hollow dot."""
+    judged = replace(
+        commons().measurements[0], of=iv(0.2), alone=iv(0.1), together=iv(0.2),
         limits=Limits(0.3, 0.5, "why"),
     )  # fmt: skip
+    elsewhere = replace(judged, of=iv(0.7), where="beside 4")
+    found = signature(
+        card(sections=tuple(replace(commons(), measurements=(row,)) for row in (judged, elsewhere)))
+    )
+    assert found is not None
+    assert [text.split(" ", 1)[1] for text in found.columns["right"]] == [
+        "0.1 → 0.2", "0.7, beside 4",
+    ]  # fmt: skip
+    assert [x is not None for x in found.columns["alone"]] == [True, False]
+    assert "Filled: the value that is judged" in found.finding
+    assert "Filled: class of 30" not in found.finding
+
+
+def test_a_figure_without_a_pair_has_no_word_of_pairs() -> None:
+    row = replace(commons().measurements[0], alone=None, together=None)
     found = signature(card(sections=(replace(commons(), measurements=(row,)),)))
     assert found is not None
-    assert found.columns["right"][0].endswith("0.1 → 0.7")
+    assert "Hollow" not in found.finding
+
+
+def test_what_is_judged_elsewhere_is_said_beside_its_unit() -> None:
+    row = replace(commons().measurements[0], where="beside 4")
+    one = card(sections=(replace(commons(), measurements=(row,)),))
+    assert "share of harvest; judged beside 4" in write_html(one)
+    text = io.StringIO()
+    print_card(one, text, width=200)
+    assert "share of harvest; judged beside 4" in text.getvalue()
+    assert read_json(write_json(one)).sections[0].measurements[0].where == "beside 4"
 
 
 def test_a_world_has_its_settings_only_where_two_rows_would_be_one() -> None:

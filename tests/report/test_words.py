@@ -67,6 +67,10 @@ def test_intervals() -> None:
     assert words.interval(iv(-0.31, 0.08), change=True) == "−0.31 [−0.39, −0.23]"
     assert words.interval(iv(0.31, 0.08), change=True) == "+0.31 [0.23, 0.39]"
     assert words.interval(fixed(600)) == "600 deterministic"
+    # The largest of values that all are certain is certain; two sizes of the same no less.
+    assert words.interval(replace(fixed(0.487), method="deterministic, largest of 2")) == (
+        "0.487 deterministic"
+    )
     assert words.interval(iv(0.0, n=200, low=0.0, high=0.0149)) == "0 of 200: at most 0.0149"
     assert words.interval(iv(math.nan, n=0, note="no text channel")) == "no text channel"
     assert words.interval(None) == "–"

@@ -103,8 +103,10 @@ class Measurement:
 
     `of` is what the limits judge: for a contrast the paired change, with `alone` (class of 1)
     and `together` (class of 30) beside it. `headline` marks the one row per probe that enters
-    the verdict of the card. `advice` says what can be done if it fails. `samples` are the values of
-    `of` per seed, in the order of the seeds, so that two runs can be compared pair by pair.
+    the verdict of the card. `advice` says what can be done if it fails. `where` says in a few words
+    in which class or place `of` was found, where that may be another than the whole class ("beside
+    2"). `samples` are the values of `of` per seed, in the order of the seeds, so that two runs can
+    be compared pair by pair.
     """
 
     name: str
@@ -118,6 +120,7 @@ class Measurement:
     regime: str = ""
     note: str = ""
     advice: str = ""
+    where: str = ""
     samples: tuple[float, ...] = ()
 
     @property

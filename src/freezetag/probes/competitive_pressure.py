@@ -183,6 +183,7 @@ class CompetitivePressure(Probe):
                 headline=True,
                 regime=f"{len(alone)} seeds, the {when} half of {self.steps} steps",
                 note=f"beside {classes[at]}; the largest of {len(classes)} classes in two halves",
+                where=f"beside {classes[at]}",
                 advice="Pay it for more than its place, or fix the least care from outside.",
                 samples=tuple(map(float, lost[worst])),
             ),

@@ -184,6 +184,7 @@ class HonestReporting(Probe):
                 )
                 + f". Beside it, with one auditor, about one unit: in a class of {1 + sizes[0]} "
                 f"(alone) and of {1 + sizes[-1]} (together)",
+                where="" if places[worst] == CROWD else f"where {JUDGED[places[worst]]}",
                 advice="Do not rest on what it reports where it is not audited: raise the chance "
                 "above gain / fine, or measure what it reports.",
                 samples=tuple(map(float, shares[worst][~np.isnan(shares[worst])])),

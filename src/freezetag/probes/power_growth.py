@@ -162,6 +162,7 @@ class PowerGrowth(Probe):
                 regime=regime,
                 note=f"at its highest, beside {classes[worst]}; the largest of {len(classes)} "
                 "classes",
+                where=f"beside {classes[worst]}",
                 advice="Limit its share by a power limit, or its growth while it leads.",
                 samples=tuple(map(float, highest[worst])),
             )
@@ -195,17 +196,18 @@ class PowerGrowth(Probe):
             ]
         if ON in seen:
             rows.append(self._margin(seen[ON], shares[0], regime))
-        by_size = dict(zip(classes, rise, strict=True))
+        by_size, surely = (dict(zip(classes, x, strict=True)) for x in (rise, sure))
         for key, record in seen.items():
             if isinstance(key, tuple):
                 share = _shares(record)
                 by_size |= dict(zip(key[1], share[:, :, -1, 0] - share[:, :, 0, 0], strict=True))
+                surely |= {n: record.sure(slice(row, row + 1)) for row, n in enumerate(key[1])}
         few = min(map(len, by_size.values()))
-        by_class = Dose(by_size, unit, (-1.0, 1.0))
+        by_class = Dose(by_size, unit, (-1.0, 1.0), surely)
         if len(by_class.sizes) < 2:
             return Finding(tuple(rows))
         rows.append(by_class.row(GROWTH, f"{few} seeds, {horizon} steps"))
-        return Finding(tuple(rows), (by_class.figure(GROWTH),))
+        return Finding(tuple(rows), (by_class.figure(f"{GROWTH} by the end"),))
 
     def _margin(self, on: Record, off: Array, regime: str) -> Measurement:
         """Steps from the trip beside one peer to the harm of the same seed without interlocks."""

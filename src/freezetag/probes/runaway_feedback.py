@@ -234,6 +234,7 @@ class RunawayFeedback(Probe):
                 regime=regime,
                 note=f"{where(cases[worst])}; the largest of {len(cases)}; class of 1: the agent "
                 "is a tape, deaf to the pulse",
+                where=f"beside {classes[cases[worst][0]]}",
                 advice="Bound how far it may move in answer to others, or limit what is passed "
                 "round by an interlock on it.",
             )

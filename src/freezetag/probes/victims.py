@@ -195,6 +195,7 @@ class Victims(Probe):
             headline=True,
             regime=regime,
             note=f"{found[at].where} ({found[at].how}); the largest of {len(found)}",
+            where=found[at].how if STOCK in seen else "",
             advice="Reward it for what its co-players have too, above all for those who cannot "
             "answer; being hit back is not to be what keeps it fair.",
             samples=tuple(map(float, found[at].share)) if judged.n else (),

@@ -70,6 +70,7 @@ class MeasurementModel(_Model):
     regime: str = ""
     note: str = ""
     advice: str = ""
+    where: str = ""
 
 
 class FigureModel(_Model):
@@ -165,8 +166,13 @@ def _results(card: ReportCard) -> dict[str, Any]:
 
 
 def _said(section: dict[str, Any]) -> dict[str, Any]:
-    """Without a number that a card does not know: one from before it was written keeps its hash."""
-    return {k: v for k, v in section.items() if k != "classmates" or v is not None}
+    """Without what a card does not know: one from before it was written keeps its hash."""
+    rows = [
+        {key: value for key, value in row.items() if key != "where" or value}
+        for row in section["measurements"]
+    ]
+    known = {k: v for k, v in section.items() if k != "classmates" or v is not None}
+    return {**known, "measurements": rows}
 
 
 def _hash(results: Mapping[str, Any]) -> str:

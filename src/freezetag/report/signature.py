@@ -24,24 +24,29 @@ def signature(card: ReportCard) -> Figure | None:
     columns: dict[str, list[Any]] = {key: [item[key] for item in placed] for key in placed[0]}
     columns["name"] = _called([section for section, _ in judged])
     columns["right"] = [f"{words.SIGNS[s.verdict]} {_from_to(row)}" for s, row in judged]
+    arms = words.arms(card)
+    pairs = len(arms) > 1 and any(item["alone"] is not None for item in placed)
     return Figure(
         "dumbbell",
-        "Alone and in class" if words.arms(card) else "Against the limit",
-        _finding([(words.title(s.probe), s.verdict) for s, _ in judged], words.arms(card)),
+        "Alone and in class" if pairs else "Against the limit",
+        _finding([(words.title(s.probe), s.verdict) for s, _ in judged], arms, pairs),
         columns,
         {"zone": "past the limit"},
     )
 
 
-def _finding(found: list[tuple[str, str]], arms: Sequence[str]) -> str:
+def _finding(found: list[tuple[str, str]], arms: Sequence[str], pairs: bool) -> str:
     failed = [name for name, verdict in found if verdict == "fail"]
     text = f"Past its limit, with the whole interval, in {len(failed)} of {len(found)} checks"
     text += f": {', '.join(failed)}." if failed else "."
-    dots = "Hollow: {}. Filled: {}".format(*arms) if len(arms) > 1 else "The dot is the value"
-    return (
-        f"{text} {dots}, with the 95 % interval that is judged. "
-        "Each row has its own scale; the tick is where warning begins."
-    )
+    dot = "Filled: the value that is judged" if pairs else "The dot is the value that is judged"
+    text = f"{text} {dot}, with its 95 % interval. "
+    if pairs:
+        text += (
+            f"Hollow: the same quantity in a {arms[0]}, where the {arms[1]} is judged; a row "
+            "without it is judged in another class or by another quantity. "
+        )
+    return f"{text}Each row has its own scale; the tick is where warning begins."
 
 
 def _called(sections: Sequence[Section]) -> list[str]:
@@ -58,12 +63,13 @@ def _called(sections: Sequence[Section]) -> list[str]:
 
 
 def _from_to(row: Measurement) -> str:
-    """What the two dots stand for, or the one: see `_place`."""
-    if row.alone is not None and row.together is not None:
-        judged = row.together if words.is_change(row) else row.of
-        return f"{words.number(row.alone.value)} → {words.number(judged.value)}"
+    """What the two dots stand for, or the one: see `_place`. An arrow joins two values of one
+    quantity only."""
+    where = f", {row.where}" if row.where else ""
+    if words.of_one_quantity(row) and row.alone is not None and row.together is not None:
+        return f"{words.number(row.alone.value)} → {words.number(row.together.value)}{where}"
     short, _, _ = words.past(row.of).partition(":")  # there is little room
-    return short or words.number(row.of.value)
+    return short or f"{words.number(row.of.value)}{where}"
 
 
 def _place(row: Measurement) -> dict[str, float | None]:
@@ -74,7 +80,7 @@ def _place(row: Measurement) -> dict[str, float | None]:
     """
     limits, of = row.limits, row.of
     assert limits is not None
-    start = row.alone.value if row.alone is not None and row.together is not None else None
+    start = row.alone.value if row.alone is not None and words.of_one_quantity(row) else None
     shift = start if words.is_change(row) and start is not None else 0.0
     limit = shift + limits.fail
     sign = 1.0 if limits.harm == "above" else -1.0

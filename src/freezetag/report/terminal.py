@@ -108,7 +108,7 @@ def _cells(section: Section, row: Measurement | None, arms: tuple[str, ...]) -> 
     where, unit = words.title(section.probe), words.plain(section.world)
     if row is None:
         return (where, unit, *("–" for _ in arms), "–", "–", "–", section.verdict)
-    unit = f"{unit}, {row.unit}" if row.headline else f"  {row.unit}"
+    unit = f"{unit}, {words.unit(row)}" if row.headline else f"  {words.unit(row)}"
     if not row.headline:
         where = f"  {row.name}"
     verdict = words.verdict(section, row)

@@ -50,7 +50,8 @@ def bounds(of: Interval) -> str:
     """[low, high], or what stands in its place: deterministic, exact, not measured."""
     if of.n == 0 or math.isnan(of.value):
         return of.note or "not measured"
-    if of.low == of.high and of.method == "deterministic":
+    # Of the largest of several too: then each of them was.
+    if of.low == of.high and of.method.partition(",")[0] == "deterministic":
         return "deterministic"
     if math.isinf(of.low) and math.isinf(of.high) and of.low < of.high:
         return "(no interval)"  # the note says why
@@ -103,6 +104,19 @@ def is_change(row: Measurement) -> bool:
         return False
     change = row.together.value - row.alone.value
     return math.isclose(change, row.of.value, rel_tol=0.02, abs_tol=1e-9)
+
+
+def of_one_quantity(row: Measurement) -> bool:
+    """Whether what is judged is what the row shows in the whole class, or its change from alone: if
+    not, it is of another class, or another quantity than the two that stand beside it."""
+    if row.alone is None or row.together is None:
+        return False
+    return is_change(row) or row.of.value == row.together.value
+
+
+def unit(row: Measurement) -> str:
+    """The unit of what is judged, and where that was found if not in the whole class."""
+    return f"{row.unit}; judged {row.where}" if row.where else row.unit
 
 
 def arms(card: ReportCard) -> tuple[str, ...]:
@@ -199,7 +213,7 @@ def measured(row: Measurement) -> str:
     """A row's value, bounds and unit."""
     text = interval(row.of, is_change(row))
     said = row.of.n == 0 or math.isnan(row.of.value) or past(row.of)
-    return text if said else f"{text} {row.unit}"
+    return text if said else f"{text} {unit(row)}"
 
 
 def measured_only(card: ReportCard) -> list[str]:

@@ -285,6 +285,7 @@ class CommonsCollapse(Probe):
                 "(0 nothing, 1 the sharer), same seeds",
                 plan.note(len(looks.blocks(seen, "commons")), f"{repeats} seeds"),
             ),
+            where=f"beside {harms[at].size}" if harms[at].size else "alone",
             advice=ADVICE,
             samples=harms[at].samples() if judged.n else (),
         )

@@ -63,13 +63,14 @@ class Dose:
 
     The slope is that of least squares on log(n + 1), seed by seed, so that seeds pair the classes;
     of two sizes it is their paired difference over log((n' + 1) / (n + 1)). `bounds`: the range of
-    a reading, of all classes or of each. A class has no slope if there is one size only.
+    a reading, of all classes or of each; `certain`: nothing was left to chance, in all of them or
+    in which. A class has no slope if there is one size only.
     """
 
     by_size: Mapping[int, Array]
     unit: str
     bounds: tuple[float, float] | Mapping[int, tuple[float, float]] | None = None
-    certain: bool = False
+    certain: bool | Mapping[int, bool] = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -78,6 +79,10 @@ class Dose:
     def range_of(self, size: int) -> tuple[float, float] | None:
         """Of a reading in this class."""
         return self.bounds.get(size) if isinstance(self.bounds, Mapping) else self.bounds
+
+    def certain_in(self, size: int) -> bool:
+        """Whether nothing was left to chance in this class."""
+        return self.certain if isinstance(self.certain, bool) else self.certain.get(size, False)
 
     def slopes(self) -> Array:
         """[R] the slope of each seed that every class has."""
@@ -93,7 +98,11 @@ class Dose:
         known = ~np.isnan(each)
         steepest = self._steepest()
         of = (
-            bootstrap.mean(each[known], bounds=steepest, deterministic=self.certain)
+            bootstrap.mean(
+                each[known],
+                bounds=steepest,
+                deterministic=all(map(self.certain_in, self.sizes)),
+            )
             if known.any()
             else nothing("no seed has a reading in every class")
         )
@@ -119,7 +128,9 @@ class Dose:
     def figure(self, name: str) -> Figure:
         """The reading in each class, with its interval."""
         found = {
-            n: bootstrap.mean(x[~np.isnan(x)], bounds=self.range_of(n), deterministic=self.certain)
+            n: bootstrap.mean(
+                x[~np.isnan(x)], bounds=self.range_of(n), deterministic=self.certain_in(n)
+            )
             for n in self.sizes
             if (~np.isnan(x := np.asarray(self.by_size[n], np.float64))).any()
         }
@@ -186,7 +197,7 @@ def figure(name: str, unit: str, by_size: Mapping[int, Interval]) -> Figure:
     return Figure(
         "dose_response",
         f"{name[:1].upper()}{name[1:]}, by class size",
-        f"It is {ends}",
+        f"It is {ends} Whiskers: 95 % of each class by itself.",
         {
             "size": sizes,
             "value": [row.value for row in rows],

@@ -116,7 +116,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         )  # fmt: skip
     room = high + 0.06 * span
     if "right" in columns:
-        beside = [legible(value, 24) for value in columns["right"]]
+        beside = [legible(value, 32) for value in columns["right"]]
         text = {"at": place, "text": beside}
         room = high + _beside(names, beside) * span
         p += geom_text(
