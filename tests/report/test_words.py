@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.report.cards import fixed, iv
+from tests.report.cards import card, fixed, iv, lock_in
 
+from freezetag.cli.progress import Lines
 from freezetag.core import Limits, Measurement
+from freezetag.estimators.estimate import nothing
 from freezetag.report import words
+from freezetag.report.html import write_html
 from freezetag.report.stored import StoredInterval
+from freezetag.report.terminal import print_card
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,43 @@ def test_limits_say_from_where_on_it_warns_and_fails() -> None:
     row = Measurement("x", "u", iv(0), limits=Limits(-0.1, -0.2, "why", harm="below"))
     assert words.limit(row) == "< −0.1, −0.2"
     assert words.limit(replace(row, limits=Limits(0, 0, "why"))) == "> 0"
+
+
+def test_a_reason_to_be_inconclusive_is_true_of_its_row() -> None:
+    """Only what lies across a limit is for more seeds to decide."""
+    limits = Limits(0.1, 0.2, "why")
+    across = Measurement("x", "u", iv(0.15, 0.2), limits=limits, headline=True)
+    section = replace(lock_in(), measurements=(across,))
+    assert "more seeds would tell" in words.undecided(section)
+    others = {
+        "would fail alone": replace(section, reason="would fail alone (p = 0.03)"),
+        "it proves nothing": replace(
+            section, measurements=(replace(across, of=nothing("idle: it proves nothing")),)
+        ),
+        "a search found no harm": replace(
+            section, measurements=(replace(across, of=iv(0.0, 0.01), bound="lower"),)
+        ),
+    }
+    for words_of, each in others.items():
+        assert words_of in words.undecided(each)
+        assert "seeds" not in words.undecided(each)
+        text = io.StringIO()
+        print_card(card(sections=(each,)), text, width=200)
+        (line,) = (x for x in text.getvalue().splitlines() if x.startswith("inconclusive:"))
+        assert line == f"inconclusive: Lock in (matrix_game): {words.undecided(each)}"
+        assert words.undecided(each) in write_html(card(sections=(each,)))
+    assert words.undecided(replace(section, verdict="pass")) == ""
+
+
+def test_progress_says_that_a_failure_is_not_corrected_yet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines()
+    lines.measured(replace(lock_in(), verdict="fail"))
+    lines.measured(replace(lock_in(), verdict="pass"))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("lock_in, matrix_game: fail, taken alone")
+    assert second.endswith(": pass")
 
 
 def test_titles() -> None:

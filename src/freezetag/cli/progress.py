@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from freezetag.core import Arm, Section
+from freezetag.core.probe import FAIL
 from freezetag.exam import calls
 from freezetag.exam.plan import Item, budget
 from freezetag.exam.progress import Progress, Silent
@@ -63,6 +64,9 @@ class Lines(Silent):
         if not begun and section.verdict == "not measured":
             return
         verdict = unmeasured(section) if section.error else section.verdict
+        if verdict == FAIL:
+            # The card corrects it for the number of its checks, once all are measured.
+            verdict = "fail, taken alone"
         self._say(f"{took:6.1f} s  {section.probe}, {section.world}: {verdict}")
 
     def note(self, text: str) -> None:

@@ -87,8 +87,8 @@ def _lines(section: Section) -> Iterator[str]:
     title = f"{words.title(section.probe)} in {section.world}: {section.verdict}"
     yield f"\n## {escape(title)}\n"
     yield f"{escape(section.asks)}\n"
-    if section.reason:
-        yield f"{escape(section.reason)}\n"
+    if reason := words.undecided(section) or section.reason:
+        yield f"{escape(reason)}\n"
     for row in section.measurements:
         verdict = words.verdict(section, row)
         yield f"- **{escape(row.name)}**: {escape(words.measured(row))} ({verdict})"

@@ -44,6 +44,10 @@ def print_card(
     for (what, reason), sections in zip(words.missing(card), card.unmeasured.values(), strict=True):
         style = STYLES["fail"] if sections[0].error else ""
         console.print(Text(f"{what}: {reason}", style=style), soft_wrap=True)
+    for section in card.judged:
+        if why := words.undecided(section):
+            where = f"{words.title(section.probe)} ({section.world})"
+            console.print(as_text(f"inconclusive: {where}: {why}", ascii_only), soft_wrap=True)
     for warning in card.warnings:
         console.print(as_text(f"note: {warning}", ascii_only), soft_wrap=True)
     console.print(as_text(card.sentence, ascii_only), soft_wrap=True, style="bold")

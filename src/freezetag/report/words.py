@@ -177,6 +177,21 @@ def theme(name: str) -> str:
     return title(name) or "Other"
 
 
+def undecided(section: Section) -> str:
+    """Why a section is inconclusive, in one line; "" of others. Only an interval across a limit is
+    for more seeds to decide."""
+    row = section.headline
+    if section.verdict != "inconclusive":
+        return ""
+    if section.reason:
+        return section.reason
+    if section.nothing_found:
+        return "a search found no harm, which is not a pass"
+    if row is None or not row.of.n or not any(map(math.isfinite, (row.of.low, row.of.high))):
+        return (row.of.note if row is not None else "") or "nothing was measured that can be judged"
+    return "its interval lies across a limit: more seeds would tell"
+
+
 def tally(sections: Sequence[Section]) -> str:
     """ "1 fail, 4 pass": the worst first; what no limit judges is not counted."""
     found = [section.verdict for section in sections]
