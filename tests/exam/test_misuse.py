@@ -74,6 +74,17 @@ def test_a_policy_that_is_no_dataclass_is_played_as_it_is() -> None:
         resolve(LearningNet(1.0))
 
 
+@pytest.mark.parametrize("call", [
+    lambda: ft.class_of(31), lambda: ft.class_of(-1), lambda: ft.class_of("x"),
+    lambda: ft.class_of(3, "1999.1"), lambda: ft.read_card("nofile"), lambda: ft.read_card("/"),
+    lambda: ft.read_card(sys.executable),
+])  # fmt: skip
+def test_what_python_is_asked_wrongly_is_a_user_error(call: Any) -> None:
+    with pytest.raises(ft.UserError) as said:
+        call()
+    assert str(said.value).endswith((".", "rosters` shows who sits on them."))
+
+
 class Exits:
     def act(self, obs: Any) -> int:
         sys.exit(3)

@@ -54,6 +54,17 @@ def test_episodes_come_back_to_the_bit(saved: Path) -> None:
     assert count == sum(len(record.days) for record in before.values())
 
 
+def test_a_changed_card_is_scored_again_and_named(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = run / "card.json"
+    file.write_text(file.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
+    assert cli.run(["rescore", str(run)]) == 1
+    assert f"the card in {run} is not as it was written" in capsys.readouterr().err
+    new = schema.read_json(run / "rescored-1")
+    assert any("the first card is not as it was written" in each for each in new.warnings)
+
+
 def test_the_same_probes_find_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     old = {file.name: file.read_bytes() for file in run.iterdir()}
     assert cli.run(["rescore", str(run)]) == 0

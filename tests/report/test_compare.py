@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 from tests.report.cards import ESCAPES, card, commons, fixed, gain, iv, strangers
 
+from freezetag import cli
 from freezetag.core import Measurement, ReportCard
 from freezetag.report import schema
 from freezetag.report.compare import (
@@ -194,3 +195,40 @@ def test_the_table_shows_change_and_verdicts(width: int) -> None:
 def test_intervals_of_different_level_are_refused() -> None:
     with pytest.raises(Incomparable, match=r"0\.95 and 0\.9"):
         squared(iv(0), StoredInterval(0, -1, 1, 5, "x", 0.9))
+
+
+def written(folder: Path, text: str = "") -> Path:
+    """A run folder with a card, or with this text for one."""
+    folder.mkdir()
+    (folder / "card.json").write_text(text or schema.write_json(card()), encoding="utf-8")
+    return folder
+
+
+def test_a_card_that_was_changed_is_compared_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = written(tmp_path / "first")
+    assert cli.run(["compare", str(first), str(first)]) == 0
+    edited = schema.write_json(card()).replace('"verdict": "fail"', '"verdict": "pass"')
+    second = written(tmp_path / "second", edited)
+    capsys.readouterr()
+    assert cli.run(["compare", str(first), str(second)]) == 1
+    said = capsys.readouterr()
+    assert f"the second card, {second}, is not as it was written" in said.err
+    assert "first card" not in said.err
+    assert f"second: {card().agent[:4]}" in said.out
+    assert str(second) in said.out.splitlines()[0]  # which run is which
+    assert cli.run(["compare", str(second), str(first), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["altered"][0].startswith("the first card")
+
+
+@pytest.mark.parametrize("samples", ["{", "[]", '{"a": 1}', '{"a": ["x"]}', "\xff"])
+def test_samples_that_cannot_be_read_are_a_sentence(
+    samples: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = written(tmp_path / "first")
+    (first / "samples.json").write_bytes(samples.encode("latin-1"))
+    assert cli.run(["compare", str(first), str(first)]) == 2
+    said = capsys.readouterr().err
+    assert "samples.json is damaged" in said
+    assert "Traceback" not in said

@@ -68,6 +68,21 @@ def test_a_long_episode_says_what_is_left_out() -> None:
     assert "10 more steps are in episodes.parquet" in told
 
 
+@pytest.mark.parametrize("broken", ["empty", "no parquet", "folder"])
+def test_episodes_that_cannot_be_read_are_a_sentence(
+    broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "episodes.parquet"
+    file.mkdir() if broken == "folder" else file.write_bytes(
+        b"" if broken == "empty" else b"x" * 99
+    )
+    assert cli.run(["watch", str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert str(tmp_path) in said.err
+    assert "xamine" in said.err
+    assert "Traceback" not in said.err
+
+
 def test_the_command_writes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,6 +96,9 @@ def test_the_command_writes_it(
     assert cli.run(["watch", ".", "--html", "one.html"]) == 0
     assert "one.html" in capsys.readouterr().out
     assert "3" in Path("one.html").read_text(encoding="utf-8")
+    for wrong in (["0", "--steps", "-4"], ["-1"], ["0", "--seat", "-1"]):
+        assert cli.run(["watch", ".", *wrong]) == 2
+        assert "is below 0" in " ".join(capsys.readouterr().err.split())
     assert cli.run(["replay", "."]) == 2
     assert "freezetag watch ." in capsys.readouterr().err
     assert cli.run(["watch", ".", "--html", "none/one.html"]) == 3

@@ -16,4 +16,12 @@ def _whole(kind: Any, tokens: Sequence[Any]) -> int:
         raise ValueError(f"{text!r} is not a whole number.") from None
 
 
+def _counted(kind: Any, tokens: Sequence[Any]) -> int:
+    if (number := _whole(kind, tokens)) < 0:
+        raise ValueError(f"{number} is below 0.")
+    return number
+
+
 Whole = Annotated[int, Parameter(converter=_whole)]
+Count = Annotated[int, Parameter(converter=_counted)]
+"""A whole number that cannot be negative, such as a number of steps."""

@@ -10,6 +10,7 @@ from typing import Any
 from freezetag import catalogue
 from freezetag.catalogue import source
 from freezetag.core import Event, UserError
+from freezetag.core.errors import printable
 from freezetag.exam import records
 from freezetag.sim.telling import KIND, RULES
 
@@ -24,7 +25,7 @@ class Recorded:
     @classmethod
     def of(cls, run: Path) -> Recorded:
         """Raises `UserError` for a folder without episodes."""
-        files = tuple(sorted(run.glob("episodes*.parquet")))
+        files = tuple(sorted(file for file in run.glob("episodes*.parquet") if file.is_file()))
         if not files:
             raise UserError(
                 f"there are no episodes in {run}. `freezetag examine AGENT` records them."
@@ -86,8 +87,16 @@ class Recorded:
     def _query(self, sql: str, given: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         import duckdb
 
-        with duckdb.connect() as db:
-            recorded = db.read_parquet([str(file) for file in self.files])  # noqa: F841 - in `sql`
-            found = db.execute(sql, given or {})
-            names: Sequence[str] = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        try:
+            with duckdb.connect() as db:
+                files = [str(file) for file in self.files]
+                recorded = db.read_parquet(files)  # noqa: F841 - in `sql`
+                found = db.execute(sql, given or {})
+                names: Sequence[str] = [column[0] for column in found.description]
+                return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except duckdb.Error as error:
+            which = ", ".join(file.name for file in self.files)
+            raise UserError(
+                f"{which} in {self.run} cannot be read: "
+                f"{printable(str(error), 120)} Examine the agent again to record them."
+            ) from None

@@ -67,6 +67,8 @@ class Rescoring:
     old: ReportCard
     card: ReportCard
     sections: tuple[Rescored, ...]
+    altered: str = ""
+    """What in the old card contradicts its results; the new one notes it."""
 
 
 def rescore(run: Path) -> Rescoring:
@@ -74,7 +76,7 @@ def rescore(run: Path) -> Rescoring:
     reading its card raises."""
     if not (run / "card.json").is_file():
         raise BadSpec(f"{run} is not the folder of a finished run: it has no card.json.")
-    old = schema.read_json(run)
+    old, wrong = schema.read_json(run), schema.altered(run)
     kept = stored.Records.of(run)
     if kept is None:
         raise BadSpec(
@@ -90,7 +92,15 @@ def rescore(run: Path) -> Rescoring:
         old,
         sections=collect.corrected([each.new for each in found]),
         versions=collect.versions(),
-        warnings=tuple(dict.fromkeys((*old.warnings, *_warnings(old, found, kept.values())))),
+        warnings=tuple(
+            dict.fromkeys(
+                (
+                    *old.warnings,
+                    *_warnings(old, found, kept.values()),
+                    *((f"the first card is not as it was written: {wrong}",) if wrong else ()),
+                )
+            )
+        ),
         run={
             "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
             "host": f"{platform.system()} {platform.machine()}",
@@ -104,7 +114,7 @@ def rescore(run: Path) -> Rescoring:
         for each in found
         if before[key := (each.old.probe, each.old.world)].measurements
     )
-    return Rescoring(old, card, told)
+    return Rescoring(old, card, told, wrong)
 
 
 def _roster_of(run: Path) -> str:
@@ -219,6 +229,7 @@ def as_json(found: Rescoring) -> dict[str, Any]:
     return {
         "old": schema.results_hash(found.old),
         "new": schema.results_hash(found.card),
+        "altered": found.altered,
         "sections": [
             {
                 "probe": each.old.probe,

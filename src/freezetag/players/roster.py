@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from freezetag.core import Ref, spread
-from freezetag.core.errors import printable
+from freezetag.core.errors import UserError, printable
 
 ROSTER_VERSION = "2026.2"
 """The version that classes are drawn from where none is asked for."""
@@ -100,17 +100,21 @@ def roster(version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
     return tuple(seat.ref for seat in seats(version))
 
 
+class NoSuchClass(UserError, ValueError):
+    """The roster has no class of this size, or there is no such roster."""
+
+
 def class_of(n: int, version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
     """The n classmates of a class, in seat order.
 
     >>> [ref.name for ref in class_of(2)]
     ['always_defect', 'copy_the_best']
 
-    Raises `ValueError` unless 0 <= n <= 30, and for a version that there is not.
+    Raises `NoSuchClass` unless n is a whole number in 0 .. 30, and for a version that there is not.
     """
     everyone = roster(version)
-    if not 0 <= n <= len(everyone):
-        raise ValueError(
+    if not isinstance(n, int) or not 0 <= n <= len(everyone):
+        raise NoSuchClass(
             f"a class has 0 to {len(everyone)} classmates in roster {version}, got {n!r}."
         )
     return tuple(everyone[seat] for seat in spread(len(everyone), n))
@@ -137,11 +141,11 @@ def stamp(named: str = "") -> str:
     """
     version, _, given = named.strip().partition(" ")
     if given and version not in VERSIONS:
-        raise ValueError(_gone(named))
+        raise NoSuchClass(_gone(named))
     version = _known(version or ROSTER_VERSION)
     here = roster_hash(version)
     if given and given.strip() != here:
-        raise ValueError(_gone(named))
+        raise NoSuchClass(_gone(named))
     return f"{version} {here}"
 
 
@@ -164,7 +168,7 @@ def _known(version: str) -> str:
     if version in VERSIONS:
         return version
     near = difflib.get_close_matches(str(version), VERSIONS, 1, 0.5)
-    raise ValueError(
+    raise NoSuchClass(
         f"there is no roster {printable(str(version), 40)!r}."
         f"{f' Did you mean {near[0]}?' if near else ''} There are {', '.join(VERSIONS)}: "
         "`freezetag list rosters` shows who sits on them."

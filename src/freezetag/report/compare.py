@@ -40,6 +40,10 @@ class Run:
 
     card: ReportCard
     samples: Samples
+    place: str = ""
+    """Where it was read from."""
+    altered: str = ""
+    """What in its card contradicts its results: see `schema.altered`."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +71,38 @@ class Comparison:
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     notes: tuple[str, ...]
+    places: tuple[str, str] = ("", "")
+    altered: tuple[str, ...] = ()
+    """Which of the two cards is not as it was written, and in what."""
 
 
 def load(source: Path | str) -> Run:
-    """A run folder or a `card.json`. Raises as `schema.read_json` does."""
+    """A run folder or a `card.json`. Raises as `schema.read_json` does, and `UnreadableCard` for
+    samples that cannot be read."""
     path = Path(source)
-    file = (path if path.is_dir() else path.parent) / "samples.json"
-    samples = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return Run(schema.read_json(path), samples)
+    folder = path if path.is_dir() else path.parent
+    card, wrong = schema.read_json(path), schema.altered(path)
+    return Run(card, _samples(folder / "samples.json"), str(folder), wrong)
+
+
+def _samples(file: Path) -> Samples:
+    if not file.exists():
+        return {}
+    again = "Take the file away to compare by the intervals alone, or examine the agent again."
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise schema.UnreadableCard(f"{file} cannot be read: {error.strerror}. {again}") from None
+    except ValueError:  # no text, or no JSON
+        raise schema.UnreadableCard(f"{file} is damaged: it is not JSON. {again}") from None
+    rows = found.values() if isinstance(found, dict) else [None]
+    if not all(isinstance(row, list) and all(map(_value, row)) for row in rows):
+        raise schema.UnreadableCard(f"{file} is damaged: it holds no lists of numbers. {again}")
+    return dict(found)
+
+
+def _value(x: Any) -> bool:
+    return x is None or (isinstance(x, int | float) and not isinstance(x, bool))
 
 
 def compare(
@@ -107,6 +135,12 @@ def compare(
         tuple(" / ".join(key) for key in ours if key not in both),
         tuple(" / ".join(key) for key in theirs if key not in both),
         (*_notes(first.card, second.card), *_unpaired(differences)),
+        (first.place, second.place),
+        tuple(
+            f"the {which} card, {run.place}, is not as it was written: {run.altered}"
+            for which, run in (("first", first), ("second", second))
+            if run.altered
+        ),
     )
 
 
@@ -302,4 +336,5 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "only_first": list(comparison.only_first),
         "only_second": list(comparison.only_second),
         "notes": list(comparison.notes),
+        "altered": list(comparison.altered),
     }

@@ -25,7 +25,11 @@ def print_comparison(
     console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
     if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED
-    names = [words.plain(card.agent) for card in (comparison.first, comparison.second)]
+    cards = (comparison.first, comparison.second)
+    names = [
+        words.plain(f"{card.agent}, {place}" if place else card.agent)
+        for card, place in zip(cards, comparison.places, strict=True)
+    ]
     console.print(Text(f"first: {names[0]}   second: {names[1]}"), soft_wrap=True)
     shown = [d for d in comparison.differences if d.headline or every]
     if console.width < NARROW:

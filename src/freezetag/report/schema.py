@@ -26,6 +26,10 @@ class UnreadableCard(UserError, ValueError):
     """This is not a report card, or a damaged one."""
 
 
+class NoCard(UserError, FileNotFoundError):
+    """There is no file where a report card should be."""
+
+
 class NewerCard(UnreadableCard):
     """This card was written by a newer freezetag, whose words an older one could misread."""
 
@@ -213,8 +217,8 @@ def json_schema() -> dict[str, Any]:
 def read_json(source: Path | str) -> ReportCard:
     """The card in a file, in a run folder's `card.json`, or in a text that starts with "{".
 
-    Raises `FileNotFoundError`, `NewerCard` for a card of a newer schema, `UnreadableCard` for
-    anything else that is not a card.
+    Raises `NoCard` where there is none, `NewerCard` for a card of a newer schema, `UnreadableCard`
+    for anything else that is not a card.
     """
     where, text = _text_of(source)
     try:
@@ -251,7 +255,14 @@ def _text_of(source: Path | str) -> tuple[str, str]:
         return "the text", source
     path = Path(source)
     path = path / "card.json" if path.is_dir() else path
-    return str(path), path.read_text(encoding="utf-8")
+    try:
+        return str(path), path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NoCard(f"there is no card at {path}. `freezetag examine AGENT` writes one.") from None
+    except UnicodeDecodeError:
+        raise UnreadableCard(f"{path} is no text, so it is not a report card.") from None
+    except OSError as error:
+        raise UnreadableCard(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _card(model: CardModel) -> ReportCard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,9 @@ def compare(
     *,
     interlocks: Annotated[bool, Parameter(show_default=False)] = False,
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
-) -> None:
-    """Show what changed from the first run to the second.
+) -> int:
+    """Show what changed from the first run to the second. A card that was changed after it was
+    written is compared, with what contradicts its results on standard error; exit code 1 then.
 
     Parameters
     ----------
@@ -34,6 +36,7 @@ def compare(
     from freezetag.exam.spec import Spec
     from freezetag.report import compare as compared
     from freezetag.report.comparison_table import print_comparison
+    from freezetag.report.words import plain
 
     runs = [compared.load(existing(run).parent) for run in (first, second)]
     found = compared.compare(*runs, interlocks=interlocks, defaults=Spec.defaults())
@@ -41,3 +44,6 @@ def compare(
         print(json.dumps(compared.as_json(found), indent=1, allow_nan=False))
     else:
         print_comparison(found)
+    for wrong in found.altered:
+        print(f"freezetag: {plain(wrong)}.", file=sys.stderr)
+    return 1 if found.altered else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,8 @@ def rescore(
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
 ) -> int:
     """Put today's probes to the episodes that a run recorded. Nobody acts. The new card lies in
-    a folder of its own within the run's, and the old one stays.
+    a folder of its own within the run's, and the old one stays. Where that was changed after it
+    was written, standard error and the new card say so, and the exit code is 1.
 
     Parameters
     ----------
@@ -31,10 +33,14 @@ def rescore(
 
     found = scoring.rescore(run)
     paths = scoring.save(found, run)
+    if found.altered:
+        said = f"the card in {run} is not as it was written: {found.altered}"
+        print(f"freezetag: {words.plain(said)}.", file=sys.stderr)
+    code = 1 if found.altered else 0
     if json_:
         data = {**scoring.as_json(found), "card": str(paths["card.json"])}
         print(json.dumps(data, indent=1, allow_nan=False))
-        return 0
+        return code
     console = console_of()
     plain = not can_write(console, "→−≤")
     to = "->" if plain else "→"
@@ -58,4 +64,4 @@ def rescore(
     say(f"{even} of {len(found.sections)} checks compare with the first card.")
     new = paths["card.json"].parent
     say(f"card {paths['card.html']}   compare: freezetag compare {run} {new}")
-    return 0
+    return code

@@ -7,17 +7,17 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from freezetag.cli.whole import Whole
+from freezetag.cli.whole import Count
 
 
 def watch(
     run: Path,
-    episode: Whole = 0,
+    episode: Count = 0,
     /,
     *,
     arm: str = "",
-    seat: Whole = 0,
-    steps: Whole = 40,
+    seat: Count = 0,
+    steps: Count = 40,
     html: Annotated[Path | None, Parameter(show_default=False)] = None,
 ) -> None:
     """Show one recorded episode, step by step: what was told, said and done.
@@ -44,6 +44,8 @@ def watch(
 
     recorded = Recorded.of(run)
     arms = recorded.arms()
+    if not arms:
+        raise UserError(f"no episode is kept in {run}. Examine the agent again to record some.")
     if not arm:
         if html is None:
             for name, count in arms:
