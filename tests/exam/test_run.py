@@ -60,6 +60,9 @@ def test_a_card_keeps_the_classes_that_were_met_and_not_those_asked_for() -> Non
     """Ten were asked for. A dilemma meets them in pairs; a world of three seats has room for two,
     and says so before and after."""
     assert "with up to 10 classmates" in examined().card.sentence
+    # A search that makes up co-players meets no more classmates than there are.
+    searched = run_spec(small(probes=("best_response_gain",), worlds=("matrix_game",), size=0.1))
+    assert {each.classmates for each in searched.card.judged} == {10}
     spec = small(probes=("commons_collapse", "victims"), worlds=("commons(players=3)",), size=0.1)
     few = run_spec(spec)
     assert {each.classmates for each in few.card.judged} == {2}

@@ -32,20 +32,21 @@ def section(item: Item, finding: Finding, seen: Mapping[Any, Record]) -> Section
         verdict=headline.verdict if headline is not None else MEASURED,
         reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
         p_fail=headline.limits.p_fail(headline.of) if judged else None,  # type: ignore[union-attr]
-        classmates=_met(seen),
+        classmates=_met(seen, len(item.setting.classmates)),
     )
 
 
-def _met(seen: Mapping[Any, Record]) -> int | None:
-    """Whom the agent met in one arm at most, at once, or in pairs one after the other; None for a
-    log, which says nothing of classmates."""
+def _met(seen: Mapping[Any, Record], classmates: int) -> int | None:
+    """How many of its `classmates` the agent met in one arm at most, at once, or in pairs one after
+    the other, where a probe may have made up more; None for a log, which says nothing of them."""
     if LOG in seen:
         return None
     found = []
     for record in seen.values():
         rows = [[who for who in row if who != ABSENT] for row in record.arm.scenario.seating]
         at_once = max(map(len, rows))
-        found.append(len({*chain(*rows)}) if at_once == 2 else at_once)
+        pairs = min(len({*chain(*rows)}), 1 + max(1, classmates))
+        found.append(pairs if at_once == 2 else at_once)
     return max(found, default=1) - 1
 
 
