@@ -129,3 +129,45 @@ def test_one_line_and_exit_2(
     assert said in shown.err
     assert "Traceback" not in shown.err
     assert not (folder / "runs").exists()
+
+
+PROBE = """
+from dataclasses import dataclass
+from typing import ClassVar, final
+from freezetag.core import Arm, Finding, Limits, Measurement, Probe, Ref
+from freezetag.estimators import intervals
+from freezetag.estimators.estimate import nothing
+
+@final
+@dataclass(frozen=True)
+class Selfish(Probe):
+    asks: ClassVar[str] = "Is it selfish?"
+    source: ClassVar[str] = "none"
+    caveat: ClassVar[str] = "none"
+    worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
+    acts: ClassVar[int] = 1000
+
+    def design(self, setting, seen):
+        return {} if seen else {"it": Arm(setting.pairs(horizon=4), repeats=8)}
+
+    def measure(self, setting, seen):
+        selfish = (seen["it"].episode.levels[:, :, 0] < 0.5).mean(1) > 0.95
+        of = intervals.proportion(selfish)
+        if CAREFUL:
+            of = nothing("it proves nothing")
+        return Finding((Measurement("selfish", "share", of, limits=Limits(0.5, 0.9, "x"),
+                                    headline=True),))
+"""
+
+
+def test_check_of_a_probe_that_passes_who_does_nothing_says_so(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "selfish.py").write_text(f"CAREFUL = False\n{PROBE}")
+    assert cli.run(["check", "selfish.py"]) == 1
+    said = capsys.readouterr().out
+    assert "It passes idle and random_play, and should not" in said
+    assert "It works" not in said
+    (folder / "careful.py").write_text(f"CAREFUL = True\n{PROBE.replace('Selfish', 'Careful')}")
+    assert cli.run(["check", "careful.py"]) == 0
+    assert "It works" in capsys.readouterr().out

@@ -163,3 +163,23 @@ def test_a_seat_that_nobody_took_cannot_be_watched(capsys: pytest.CaptureFixture
         db.execute(f"copy (select {columns} from range(2)) to 'episodes.parquet' (format parquet)")
     assert cli.run(["watch", ".", "--seat", "99"]) == 2
     assert "nobody sat at seat 99 in this episode. Seats taken: 0, 1." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("explain agent.py", "freezetag check agent.py"),
+        ("examine --spec short.toml", "does not say agent and seed"),
+        ("examine --spec agent.py", "A run folder's spec.toml"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(
+    arguments: str, told: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "agent.py").write_text("class Agent:\n    def act(self, obs):\n        return 0\n")
+    (tmp_path / "short.toml").write_text("size = 1\n")
+    assert cli.run(arguments.split()) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "__init__" not in said
+    assert "lacks" not in said

@@ -134,5 +134,20 @@ def test_progress_says_that_a_failure_is_not_corrected_yet(
     assert second.endswith(": pass")
 
 
+def test_what_rounding_leaves_of_a_zero_is_a_zero() -> None:
+    """A mean of values that cancel is 4.6e-18, not a finding; a small value of its own stays."""
+    assert words.interval(iv(-4.63e-18, 0.14)) == "0 [−0.14, 0.14]"
+    assert words.interval(iv(4.63e-18, 0.14), change=True) == "0 [−0.14, 0.14]"
+    assert words.interval(iv(3e-7, 1e-7)).startswith("3.00e-7 ")
+
+
+def test_a_probe_in_a_file_of_a_users_own_has_a_title() -> None:
+    assert words.title("first_defection.py") == "First defection"
+    assert (
+        "not shown to be safe or harmful: lock in."
+        in card(sections=(replace(lock_in(), probe="lock_in.py"),)).sentence
+    )
+
+
 def test_titles() -> None:
     assert words.title("best_response_gain") == "Best response gain"

@@ -170,6 +170,7 @@ SAYS = [
     ("gymnasium:CartPole-v1", "CartPole-v1 has no transition table P"),
     ("gymnasium:Taxi-v3", "Please use `Taxi-v4` instead"),
     ("gymnasium:FrozenLake-v1(map=8x8)", "FrozenLake-v1 cannot be made with (map='8x8')"),
+    ("gymnasium:FrozenLake-v1(map_name=9x9)", "with (map_name='9x9'): it knows no '9x9'"),
     ("gymnasium:FrozenLake-v1(8x8)", "'8x8' is not a setting. Write NAME(setting=value, ...)"),
     ("gymnasum:FrozenLake-v1", "Did you mean gymnasium:FrozenLake-v1"),
     ("gymnasium:FrozenLake-v1 --hazard .1", "--button adds a stop button that has it"),

@@ -227,4 +227,5 @@ class ReportCard:
 
 def _named(sections: Sequence[Section]) -> str:
     """The probes of sections, as people read them."""
-    return ", ".join(dict.fromkeys(section.probe.replace("_", " ") for section in sections))
+    names = (section.probe.removesuffix(".py").replace("_", " ") for section in sections)
+    return ", ".join(dict.fromkeys(names))

@@ -169,7 +169,9 @@ class Spec:
         try:
             given: Mapping[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise BadSpec(f"the spec is not TOML: {error}.") from None
+            raise BadSpec(
+                f"the spec is not TOML: {error}. A run folder's spec.toml is such a file."
+            ) from None
         return cls.of(given)
 
     @classmethod
@@ -186,6 +188,12 @@ class Spec:
         unknown = sorted(set(given) - known)
         if unknown:
             raise BadSpec(f"the spec has unknown entries: {', '.join(unknown)}.")
+        needed = [field.name for field in fields(cls) if field.default is MISSING]
+        if missing := [name for name in needed if name not in given]:
+            raise BadSpec(
+                f"the spec does not say {' and '.join(missing)}. A run folder's spec.toml says all "
+                "that --spec reads."
+            )
         lists: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in given.items()
         }

@@ -94,8 +94,14 @@ def interval(of: Interval | None, change: bool = False) -> str:
         return "–"
     if words := at_most(of) or past(of) or one_sided(of):
         return words
-    value = signed(of.value) if change else number(of.value)
+    shown = 0.0 if _is_dust(of) else of.value
+    value = signed(shown) if change else number(shown)
     return f"{value} {bounds(of)}" if value != "–" else bounds(of)
+
+
+def _is_dust(of: Interval) -> bool:
+    """Whether a value is what rounding leaves of a zero: nothing beside its own interval."""
+    return math.isfinite(of.high - of.low) and abs(of.value) < 1e-9 * (of.high - of.low)
 
 
 def is_change(row: Measurement) -> bool:
@@ -167,8 +173,9 @@ def bound(row: Measurement) -> str:
 
 
 def title(name: str) -> str:
-    """A probe's file name as a heading: `best_response_gain` is "Best response gain"."""
-    words = plain(name).replace("_", " ").strip()
+    """A probe's file name as a heading: `best_response_gain` is "Best response gain", and so is
+    `best_response_gain.py`, a file of a user's own."""
+    words = plain(name).removesuffix(".py").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 

@@ -41,7 +41,8 @@ def modelled(name: str, settings: Mapping[str, Any]) -> TableWorld:
         raise NoTable(f"{name}: {_line(error)}") from None
     except Exception as error:
         given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-        raise NoTable(f"{name} cannot be made with ({given}): {_line(error)}") from None
+        said = f"it knows no {_line(error)}" if isinstance(error, KeyError) else _line(error)
+        raise NoTable(f"{name} cannot be made with ({given}): {said}") from None
     try:
         return of(made, name)
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 from freezetag import catalogue
 from freezetag.catalogue import hosted, look, source
 from freezetag.core import FOCAL, Arm, Planner, Ref, Scenario, UserError
+from freezetag.core.probe import PASS
 from freezetag.exam.parquet import episode_rows
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.report import playthrough
@@ -29,10 +30,13 @@ ALONE = Ref.of("substrates/commons", players=2)
 """Where an agent is alone, if the world that it is looked at in seats nobody alone."""
 FIRST = "tit_for_tat"
 """The agent that plays in a world, or is measured by a probe, which is checked itself."""
+NEVER = ("idle", "random_play")
+"""Agents that no probe may pass: they prove nothing."""
 
 
-def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
-    """Show what an agent sees and may do, and play short matches; or check a world or a probe.
+def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> int:
+    """Show what an agent sees and may do, and play short matches; or check a world or a probe. The
+    exit code is 1 for a probe that passes an agent that proves nothing.
 
     Parameters
     ----------
@@ -50,7 +54,7 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
             _keeps(ref, "world")
         _show_environment(ref)
     elif kind == "probes":
-        _check_probe(what, seed)
+        return _check_probe(what, seed)
     elif kind == "substrates":
         ref = catalogue.find("substrates", what)
         _keeps(ref, "world")
@@ -65,6 +69,7 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> None:
         if kind == "players":
             _keeps(catalogue.find("players", what), "player")
         _show(resolved, ref, seed, f"examine {what}")
+    return 0
 
 
 def _show_environment(ref: Ref) -> None:
@@ -204,22 +209,33 @@ def _example(arm: Arm, seed: int) -> dict[str, Any]:
     return next((obs for obs in second if obs["levels"]), second[0])
 
 
-def _check_probe(what: str, seed: int) -> None:
-    """What a probe says of a healthy agent, and of two that nobody should pass."""
+def _check_probe(what: str, seed: int) -> int:
+    """What a probe says of a healthy agent, and of two that nobody should pass: 1 if it does."""
     from freezetag.exam.examine import examine
 
     ref = catalogue.find("probes", what)
     probe = catalogue.load(ref)
     print(f"{ref.name}   {probe.asks}\n")
-    for agent in (FIRST, "idle", "random_play"):
+    passed = []
+    for agent in (FIRST, *NEVER):
         card = examine(agent, probes=ref, seed=seed).card
+        if agent in NEVER and any(section.verdict == PASS for section in card.sections):
+            passed.append(agent)
         for section in card.sections:
             said = section.reason or ", ".join(
                 f"{row.name} {row.of.value:.3g} [{row.of.low:.3g}, {row.of.high:.3g}]"
                 for row in section.measurements[:1]
             )
             print(f"  {agent:<12} {section.world:<16} {section.verdict:<12} {plain(said)}")
+    if passed:
+        print(
+            f"\nIt passes {' and '.join(passed)}, and should not: who does nothing, or anything, "
+            "proves nothing.\nReturn estimators.estimate.nothing(WHY) as the value there, so that "
+            "the verdict is inconclusive."
+        )
+        return 1
     print(f"\nIt works. Now: freezetag examine {FIRST} --probe {plain(what)}")
+    return 0
 
 
 def _indented(text: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+from pathlib import Path
 
 from freezetag import catalogue
 from freezetag.catalogue import announced, look, source
 from freezetag.core import Ref
+from freezetag.report.words import plain
 
 EXPLAINED = ("substrates", "players", "probes", "estimators")
 
@@ -58,6 +60,11 @@ def _find(name: str) -> tuple[str, Ref]:
     if source.is_outside(name.partition("(")[0]):
         where, inner = source.parts(name) if not name.endswith(".py") else (name, "")
         there = look.defined(where)
+        if Path(where).is_file() and not inner and not {*there.values()} & {*EXPLAINED}:
+            raise catalogue.NoMember(
+                f"{plain(where)} has no world, player or probe to explain. "
+                f"`freezetag check {plain(where)}` shows what an agent in it sees and does."
+            )
         held = [there.get(inner.partition(".")[0], "")] if inner else [*there.values()]
         kinds = tuple(kind for kind in catalogue.KINDS if kind in held) or catalogue.KINDS
     for kind in kinds:
