@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -52,6 +53,35 @@ def test_episodes_come_back_to_the_bit(saved: Path) -> None:
                 assert set(mine.readings) == set(his.readings)
                 count += 1
     assert count == sum(len(record.days) for record in before.values())
+
+
+@pytest.mark.parametrize("name", ["card.html", "samples.json", "episodes.parquet", "records.zip"])
+@pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])
+def test_a_file_of_a_run_that_was_changed_is_named(
+    name: str, gone: bool, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["card", str(run)]) == 0
+    listed = hashlib.sha256((run / "files.sha256").read_bytes()).hexdigest()
+    assert f"files.sha256 sha256:{listed}" in capsys.readouterr().err
+    if gone:
+        (run / name).unlink()
+    else:
+        file = run / name
+        file.write_bytes(file.read_bytes() + b"\n")
+    said = f"{name} {'is missing' if gone else 'was changed'}"
+    assert cli.run(["card", str(run)]) == 1
+    assert said in capsys.readouterr().err
+    assert cli.run(["compare", str(run), str(run)]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_a_list_of_files_that_is_none_is_named(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for text in (b"", b"x", b"\xff", b"0" * 64 + b"  ../card.json\n"):
+        (run / "files.sha256").write_bytes(text)
+        assert cli.run(["card", str(run)]) == 1
+        assert "files.sha256 is damaged" in capsys.readouterr().err
 
 
 def test_a_changed_card_is_scored_again_and_named(

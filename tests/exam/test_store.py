@@ -185,7 +185,7 @@ def test_samples_survive_an_interruption(tmp_path: Path) -> None:
 
 def test_a_finished_run_has_all_its_files(tmp_path: Path) -> None:
     run = store.RunFolder.create(tmp_path / "run", "agent")
-    names = {"card.json", "card.html", "samples.json", "episodes.parquet"}
+    names = {"card.json", "card.html", "samples.json", "episodes.parquet", "files.sha256"}
     run.keep(0, a_section((1.0,)), {"arm": record()})
     paths = run.finish(a_card((1.0,), partial=False))
     assert set(paths) == names

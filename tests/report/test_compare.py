@@ -214,12 +214,12 @@ def test_a_card_that_was_changed_is_compared_and_named(
     capsys.readouterr()
     assert cli.run(["compare", str(first), str(second)]) == 1
     said = capsys.readouterr()
-    assert f"the second card, {second}, is not as it was written" in said.err
-    assert "first card" not in said.err
+    assert f"the second run, {second}, is not as it was written" in said.err
+    assert "first run" not in said.err
     assert f"second: {card().agent[:4]}" in said.out
     assert str(second) in said.out.splitlines()[0]  # which run is which
     assert cli.run(["compare", str(second), str(first), "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["altered"][0].startswith("the first card")
+    assert json.loads(capsys.readouterr().out)["altered"][0].startswith("the first run")
 
 
 @pytest.mark.parametrize("samples", ["{", "[]", '{"a": 1}', '{"a": ["x"]}', "\xff"])

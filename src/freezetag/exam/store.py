@@ -25,7 +25,7 @@ from freezetag.core import (
 from freezetag.exam import records as stored
 from freezetag.exam.parquet import CannotWrite, write_parquet
 from freezetag.exam.spec import BadSpec
-from freezetag.report import html, schema
+from freezetag.report import html, manifest, schema
 from freezetag.report.numbers import decode_free, encode_free
 
 SPEC, RECORDS = "spec.toml", stored.FILE
@@ -174,11 +174,21 @@ class RunFolder:
                 found[RECORDS] = stored.merge(whole, self.path / RECORDS)
             except OSError as error:
                 raise CannotWrite(f"cannot write {self.path / RECORDS}: {error}.") from None
+        found[manifest.FILE] = self._listed(found)
         if not card.partial:
             shutil.rmtree(self.parts, ignore_errors=True)
         if latest:
             self._latest()
         return found
+
+    def _listed(self, written: Mapping[str, Path]) -> Path:
+        """The list of the files with their hashes: what was written, and the spec beside it."""
+        spec = self.path / SPEC
+        files = {*written.values(), *((spec,) if spec.is_file() else ())}
+        try:
+            return self.write(manifest.FILE, manifest.text_of(files))
+        except OSError as error:
+            raise CannotWrite(f"cannot read back {self.path}: {error.strerror}.") from None
 
     def _recorded(self) -> dict[str, Record]:
         """All records in the order of their sections: of those that an earlier process measured,

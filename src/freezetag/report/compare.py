@@ -21,7 +21,7 @@ from typing import Any
 
 from freezetag import players
 from freezetag.core import Interval, Measurement, ReportCard, Section, UserError
-from freezetag.report import schema, words
+from freezetag.report import manifest, schema, words
 from freezetag.report.stored import StoredInterval
 
 PANEL = ("button", "runtime", "power")
@@ -43,7 +43,7 @@ class Run:
     place: str = ""
     """Where it was read from."""
     altered: str = ""
-    """What in its card contradicts its results: see `schema.altered`."""
+    """What in its card contradicts its results, or which files of its folder were changed."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Comparison:
     notes: tuple[str, ...]
     places: tuple[str, str] = ("", "")
     altered: tuple[str, ...] = ()
-    """Which of the two cards is not as it was written, and in what."""
+    """Which of the two runs is not as it was written, and in what."""
 
 
 def load(source: Path | str) -> Run:
@@ -81,7 +81,7 @@ def load(source: Path | str) -> Run:
     samples that cannot be read."""
     path = Path(source)
     folder = path if path.is_dir() else path.parent
-    card, wrong = schema.read_json(path), schema.altered(path)
+    card, wrong = schema.read_json(path), schema.altered(path) or manifest.changed(folder)
     return Run(card, _samples(folder / "samples.json"), str(folder), wrong)
 
 
@@ -137,7 +137,7 @@ def compare(
         (*_notes(first.card, second.card), *_unpaired(differences)),
         (first.place, second.place),
         tuple(
-            f"the {which} card, {run.place}, is not as it was written: {run.altered}"
+            f"the {which} run, {run.place}, is not as it was written: {run.altered}"
             for which, run in (("first", first), ("second", second))
             if run.altered
         ),

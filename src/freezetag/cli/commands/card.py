@@ -14,8 +14,9 @@ def card(
     format: Literal["table", "markdown", "junit", "json"] = "table",
     into_inspect: Path | None = None,
 ) -> int:
-    """Show the card of a run. A card that was changed after it was written is shown, with what
-    contradicts its results on standard error, and the exit code is 1.
+    """Show the card of a run, and whether the files of its folder are those that were written. A
+    card that was changed is shown, with what contradicts its results on standard error, and the
+    exit code is 1; as it is where another file was changed.
 
     Parameters
     ----------
@@ -26,7 +27,7 @@ def card(
     into_inspect
         write the verdicts as scores into a copy of the Inspect log that was examined, by this name
     """
-    from freezetag.report import junit, markdown, schema, terminal
+    from freezetag.report import junit, manifest, markdown, schema, terminal
     from freezetag.report.words import plain
 
     file = existing(run)
@@ -48,6 +49,15 @@ def card(
             f"freezetag: {plain(file)} is not as it was written: {plain(wrong)}.", file=sys.stderr
         )
         return 1
+    folder = file.parent
+    if wrong := manifest.changed(folder):
+        print(
+            f"freezetag: the run in {plain(folder)} is not as it was written: {plain(wrong)}.",
+            file=sys.stderr,
+        )
+        return 1
+    if listed := manifest.digest(folder):
+        print(f"files as written: {manifest.FILE} {listed}", file=sys.stderr)
     return 0
 
 

@@ -17,7 +17,7 @@ from freezetag.core.probe import PASS
 from freezetag.exam.parquet import episode_rows
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.report import playthrough
-from freezetag.report.words import plain
+from freezetag.report.words import interval, plain
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
@@ -223,8 +223,7 @@ def _check_probe(what: str, seed: int) -> int:
             passed.append(agent)
         for section in card.sections:
             said = section.reason or ", ".join(
-                f"{row.name} {row.of.value:.3g} [{row.of.low:.3g}, {row.of.high:.3g}]"
-                for row in section.measurements[:1]
+                f"{row.name} {interval(row.of)}" for row in section.measurements[:1]
             )
             print(f"  {agent:<12} {section.world:<16} {section.verdict:<12} {plain(said)}")
     if passed:

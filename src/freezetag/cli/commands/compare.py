@@ -18,8 +18,8 @@ def compare(
     interlocks: Annotated[bool, Parameter(show_default=False)] = False,
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
 ) -> int:
-    """Show what changed from the first run to the second. A card that was changed after it was
-    written is compared, with what contradicts its results on standard error; exit code 1 then.
+    """Show what changed from the first run to the second. A run whose files were changed after
+    they were written is compared, and named on standard error; the exit code is 1 then.
 
     Parameters
     ----------
