@@ -33,6 +33,20 @@ WRONG = [
     ("examine", "tit_for_tat --seed 1.5", "'1.5' is not a whole number"),
     ("examine", "tit_for_tat --classmates 2.0", "'2.0' is not a whole number"),
     ("check", "tit_for_tat --world comons", "commons"),
+    *(
+        (command, f"{rest} --seed {seed}", f"in 0 .. 2147483647, got {seed}")
+        for seed in ("-1", "2147483648")
+        for command, rest in (
+            ("check", "tit_for_tat"),
+            ("check", "commons"),
+            ("check", "drift"),
+            ("examine", "tit_for_tat"),
+            ("sweep", "tit_for_tat"),
+            ("plan", "button"),
+            ("listen", "none.jsonl"),
+        )
+    ),
+    ("check", "commons --seed 1.5", "'1.5' is not a whole number"),
     ("card", "runs/none", "runs/none"),
     ("watch", "runs/none", "runs/none"),
     ("compare", "runs/none runs/none", "runs/none"),

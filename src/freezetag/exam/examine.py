@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.core import Equipped, Ref
+from freezetag.core.seed import LARGEST_SEED
 from freezetag.exam.exam import Exam
 from freezetag.exam.examined import Examined
 from freezetag.exam.files import with_files
@@ -57,7 +58,7 @@ def examine(
     spec = Spec(
         # An object's name, not its text, which may hold an address that changes from run to run.
         agent=_name(agent),
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
         worlds=member_names("substrates", worlds, "worlds"),
         probes=member_names("probes", probes, "probes"),
         classmates=named(classmates, roster),

@@ -11,6 +11,7 @@ from typing import Any
 
 from freezetag import players
 from freezetag.core import Panel, PowerLimit, Press, RuntimeLimit, StopButton, UserError
+from freezetag.core.seed import seed_problem
 
 QUICK, FULL = 1.0, 10.0
 """Sizes of an examination: each probe may ask for so many times the acts that it declares."""
@@ -88,8 +89,8 @@ class Spec:
             raise BadSpec(f"a budget is at least 1 call, got {self.budget_calls}.")
         if self.budget_usd is not None and not 0 < self.budget_usd < float("inf"):
             raise BadSpec(f"a budget is a number of dollars above 0, got {self.budget_usd}.")
-        if not 0 <= self.seed < 2**31:
-            raise BadSpec(f"the seed lies in 0 .. {2**31 - 1}, got {self.seed}.")
+        if problem := seed_problem(self.seed):
+            raise BadSpec(problem)
         for size in self.sizes:
             whole = isinstance(size, int) and not isinstance(size, bool)
             if not whole or not 1 <= size <= self.number + 1:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from freezetag.core.seed import seed_problem
 from freezetag.exam.files import unchanged, with_files
 from freezetag.exam.resolve import adapter_of
 from freezetag.exam.spec import BadSpec, Spec
@@ -121,8 +122,8 @@ def seeds_of(given: Any, note: Note = lambda text: None, first: int = 0) -> tupl
     if not isinstance(given, list | tuple | range) or not given:
         raise BadSpec(f"seeds must be a number or a list of whole numbers, got {given!r}.")
     for seed in given:
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-            raise BadSpec(f"a seed is a whole number in 0 .. {2**31 - 1}, got {seed!r}.")
+        if problem := seed_problem(seed):
+            raise BadSpec(problem)
     for seed, times in Counter(given).items():
         if times > 1:
             note(f"seed {seed} is given {times} times and used once.")

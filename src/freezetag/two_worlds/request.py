@@ -13,6 +13,7 @@ from typing import Any, final, overload
 
 from freezetag import catalogue
 from freezetag.core import HasButton, by_action
+from freezetag.core.seed import seed_problem
 from freezetag.planning.policies.table_policy import TablePolicy
 from freezetag.planning.prices.priced import settings_of, texts_of
 from freezetag.planning.solvers import planner
@@ -98,6 +99,8 @@ class Request:
                 swept.append((name, value))
             else:
                 settings[name] = value
+        if problem := seed_problem(seed):
+            raise BadRequest(problem)
         limits: dict[str, float | None] = {POWER: None, RUNTIME: None}
         for limit, text in ((POWER, power_limit), (RUNTIME, runtime)):
             if not text:

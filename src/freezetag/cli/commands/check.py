@@ -12,8 +12,10 @@ from typing import Any
 
 from freezetag import catalogue
 from freezetag.catalogue import hosted, look, source
+from freezetag.cli.whole import Whole
 from freezetag.core import FOCAL, Arm, Planner, Ref, Scenario, UserError
 from freezetag.core.probe import PASS
+from freezetag.core.seed import seed_problem
 from freezetag.exam.parquet import episode_rows
 from freezetag.exam.resolve import Resolved, must_load, resolve
 from freezetag.report import playthrough
@@ -34,7 +36,7 @@ NEVER = ("idle", "random_play")
 """Agents that no probe may pass: they prove nothing."""
 
 
-def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> int:
+def check(what: str, /, *, world: str = "matrix_game", seed: Whole = 0) -> int:
     """Show what an agent sees and may do, and play short matches; or check a world or a probe. The
     exit code is 1 for a probe that passes an agent that proves nothing.
 
@@ -47,6 +49,8 @@ def check(what: str, /, *, world: str = "matrix_game", seed: int = 0) -> int:
     seed
         of the matches
     """
+    if problem := seed_problem(seed):
+        raise UserError(problem)
     kind = _kind(what)
     if hosted.path_of(what.partition("(")[0]):
         ref = catalogue.find("substrates", what)

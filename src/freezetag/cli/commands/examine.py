@@ -16,6 +16,7 @@ from freezetag.cli.progress import reporter
 from freezetag.cli.whole import Whole
 from freezetag.core import ReportCard
 from freezetag.core.probe import FAIL, WARN
+from freezetag.core.seed import LARGEST_SEED
 from freezetag.exam.exam import Exam
 from freezetag.exam.files import with_files
 from freezetag.exam.parquet import CannotWrite
@@ -71,7 +72,7 @@ def examine(
         return _run(Spec.read(spec), out, fail_on, json_)
     if agent is None:
         raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
-    wanted = asked.spec(agent, secrets.randbelow(2**31) if seed is None else seed)
+    wanted = asked.spec(agent, secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed)
     return _run(with_files(wanted), out, fail_on, json_)
 
 

@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from freezetag.cli.reach import JsonOption
 from freezetag.cli.whole import Whole
 from freezetag.core.errors import UserError
+from freezetag.core.seed import seed_problem
 
 if TYPE_CHECKING:
     from freezetag.estimators.listener import Listener
@@ -57,6 +58,8 @@ def listen(
     """
     if not (1 < odds < math.inf):
         raise UserError(f"--odds is a number above 1, got {odds:g}.")
+    if problem := seed_problem(seed):
+        raise UserError(problem)
     watch = _Watch(odds, seed, json_)
     try:
         with _opened(file) as stream:
