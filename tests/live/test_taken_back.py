@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,19 @@ def test_a_ledger_with_too_few_signatures_under_a_revocation_is_not_verified(
     service.close()
     code, out, _ = run("verify", "oversight")
     assert (code, "taken back with 1 good signatures of 2" in out) == (1, True), out
+
+
+@pytest.mark.parametrize("command", ["token", "reset", "sign"])
+@pytest.mark.parametrize("held", ["", "[]", '{"text": "x", "signatures": {}}', '{"text": "{}"}'])
+def test_a_draft_that_is_none_is_named_and_not_shown(
+    made: Home, run: Run, tmp_path: Path, command: str, held: str
+) -> None:
+    """By a slip it is the private key itself."""
+    file = tmp_path / "draft.json"
+    file.write_text(held or (tmp_path / "ada.key").read_text())
+    with serving(made):
+        code, out, err = run(command, "--draft", "draft.json", "--key", "ada.key")
+    assert (code, out) == (2, "")
+    assert "draft.json is not a" in err
+    for shown in ("{", "private", json.loads((tmp_path / "ada.key").read_text())["private"][:20]):
+        assert shown not in err

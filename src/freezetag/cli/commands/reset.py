@@ -25,7 +25,7 @@ from freezetag.cli.signing import agree, key_pair, signed
 from freezetag.core.errors import UserError
 from freezetag.live.gate.address import Denied
 from freezetag.live.signed.names import missing, missing_group, scope_of
-from freezetag.live.signed.presses import scopes_of
+from freezetag.live.signed.presses import StateError, scopes_of
 
 PathOption = Annotated[Path | None, Parameter(show_default=False)]
 
@@ -74,7 +74,10 @@ def reset(
         data = read_json(draft, "clearance to sign")
         if not isinstance(data, dict) or not isinstance(data.get("text"), str):
             raise UserError(f"{draft} is not a clearance to sign.")
-        made = signed(data["text"], data.get("signatures") or {}, signer)
+        try:
+            made = signed(data["text"], data.get("signatures") or {}, signer)
+        except (StateError, TypeError, ValueError):
+            raise UserError(f"{draft} is not a clearance to sign.") from None
         fields = json.loads(data["text"])
         says = scopes_of(data["text"]) or {}
         told = {id: " and ".join(says.get(id, ())) for id in fields["presses"]}

@@ -69,6 +69,7 @@ def sign(
     pair = key_pair(key)
     if draft is not None:
         told = read_json(draft, "text to sign")
+        _read(told, str(draft))
         made = _signed(told, pair)
         _show(told, ())
         print(json.dumps(made))
@@ -105,7 +106,7 @@ def sign(
     return 0
 
 
-def _read(told: Any) -> tuple[bytes, dict[str, Any]]:
+def _read(told: Any, where: str = "this") -> tuple[bytes, dict[str, Any]]:
     """(what is signed of a text, what the text says). Raises `UserError` for what is no text that
     people sign beside resets, and for one of another kind than it says."""
     from freezetag.live.signed import handover, revocation
@@ -120,9 +121,9 @@ def _read(told: Any) -> tuple[bytes, dict[str, Any]]:
             return revocation.SIGNED + text.encode(), revocation.Revocation.from_json(whole).fields
         if kind == "browser_key":
             return CERTIFIES + text.encode(), vars(Certificate.read(text))
-    except (KeyError, TypeError, UnicodeEncodeError, BrowserKeyError):
+    except (KeyError, TypeError, UnicodeEncodeError, BrowserKeyError, UserError):
         pass
-    raise UserError("this is not a text that people sign beside resets.")
+    raise UserError(f"{where} is not a text that people sign beside resets.")
 
 
 def _signed(told: Any, pair: tuple[bytes, bytes]) -> dict[str, Any]:

@@ -106,10 +106,16 @@ def _revoke(
 ) -> int:
     """Signs, and hands in what enough people have signed."""
     pair = key_pair(key)
-    from freezetag.live.signed.revocation import Revocation
+    from freezetag.live.signed.revocation import Revocation, RevocationError
 
     if draft is not None:
-        made = Revocation.from_json(read_json(draft, "revocation to sign"))
+        try:
+            made = Revocation.from_json(read_json(draft, "revocation to sign"))
+        except RevocationError:
+            raise UserError(
+                f"{draft} is not a revocation to sign: `freezetag token --revoke ID --key KEY` "
+                "writes one, for the next person."
+            ) from None
         print(f"takes back {made.fields['digest'][:16]}", file=sys.stderr)
     else:
         told = remote.get("/api/tokens", right="admin")

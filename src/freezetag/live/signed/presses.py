@@ -168,7 +168,7 @@ class Clearance:
             readable = False
         # Not through the cache: anybody may send this, and nothing of it is kept.
         if not readable or not _encodable(text) or _named.__wrapped__(text) is None:
-            raise StateError(f"this is not a clearance: {data!r:.100}")
+            raise StateError("this is not a clearance.")
         return cls(text, pairs)
 
 

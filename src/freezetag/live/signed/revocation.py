@@ -64,7 +64,7 @@ class Revocation:
         except (ValueError, TypeError, KeyError, RecursionError):
             good = False
         if not good:
-            raise RevocationError(f"this is not a revocation: {self.text!r:.100}")
+            raise RevocationError("this is not a revocation.")
         return dict(told)
 
     def to_json(self) -> dict[str, Any]:
@@ -78,6 +78,6 @@ class Revocation:
             made = cls(data["text"], tuple(sorted((str(n), str(each)) for n, each in given)))
             made.text.encode()
         except (KeyError, TypeError, AttributeError, UnicodeEncodeError):
-            raise RevocationError(f"this is not a revocation: {data!r:.100}") from None
+            raise RevocationError("this is not a revocation.") from None
         _ = made.fields
         return made
