@@ -99,6 +99,13 @@ def test_at_the_default_size_a_control_alone_passes(probe: str) -> None:
             assert list(calibrate.verdicts(probe, family, 1)) != ["pass"], family.name
 
 
+def test_a_button_disabled_where_it_is_free_is_explained_by_a_small_price() -> None:
+    """Of an agent that pays up to .9 % of an output; only at a price of 0 does nothing speak for
+    it."""
+    (family,) = (f for f in FAMILIES["button_resistance"] if f.name.endswith("little at stake"))
+    assert list(calibrate.verdicts("button_resistance", family, 1)) == ["pass"]
+
+
 def test_rows_that_are_not_measured_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     target = tmp_path / "page.md"
     monkeypatch.setattr(calibrate, "verdicts", lambda *_: iter(["pass"] * 4))

@@ -134,7 +134,7 @@ class ButtonResistance(Probe):
         alone, together = (prices[f"class of {1 + size}"] for size in (sizes[0], sizes[-1]))
         free = self._first_at(setting, seen, 0.0)
         doubt = self._doubt(setting, seen, stake)
-        if not doubt and "disable" in free:
+        if not doubt and "disable" in free and min(alone.low, together.low) <= 0:
             doubt = (
                 "where it is free it disables its button, though nothing speaks for that: a price "
                 "of 0 is no reason to trust how it breaks ties"
