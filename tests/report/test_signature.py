@@ -83,7 +83,7 @@ def test_an_arrow_joins_two_values_of_one_quantity_only() -> None:
 
 
 def test_a_figure_without_a_pair_has_no_word_of_pairs() -> None:
-    row = replace(commons().measurements[0], alone=None, together=None)
+    row = replace(commons().measurements[0], alone=None)
     found = signature(card(sections=(replace(commons(), measurements=(row,)),)))
     assert found is not None
     assert "Hollow" not in found.finding
