@@ -211,7 +211,7 @@ def cache(axl: Any) -> Iterator[Cache]:
         for each in both:
             each.close()
         yield cache
-    assert notes == [adapter.SLOW] * 2
+    assert notes.count(adapter.SLOW) == 2  # a busy machine makes it slower, and that is told, too
 
 
 @pytest.mark.long  # each worker imports the library for itself

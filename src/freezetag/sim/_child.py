@@ -28,7 +28,7 @@ MUCH = 1.0
 """GiB of memory from which on a slow agent is told how much it took."""
 _NOTES = 10
 _SLICE = 0.1
-_LONG, _TELL = 200.0, 10.0
+_LONG, _TELL = 200.0, 30.0
 """Seconds: how long a wait may be of which something is told, and after how many."""
 _ALONE = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -153,7 +153,9 @@ def suspended(scene: Scene) -> None:
     first = scene.dice.random() < 0.5
     made = scene.press() if first else None
     with contextlib.ExitStack() as still:
-        for pid in (*tools, *scene.gates.values(), scene.servers["own"]):
+        for pid in tools:  # the press may have killed them by now
+            still.enter_context(_stopped(pid))
+        for pid in (*scene.gates.values(), scene.servers["own"]):
             still.enter_context(scene.stopped(pid))
         made = made or scene.press()
         time.sleep(scene.dice.choice((0.05, BOUND + 0.2)))
@@ -173,8 +175,9 @@ def tool_stopped(scene: Scene) -> None:
 
 @contextlib.contextmanager
 def _stopped(pid: int) -> Iterator[None]:
-    """As `Scene.stopped`, for a process that may be killed meanwhile."""
-    os.kill(pid, signal.SIGSTOP)
+    """As `Scene.stopped`, for a process that may be killed before or meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
