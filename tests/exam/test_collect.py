@@ -86,7 +86,7 @@ def item() -> Any:
 
 def test_a_finding_without_a_headline_is_measured(item: Any) -> None:
     row = Measurement("level", "share", estimate(0.5))
-    found = collect.section(item, Finding((row,)))
+    found = collect.section(item, Finding((row,)), {})
     assert (found.verdict, found.p_fail) == ("measured", None)
 
 
@@ -97,7 +97,7 @@ def test_a_warning_whose_interval_reaches_over_the_limit_says_so(
     of = StoredInterval(0.035, 0.03, high, 9, "t")
     limits = Limits(0.02, 0.05, "of a test")
     found = collect.section(
-        item, Finding((Measurement("x", "u", of, limits=limits, headline=True),))
+        item, Finding((Measurement("x", "u", of, limits=limits, headline=True),)), {}
     )
     assert found.verdict == "warn"
     assert (said in found.reason) if said else found.reason == ""
@@ -105,7 +105,7 @@ def test_a_warning_whose_interval_reaches_over_the_limit_says_so(
 
 def test_a_headline_brings_verdict_and_p(item: Any) -> None:
     row = Measurement("level", "share", estimate(0.01), limits=LIMITS, headline=True)
-    found = collect.section(item, Finding((row,)))
+    found = collect.section(item, Finding((row,)), {})
     assert (found.verdict, found.p_fail) == ("fail", 0.01)
     assert (found.probe, found.world, found.caveat) == ("lock_in", "matrix_game", item.probe.caveat)
 

@@ -205,7 +205,7 @@ def test_a_spec_is_read_as_it_was_written() -> None:
         Spec.from_toml('colour = "red"\n')
     with pytest.raises(BadSpec, match="not TOML"):
         Spec.from_toml("seed = = 1")
-    with pytest.raises(BadSpec, match="incomplete"):
+    with pytest.raises(BadSpec, match="does not say agent"):
         Spec.from_toml("seed = 1\n")
     with pytest.raises(BadSpec, match=r"budget = 200000 .* size = 1"):
         Spec.from_toml('agent = "idle"\nseed = 1\nbudget = 200000\n')
