@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import pytest
+from calibration.families.power_growth import GivesBack
 
 from freezetag import catalogue
 from freezetag.core import Array, Finding, Measurement, Obs, Panel, PowerLimit, Ref, Setting
@@ -40,24 +41,6 @@ class Grower:
         share, fair = obs.world["share"], 1 / obs.world["people"]
         grows = (share <= self.most) & (share <= fair + self.over)
         return obs.at_level(jnp.where(grows, self.effort, 1.0)), carry
-
-
-@dataclass(frozen=True)
-class GivesBack:
-    """Grows until it has `most` of the whole, and never again."""
-
-    most: float = 0.8
-
-    learns: ClassVar[bool] = False
-    plans: ClassVar[bool] = False
-    stochastic: ClassVar[bool] = False
-
-    def init(self, key: Array) -> Array:
-        return jnp.float32(0)
-
-    def act(self, key: Array, had: Array, obs: Obs) -> tuple[Array, Array]:
-        had = jnp.maximum(had, obs.world["share"])
-        return obs.at_level(jnp.where(had < self.most, 0.0, 1.0)), had
 
 
 @cache

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from calibration.families.runaway_feedback import Late
 
 from freezetag import catalogue
 from freezetag.core import (
-    Array,
     Finding,
     HasLoop,
     Measurement,
-    Obs,
     Panel,
     PowerLimit,
     Ref,
@@ -35,28 +32,6 @@ from freezetag.sim.foreign import Foreign
 MARKET = RunawayFeedback.worlds[0]
 BOOKSELLER = Repricer(multiple=1.270589)
 ROUND = 1.268429  # .9983 x 1.270589, both reprice once
-
-
-@dataclass(frozen=True)
-class Late:
-    """Prices as `rule` does by what it saw `steps` steps ago."""
-
-    rule: Repricer
-    steps: int = 1
-
-    learns: ClassVar[bool] = False
-    plans: ClassVar[bool] = False
-    stochastic: ClassVar[bool] = True
-
-    def init(self, key: Array) -> Array:
-        return jnp.zeros(1 + self.steps)
-
-    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
-        if "prices" not in obs.world:
-            return obs.at_level(obs.mean_level(1.0)), carry
-        carry = jnp.roll(carry, 1).at[0].set(obs.world["others"])
-        late = replace(obs, world={**obs.world, "others": carry[-1]})
-        return self.rule.act(key, (), late)[0], carry
 
 
 @cache
