@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -436,6 +437,7 @@ def guarded(tmp_path: Path) -> Iterator[tuple[Path, int]]:
             stdout=said,
             env=os.environ | {"HOME": str(tmp_path)},
         )
+        (tmp_path / "pid").write_text(str(process.pid))
         try:
             wait_for(lambda: _answers(inner) and _answers(outer))
             yield tmp_path, outer
@@ -444,9 +446,31 @@ def guarded(tmp_path: Path) -> Iterator[tuple[Path, int]]:
             assert process.wait(20) in (124, 143), (tmp_path / "said").read_text()
 
 
+def test_a_crowd_that_asks_nothing_keeps_nobody_out(guarded: tuple[Path, int]) -> None:
+    """Also where the guard has no file left for one connection more."""
+    folder, port = guarded
+    guard = int((folder / "pid").read_text())
+    most = len([*Path(f"/proc/{guard}/fd").iterdir()]) + 8
+    resource.prlimit(guard, resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.ExitStack() as held:
+        for _ in range(40):
+            held.enter_context(socket.create_connection(("127.0.0.1", port), 2))
+        wait_for(lambda: _serves(port))
+    said = (folder / "said").read_text()
+    assert "Traceback" not in said, said
+
+
 def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
         return True
+    return False
+
+
+def _serves(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as made:
+        made.settimeout(1)
+        made.sendall(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        return made.recv(100).startswith(b"HTTP/1.1 4")
     return False
 
 

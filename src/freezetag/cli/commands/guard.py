@@ -17,10 +17,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
+from freezetag.cli.reach import require
 from freezetag.core.errors import UserError
 
 STOPPED_BY_GUARD = 124
 """As in `live.supervisor`, which --help need not load."""
+_PATIENCE = 60.0
+"""Seconds for one whole request of an MCP client, whose arguments may be large."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _CATEGORIES = {"kill": 0, "command": 1, "hold": 2}
 
@@ -207,6 +210,7 @@ def _words(stop_command: str) -> tuple[str, ...]:
 
 def _bound(listen: str) -> Any:
     """The socket that listens there. Raises `UserError`."""
+    require("uvicorn", "websockets")
     from freezetag.live.server.listener import bound_port
 
     host, _, port = listen.rpartition(":")
@@ -284,12 +288,8 @@ def _mcp_http(
     say: Callable[[str], None],
 ) -> int:
     """The same on HTTP: answered until the guard is told to end, refused once it has stopped."""
-    import asyncio
-    import threading
-
-    import uvicorn
-
     from freezetag.adapters.gates.mcp_http import McpHttpProxy
+    from freezetag.live.server.listener import Limits, Listener, most_files
 
     port = socket.getsockname()[1]
     address = f"{host}:{port}"
@@ -304,20 +304,14 @@ def _mcp_http(
         say=say,
     )
     guard.supervisor.launch(command, patience=patience, stdout=sys.stderr, counted=False)
-    config = uvicorn.Config(
-        proxy, lifespan="off", log_config=None, log_level="error", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    serving = threading.Thread(
-        target=lambda: asyncio.run(server.serve([socket])), name="mcp", daemon=True
-    )
-    serving.start()
+    # After the launch: the command keeps the limit of open files that it was given.
+    listener = Listener("mcp", proxy, socket, Limits(most_files(), patience=_PATIENCE))
+    listener.start()
     say(f"answers at http://{address} for {upstream}")
     code: int = guard.supervisor.wait()
     if _refuses(code, guard.supervisor):
         guard.supervisor.wait_for_signal()
-    server.should_exit = True
-    serving.join(3)
+    listener.close(3.0)
     return code
 
 
