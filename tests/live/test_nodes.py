@@ -399,6 +399,8 @@ def test_settings_of_nodes(tmp_path: Path) -> None:
         Settings(store="postgresql://h/d", node="a b")
     with pytest.raises(HomeError, match="--node-lease is a number of seconds above 0"):
         Settings(node_lease=0)
+    with pytest.raises(HomeError, match=r"--node-lease is at least 0.1 s, got 0.05 s"):
+        Settings(node_lease=0.05)
     alone = Home.create(tmp_path / "alone", Settings("lab"), PEOPLE, solo=False)
     with pytest.raises(HomeError, match="a database is for a new authority"):
         alone.set(store="postgresql://h/d", node="a")

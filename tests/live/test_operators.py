@@ -123,6 +123,10 @@ def test_metrics_take_a_token(tmp_path: Path) -> None:
         ask(remote.addresses[0], "GET", "/metrics")
 
 
+def presses_told(receiver: Receiver) -> list[dict[str, Any]]:
+    return [each for each in receiver.told if each["type"] == "freezetag.press"]
+
+
 def test_a_press_and_an_expiry_are_told_and_signed(tmp_path: Path) -> None:
     receiver = Receiver()
     with receiving(receiver) as url:
@@ -135,8 +139,12 @@ def test_a_press_and_an_expiry_are_told_and_signed(tmp_path: Path) -> None:
                 until(lambda: gate.is_open)
             # Closed in order, its agent is pressed all the same.
             remote.press("agent:writer", "enough")
-            told = until(lambda: [e for e in receiver.told if e["type"] == "freezetag.press"])
-    (notice,) = told
+            remote.press("agnet:writer", "a slip")
+            until(lambda: len(presses_told(receiver)) > 1)
+    notice, slip = presses_told(receiver)
+    assert notice["data"]["understood"] is True
+    assert slip["data"]["press"]["scope"] == "agnet:writer"
+    assert (slip["data"]["understood"], slip["data"]["agents"]) == (False, 1)
     assert notice["authority"] == "lab"
     assert notice["data"]["press"]["reason"] == "enough"
     assert notice["id"] == notice["data"]["press"]["id"]
@@ -289,7 +297,7 @@ def test_a_bad_disk_is_told_with_the_presses_it_could_not_take(tmp_path: Path) -
             found = until(lambda: [e for e in receiver.told if e["type"] == "freezetag.disk"])
             assert len(found[0]["data"]["not_durable"]) == 1
             disk.failures = 0
-            pressed = until(lambda: [e for e in receiver.told if e["type"] == "freezetag.press"])
+            pressed = until(lambda: presses_told(receiver))
             assert [pressed[0]["id"]] == found[0]["data"]["not_durable"]
 
 

@@ -89,6 +89,7 @@ def test_what_is_refused(made: Home, run: Run) -> None:
             ({"right": "admin", "holder": "x"}, "not for 'admin'"),
             ({"right": "press", "holder": ""}, "names its holder"),
             ({"right": "press", "holder": "x", "scope": "all"}, "scope is fleet"),
+            ({"right": "press", "holder": "x", "scope": "foo:bar"}, "scope is fleet"),
         ):
             with pytest.raises(UserError, match=said):
                 remote.post("/api/token", body, "admin")

@@ -27,6 +27,7 @@ from freezetag.live.authority.postgres_store import PostgresStore
 from freezetag.live.authority.sqlite_store import SqliteStore
 from freezetag.live.authority.store import StoreError
 from freezetag.live.authority.tokens import RIGHTS, Token, TokenBook, issue
+from freezetag.live.signed.frames import LEAST
 from freezetag.live.signed.keys import Person, Roster, generate, public_of
 
 STOP_FILE = "STOP"
@@ -86,6 +87,11 @@ class Settings:
             value = getattr(self, field)
             if type(value) not in (int, float) or not 0 < value < float("inf"):
                 raise HomeError(f"{option(field)} is a number of seconds above 0, got {value!r}.")
+        if self.node_lease < LEAST:
+            raise HomeError(
+                f"--node-lease is at least {LEAST:g} s, got {self.node_lease:g} s: four times in "
+                "one a node looks what the others wrote, and an answer may take half of it."
+            )
         every = self.drill_within
         if type(every) not in (int, float) or not 0 <= every < float("inf"):
             raise HomeError(

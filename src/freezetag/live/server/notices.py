@@ -28,6 +28,7 @@ from freezetag.live.authority.store import StoreError
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 from freezetag.live.server.webhooks import Queue, Webhooks
 from freezetag.live.signed.merkle import LedgerError, read_record
+from freezetag.live.signed.presses import understood
 
 PERIOD = 0.25
 BATCH = 1000
@@ -128,6 +129,7 @@ class Notices:
                         body = record["body"]
                         covered = len(service.covered(body["scope"]))
                         about = {"press": body, "agents": covered, "record": record["i"]}
+                        about["understood"] = understood(body["scope"])  # else it is everyone's
                         found.append(self._notice("freezetag.press", about, body["id"]))
             first += len(leaves)
             yield found, {"record": str(first)}

@@ -9,6 +9,7 @@ from freezetag.live.authority.tokens import issue
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.browser_key import is_assertion
+from freezetag.live.signed.presses import understood
 from freezetag.live.signed.revocation import Revocation, RevocationError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ ISSUED = ("press", "status")
 """Rights that a token can be issued for: those that are spread widely and stop or show."""
 GOOD_FOR = 24 * 3600 * 1000
 """Milliseconds from its draft in which a revocation is taken."""
-_KINDS = ("agent", "group", "closure", "capability")
 
 
 async def tokens(service: Service, request: Request) -> Response:
@@ -39,8 +39,7 @@ async def issue_one(service: Service, request: Request) -> Response:
     who = str(fields.get("holder", "")).strip()[:200]
     if right not in ISSUED:
         raise UserError(f"a token is issued for {' or '.join(ISSUED)}, not for {right!r:.60}.")
-    kind, _, name = scope.partition(":")
-    if scope != "fleet" and not (kind in _KINDS and name):
+    if not understood(scope):
         raise UserError(f"a token's scope is fleet, agent:NAME or group:NAME, got {scope!r:.100}.")
     if not who or not who.isprintable():
         raise UserError("a token names its holder, as whom its presses are reported.")
