@@ -264,6 +264,30 @@ def test_kill_9_of_the_guard_kills_the_command_and_is_reported(tmp_path: Path) -
     assert b'"cause":"crashed"' in ledger, "it came back as if nothing had been in flight"
 
 
+WAITS = """
+import sys, time
+from freezetag.live.guard.cgroup import Cgroup
+from freezetag.live.guard.second_killer import LastResort
+group = Cgroup.create(sys.argv[1])
+if group is not None:
+    second = LastResort(group)
+    print(group.path, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_guard_killed_before_the_command_runs_leaves_no_control_group(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", WAITS, f"freezetag-{tmp_path.name}"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as guard:
+        assert guard.stdout is not None
+        made = guard.stdout.readline().strip()
+        if not made:
+            pytest.skip("no control group can be made here")
+        assert Path(made).exists()
+        guard.kill()
+    wait_for(lambda: not Path(made).exists())
+
+
 def test_a_stop_command_runs_while_the_command_is_frozen_and_only_for_the_drain(
     tmp_path: Path,
 ) -> None:

@@ -147,7 +147,7 @@ while True:
     if not data:
         if leader:
             kill(time.monotonic() + 10)
-            remove(time.monotonic() + 10)
+        remove(time.monotonic() + 10)
         break
     text += data
     *lines, text = text.split(b"\\n")
