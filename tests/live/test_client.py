@@ -54,16 +54,33 @@ def test_a_gate_expires_when_its_server_is_gone(made: Home, tmp_path: Path) -> N
 def test_without_a_websocket_frames_are_posted(
     remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
-        raise OSError("no websocket here")
-
-    monkeypatch.setattr(client, "_websocket", broken)
+    monkeypatch.setattr(client, "_websocket", _broken)
     with gated(enrolled(remote, tmp_path)) as gate:
         started(remote)
         until(lambda: gate.is_open)
         assert not agent(remote)["incarnations"][-1]["connected"]
         remote.press("fleet", "x")
         until(lambda: not gate.is_open and gate.presses, LENGTH)  # told at the next renewal
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_who_is_closed_in_order_has_acknowledged_its_stop(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, posted: bool
+) -> None:
+    if posted:
+        monkeypatch.setattr(client, "_websocket", _broken)
+    names = [f"agent{n}" for n in range(5)]
+    for name in names:
+        started(remote, enrolled(remote, tmp_path, name).stem)
+    for name in names:
+        with gated(tmp_path / f"{name}.enrolment", name=name) as gate:
+            until(lambda: gate.is_open)
+    for name in names:
+        until(lambda: agent(remote, name)["shown"] == "stopped_acknowledged")  # noqa: B023
+
+
+def _broken(*_: Any) -> Any:
+    raise OSError("no websocket here")
 
 
 def test_a_silent_address_is_left_for_the_next(remote: Remote, tmp_path: Path) -> None:

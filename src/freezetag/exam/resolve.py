@@ -18,7 +18,7 @@ from freezetag.core.named import parse, written
 from freezetag.exam.recorded_exam import RecordedExam
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import AgentFailed, BadAgent, Foreign
-from freezetag.sim.inside import Inside
+from freezetag.sim.inside import Inside, InsideWorker
 from freezetag.sim.opaque import taken
 from freezetag.sim.workers import Cache, Worker
 
@@ -119,16 +119,26 @@ def _member_name(kind: str, thing: Any, option: str) -> str:
 
 
 def must_load(agent: Resolved, cache: Cache) -> None:
-    """Loads an agent that lives in a process of its own; `cache` keeps that process for the exam.
+    """Loads an agent in plain Python and makes two of it, as for two episodes: what nobody could
+    play is found before anything is. `cache` keeps the process that it lives in for the exam.
 
-    Raises `UnknownAgent` if it cannot be loaded at all.
+    Raises `UnknownAgent` if that fails, or it lacks what its adapter asks of it.
     """
     foreign = agent.pupil.policy
-    if not isinstance(foreign, Foreign) or isinstance(foreign, Inside):
+    if not isinstance(foreign, Foreign):
         return
     try:
-        with Worker(foreign, seat=0, cache=cache) as worker:
-            worker.start()
+        worker: Worker | InsideWorker = (
+            InsideWorker(foreign, seat=0)
+            if isinstance(foreign, Inside)
+            else Worker(foreign, seat=0, cache=cache)
+        )
+        with worker:
+            worker.reset([0, 1])
+            if (must := getattr(agent.adapter, "must_offer", None)) is not None:
+                must(own_name(agent.pupil.name), worker.offers, worker.save)
+    except BadAgent as bad:
+        raise UnknownAgent(str(bad)) from None
     except AgentFailed as failed:
         # Nobody has been seated yet: only what it said of itself is reported.
         said = failed.message.partition("(seat 0) ")[2]

@@ -99,9 +99,13 @@ class InsideWorker:
             zip(seeds, names or [self.foreign.name] * len(seeds), strict=True)
         ):
             try:
-                self.agents.append(self._maker(name)(int(seed)))
+                agent = self._maker(name)(int(seed))
             except (Exception, SystemExit) as error:
                 raise self._failed(None, b, outcome(error), "reset") from error
+            if not any(callable(getattr(agent, name, None)) for name in ("act", "act_on")):
+                said = f"made a {type(agent).__name__}, which has no act(observation)"
+                raise self._failed(None, b, said, "load")
+            self.agents.append(agent)
         self.offers = tuple(
             offer
             for offer in OFFERS

@@ -14,6 +14,7 @@ Caveat: an agent in plain Python is held by `freeze()` if it has it, and copied 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from freezetag import catalogue
@@ -49,6 +50,26 @@ def examined(policy: Any, name: str) -> Any:
     )
 
 
+def must_offer(
+    name: str, offers: Sequence[str], save: Callable[[], Sequence[bytes | None]]
+) -> None:
+    """Raises `BadAgent` for an agent in plain Python that, once it was made, does not offer
+    `learn(day)`, or cannot be copied."""
+    name = printable(name, 80)
+    if "learn" not in offers:
+        raise BadAgent(
+            f"{name} has no learn(day), so that no day is unlike the first. Give it one, a method "
+            "beside act(obs), which is called each night (docs/how-to/examine-a-training-method.md "
+            f"has an example); or `freezetag examine {name}` examines it as it is."
+        )
+    # Its own save() may need that it has acted; of its attributes it can be told now.
+    if "save" not in offers and None in save():
+        raise BadAgent(
+            f"{name} cannot be copied, so that nothing that it learned can be checked: pickle does "
+            "not take its attributes. Give it save() -> bytes and load(state)."
+        )
+
+
 def nobody(name: str) -> str:
     """What is said of a name that no agent has."""
     if not name:
@@ -62,6 +83,6 @@ def nobody(name: str) -> str:
 
 def _those() -> str:
     return (
-        f"Those that do: {', '.join(names())}; a file with act(obs) and learn(day), "
-        "learner:my_trainer.py; or learner:package.module:object."
+        f"Those that do: {', '.join(names())}; a file whose Agent has act(obs) and "
+        "learn(day), learner:my_trainer.py; or learner:package.module:object."
     )
