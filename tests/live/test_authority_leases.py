@@ -15,6 +15,7 @@ from tests.live.worlds import (
     pair,
     press,
     signed,
+    stop,
     store,
 )
 
@@ -23,7 +24,7 @@ from freezetag.live.authority.states import Shown
 from freezetag.live.gate.clock import SteppedClock
 from freezetag.live.gate.gate import Gate
 from freezetag.live.gate.latch import MemoryLatch
-from freezetag.live.signed.frames import RHO, settle
+from freezetag.live.signed.frames import RHO, glance, settle
 
 
 def copied(latch: MemoryLatch) -> MemoryLatch:
@@ -178,6 +179,40 @@ def test_a_life_that_acknowledged_and_goes_on_is_held() -> None:
         overseer.start("agent", "ann")
     assert overseer.banner() == Shown.UNKNOWN
     clock.advance(5.1)
+    store(overseer, overseer.start("agent", "ann"))
+
+
+def test_a_renewal_that_an_acknowledgement_overtook_is_no_copy_however_late_it_comes() -> None:
+    """It waited behind another for a slow disk, while the acknowledgement came by a new way."""
+    clock, overseer, gate, _ = pair()
+    late = [asked(gate) for _ in range(3)]
+    gate.press("stop")
+    (ack,) = [order.text for order in gate.take() if order.kind == "send"]
+    last = glance(late[-1])
+    beyond = gate._links["own"].seal({**last, "n": last["n"] + 1})  # a copy that goes on says it
+    _, records = overseer.on_frame(ack)
+    store(overseer, records)
+    clock.advance(4)
+    for text in late:
+        answer, records = overseer.on_frame(text)
+        assert json.loads((answer or "")[65:])["reason"] == "waiting"
+        assert {kind for kind, _ in records} <= {"anchor"}
+    assert overseer.facts.agents["agent"].started
+    answer, records = overseer.on_frame(beyond)
+    assert json.loads((answer or "")[65:])["reason"] == "clone"
+
+
+def test_its_own_word_counts_though_the_next_life_speaks_before_that_is_stored() -> None:
+    """The disk is slow: what was decided is not in the ledger yet."""
+    _, overseer, gate, _ = pair()
+    stop(gate, overseer)
+    (ack,) = [order.text for order in gate.take() if order.kind == "send"]
+    _, own = overseer.on_frame(ack)
+    gate.reopen()
+    _, told = overseer.on_frame(asked(gate))
+    store(overseer, own + told)
+    assert overseer.banner() == Shown.ACKNOWLEDGED
+    store(overseer, overseer.clear(signed(overseer.draft(), "ann", "bob")))
     store(overseer, overseer.start("agent", "ann"))
 
 

@@ -247,7 +247,9 @@ class Authority:
         if gate not in self.facts.agents:
             return (self._refuse(message, "unknown") if "n" in message else None), []
         if message["kind"] == "ack":
-            return None, self._acked(gate, b, message)
+            records = self._acked(gate, b, message)
+            self._lives.asked(gate, b, message.get("asked", 0))
+            return None, records
         if self._lives.is_over(gate, b):
             return self._refuse(message, "waiting"), []
         records = self._acked(gate, b, message["ack"]) if message["ack"] else []
@@ -469,7 +471,7 @@ class Authority:
         body |= {"gate": gate, "presses": ack["presses"], "unknown": ack["unknown"]}
         body["own"] = ack["acked"] == b
         known = self.facts.incarnations.get(gate, {}).get(ack["acked"])
-        body = joined(known, body)
+        body = joined(self._lives.ack_of(gate, ack["acked"]), joined(known, body))
         if known == body:
             return []
         if not self._lives.counted(gate, ack["acked"]):

@@ -52,6 +52,16 @@ class Lives:
                 del lives[old]
         return lives.setdefault(b, Incarnation(b))
 
+    def ack_of(self, agent: str, b: str) -> dict[str, Any] | None:
+        """How that life ended, as far as it was heard, be it in the ledger yet or not."""
+        life = self._lives.get(agent, {}).get(b)
+        return None if life is None else life.ack
+
+    def asked(self, agent: str, b: str, number: int) -> None:
+        """By its own word that life has ended, and this was the number of its last renewal."""
+        if (life := self._lives.get(agent, {}).get(b)) is not None:
+            life.asked = max(life.asked, number)
+
     def counted(self, agent: str, b: str) -> bool:
         """Whether that incarnation was taken up: it held a lease, or was acknowledged."""
         life = self._lives.get(agent, {}).get(b)
@@ -93,13 +103,17 @@ class Lives:
     ) -> dict[str, Any] | None:
         """The acknowledgement that a renewal proves wrong, with the doubt; None if it does not.
 
-        A life's own word may have overtaken its renewal on the way: that is no sign of a copy.
+        A life's own word may have overtaken renewals on the way: that is no sign of a copy. Which
+        those are is told by the number it had come to; of an older gate, that they come soon after.
+
+        Caveat: nor are as many renewals of a copy that was made before those were asked for.
         """
         ack, now = life.ack, self._clock()
         if ack is None or message["phase"] != "open":
             return None
         acted = message["last"] > ack["last"]
-        if life.ended and not acted and now - life.acked < length / 3:
+        overtaken = message["n"] <= life.asked or now - life.acked < length / 3
+        if life.ended and not acted and overtaken:
             return None
         life.until = max(life.until, now + settle(self.longest(length)))
         if OUTLIVED in ack["unknown"]:

@@ -146,6 +146,8 @@ def _checked(message: dict[str, Any]) -> dict[str, Any]:
     for field, good in fields.items():
         if field not in message or not good(message[field]):
             raise FrameError(f"{kind}: {field} is {message.get(field)!r:.60}")
+    if not _count(message.get("asked", 0)):  # of an older gate there is none
+        raise FrameError(f"{kind}: asked is {message['asked']!r:.60}")
     if "state" in fields or (kind == "grant" and "state" in message):
         message["state"] = Presses.from_json(message["state"])
     if kind == "renew":
