@@ -182,24 +182,29 @@ def test_a_life_that_acknowledged_and_goes_on_is_held() -> None:
     store(overseer, overseer.start("agent", "ann"))
 
 
-def test_a_renewal_that_an_acknowledgement_overtook_is_no_copy_however_late_it_comes() -> None:
+@pytest.mark.parametrize("relayed", [False, True])
+def test_a_renewal_that_an_acknowledgement_overtook_is_no_copy_however_late_it_comes(
+    relayed: bool,
+) -> None:
     """It waited behind another for a slow disk, while the acknowledgement came by a new way."""
     clock, overseer, gate, _ = pair()
     late = [asked(gate) for _ in range(3)]
-    gate.press("stop")
-    (ack,) = [order.text for order in gate.take() if order.kind == "send"]
+    stop(gate, overseer)
+    (told,) = [order.text for order in gate.take() if order.kind == "send"]
     last = glance(late[-1])
     beyond = gate._links["own"].seal({**last, "n": last["n"] + 1})  # a copy that goes on says it
-    _, records = overseer.on_frame(ack)
-    store(overseer, records)
+    if relayed:
+        gate.reopen()
+        told = asked(gate)
+    store(overseer, overseer.on_frame(told)[1])
     clock.advance(4)
     for text in late:
         answer, records = overseer.on_frame(text)
-        assert json.loads((answer or "")[65:])["reason"] == "waiting"
+        assert json.loads((answer or "")[65:])["reason"] == "pressed"
         assert {kind for kind, _ in records} <= {"anchor"}
-    assert overseer.facts.agents["agent"].started
-    answer, records = overseer.on_frame(beyond)
-    assert json.loads((answer or "")[65:])["reason"] == "clone"
+    assert not overseer.alarms
+    overseer.on_frame(beyond)
+    assert "a cloned gate" in overseer.alarms[-1]
 
 
 def test_its_own_word_counts_though_the_next_life_speaks_before_that_is_stored() -> None:

@@ -37,6 +37,8 @@ BACK = 4.0
 ONE_WAY = ("older copy", "older copy, grown again", "gate cloned", "write-ahead log removed")
 """After these a clearance and a start do not suffice: the copy, or the clone, is still there, or
 records are gone."""
+COPIED = ("gate cloned", "gate forked")
+"""Only of these an authority may say that it sees two of a gate."""
 NEVER = float("-inf")
 
 
@@ -65,8 +67,10 @@ def one(number: int, seed: int, keep: bool = False) -> dict[str, Any]:
             time.sleep(BOUND + 0.2)
             scene.heal()
             time.sleep(BOUND)
-            if dice.random() < 0.3 and name not in ONE_WAY:
-                result["stuck"] = _back(scene)
+            back = dice.random() < 0.3 and name not in ONE_WAY
+            wrong = "" if name in COPIED else _cloned(scene)
+            if wrong or back:
+                result["stuck"] = wrong or _back(scene)
             for pid in scene.gates.values():
                 os.kill(pid, signal.SIGKILL)
             verdict = judge(scene)
@@ -90,6 +94,12 @@ def one(number: int, seed: int, keep: bool = False) -> dict[str, Any]:
 
 def _too_long(*_: Any) -> None:
     raise TimeoutError(f"longer than {LONGEST} s")
+
+
+def _cloned(scene: Scene) -> str:
+    """What is wrongly said of a copy."""
+    alarms = [each for name in scene.authorities for each in scene.status(name)["alarms"]]
+    return next((each for each in alarms if "cloned" in each), "")
 
 
 def _back(scene: Scene) -> str:

@@ -247,9 +247,7 @@ class Authority:
         if gate not in self.facts.agents:
             return (self._refuse(message, "unknown") if "n" in message else None), []
         if message["kind"] == "ack":
-            records = self._acked(gate, b, message)
-            self._lives.asked(gate, b, message.get("asked", 0))
-            return None, records
+            return None, self._acked(gate, b, message)
         if self._lives.is_over(gate, b):
             return self._refuse(message, "waiting"), []
         records = self._acked(gate, b, message["ack"]) if message["ack"] else []
@@ -481,6 +479,7 @@ class Authority:
         if not self._lives.is_over(gate, ack["acked"]):
             life = self._lives.get(gate, ack["acked"])
             life.acknowledges(body, self._clock())
+            life.asked = max(life.asked, ack.get("asked", 0))
         elif body["unknown"]:
             # Told only after somebody started the agent again, so no row would show it.
             self._alarm(f"{gate}: an earlier incarnation ended with {', '.join(body['unknown'])}")

@@ -57,11 +57,6 @@ class Lives:
         life = self._lives.get(agent, {}).get(b)
         return None if life is None else life.ack
 
-    def asked(self, agent: str, b: str, number: int) -> None:
-        """By its own word that life has ended, and this was the number of its last renewal."""
-        if (life := self._lives.get(agent, {}).get(b)) is not None:
-            life.asked = max(life.asked, number)
-
     def counted(self, agent: str, b: str) -> bool:
         """Whether that incarnation was taken up: it held a lease, or was acknowledged."""
         life = self._lives.get(agent, {}).get(b)
@@ -103,17 +98,16 @@ class Lives:
     ) -> dict[str, Any] | None:
         """The acknowledgement that a renewal proves wrong, with the doubt; None if it does not.
 
-        A life's own word may have overtaken renewals on the way: that is no sign of a copy. Which
-        those are is told by the number it had come to; of an older gate, that they come soon after.
+        What it said may have overtaken renewals on the way: that is no sign of a copy. It tells the
+        number of its last; of an older gate, whose own word it was, those that come soon after are.
 
-        Caveat: nor are as many renewals of a copy that was made before those were asked for.
+        Caveat: nor are as many renewals of a copy that was made before the others were asked for.
         """
         ack, now = life.ack, self._clock()
         if ack is None or message["phase"] != "open":
             return None
-        acted = message["last"] > ack["last"]
-        overtaken = message["n"] <= life.asked or now - life.acked < length / 3
-        if life.ended and not acted and overtaken:
+        overtaken = life.ended and now - life.acked < length / 3
+        if message["last"] <= ack["last"] and (overtaken or message["n"] <= life.asked):
             return None
         life.until = max(life.until, now + settle(self.longest(length)))
         if OUTLIVED in ack["unknown"]:

@@ -62,7 +62,7 @@ class Incarnation:
     last: int = 0
     ack: dict[str, Any] | None = None
     acked: float = float("-inf")  # when `ack` was heard
-    asked: int = 0  # the number of its last renewal, by its own word
+    asked: int = 0  # the number of its last renewal, as it told with `ack`
     length: float = 0.0  # of its leases, as the ledger has it: 0 until that is durable
     spent: dict[str, float] = field(default_factory=dict)
     allowed: dict[str, float] = field(default_factory=dict)

@@ -133,13 +133,14 @@ class Link:
         self.barred = -1  # grants of this epoch or an older one are stale: a press ended it
         self.seen_size, self.seen_root = 0, ""
         self.alarm = ""
+        self.n = 0
         self.reset("")
 
     def reset(self, b: str) -> None:
         """A new incarnation: nothing asked, nothing granted."""
         self.b = b
         self.key = incarnation_key(self.enrolment.key, b)
-        self.n = 0
+        self._before, self.n = self.n, 0
         self.epoch: int | None = None
         self.expiry = -float("inf")
         self.allowance: Mapping[str, float] = {}
@@ -166,7 +167,13 @@ class Link:
             "salt": secrets.token_hex(8),  # so that two copies never say the same
             "size": self.seen_size,
         }
+        if (ack := fields["ack"]) is not None:
+            own["ack"] = self.counted(ack)
         return self.seal({"kind": "renew", "gate": gate, "b": self.b, **fields, **own})
+
+    def counted(self, ack: Mapping[str, Any]) -> dict[str, Any]:
+        """An acknowledgement with the number of the last renewal that its incarnation asked for."""
+        return {**ack, "asked": self.n if ack["acked"] == self.b else self._before}
 
     def seal(self, message: Mapping[str, Any]) -> str:
         return seal(self.key, message)

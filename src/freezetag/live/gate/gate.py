@@ -514,7 +514,7 @@ class Gate:
         self._memory.write("ack", **self._ack, t=now)
         self._save()
         for link in self._links.values():
-            ack = {"kind": "ack", "gate": self.name, "b": self.b, "asked": link.n, **self._ack}
+            ack = {"kind": "ack", "gate": self.name, "b": self.b, **link.counted(self._ack)}
             self._order(Order("send", link.enrolment.authority, link.seal(ack)))
 
     def _order(self, order: Order) -> None:
