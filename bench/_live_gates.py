@@ -133,12 +133,13 @@ async def _hold(home: Home, count: int, told: Connection, acting: bool) -> None:
     uri = address(home.path, "gates").replace("http", "ws", 1) + "/gate"
     held: list[_Held] = []
     readers = []
+    # From the first on, whose lease must not run out before the last has come.
+    keeper = asyncio.create_task(_keep(held, length))
     for first in range(0, count, AT_ONCE):
         names = [f"g{n}" for n in range(first, min(count, first + AT_ONCE))]
         made = await asyncio.gather(*(_connect(home, uri, name) for name in names))
         held += made
         readers += [asyncio.create_task(_read(each)) for each in made]
-    keeper = asyncio.create_task(_keep(held, length))
     while not all(each.gate.phase == OPEN for each in held):
         await asyncio.sleep(0.02)
     told.send("open")

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import multiprocessing
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -74,6 +75,16 @@ def closing(folder: Path) -> None:
 def crowd(folder: Path) -> None:
     """The same for many: here every agent has a gate, and all of them are on one processor. A host
     may have one gate for all its agents; then this is that many hosts."""
+    files = 3 * CROWD  # a server keeps as many for its local listener as for this one
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < files:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        except (OSError, ValueError):
+            print(f"{CROWD} gates: not measured, a process may open {hard} files here")
+            return
+    else:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     _closing(folder, CROWD, 1, 1000)
 
 
