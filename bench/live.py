@@ -76,7 +76,7 @@ def crowd(folder: Path) -> None:
     """The same for many: here every agent has a gate, and all of them are on one processor. A host
     may have one gate for all its agents; then this is that many hosts."""
     files = 3 * CROWD  # a server keeps as many for its local listener as for this one
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < files:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
