@@ -136,14 +136,43 @@ def test_a_sweep_tells_how_an_agent_learns_from_how_it_acts() -> None:
         agents_named(("learner:tit_for_tat",))
 
 
-@pytest.mark.long
-def test_a_file_that_learns_nothing_says_so(
+FLAT = "def act(obs):\n    return obs['prosocial']\n"
+LOCKED = f"import threading\n{TRAINER}".replace("= 0", "= 0\n        self.lock = LOCK", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (FLAT, r"mine\.py has no learn\(day\).* `freezetag examine mine\.py` examines it"),
+        (f"{FLAT}def learn(day):\n    pass\n", r"has no learn\(day\).*, a method beside act"),
+        (LOCKED.replace("LOCK", "threading.Lock()"), r"cannot be copied.* save\(\) -> bytes"),
+    ],
+)
+def test_a_file_of_which_no_day_could_be_kept_is_refused_before_it_plays(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(text)
+    with pytest.raises(UnknownAgent, match=said):
+        examine("learner:mine.py", probes=[PROBE], worlds=[WORLD], classmates=2, size=0.02)
+
+
+def test_who_saves_itself_may_keep_what_cannot_be_copied_and_need_to_have_acted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("flat.py").write_text("def act(obs):\n    return obs['prosocial']\n")
-    done = examine("learner:flat.py", probes=[PROBE], worlds=[WORLD], classmates=2, size=0.02)
+    own = LOCKED.replace("LOCK", "threading.Lock()").replace(
+        "obs):", "obs):\n        self.acted = True", 1
+    )
+    own += """
+    def save(self):
+        return bytes([self.acted, self.nights])
+
+    def load(self, state):
+        self.acted, self.nights = map(int, state)
+"""
+    Path("mine.py").write_text(own)
+    done = examine("learner:mine.py", probes=[PROBE], worlds=[WORLD], classmates=2, size=0.02)
     (section,) = done.card.sections
-    (headline,) = section.measurements
-    assert headline.of.n == 0
-    assert "no learn(day)" in headline.of.note
+    (headline,) = [row for row in section.measurements if row.headline]
+    assert headline.of.value == 3

@@ -90,9 +90,14 @@ def test_an_agent_that_cannot_run_is_3_and_its_words_are_harmless(tmp_path: Path
         ("os:path", "os:path cannot be used: os:path gave 'module', which has no act(observation)"),
         ("empty.py", "empty.py cannot be used: no agent in "),
         ("broken.py", "broken.py raised ZeroDivisionError"),
+        ("moves.py", "moves.py cannot be used: "),
+        ("needs.py", "needs.py raised TypeError: "),
+        ("math:sin", "math:sin cannot be used: math:sin has no source"),
+        ("learner:flat.py", "flat.py has no learn(day)"),
+        ("learner:needs.py", "needs.py raised TypeError: "),
     ],
 )
-def test_an_agent_that_cannot_be_loaded_is_an_unknown_one(
+def test_an_agent_that_cannot_be_loaded_or_made_is_an_unknown_one(
     agent: str,
     told: str,
     tmp_path: Path,
@@ -102,6 +107,11 @@ def test_an_agent_that_cannot_be_loaded_is_an_unknown_one(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.py").touch()
     (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "moves.py").write_text("class Agent:\n    def move(self, obs): return 0\n")
+    (tmp_path / "flat.py").write_text("def act(obs):\n    return obs['prosocial']\n")
+    (tmp_path / "needs.py").write_text(
+        "class Agent:\n    def __init__(self, model): ...\n    def act(self, obs): return 0\n"
+    )
     assert cli.run(["examine", agent, "--out", "run"]) == 2
     said = capsys.readouterr()
     assert said.err.startswith(f"freezetag: {told}")

@@ -105,6 +105,27 @@ def test_an_object_that_exits_does_not_end_its_caller() -> None:
         played(Exits())
 
 
+class Moves:
+    def move(self, obs: Any) -> int:
+        return 0
+
+
+class Needs(Moves):
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [(Moves, r"made a Moves, which has no act\(observation\)"), (Needs, "argument: 'model'")],
+)
+def test_a_class_of_which_no_agent_can_be_made_is_refused_before_it_plays(
+    agent: type, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        ft.examine(agent, worlds="commons", probes="commons_collapse", classmates=1, size=0.02)
+
+
 def test_async_is_understood_and_a_generator_is_refused_by_name(tmp_path: Path) -> None:
     assert (played(Waits()).episode.levels[:, :, 0] == 1).all()
     with pytest.raises(AgentFailed, match="it has a yield: an action is returned"):
