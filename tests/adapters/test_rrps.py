@@ -123,6 +123,7 @@ def test_the_own_history_is_what_was_executed() -> None:
         ("greenburg", "there is no rock-paper-scissors bot 'greenburg'. Near: greenberg"),
         ("greenberg(throws=5000)", "throws, 1 .. 1000"),
         ("greenberg(depth=1)", "throws, 1 .. 1000"),
+        ("greenberg(throws=200)", "a match of greenberg has 1000 throws"),
     ],
 )
 def test_mistakes_are_explained(name: str, says: str) -> None:

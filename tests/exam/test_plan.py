@@ -23,7 +23,7 @@ from freezetag.sim.wiring import WiringError
 BOTS = tuple(Ref(f"rrps:bot{i}") for i in range(43))
 ROCK_PAPER_SCISSORS = SimpleNamespace(
     WORLD=Ref.of("substrates/matrix_game", game="rock_paper_scissors"),
-    HORIZON=1000,
+    horizon=lambda name: 1000,
     classmates=lambda: BOTS,
 )
 

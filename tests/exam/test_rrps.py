@@ -20,7 +20,7 @@ from freezetag.core import Finding, Ref
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.run import Runner
-from freezetag.exam.spec import Spec
+from freezetag.exam.spec import BadSpec, Spec
 from freezetag.sim.workers import Cache
 
 BOTS = ("rockbot", "rotatebot", "inocencio", "pibot", "debruijn81", "copybot")
@@ -44,6 +44,17 @@ def test_the_whole_population_is_planned() -> None:
     assert (live.episodes, live.scenario.horizon) == (4 * 43, 1000)
     assert live.episodes * 1000 <= strangers.setting.budget
     assert set(live.scenario.cast[1:]) == {Ref(f"rrps:{name}") for name in rrps.names()}
+
+
+def test_a_match_has_the_throws_that_the_name_says() -> None:
+    agent = resolve("rrps:rockbot(throws=7)")
+    spec = Spec(agent.pupil.name, seed=1, probes=("strangers",))
+    (item,) = plan(spec, agent)
+    assert item.setting.horizon == 7
+    (shorter,) = plan(replace(spec, horizon="5"), agent)
+    assert shorter.setting.horizon == 5
+    with pytest.raises(BadSpec, match="--horizon 5:8: its matches have 7: strangers"):
+        plan(replace(spec, horizon="5:8"), agent)
 
 
 @pytest.fixture(scope="module")

@@ -187,7 +187,8 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     if getattr(substrate, "min_players", 1) > 2:
         number = len(classmates)
     pupil = agent.pupil
-    horizon = getattr(agent.adapter, "HORIZON", getattr(substrate, "horizon", 1))
+    most = _most(agent)
+    horizon = most or getattr(substrate, "horizon", 1)
     setting = Setting(
         world=world,
         substrate=substrate,
@@ -204,7 +205,9 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         | ({"learns": True} if agent.learns else {})
         | ({"outside": True} if isinstance(pupil.policy, Foreign) else {}),
     )
-    setting = _drawn(setting, spec, number, hasattr(agent.adapter, "HORIZON"))
+    setting = _drawn(setting, spec, number, bool(most))
+    if most and spec.lengths is not None and spec.lengths[1] > most:
+        return Item(name, probe, setting, f"--horizon {spec.horizon}: its matches have {most}")
     longest = getattr(agent.adapter, "LONGEST", setting.horizon)
     if setting.horizon > longest and spec.lengths is None:
         if "horizon" in dict(world.settings):
@@ -217,6 +220,12 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
         return Item(name, probe, setting, reason)
     acts = 0 if agent.is_log else round(spec.size * probe.cost(setting))
     return Item(name, probe, replace(setting, budget=acts))
+
+
+def _most(agent: Resolved) -> int:
+    """Steps that an agent's match has, and no more, where its name says so; else 0."""
+    own = getattr(agent.adapter, "horizon", None)
+    return 0 if own is None else int(own(getattr(agent.pupil.policy, "name", "")))
 
 
 def _held(name: str, probe: Probe, held: RecordedExam, spec: Spec) -> Iterator[Item]:

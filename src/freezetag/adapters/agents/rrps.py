@@ -1,7 +1,7 @@
 """The 43 bots for repeated rock-paper-scissors that are compiled into OpenSpiel: `rrps:greenberg`.
 
 For `matrix_game(game="rock_paper_scissors")`. A match has 1,000 throws, unless the name says
-otherwise (`rrps:greenberg(throws=200)`); the bots keep counts of that many. Each episode is a
+otherwise (`rrps:rockbot(throws=200)`); the bots keep counts of that many. Each episode is a
 match, in a process of its own: the bots keep their state, and draw their random numbers, in
 global variables of C. The own moves a bot remembers are those that were executed.
 
@@ -28,7 +28,8 @@ EXTRA = "openspiel"
 PLAYS = "matrix_game(game='rock_paper_scissors')"
 WORLD = Ref.of("substrates/matrix_game", game="rock_paper_scissors")
 THROWS = 1000
-HORIZON = THROWS
+WHOLE = ("greenberg",)
+"""With fewer throws its own code writes past what it allots, and its process ends."""
 
 
 def names() -> tuple[str, ...]:
@@ -45,14 +46,25 @@ def classmates() -> tuple[Ref, ...]:
 
 def factory(name: str) -> Callable[[int], Forked]:
     """`make(seed) -> agent`. Raises `BadAgent`; `ModuleNotFoundError` without the extra."""
-    title, settings = parse(name)
+    throws = horizon(name)
+    bot = find(parse(name)[0], {each: each for each in names()}, "rock-paper-scissors bot")
+    if bot in WHOLE and throws < THROWS:
+        raise BadAgent(
+            f"a match of {bot} has {THROWS} throws: with fewer its own code crashes. Leave throws= "
+            f"out; --horizon {throws} has the others play that many."
+        )
+    return lambda seed: Forked(lambda: Bot(bot, throws, seed))
+
+
+def horizon(name: str) -> int:
+    """Throws of a match, as a name says: no match can have more. Raises `BadAgent`."""
+    _, settings = parse(name)
     throws = settings.pop("throws", THROWS)
     if settings or not isinstance(throws, int) or not 1 <= throws <= THROWS:
         raise BadAgent(
             f"{name!r} is not understood: the one setting of a bot is throws, 1 .. {THROWS}."
         )
-    bot = find(title, {each: each for each in names()}, "rock-paper-scissors bot")
-    return lambda seed: Forked(lambda: Bot(bot, throws, seed))
+    return int(throws)
 
 
 class Bot:
