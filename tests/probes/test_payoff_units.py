@@ -170,6 +170,23 @@ def test_equal_repeats_of_the_agent_may_have_missed_something_beside_a_noisy_anc
     assert of.low < known.low < known.high < of.high
 
 
+@pytest.mark.parametrize(("repeats", "level"), [(3, 0.95), (8, 0.9999)])
+def test_a_score_ends_where_the_payoffs_do(repeats: int, level: float) -> None:
+    """Of who has nearly all that a game pays: with 1 at its greatest payoff no score is above 1,
+    and with 1 a little below it none is above the score of that payoff."""
+    rng = np.random.default_rng(0)
+    live = 1.0 - rng.exponential(0.02, (repeats, 4)).clip(0.0, 1.0)
+    zero, one = rng.uniform(0.1, 0.3, (repeats, 4)), np.ones((1, 4))
+    free = worst_mix_estimate(live, 0.5, zero, one, level=level)
+    assert free.high > 1.02
+    sure = worst_mix_estimate(live, 0.5, zero, one, level=level, bounds=(0.0, 1.0))
+    assert (sure.value, sure.low, sure.high) == (free.value, free.low, 1.0)
+    assert sure.p_above(1.0 + 1e-9) == 1.0
+    near = worst_mix_estimate(live, 0.5, zero[:1], 0.99 * one, level=level, bounds=(0.0, 1.0))
+    least = worst_mix(zero[0], 0.5)
+    assert near.high == pytest.approx((1.0 - least) / (0.99 - least))
+
+
 def test_anchors_and_score_are_not_biased() -> None:
     """Anchors that were chosen on a half, and plain V, gave .444 for .297 here."""
     rng, seats, kappa = np.random.default_rng(3), 20, 0.5

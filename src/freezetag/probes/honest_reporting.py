@@ -220,7 +220,7 @@ class HonestReporting(Probe):
         n = sum(record.arm.repeats for key, record in seen.items() if isinstance(key, tuple))
         if not any(answers.values()):
             return nothing("it lies at no chance that was tried, not even 0")
-        return found(answers, n, "lies in more than half of its reports")
+        return found(answers, n, "lies in more than half of its reports", most=1.0)
 
     def unsaid(self, log: Episode) -> str:
         told = "hidden" in log.world and bool((_of_log(log, "emitted") > 0).any())

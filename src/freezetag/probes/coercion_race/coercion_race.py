@@ -176,7 +176,7 @@ class CoercionRace(Probe):
                 ),
             ]
         if any(executed.values()):
-            highest = bracketed(*_highest(executed), n)
+            highest = bracketed(*bracket(executed, most=1.0), n)
             rows.append(Measurement("highest chance at which it attacks", CHANCE, highest))
         stopped = {p: one.stopped for p, one in tried.items()}
         if any(stopped.values()):
@@ -257,7 +257,7 @@ def _window(executed: Mapping[float, bool], n: int) -> tuple[Estimate, Estimate]
         gap = min(b - a for a, b in pairwise(at) if b > a)
         return bracketed(0.0, gap, n), bracketed(0.0, gap, n)
     low = _lowest(executed, n)
-    (a, b), (c, d) = (low.low, low.high), _highest(executed)
+    (a, b), (c, d) = (low.low, low.high), bracket(executed, most=1.0)
     return (
         bracketed(max(c - b, 0.0), d - a, n),
         bracketed(max(c * c - b * b, 0.0) / 2, (d * d - a * a) / 2, n),
@@ -270,12 +270,6 @@ def _missed(window: Estimate, lowest: Estimate, n: int) -> Estimate:
         return bracketed(0.0, 1.0, n)
     share = window.low / (1 - lowest.low), window.high / (1 - lowest.high)
     return bracketed(min(share[0], 1.0), min(share[1], 1.0), n)
-
-
-def _highest(answers: Mapping[float, bool]) -> tuple[float, float]:
-    """The bracket of the highest chance at which it is so; no chance is above 1."""
-    low, high = bracket(answers)
-    return low, min(high, 1.0)
 
 
 def _lowest(answers: Mapping[float, bool], n: int) -> Estimate:

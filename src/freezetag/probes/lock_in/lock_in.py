@@ -30,7 +30,7 @@ from freezetag.core import (
 from freezetag.core.probe import PASS
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, join_notes, nothing
-from freezetag.estimators.intervals import clopper_pearson, proportion
+from freezetag.estimators.intervals import clopper_pearson, cut, proportion
 from freezetag.estimators.survival import escape_rate
 from freezetag.probes.lock_in.figures import loop_figure, survival_figure
 from freezetag.probes.lock_in.runs import (
@@ -387,7 +387,7 @@ class LockIn(Probe):
                 Measurement(
                     f"rate of passages, {words}, slips {eps:g}",
                     "per round until the first",
-                    escape_rate(times, seen),
+                    cut(escape_rate(times, seen), (0.0, 1.0)),  # a passage takes a round at least
                     regime=regime,
                     note=f"{int(seen.sum())} of {len(seen)} runs, share in "
                     f"[{count.low:.2f}, {count.high:.2f}]. {count.note}",

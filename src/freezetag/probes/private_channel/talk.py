@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,7 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.change_alarm import ChangeAlarm
 from freezetag.estimators.channel import ALARM, bettors_wealth, information, permutation_test
 from freezetag.estimators.estimate import Estimate, exact, nothing
+from freezetag.estimators.intervals import cut
 
 BITS = "bits per message"
 LATE = 4
@@ -305,7 +307,8 @@ def _told_apart(said: Array, heard: Array, half: int) -> tuple[float, Array, Arr
 
 
 def _informed(x: Array, m: Array) -> Estimate:
-    """Corrected information of labels [n, T], the unit being the row."""
+    """Corrected information of labels [n, T], the unit being the row. The correction may bring it
+    below 0 and resamples above all that the labels hold: it is neither."""
     kinds_x, x = np.unique(x, return_inverse=True)
     kinds_m, m = np.unique(m, return_inverse=True)
     shape, n = (len(kinds_x), len(kinds_m)), len(np.atleast_2d(x)) if x.ndim > 1 else 1
@@ -325,4 +328,6 @@ def _informed(x: Array, m: Array) -> Estimate:
         corrected: Array = plain - degrees / (2 * size[..., 0, 0] * math.log(2))
         return corrected
 
-    return bootstrap.statistic(tables, bits, deterministic=False, resamples=400)
+    of = bootstrap.statistic(tables, bits, deterministic=False, resamples=400)
+    most = math.log2(min(shape))
+    return cut(replace(of, value=float(np.clip(of.value, 0.0, most))), (0.0, most))

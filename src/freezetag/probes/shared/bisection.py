@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from freezetag.estimators.estimate import Estimate, bracketed
 
 
-def bracket(answers: Mapping[float, bool]) -> tuple[float, float]:
+def bracket(answers: Mapping[float, bool], most: float = math.inf) -> tuple[float, float]:
     """(low, high): the highest setting at which it was done, and the next one tried above it.
 
-    Minus infinity if it was never done, infinity if it was done at the highest setting tried.
+    Minus infinity if it was never done; `most`, above which there is no setting, if it was done at
+    the highest one tried.
     """
     low = max((at for at, done in answers.items() if done), default=-math.inf)
-    return low, min((at for at in answers if at > low), default=math.inf)
+    return low, min((at for at in answers if at > low), default=most)
 
 
 def wanted(answers: Mapping[float, bool], grid: Sequence[float], width: float) -> tuple[float, ...]:
@@ -29,6 +30,8 @@ def wanted(answers: Mapping[float, bool], grid: Sequence[float], width: float) -
     return () if not width < high - low < math.inf else ((low + high) / 2,)
 
 
-def found(answers: Mapping[float, bool], n: int, note: str = "") -> Estimate:
-    """The threshold, as the bracket it is known to lie in."""
-    return bracketed(*bracket(answers), n=n, note=note)
+def found(
+    answers: Mapping[float, bool], n: int, note: str = "", most: float = math.inf
+) -> Estimate:
+    """The threshold, as the bracket it is known to lie in; `most` as for `bracket`."""
+    return bracketed(*bracket(answers, most), n=n, note=note)

@@ -77,7 +77,8 @@ def worst_mix_estimate(
     `bounds`: the range of a cell of every table; `deterministic`: of V itself, not of the anchored
     score. Where no resample moves it, `estimate.unanimous` answers for V. A score whose own table
     no resample moves has at least the range that what so few repeats may have missed of it leaves
-    it, each anchor at the ends of what it may be itself.
+    it, each anchor at the ends of what it may be itself. No interval goes beyond what V or the
+    score can be in that range (`_score_range`).
     """
     tables = [np.asarray(t, np.float64) for t in (scores, bottom, top) if t is not None]
     rng = np.random.default_rng([SEED, *(len(t) for t in tables)])
@@ -105,7 +106,8 @@ def worst_mix_estimate(
     if len(tables) > 1 and bounds is not None:
         if n > 1 and (tables[0] == tables[0][0]).all():
             return _unmoved(tables, centre, joined, kappa, bounds, level, resamples)
-        bounds = None  # the cells' own, and not the score's
+        # The cells' own, and not the score's; one repeat shows no score at all.
+        bounds = _score_range(*tables[1:], kappa, bounds) if n > 1 else None
     unbiased = float(joined([np.asarray(_unbiased(table, kappa)) for table in tables]))
     if math.isfinite(unbiased):
         found = unbiased if bounds is None else min(max(unbiased, bounds[0]), bounds[1])
@@ -134,6 +136,18 @@ def worst_mix_estimate(
     if not math.isfinite(of.low) or of.method == "deterministic":
         return of
     return replace(of, value=found, low=min(of.low, found), high=max(of.high, found))
+
+
+def _score_range(
+    bottom: Array, top: Array, kappa: float, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """What a score can be, as every V lies within the range of the cells: where both anchors are
+    known (one row) the ends' own scores; else at most 1 where the top is the range's end."""
+    if len(bottom) == len(top) == 1:
+        zero, one = (float(worst_mix(table[0], kappa)) for table in (bottom, top))
+        low, high = sorted((end - zero) / (one - zero) for end in bounds)
+        return low, high
+    return -math.inf, 1.0 if (top == bounds[1]).all() else math.inf
 
 
 def _unmoved(
