@@ -107,7 +107,7 @@ def worst_mix_estimate(
         if n > 1 and (tables[0] == tables[0][0]).all():
             return _unmoved(tables, centre, joined, kappa, bounds, level, resamples)
         # The cells' own, and not the score's; one repeat shows no score at all.
-        bounds = _score_range(*tables[1:], kappa, bounds) if n > 1 else None
+        bounds = _score_range(tables[1], tables[2], kappa, bounds) if n > 1 else None
     unbiased = float(joined([np.asarray(_unbiased(table, kappa)) for table in tables]))
     if math.isfinite(unbiased):
         found = unbiased if bounds is None else min(max(unbiased, bounds[0]), bounds[1])
