@@ -73,6 +73,44 @@ def test_a_file_of_a_run_that_was_changed_is_named(
     assert said in capsys.readouterr().err
     assert cli.run(["compare", str(run), str(run)]) == 1
     assert said in capsys.readouterr().err
+    if name != "records.zip":
+        assert cli.run(["rescore", str(run)]) == 1
+        assert f"the run in {run} is not as it was written: {said}" in capsys.readouterr().err
+
+
+def test_a_list_of_files_that_is_gone_is_missed(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "files.sha256").unlink()
+    said = "is not as it was written: files.sha256, the list of its files, is missing"
+    for asked in ("card", "rescore"):
+        assert cli.run([asked, str(run)]) == 1
+        assert f"the run in {run} {said}" in capsys.readouterr().err
+    for one in (run, run / "card.json"):
+        assert cli.run(["compare", str(one), str(one)]) == 1
+        assert f"the first run, {run}, {said}" in capsys.readouterr().err
+    # A card that was taken out of its folder has no list to miss.
+    alone = tmp_path / "mine.json"
+    alone.write_bytes((run / "card.json").read_bytes())
+    assert cli.run(["card", str(alone)]) == 0
+    assert cli.run(["compare", str(alone), str(alone)]) == 0
+    assert "files.sha256" not in capsys.readouterr().err
+
+
+def test_of_a_run_that_never_had_a_list_nobody_can_tell(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an earlier version wrote it: no list, and none named by the card."""
+    (run / "files.sha256").unlink()
+    card = json.loads((run / "card.json").read_text())
+    card["run"] = {key: value for key, value in card["run"].items() if value != "files.sha256"}
+    (run / "card.json").write_text(json.dumps(card))
+    for asked in (["card", str(run)], ["compare", str(run), str(run)], ["rescore", str(run)]):
+        assert cli.run(asked) == 0
+        said = capsys.readouterr()
+        told = " ".join((said.err + said.out).split())
+        assert "has no files.sha256" in told
+        assert "cannot be told" in told
 
 
 def test_a_list_of_files_that_is_none_is_named(
@@ -90,9 +128,9 @@ def test_a_changed_card_is_scored_again_and_named(
     file = run / "card.json"
     file.write_text(file.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
     assert cli.run(["rescore", str(run)]) == 1
-    assert f"the card in {run} is not as it was written" in capsys.readouterr().err
+    assert f"the run in {run} is not as it was written" in capsys.readouterr().err
     new = schema.read_json(run / "rescored-1")
-    assert any("the first card is not as it was written" in each for each in new.warnings)
+    assert any("the first run is not as it was written" in each for each in new.warnings)
 
 
 def test_the_same_probes_find_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

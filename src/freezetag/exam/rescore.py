@@ -28,7 +28,7 @@ from freezetag.exam import records as stored
 from freezetag.exam.plan import Item
 from freezetag.exam.recorded_exam import MissingArms, scored
 from freezetag.exam.spec import BadSpec, roster
-from freezetag.report import compare, schema
+from freezetag.report import compare, manifest, schema
 from freezetag.sim.identity import version
 
 NEW_PROBE = "the probe is another version than scored it then"
@@ -68,7 +68,9 @@ class Rescoring:
     card: ReportCard
     sections: tuple[Rescored, ...]
     altered: str = ""
-    """What in the old card contradicts its results; the new one notes it."""
+    """What in the run is not as it was written; the new card notes it."""
+    untold: str = ""
+    """That nobody can tell, of a run of an earlier version."""
 
 
 def rescore(run: Path) -> Rescoring:
@@ -76,7 +78,8 @@ def rescore(run: Path) -> Rescoring:
     reading its card raises."""
     if not (run / "card.json").is_file():
         raise BadSpec(f"{run} is not the folder of a finished run: it has no card.json.")
-    old, wrong = schema.read_json(run), schema.altered(run)
+    old = schema.read_json(run)
+    wrong = schema.altered(run) or manifest.changed(run, old)
     kept = stored.Records.of(run)
     if kept is None:
         raise BadSpec(
@@ -97,7 +100,7 @@ def rescore(run: Path) -> Rescoring:
                 (
                     *old.warnings,
                     *_warnings(old, found, kept.values()),
-                    *((f"the first card is not as it was written: {wrong}",) if wrong else ()),
+                    *((f"the first run is not as it was written: {wrong}",) if wrong else ()),
                 )
             )
         ),
@@ -114,7 +117,7 @@ def rescore(run: Path) -> Rescoring:
         for each in found
         if before[key := (each.old.probe, each.old.world)].measurements
     )
-    return Rescoring(old, card, told, wrong)
+    return Rescoring(old, card, told, wrong, manifest.unlisted(run, old))
 
 
 def _roster_of(run: Path) -> str:

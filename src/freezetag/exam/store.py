@@ -28,7 +28,7 @@ from freezetag.exam.spec import BadSpec
 from freezetag.report import html, manifest, schema
 from freezetag.report.numbers import decode_free, encode_free
 
-SPEC, RECORDS = "spec.toml", stored.FILE
+SPEC, RECORDS = manifest.SPEC, stored.FILE
 
 
 class FolderTaken(UserError):
@@ -152,6 +152,7 @@ class RunFolder:
         """Write everything; returns the paths by name. Raises `CannotWrite` at the first file
         that cannot be written, with those before it in place. The parts of a whole run go.
         `latest`: the link beside the run shall point to it."""
+        card = manifest.named(card)
         found = {
             "card.json": self.write("card.json", schema.write_json(card)),
             "card.html": self.write("card.html", html.write_html(card)),

@@ -44,6 +44,8 @@ class Run:
     """Where it was read from."""
     altered: str = ""
     """What in its card contradicts its results, or which files of its folder were changed."""
+    untold: str = ""
+    """That nobody can tell whether they were, of a run of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,10 @@ def load(source: Path | str) -> Run:
     samples that cannot be read."""
     path = Path(source)
     folder = path if path.is_dir() else path.parent
-    card, wrong = schema.read_json(path), schema.altered(path) or manifest.changed(folder)
-    return Run(card, _samples(folder / "samples.json"), str(folder), wrong)
+    card = schema.read_json(path)
+    wrong = schema.altered(path) or manifest.changed(path, card)
+    untold = manifest.unlisted(path, card)
+    return Run(card, _samples(folder / "samples.json"), str(folder), wrong, untold)
 
 
 def _samples(file: Path) -> Samples:
@@ -134,7 +138,11 @@ def compare(
         differences,
         tuple(" / ".join(key) for key in ours if key not in both),
         tuple(" / ".join(key) for key in theirs if key not in both),
-        (*_notes(first.card, second.card), *_unpaired(differences)),
+        (
+            *_notes(first.card, second.card),
+            *_unpaired(differences),
+            *dict.fromkeys(run.untold for run in (first, second) if run.untold),
+        ),
         (first.place, second.place),
         tuple(
             f"the {which} run, {run.place}, is not as it was written: {run.altered}"

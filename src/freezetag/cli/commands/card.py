@@ -49,8 +49,8 @@ def card(
             f"freezetag: {plain(file)} is not as it was written: {plain(wrong)}.", file=sys.stderr
         )
         return 1
-    folder = file.parent
-    if wrong := manifest.changed(folder):
+    folder, given = file.parent, run if run.is_dir() else file
+    if wrong := manifest.changed(given, found):
         print(
             f"freezetag: the run in {plain(folder)} is not as it was written: {plain(wrong)}.",
             file=sys.stderr,
@@ -58,6 +58,8 @@ def card(
         return 1
     if listed := manifest.digest(folder):
         print(f"files as written: {manifest.FILE} {listed}", file=sys.stderr)
+    elif untold := manifest.unlisted(given, found):
+        print(plain(untold), file=sys.stderr)
     return 0
 
 

@@ -38,7 +38,8 @@ def compare(
     from freezetag.report.comparison_table import print_comparison
     from freezetag.report.words import plain
 
-    runs = [compared.load(existing(run).parent) for run in (first, second)]
+    there = [(run, existing(run)) for run in (first, second)]
+    runs = [compared.load(run if run.is_dir() else file) for run, file in there]
     found = compared.compare(*runs, interlocks=interlocks, defaults=Spec.defaults())
     if json_:
         print(json.dumps(compared.as_json(found), indent=1, allow_nan=False))

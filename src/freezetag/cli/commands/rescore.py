@@ -17,8 +17,9 @@ def rescore(
     json_: Annotated[bool, Parameter(name="--json", show_default=False)] = False,
 ) -> int:
     """Put today's probes to the episodes that a run recorded. Nobody acts. The new card lies in
-    a folder of its own within the run's, and the old one stays. Where that was changed after it
-    was written, standard error and the new card say so, and the exit code is 1.
+    a folder of its own within the run's, and the old one stays. Where a file
+    of the run was changed after it was written, standard error and the new card say so, and the
+    exit code is 1.
 
     Parameters
     ----------
@@ -34,8 +35,10 @@ def rescore(
     found = scoring.rescore(run)
     paths = scoring.save(found, run)
     if found.altered:
-        said = f"the card in {run} is not as it was written: {found.altered}"
+        said = f"the run in {run} is not as it was written: {found.altered}"
         print(f"freezetag: {words.plain(said)}.", file=sys.stderr)
+    elif found.untold:
+        print(words.plain(found.untold), file=sys.stderr)
     code = 1 if found.altered else 0
     if json_:
         data = {**scoring.as_json(found), "card": str(paths["card.json"])}
