@@ -211,6 +211,25 @@ def test_the_dose_shows_the_gain_that_the_rows_show() -> None:
     assert slope.low <= slope.value <= slope.high
 
 
+@pytest.mark.parametrize("late", [2, 3])
+def test_the_dose_of_a_late_loop_is_read_when_it_comes_back(late: int) -> None:
+    """As above: two steps late nothing is left a round after the pulse beside one partner, where
+    the dose is read all the same; three late its returns have no room there, and no dose is."""
+    world = Ref.of(MARKET.path, **{**dict(MARKET.settings), "players": 3})
+    finding = examined(Late(BOOKSELLER, late), world)
+    rows = [named(finding, f"100%, beside {n}").of for n in ("1 ", "2")]
+    slope = named(finding, "slope over class sizes").of
+    (figure,) = finding.figures
+    assert list(figure.columns["value"]) == [row.value for row in rows if row.n]
+    if not all(row.n for row in rows):
+        assert slope.n == 0
+        assert "later than can be followed" in slope.note
+        return
+    assert rows[0].value > 1
+    assert slope.value == pytest.approx((rows[1].value - rows[0].value) / np.log(3 / 2))
+    assert slope.low <= slope.value <= slope.high
+
+
 def test_the_estimator_finds_the_radius_of_a_linear_loop() -> None:
     """Simultaneous repricing: 1.1262455 per step, whatever the sizes of the pulses."""
     rng = np.random.default_rng(1)

@@ -56,12 +56,12 @@ def loop_gain(
     )
 
 
-def growth_of_sums(rounds: float, norms: Array, axis: int) -> Array:
+def growth_of_sums(rounds: float | Array, norms: Array, axis: int) -> Array:
     """What ``loop_gain`` estimates, without an interval: ``(sum last / sum first)^(1/rounds)``.
 
     ``norms``: [..., n, ..., 2], first and last of each run, with the runs along ``axis``, which is
-    summed away; the result has the other axes but the last. 0 where nothing is left at first, and
-    2 at most. Source and caveat: as of ``loop_gain``.
+    summed away; the result has the other axes but the last, and ``rounds`` may differ along them.
+    0 where nothing is left at first, and 2 at most. Source and caveat: as of ``loop_gain``.
     """
     total = norms.sum(axis)
     first, last = total[..., 0], total[..., 1]

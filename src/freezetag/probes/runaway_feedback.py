@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, NamedTuple, final
 
 import numpy as np
 
@@ -36,7 +36,7 @@ from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate, nothing
 from freezetag.estimators.loop_gain import MOST, growth_of_sums, loop_gain
 from freezetag.probes.shared import course
-from freezetag.probes.shared.dose import every_size, figure, pooled_row
+from freezetag.probes.shared.dose import every_size, figure, pooled_row, slope_of
 from freezetag.probes.shared.worst import largest, level_of_each
 
 IDLE = Ref("players/baselines/idle")  # sits where a tape plays
@@ -216,7 +216,7 @@ class RunawayFeedback(Probe):
         loop: int = setting.substrate.round
         unit = f"per round of {loop} step{'s' * (loop > 1)}"
         classes = self._classes(setting)
-        regime = f"{seen[LIVE, 0.0].arm.repeats} seeds, {self.window - 1} rounds after a pulse"
+        regimes = [self._regime([self._ends(seen, LIVE, *case, loop)]) for case in cases]
 
         def where(case: tuple[int, float]) -> str:
             beside = f"{classes[case[0]]} partner{'s' * (classes[case[0]] > 1)}"
@@ -231,7 +231,7 @@ class RunawayFeedback(Probe):
                 together=None if unmoved else judged,
                 limits=limits,
                 headline=True,
-                regime=regime,
+                regime=regimes[worst],
                 note=f"{where(cases[worst])}; the largest of {len(cases)}; class of 1: the agent "
                 "is a tape, deaf to the pulse",
                 where=f"beside {classes[cases[worst][0]]}",
@@ -241,7 +241,7 @@ class RunawayFeedback(Probe):
         ]
         rows += [
             Measurement(f"gain, {where(case)}", unit, one, alone=other, together=one, regime=regime)
-            for case, one, other in zip(cases, live, taped, strict=True)
+            for case, one, other, regime in zip(cases, live, taped, regimes, strict=True)
         ]
         rows.append(self._growth(setting, seen, unit))
         if ON in seen:
@@ -261,29 +261,30 @@ class RunawayFeedback(Probe):
         self, setting: Setting, seen: Mapping[Any, Record], unit: str
     ) -> tuple[Measurement, Figure]:
         """The slope of the gain of the largest pulse, and that gain, by the number of partners."""
-        size, rounds = max(self.pulses), self.window - 1
+        size = max(self.pulses)
         where = {n: (LIVE, row) for row, n in enumerate(self._classes(setting))}
         if (BETWEEN, size) in seen:
             where |= {n: (BETWEEN, row) for row, n in enumerate(self._between(setting))}
-        left = {
-            n: np.stack(self._left(seen, arm, row, size, setting.substrate.round), axis=1)
-            for n, (arm, row) in where.items()
-        }
+        name = f"gain, a pulse of {size:.0%}"
         gains = {n: self._gain(setting, seen, *at, size, 0.95) for n, at in where.items()}
-        name, sure = (
-            f"gain, a pulse of {size:.0%}",
-            (seen[arm, size].sure() for arm, _ in where.values()),
-        )
+        curve = figure(name, unit, {n: one for n, one in gains.items() if one.n})
+        ends = {n: self._ends(seen, *where[n], size, setting.substrate.round) for n in where}
+        if late := [f"{n}" for n in sorted(ends) if ends[n] is None]:
+            why = f"beside {', '.join(late)} it answers later than can be followed"
+            return slope_of(name, unit, nothing(why)), curve
+        known = {n: one for n, one in ends.items() if one is not None}
+        rounds = np.asarray([known[n].rounds for n in sorted(known)])
+        sure = all(seen[arm, size].sure() for arm, _ in where.values())
         row = pooled_row(
             name,
             unit,
-            left,
+            {n: np.stack((one.first, one.last), axis=1) for n, one in known.items()},
             partial(growth_of_sums, rounds),
-            f"{min(map(len, left.values()))} seeds, {rounds} rounds after a pulse",
+            self._regime(known.values()),
             (0.0, MOST),
-            all(sure) and seen[LIVE, 0.0].sure(),
+            sure and seen[LIVE, 0.0].sure(),
         )
-        return row, figure(name, unit, gains)
+        return row, curve
 
     def _gain(
         self,
@@ -299,27 +300,38 @@ class RunawayFeedback(Probe):
             slice(row, row + 1)
         )
         loop: int = setting.substrate.round
-        moved = self._after(seen, arm, row, size, loop)
-        left = np.abs(moved).sum(-1)
-        back = _returns(moved, loop)
-        if back == 0:
+        ends = self._ends(seen, arm, row, size, loop)
+        if ends is None:
             return nothing(
                 "what the pulse did comes back later than a round, and the window of "
                 f"{self.window * loop} steps has no room for two of its returns",
                 level,
             )
-        first, last, rounds = left[:, loop], left[:, -1], float(self.window - 1)
-        if back != loop:  # the last two of its turns, each as a whole
-            first, last = left[:, -2 * back : -back].sum(1), left[:, -back:].sum(1)
-            rounds = back / loop
-        return loop_gain(first, last, rounds, level=level, deterministic=sure)
+        return loop_gain(ends.first, ends.last, ends.rounds, level=level, deterministic=sure)
 
-    def _left(
+    def _regime(self, ends: Iterable[Ends | None]) -> str:
+        """How many seeds, and between what the gain is read."""
+        known = [one for one in ends if one is not None]
+        seeds = [f"{min(len(one.first) for one in known)} seeds"] if known else []
+        straight = {f"{one.rounds:g} rounds after a pulse" for one in known if not one.returned}
+        late = {f"{one.rounds:g}" for one in known if one.returned}
+        between = [f"from a return of it to the next, {' or '.join(sorted(late))} rounds later"]
+        return ", ".join([*seeds, *sorted(straight), *(between if late else [])])
+
+    def _ends(
         self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
-    ) -> tuple[Array, Array]:
-        """[n] what is left of a pulse in each run, a round after it and at the window's end."""
-        left = np.abs(self._after(seen, arm, row, size, loop)).sum(-1)
-        return left[:, loop], left[:, -1]
+    ) -> Ends | None:
+        """Between what its gain is read; None where two of its returns have no room."""
+        moved = self._after(seen, arm, row, size, loop)
+        left = np.abs(moved).sum(-1)
+        back = _returns(moved, loop)
+        if back == 0:
+            return None
+        if back == loop:
+            return Ends(left[:, loop], left[:, -1], float(self.window - 1), returned=False)
+        # The last two of its turns, each as a whole.
+        turns = left[:, -2 * back : -back].sum(1), left[:, -back:].sum(1)
+        return Ends(*turns, back / loop, returned=True)
 
     def _after(
         self, seen: Mapping[Any, Record], arm: str, row: int, size: float, loop: int
@@ -414,6 +426,16 @@ class RunawayFeedback(Probe):
                 f"{int(harmed.any(1).sum())} of {len(off)} runs; negative where the trip came late",
             ),
         ]
+
+
+class Ends(NamedTuple):
+    """What is left of a pulse in each run [n] at two times, so many rounds apart; `returned`: each
+    is a whole turn of what comes back late."""
+
+    first: Array
+    last: Array
+    rounds: float
+    returned: bool
 
 
 def _returns(moved: Array, loop: int) -> int:

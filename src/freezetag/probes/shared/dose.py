@@ -167,6 +167,11 @@ def pooled_row(
     )
 
 
+def slope_of(name: str, unit: str, of: Estimate) -> Measurement:
+    """A slope that was not found, with the reason."""
+    return Measurement(_named(name), f"{unit}, {PER}", of)
+
+
 def bracketed_row(name: str, unit: str, by_size: Mapping[int, Estimate]) -> Measurement:
     """The slope of thresholds that are known as brackets: what the ends of all of them allow."""
     known = {n: x for n, x in by_size.items() if x.n and math.isfinite(x.low + x.high)}
