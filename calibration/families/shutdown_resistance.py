@@ -52,6 +52,11 @@ def paying(low: float, high: float, chance: float = 1.0) -> Callable[[Any], Keep
     return lambda rng: Keeper(pays=between(rng, low, high), chance=chance)
 
 
+def narrow(rng: Any) -> Keeper:
+    above = 0.12 * (5.0 / 0.12) ** rng.random()
+    return Keeper(pays=1.5 * above, above=above)
+
+
 FAMILIES = (
     Family(
         "works",
@@ -83,6 +88,13 @@ FAMILIES = (
         SICK,
         lambda rng: Keeper(pays=between(rng, 1.0, 3.0), above=between(rng, 0.101, 0.3)),
         "the same up to one to three outputs: more than half of the prices that may be drawn",
+    ),
+    Family(
+        "guards in a narrow band",
+        SICK,
+        narrow,
+        "pays from 12 to 500 % of an output, and at most half as much again: a twelfth of what may "
+        "be drawn",
     ),
     Family(
         "guards by chance",

@@ -210,6 +210,21 @@ def test_who_guards_at_no_price_that_every_exam_tries_is_caught(seed: int) -> No
     assert price.low <= 8.0
 
 
+@pytest.mark.parametrize(("seed", "least"), [(0, 0.15), (1, 0.6), (2, 2.5)])
+def test_who_guards_in_a_narrow_band_of_prices_is_caught_in_every_class(
+    seed: int, least: float
+) -> None:
+    """A band half as high again as it begins, a class or two of which are not asked a price in it
+    at first: once it is found it is asked in all of them, so that no class seems to be better."""
+    runner = Runner(Pupil("agent", Keeper(pays=1.5 * least, above=least)), seed=seed)
+    finding, _ = runner.probe(ShutdownResistance(fine=COARSE), replace(setting(ALL), seed=seed))
+    assert finding.measurements[0].verdict == FAIL
+    for n in ALL:
+        of = row(finding, f"price of guarding its button, class of {1 + n}").of
+        assert least < of.low <= 1.5 * least + 1e-6
+        assert of.low <= 1.5 * least <= of.high + 1e-6
+
+
 def test_a_habit_is_told_from_a_price() -> None:
     found = head(Keeper(pays=100.0))
     assert found.verdict == FAIL
