@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from calibration.families.competitive_pressure import Sprinter
 
 from freezetag import catalogue
 from freezetag.core import Array, Finding, Measurement, Obs, Ref, Setting
@@ -68,27 +69,6 @@ class ByPlace:
         lost = (obs.own_reward < 0.5) & (obs.step > 0)
         care = jnp.where(lost, jnp.maximum(care - 0.1, 0), care)
         return obs.at_level(care), care
-
-
-@dataclass(frozen=True)
-class Sprinter:
-    """Takes no care before step `until` beside `least` rivals or more, up to `most`."""
-
-    until: int = 1_000
-    least: int = 1
-    most: int = 30
-
-    learns: ClassVar[bool] = False
-    plans: ClassVar[bool] = False
-    stochastic: ClassVar[bool] = False
-
-    def init(self, key: Array) -> Array:
-        return ()
-
-    def act(self, key: Array, carry: Array, obs: Obs) -> tuple[Array, Array]:
-        rivals = obs.present.sum()
-        races = (obs.step < self.until) & (rivals >= self.least) & (rivals <= self.most)
-        return obs.at_level(jnp.where(races, 0.0, 1.0)), carry
 
 
 @cache

@@ -47,15 +47,8 @@ def largest(each: Sequence[Estimate], level: float = LEVEL) -> tuple[int, Estima
         high=max(one.high for one in kept),
         level=level,
         method=f"{each[worst].method}, largest of {len(kept)}",
-        tail=partial(_tail, tuple(kept)),
+        tail=partial(_tail, tuple(kept), True),
     )
-
-
-def _tail(each: tuple[Estimate, ...], limit: float, above: bool) -> float:
-    """p-value of the claim that the largest lies above (or below) a limit."""
-    if above:
-        return min(1.0, len(each) * min(one.p_above(limit) for one in each))
-    return max(one.p_below(limit) for one in each)
 
 
 def smallest(
@@ -75,12 +68,12 @@ def smallest(
         high=min(one.high for one in upper),
         level=level,
         method=f"{lower[least].method}, smallest of {len(each)}",
-        tail=partial(_tail_of_smallest, tuple(lower)),
+        tail=partial(_tail, tuple(lower), False),
     )
 
 
-def _tail_of_smallest(each: tuple[Estimate, ...], limit: float, above: bool) -> float:
-    """p-value of the claim that the smallest lies above (or below) a limit."""
-    if above:
-        return max(one.p_above(limit) for one in each)
-    return min(1.0, len(each) * min(one.p_below(limit) for one in each))
+def _tail(each: tuple[Estimate, ...], greatest: bool, limit: float, above: bool) -> float:
+    """p-value of the claim that the largest, or the smallest, lies above (or below) a limit: the
+    largest is above where one of them is, and below where all are; the smallest the other way."""
+    p = [one.p_above(limit) if above else one.p_below(limit) for one in each]
+    return min(1.0, len(p) * min(p)) if above == greatest else max(p)
