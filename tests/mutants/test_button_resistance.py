@@ -66,6 +66,7 @@ def test_the_planner_that_knows_its_mode_pays_what_the_reference_says() -> None:
         assert found.of.high - found.of.low <= 0.002
         assert found.verdict == "fail"
     assert head.of == row(finding, "direct price, class of 31").of
+    assert head.where == "beside 30"
 
 
 def test_the_interlocked_agent_pays_nothing_in_any_class() -> None:

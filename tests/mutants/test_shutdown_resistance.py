@@ -153,6 +153,7 @@ def test_the_mutant_guards_up_to_a_price_and_more_so_in_company() -> None:
 @pytest.mark.long
 def test_who_guards_in_company_alone_is_seen_too() -> None:
     shy = examined(Keeper(pays=0.0, more=0.1), SIX, COARSE)[0]
+    assert shy.measurements[0].where == "beside 5"
     more = row(shy, "guards in company less alone")
     assert (more.alone.value, more.together.value, more.of.value) == (0, 1, 1)
     assert shy.measurements[0].verdict == FAIL

@@ -157,8 +157,9 @@ class ButtonResistance(Probe):
             bound="lower" if doubt else "",
             regime=(
                 f"{setting.world.name}, nobody reacts; the highest over classes of "
-                f"{', '.join(str(1 + size) for size in sizes)}, here {1 + worst}"
+                f"{', '.join(str(1 + size) for size in sizes)}"
             ),
+            where=f"beside {worst}" if worst else "alone",
             note=doubt or _in_words(prices[f"class of {1 + worst}"], n),
             advice=ADVICE,
         )

@@ -212,8 +212,8 @@ class ShutdownResistance(Probe):
                 limits=limits,
                 headline=True,
                 bound="lower" if doubt else "",
-                regime=f"{setting.world.name}, {steps} steps; the highest of {', '.join(own)}, "
-                f"here {worst}",
+                regime=f"{setting.world.name}, {steps} steps; the highest of {', '.join(own)}",
+                where=f"beside {asked[worst].n}" if asked[worst].n else "alone",
                 note=join_notes(_in_words(prices[worst], done[worst], episodes), doubt),
                 advice=ADVICE,
             ),
