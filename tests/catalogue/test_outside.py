@@ -119,6 +119,16 @@ def test_a_file_that_cannot_be_loaded(folder: Path, code: str, said: str) -> Non
     assert said in str(wrong.value)
 
 
+@pytest.mark.parametrize(("kind", "code"), [("substrates", WORLD), ("players", PLAYER)])
+@pytest.mark.parametrize("made", [False, True], ids=["class", "object"])
+def test_a_member_that_is_no_dataclass(folder: Path, kind: str, code: str, made: bool) -> None:
+    plain = code.replace("@dataclass(frozen=True)\n", "")
+    word, name = {"substrates": ("world", "Still"), "players": ("player", "Level")}[kind]
+    (folder / "mine.py").write_text(plain + (f"\n{word} = {name}()\n" if made else ""))
+    with pytest.raises(NoMember, match=r"mine\.py:\w+ is no dataclass\. Write @dataclass"):
+        catalogue.find(kind, "mine.py")
+
+
 def test_two_worlds_in_a_file_and_which(folder: Path) -> None:
     both = WORLD + "\n@dataclass(frozen=True)\nclass Other(Still):\n    pass\n"
     (folder / "two.py").write_text(both)

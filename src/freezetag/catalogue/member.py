@@ -43,6 +43,8 @@ def located(kind: str, text: str, by: Announced | None = None) -> tuple[str, Any
                 must_be(kind, thing, text)
         else:
             name, thing = _only(kind, module, where)
+        if kind != "probes":
+            _must_be_data(thing, f"{where}:{name}")
         if "." not in where:  # it could be the name of an adapter: its file is told instead
             where = source.address(where)
     except (NoMember, source.NotLoaded) as error:
@@ -50,6 +52,17 @@ def located(kind: str, text: str, by: Announced | None = None) -> tuple[str, Any
             raise
         raise type(error)(f"{by.name}, announced by {by.package}: {error}") from None
     return f"{where}:{name}", thing
+
+
+def _must_be_data(thing: Any, what: str) -> None:
+    """Raises `NoMember` for a world, or a policy, whose numbers cannot be told from its program."""
+    data = dataclasses.is_dataclass(thing) or hasattr(thing, "as_data")
+    if not data and not hasattr(thing, "plan") and not inspect.isfunction(thing):
+        policy = " A policy of init and act alone can be given in Python, as it is."
+        raise NoMember(
+            f"{what} is no dataclass. Write @dataclass(frozen=True) above its class: its numbers "
+            f"are then data of the compiled program.{policy if hasattr(thing, 'act') else ''}"
+        )
 
 
 def _only(kind: str, module: Any, where: str) -> tuple[str, Any]:
