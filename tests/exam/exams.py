@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from freezetag import catalogue, probes
 from freezetag.core import Section
 from freezetag.exam.examine import run_spec
 from freezetag.exam.examined import Examined
@@ -37,3 +45,21 @@ class Interrupt(Silent):
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
+
+
+@contextmanager
+def with_probe(name: str, text: str, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The catalogue's folder, as a copy in which there is one more probe."""
+    for kind in ("substrates", "players"):
+        (folder / kind).symlink_to(catalogue.HERE / kind)
+    shutil.copytree(catalogue.HERE / "probes", folder / "probes")
+    (folder / "probes" / f"{name}.py").write_text(text, encoding="utf-8")
+    with patch.context() as here:
+        here.setattr(catalogue, "HERE", folder)
+        here.setattr(probes, "__path__", [str(folder / "probes")])
+        catalogue.members.cache_clear()
+        try:
+            yield
+        finally:
+            catalogue.members.cache_clear()
+            sys.modules.pop(f"freezetag.probes.{name}", None)

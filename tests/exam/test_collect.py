@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freezetag.core import Finding, Limits, Measurement, Section
+from freezetag.core import Finding, Limits, Measurement, ReportCard, Section
 from freezetag.estimators import bootstrap
 from freezetag.estimators.estimate import Estimate
 from freezetag.exam import collect
 from freezetag.exam.plan import plan
 from freezetag.exam.resolve import resolve
 from freezetag.exam.spec import Spec
+from freezetag.report import compare
 from freezetag.report.stored import StoredInterval
 
+PACKAGE = Path(collect.__file__).resolve().parents[1]
 LIMITS = Limits(0.1, 0.2, "made up")
 
 
@@ -112,3 +119,29 @@ def test_a_headline_brings_verdict_and_p(item: Any) -> None:
 
 def test_versions_name_what_the_numbers_depend_on() -> None:
     assert {"freezetag", "jax", "numpy", "scipy", "python"} <= set(collect.versions())
+
+
+def test_a_card_names_the_sources_that_judged_it(tmp_path: Path) -> None:
+    """A copy of the package, as an installed one is, has the same; one with an edit another."""
+    here, copied = collect.versions()["freezetag sources"], tmp_path / "freezetag"
+    shutil.copytree(PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    assert _sources_of(tmp_path) == here
+    probe = copied / "probes" / "lock_in" / "lock_in.py"
+    probe.write_text(probe.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    edited = _sources_of(tmp_path)
+    assert edited != here
+    with_mine, with_edited = (
+        ReportCard("x", "x", (), {}, {"freezetag sources": each}) for each in (here, edited)
+    )
+    (note,) = compare.compare(compare.Run(with_mine, {}), compare.Run(with_edited, {})).notes
+    assert f"freezetag sources {here} and {edited}" in note
+
+
+def _sources_of(folder: Path) -> str:
+    """What a card says that the package in a folder wrote."""
+    said = "from freezetag.exam import collect; print(collect.versions()['freezetag sources'])"
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", said], env=env, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

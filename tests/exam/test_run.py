@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import errno
-import shutil
-import sys
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from tests.exam.exams import PROBES, Interrupt, examined, small
+from tests.exam.exams import PROBES, Interrupt, examined, small, with_probe
 
-from freezetag import catalogue, cli, probes
+from freezetag import cli
 from freezetag.cli.progress import cost_line
 from freezetag.core import ReportCard, Section
 from freezetag.exam import parquet, store
@@ -89,6 +88,23 @@ def test_headlines_keep_their_values_by_seed() -> None:
         assert sum(known) / len(known) == pytest.approx(row.of.value, abs=1e-9)
 
 
+@pytest.mark.parametrize("kept", ["0f" * 32, None], ids=["others", "unknown"])
+def test_what_other_sources_measured_before_a_run_was_resumed_is_named(
+    kept: str | None, tmp_path: Path
+) -> None:
+    """Of a package that was brought up to date meanwhile; the card names the sources of today."""
+    with store.RunFolder.create(tmp_path / "run", "x") as folder:
+        run_spec(small(), folder=folder, progress=Interrupt())
+    (part,) = (tmp_path / "run" / "parts").glob("*.json")
+    data = json.loads(part.read_text())
+    del data["sources"]
+    part.write_text(json.dumps(data if kept is None else data | {"sources": kept}))
+    with store.RunFolder.resume(tmp_path / "run") as folder:
+        found = run_spec(small(), folder=folder).card
+    (said,) = (each for each in found.warnings if "resumed" in each)
+    assert said.endswith(f"by other sources of freezetag than it names: {PROBES[0]} in commons")
+
+
 def test_an_interrupted_run_is_resumed_to_the_same_results(tmp_path: Path) -> None:
     """Killed after its first section, so that nothing but the parts is there; the whole file of
     episodes is that of a run in one go."""
@@ -110,6 +126,7 @@ def test_an_interrupted_run_is_resumed_to_the_same_results(tmp_path: Path) -> No
         assert schema.results_hash(finished.card) == schema.results_hash(examined().card)
         assert samples(finished.card) == samples(examined().card)
         paths = folder.finish(finished.card)
+    assert finished.card.warnings == examined().card.warnings
     whole = examined().save(tmp_path / "whole")["episodes.parquet"]
     query = (
         "select arm, day, count(*) n, sum(reward) r from read_parquet(?) group by all order by all"
@@ -202,19 +219,8 @@ def test_a_probe_added_from_outside_moves_no_byte_of_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The catalogue's folder, in a copy with one more file in it."""
-    here = catalogue.HERE
-    for name in ("substrates", "players"):
-        (tmp_path / name).symlink_to(here / name)
-    shutil.copytree(here / "probes", tmp_path / "probes")
-    (tmp_path / "probes" / "another.py").write_text(ANOTHER)
-    monkeypatch.setattr(catalogue, "HERE", tmp_path)
-    monkeypatch.setattr(probes, "__path__", [str(tmp_path / "probes")])
-    catalogue.members.cache_clear()
-    try:
+    with with_probe("another", ANOTHER, tmp_path, monkeypatch):
         found = run_spec(small(probes=(*PROBES, "another")))
-    finally:
-        catalogue.members.cache_clear()
-        sys.modules.pop("freezetag.probes.another", None)
     assert [each.probe for each in found.card.sections] == ["another", *PROBES]
     others = [each for each in found.card.sections if each.probe != "another"]
     assert list(map(schema.section_json, others)) == [

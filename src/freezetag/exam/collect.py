@@ -15,7 +15,11 @@ from freezetag.estimators.holm import holm
 from freezetag.exam.plan import Item
 from freezetag.exam.run import LOG
 from freezetag.exam.spec import Spec
+from freezetag.sim.identity import version
 
+SOURCES = "freezetag sources"
+"""Among a card's versions: a hash of the sources of this package that examined and judged. The
+package's version names a release, and what judges changes between two of them."""
 ALPHA = 0.05
 """Chance that any failed headline of a card is a false alarm, at most (Holm 1979)."""
 
@@ -125,4 +129,5 @@ def versions() -> dict[str, str]:
     import jax  # loaded by now; `compare` and `card` read stored cards without it
 
     found = {name: metadata.version(name) for name in ("freezetag", "jax", "numpy", "scipy")}
-    return {**found, "python": platform.python_version(), "device": jax.default_backend()}
+    found["python"], found["device"] = platform.python_version(), jax.default_backend()
+    return {**found, SOURCES: version()[:16]}

@@ -25,6 +25,7 @@ from freezetag.exam.resolve import Resolved, must_answer, must_load, resolve
 from freezetag.exam.run import Runner, most_threads
 from freezetag.exam.spec import Spec, roster, version_of
 from freezetag.sim.foreign import OUTSIDE, AgentFailed
+from freezetag.sim.identity import version
 from freezetag.sim.outside.source import WorldFailed
 from freezetag.sim.wiring import cannot_bind
 from freezetag.sim.workers import Cache
@@ -32,6 +33,7 @@ from freezetag.sim.workers import Cache
 DEFAULT_PANEL = Panel((StopButton(),))
 """What an agent without interlocks is examined under, where they are examined."""
 UNSCREENED = "whether it understands the rules was not asked (--no-comprehension)"
+RESUMED = "measured before the run was resumed, by other sources of freezetag than it names: {}"
 _SCREENS = 500  # parts of screens are numbered from here on
 
 
@@ -87,6 +89,7 @@ class Exam:
 
         Raises `UnknownAgent`, `BadSpec`, `catalogue.Unknown` and `WiringError`.
         """
+        version()  # of what is loaded: somebody may edit a clone while the exam runs
         unchanged(spec)
         found = resolve(spec.agent if agent is None else agent, spec.panel(), spec.step_seconds)
         fitted = bool(found.pupil.panel.interlocks)
@@ -187,6 +190,8 @@ class _Run:
     begun: float = field(default_factory=time.time)
     understood: dict[str, str] = field(default_factory=dict)
     """world -> why it cannot be said that the agent understands its rules; "" where it can."""
+    other_sources: list[str] = field(default_factory=list)
+    """Sections that an earlier process measured, with other sources of this package."""
     gone: str = ""
     """Why nothing more can be asked of the agent, which is not its fault."""
 
@@ -222,6 +227,8 @@ class _Run:
                         self._measure(number, item, runner)
                     else:
                         self.interaction = self.interaction or before.interaction
+                        if before.sources != version():
+                            self.other_sources.append(f"{item.name} in {item.setting.world.name}")
                         self._add(before.section)
         except KeyboardInterrupt:
             partial = True
@@ -366,6 +373,7 @@ class _Run:
                 *getattr(exam.agent.pupil.policy, "notes", ()),
                 *_older_roster(exam),
                 *_unbound(exam),
+                *([RESUMED.format(", ".join(self.other_sources))] if self.other_sources else ()),
                 *((UNSCREENED,) if exam.reads and not exam.spec.comprehension else ()),
             ),
             partial=partial,

@@ -202,6 +202,8 @@ def _warnings(
         yield NEW_PACKAGE
     now = collect.versions()
     for name in dict.fromkeys((*old.versions, *now)):
+        if name == collect.SOURCES:
+            continue  # said above, and of each section
         if (then := old.versions.get(name, "absent")) != (here := now.get(name, "absent")):
             yield f"examined with {name} {then}, scored with {here}"
     for each in found:

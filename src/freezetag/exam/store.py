@@ -27,6 +27,7 @@ from freezetag.exam.parquet import CannotWrite, write_parquet
 from freezetag.exam.spec import BadSpec
 from freezetag.report import html, manifest, schema
 from freezetag.report.numbers import decode_free, encode_free
+from freezetag.sim.identity import version
 
 SPEC, RECORDS = manifest.SPEC, stored.FILE
 
@@ -42,6 +43,8 @@ class Kept:
 
     section: Section
     interaction: Mapping[str, Any]
+    sources: str
+    """The hash of the sources of this package that measured it; "" where that was not kept."""
 
 
 class RunFolder:
@@ -133,6 +136,7 @@ class RunFolder:
                 if row.samples
             },
             "interaction": encode_free(interaction or {}),
+            "sources": version(),
         }
         self.write(f"parts/{name}.json", json.dumps(kept, allow_nan=False))
 
@@ -143,9 +147,9 @@ class RunFolder:
             with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
                 part = json.loads(file.read_text(encoding="utf-8"))
                 section = schema.section_from(part["section"])
-                found.append(
-                    Kept(_with_samples(section, part["samples"]), decode_free(part["interaction"]))
-                )
+                drawn = decode_free(part["interaction"])
+                with_samples = _with_samples(section, part["samples"])
+                found.append(Kept(with_samples, drawn, str(part.get("sources", ""))))
         return tuple(found)
 
     def finish(self, card: ReportCard, latest: bool = True) -> dict[str, Path]:

@@ -123,7 +123,7 @@ def class_of(n: int, version: str = ROSTER_VERSION) -> tuple[Ref, ...]:
 def roster_hash(version: str = ROSTER_VERSION) -> str:
     """SHA-256 of the version and of who sits where, with which settings, standing in for whom.
 
-    It says who was named, not what they did: the version of freezetag on the card says that.
+    It says who was named, not what they did: the hash of freezetag's sources on the card says that.
     """
     lines = [f"{seat.ref.path} {seat.ref.settings} {seat.stands_in_for}" for seat in seats(version)]
     return hashlib.sha256("\n".join([version, *lines]).encode()).hexdigest()

@@ -1,7 +1,9 @@
 """`card.json`: what an examination found (hashed), and when, where and how long it ran (not).
 
-The same version, device, seed and spec give the same `results`, hence the same hash. The JSON
-Schema beside this file (`card.schema.json`) is generated from the models below.
+The same sources of freezetag, libraries, device, seed and spec give the same `results`, hence the
+same hash; `versions` in it names the first three, and a card of other sources has another hash
+whatever its figures. The JSON Schema beside this file (`card.schema.json`) is generated from the
+models below.
 """
 
 from __future__ import annotations
