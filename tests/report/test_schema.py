@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -22,6 +23,7 @@ from freezetag.report.numbers import decode_free, decode_number, encode_free, en
 from freezetag.report.stored import StoredInterval
 
 PUBLISHED = Path(schema.__file__).with_name("card.schema.json")
+OLD = Path(__file__).resolve().parents[1] / "data" / "cards"
 
 
 def test_the_published_schema_is_the_generated_one() -> None:
@@ -185,6 +187,35 @@ def test_an_older_card_is_read_and_has_no_hash_to_compare() -> None:
     older = {"schema_version": 1, "results": {**data["results"], "rows": []}, "run": {}}
     assert schema.read_json(json.dumps(older)).verdict == card().verdict
     assert schema.altered(json.dumps(older)) == ""
+
+
+def test_an_older_card_is_as_it_was_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its sentence is in the words of its time, which are not today's."""
+    file = OLD / "2663f0e" / "card.json"
+    data, read = json.loads(file.read_text(encoding="utf-8")), schema.read_json(file)
+    assert data["sentence"] != read.sentence
+    assert schema.results_hash(read) == data["results_hash"]
+    assert schema.altered(file) == ""
+    assert cli.run(["card", str(file)]) == 0
+    assert cli.run(["compare", str(file), str(file)]) == 0
+    assert "as it was written" not in capsys.readouterr().err
+
+    edited = tmp_path / "card.json"
+    for old, new in (('t": "pass"', 't": "fail"'), ('"value": ', '"value": 1')):
+        edited.write_text(file.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+        assert cli.run(["card", str(edited)]) == 1
+
+
+def test_a_sentence_that_was_changed_is_found_whatever_its_words() -> None:
+    """Held against its own hash, so that a later version with other words finds no fault in it."""
+    data = json.loads(schema.write_json(card()))
+    assert "its sentence was changed" in schema.altered(json.dumps({**data, "sentence": "Fine."}))
+    other = "The agent was examined, and failed a check."
+    of_other = "sha256:" + hashlib.sha256(other.encode()).hexdigest()
+    later = {**data, "sentence": other, "sentence_hash": of_other}
+    assert schema.altered(json.dumps(later)) == ""
 
 
 def test_the_command_shows_a_changed_card_and_says_so(

@@ -124,12 +124,14 @@ class ResultsModel(_Model):
 
 class CardModel(_Model):
     """The file `card.json`. `results_hash` and `verdict` are of the results, so that a card whose
-    results were changed afterwards contradicts itself."""
+    results were changed afterwards contradicts itself. `sentence` says them in the words of the
+    freezetag that wrote it, which a later one may say otherwise: it has a hash of its own."""
 
     schema_version: int = SCHEMA_VERSION
     results_hash: str = ""
     verdict: str = ""
     sentence: str = ""
+    sentence_hash: str = ""
     results: ResultsModel
     run: dict[str, Free] = {}
 
@@ -144,6 +146,7 @@ def as_json(card: ReportCard) -> dict[str, Any]:
     model = CardModel(
         verdict=card.verdict,
         sentence=card.sentence,
+        sentence_hash=_sha256(card.sentence),
         results=ResultsModel.model_validate(card),
         run=dict(card.run),
     )
@@ -183,6 +186,10 @@ def _said(section: dict[str, Any]) -> dict[str, Any]:
 
 def _hash(results: Mapping[str, Any]) -> str:
     text = json.dumps(results, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _sha256(text)
+
+
+def _sha256(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -201,11 +208,17 @@ def altered(source: Path | str) -> str:
             "its results were changed after it was written: they have the hash "
             f"{real}, and it names {named or 'none'}"
         )
-    said = [data.get("verdict"), data.get("sentence")]
-    if said != [card.verdict, card.sentence]:
+    said, sentence = data.get("verdict"), str(data.get("sentence", ""))
+    if said != card.verdict:
         return (
-            f"it says {said[0]!r} ({said[1]}), and by its results it is {card.verdict!r} "
+            f"it says {said!r} ({sentence}), and by its results it is {card.verdict!r} "
             f"({card.sentence})"
+        )
+    # A card from before sentences were hashed may be in other words than today's: no contradiction.
+    if data.get("sentence_hash") not in (None, _sha256(sentence)):
+        return (
+            f"its sentence was changed after it was written: it reads {sentence!r}, and by its "
+            f"results, in today's words, {card.sentence!r}"
         )
     return ""
 
