@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from freezetag.contracts._common import ContractError, is_key, leaves, need, same, shapes
+from freezetag.contracts.offers import check_offers
 from freezetag.contracts.words import check_words, seen_by
 from freezetag.core import (
     ABSENT,
@@ -18,14 +19,9 @@ from freezetag.core import (
     Arm,
     Array,
     Force,
-    HasBystander,
     HasChannel,
-    HasCourse,
     HasKinds,
     HasPay,
-    HasPayoffs,
-    HasScene,
-    HasStock,
     HasTalk,
     Panel,
     Press,
@@ -57,6 +53,7 @@ def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
     engine.start()
     world = _World(substrate, seed)
     world.declaration()
+    world.offers()
     for present in world.seatings():
         world.scale_and_legal(world.init(present), present)
         world.play(present, steps)
@@ -64,7 +61,8 @@ def check_substrate(substrate: Any, *, steps: int = 6, seed: int = 0) -> None:
     world.weather_stays()
     world.without_chance(steps)
     world.batch_and_leaves()
-    world.offers()
+    if isinstance(substrate, Speaks):
+        check_words(substrate, world.read_views())
     world.driven(steps)
 
 
@@ -416,38 +414,10 @@ class _World:
                 )
 
     def offers(self) -> None:
-        names = set(self.it.account(self.it.init(self.key, self.seatings()[0])))
-        for offer, promised in ((HasStock, {"stock", "overuse"}), (HasBystander, {"bystander"})):
-            if isinstance(self.it, offer):
-                self.need(
-                    promised <= names,
-                    f"{offer.__name__} promises account {sorted(promised)}, got {sorted(names)}.",
-                )
-        if isinstance(self.it, HasCourse):
-            self.need(
-                self.it.course in names,
-                f"its course is {self.it.course!r}, which account does not have: {sorted(names)}.",
-            )
-        if isinstance(self.it, HasScene):
-            self.drawn()
-        if isinstance(self.it, Speaks):
-            check_words(self.it, self.read_views())
-        shape = (self.it.action_sizes[0],) * self.it.players + (self.it.players,)
-        if isinstance(self.it, HasPayoffs):
-            try:
-                found = np.shape(self.it.payoffs())
-            except ValueError:
-                return  # too large to be written out, and said so
-            self.need(found == shape, f"payoffs must have shape {shape}, got {found}.")
-
-    def drawn(self) -> None:
-        """The scene lies on its grid, and is drawn from what is on record."""
-        account = self.it.account(self.it.init(self.key, self.seatings()[0]))
-        scene = self.it.scene({name: np.asarray(x).tolist() for name, x in account.items()})
-        places = [cell for cells in scene.cells.values() for cell in cells]
-        places += [(token.row, token.column) for token in scene.tokens]
-        off = [(r, c) for r, c in places if not (0 <= r < scene.rows and 0 <= c < scene.columns)]
-        self.need(not off, f"scene: {off[:3]} lie off the grid {scene.rows} x {scene.columns}.")
+        """In a full world, and in one with empty seats."""
+        masks = self.seatings()
+        for present in (masks[0], masks[-1]):
+            check_offers(self.it, self.init(present), present)
 
     def driven(self, steps: int) -> None:
         """The driver plays it: what it calls, this world has."""
