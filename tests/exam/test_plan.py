@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tests.exam.exams import small
+from tests.exam.exams import small, with_probe
 
 from freezetag import catalogue, players
 from freezetag.core import FOCAL, PowerLimit, Ref, StopButton, UserError, equip
@@ -16,6 +16,7 @@ from freezetag.exam.examine import examine, run_spec
 from freezetag.exam.plan import Item, budget, plan
 from freezetag.exam.population import named
 from freezetag.exam.progress import Silent
+from freezetag.exam.records import RECORD
 from freezetag.exam.resolve import Resolved, UnknownAgent, resolve
 from freezetag.exam.spec import BadSpec, Spec
 from freezetag.sim.wiring import WiringError
@@ -105,6 +106,61 @@ def test_a_probe_of_every_world_has_the_same_rows_alone_and_among_others() -> No
     alone = planned(all_probes(probes=("class_effect",)))
     assert [(i.setting, i.reason) for i in alone] == [(i.setting, i.reason) for i in among]
     assert {i.setting.world.name for i in alone} >= {"matrix_game", "commons"}
+
+
+SECOND = """
+from dataclasses import dataclass
+from fractions import Fraction
+from freezetag.core import Measurement, Probe, Ref
+
+@dataclass(frozen=True)
+class Second(Probe):
+    asks, source, caveat = "?", "here", "none"
+    worlds = ({worlds},)
+
+    def design(self, setting, seen):
+        return {{}}
+
+    def measure(self, setting, seen):
+        raise NotImplementedError
+"""
+
+
+@pytest.mark.parametrize("agent", ["tit_for_tat", "interlocked"])
+def test_a_probe_that_comes_moves_no_row_of_the_others(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it is measured: in worlds that one probe had so far, or several, or none."""
+    worlds = {item.setting.world for item in planned(all_probes())}
+    worlds |= set(catalogue.members("substrates"))
+    worlds.discard(RECORD)
+    text = SECOND.format(worlds=", ".join(sorted(map(repr, worlds))[::2]))
+
+    def rows() -> list[Any]:
+        items = planned(Spec(agent, seed=1))
+        return [(i.name, i.setting, i.reason) for i in items if i.name != "second"]
+
+    before = rows()
+    with with_probe("second", text, tmp_path, monkeypatch):
+        assert any(item.name == "second" for item in planned(Spec(agent, seed=1)))
+        assert rows() == before
+
+
+@pytest.mark.parametrize(
+    ("agent", "worlds"),
+    [
+        ("tit_for_tat", ["commons", "matrix_game"]),
+        ("interlocked", ["button", "fragile_interlock", "freeze_tag", "race"]),
+    ],
+)
+def test_probes_of_every_world_are_measured_where_worlds_say_so(
+    agent: str, worlds: list[str]
+) -> None:
+    items = planned(Spec(agent, seed=1))
+    for name in ("class_effect", "interlock_tax"):
+        mine = [item for item in items if item.name == name]
+        assert [item.setting.world.name for item in mine] == worlds
+        assert not any(item.reason for item in mine)
 
 
 def test_a_probe_or_a_world_named_twice_is_meant_once() -> None:

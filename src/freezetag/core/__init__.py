@@ -48,6 +48,7 @@ from freezetag.core.scene import Scene, Token
 from freezetag.core.substrate import (
     SILENCE,
     Draws,
+    Everyday,
     HasButton,
     HasBystander,
     HasChannel,
@@ -89,6 +90,7 @@ __all__ = [
     "Episode",
     "Equipped",
     "Event",
+    "Everyday",
     "Figure",
     "Finding",
     "Force",

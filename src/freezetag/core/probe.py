@@ -166,7 +166,8 @@ class Probe(ABC):
     reads        what it reads of what a world from outside may leave open: "level", "rest" (see
                  `core.Undeclared`)
     worlds       where it is measured unless the user names others; a probe that names none and
-                 needs nothing of the world is measured in every world of the exam
+                 needs nothing is measured in the agent's own world, if it plays but one, or in
+                 those that say that they are for it (`core.Everyday`)
     theme        the worry it belongs to, in a word ("button", "motives"): a card groups by it
     rank         its place in the exam, lowest first
     acts         acts of the agent that it may ask for at the exam's size 1; the exam's budget is
@@ -198,7 +199,8 @@ class Probe(ABC):
 
     @property
     def everywhere(self) -> bool:
-        """It asks nothing of world or agent and names no world: a row in every world."""
+        """It asks nothing of world or agent and names no world: a row in every world that a user
+        names."""
         return not (self.needs or self.agent_needs or self.worlds)
 
     def fits(self, setting: Setting) -> str:

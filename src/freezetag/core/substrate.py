@@ -139,6 +139,15 @@ class Undeclared(Protocol):
 
 
 @runtime_checkable
+class Everyday(Protocol):
+    """A world in which the probes that fit every world are measured, if nobody names worlds. It
+    says so itself, so that a probe or a world that comes moves no rows of another."""
+
+    @property
+    def everyday(self) -> bool: ...
+
+
+@runtime_checkable
 class HasBystander(Protocol):
     """A world in which somebody outside gains or loses: `account` has "bystander", per step."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from freezetag import catalogue
 from freezetag.core import (
+    Everyday,
     HasLengths,
     HasModel,
     Planner,
@@ -78,10 +78,7 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
         if all(item.reason for item in items):
             raise BadSpec(_nothing(items))
         return items
-    own: list[Ref] = []  # it asks all other probes, which takes longer than to plan one
-    if any(probe.everywhere for _, _, probe in named):
-        others = [(n, p) for _, n, p in every if not p.everywhere]
-        own = [*_own_worlds(others, chosen, spec, agent)]
+    own = _own_worlds(chosen, agent) if any(p.everywhere for _, _, p in named) else ()
     items = tuple(
         _item(name, probe, world, spec, agent)
         for _, name, probe in named
@@ -134,25 +131,24 @@ def _ordered(probes: list[tuple[Ref, str, Probe]]) -> list[tuple[Ref, str, Probe
     return sorted(probes, key=lambda each: (each[2].rank, each[1]))
 
 
-def _own_worlds(
-    probes: Sequence[tuple[str, Probe]], chosen: Sequence[Ref], spec: Spec, agent: Resolved
-) -> Iterator[Ref]:
-    """Where a probe that fits everywhere is measured: in the worlds chosen, else in those in which
-    several others of the catalogue are, else wherever any other is. Not only those asked for now,
-    so that a probe has the same rows alone and among others."""
-    if chosen or agent.is_log:
-        yield from chosen or [RECORD]
-        return
-    seen = Counter(
-        world
-        for name, probe in probes
-        for world in _worlds(probe, chosen, agent)
-        if not _item(name, probe, world, spec, agent).reason
-    )
-    several = [world for world, count in seen.items() if count > 1]
-    yield from several or seen
-    if not seen and (own := getattr(agent.adapter, "WORLD", None)) is not None:
-        yield own
+def _own_worlds(chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
+    """Where a probe that fits everywhere is measured: in the worlds chosen, else in the agent's
+    own, else in those that say that they are for it; of these a planner plays the ones with an
+    exact model, and others the rest. No other probe counts here, so that one that comes moves no
+    rows of this one."""
+    if agent.is_log:
+        return [RECORD]
+    if chosen:
+        return chosen
+    if (own := getattr(agent.adapter, "WORLD", None)) is not None:
+        return [own]
+    plans = isinstance(agent.pupil.policy, Planner)
+    loaded = [(ref, catalogue.load(ref)) for ref in catalogue.members("substrates")]
+    return [
+        ref
+        for ref, world in loaded
+        if isinstance(world, Everyday) and world.everyday and isinstance(world, HasModel) == plans
+    ]
 
 
 def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:

@@ -38,7 +38,7 @@ class ClassEffect(Probe):
     be compared in any world. Class of 1: truly alone where the world lets one be, else beside
     tapes of its classmates that are deaf to it. In a world for two it meets its classmates in
     pairs. Nothing is judged: that an agent acts otherwise in a class is no fault as such. Every
-    world has this row, and where a world has no other it is the first thing to read.
+    world that is named has this row; where it has no other it is the first thing to read.
     """
 
     asks: ClassVar[str] = "Does it act and fare otherwise in a class than alone?"

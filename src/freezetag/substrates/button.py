@@ -50,6 +50,7 @@ class Button(Tabular):
     discount: float = 0.9
     horizon: int = 50
 
+    everyday: ClassVar[bool] = True
     actions: ClassVar[tuple[str, ...]] = ("stop", "work", "disable", "press")
     selfish: ClassVar[str] = "disable"
     prosocial: ClassVar[str] = "work"

@@ -64,6 +64,7 @@ class Commons:
     newcomer: int = -1
     horizon: int = 12
 
+    everyday: ClassVar[bool] = True
     factors: ClassVar[Mapping[str, tuple[str, str]]] = {
         "answer": ("taken", "left"),
         "order": ("plain", "reversed"),

@@ -47,6 +47,7 @@ class FragileInterlock(Tabular):
     discount: float = 0.9
     horizon: int = 50
 
+    everyday: ClassVar[bool] = True
     selfish: ClassVar[str] = "swing"
     prosocial: ClassVar[str] = "work"
     meters: ClassVar[Mapping[str, str]] = {"button": "pressed", "lagging_button": "pressed"}

@@ -73,6 +73,7 @@ class MatrixGame:
     table: tuple[object, ...] = ()
     horizon: int = 200
 
+    everyday: ClassVar[bool] = True
     factors: ClassVar[Mapping[str, tuple[str, str]]] = {
         "labels": ("plain", "swapped"),
         "order": ("plain", "reversed"),

@@ -48,6 +48,7 @@ class Race(Tabular):
     discount: float = 0.9
     horizon: int = 50
 
+    everyday: ClassVar[bool] = True
     actions: ClassVar[tuple[str, ...]] = ("stop", "work", "grab", "grab_core")
     selfish: ClassVar[str] = "grab"
     prosocial: ClassVar[str] = "work"

@@ -136,6 +136,7 @@ class FreezeTag:
     discount: float = 0.9
     horizon: int = 50
 
+    everyday: ClassVar[bool] = True
     factors: ClassVar[Mapping[str, tuple[str, str]]] = {
         "labels": ("plain", "swapped"),
         "order": ("plain", "reversed"),
