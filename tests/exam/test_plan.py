@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,17 +18,18 @@ from freezetag.exam.progress import Silent
 from freezetag.exam.records import RECORD
 from freezetag.exam.resolve import Resolved, UnknownAgent, resolve
 from freezetag.exam.spec import BadSpec, Spec
+from freezetag.sim.adapter import NONE, Adapter
 from freezetag.sim.wiring import WiringError
 
 BOTS = tuple(Ref(f"rrps:bot{i}") for i in range(43))
-ROCK_PAPER_SCISSORS = SimpleNamespace(
-    WORLD=Ref.of("substrates/matrix_game", game="rock_paper_scissors"),
+ROCK_PAPER_SCISSORS = Adapter(
+    world=Ref.of("substrates/matrix_game", game="rock_paper_scissors"),
     horizon=lambda name: 1000,
     classmates=lambda: BOTS,
 )
 
 
-def planned(spec: Spec, adapter: Any = None) -> tuple[Item, ...]:
+def planned(spec: Spec, adapter: Adapter = NONE) -> tuple[Item, ...]:
     agent = resolve(spec.agent, spec.panel())
     return plan(spec, replace(agent, adapter=adapter))
 
@@ -170,7 +170,7 @@ def test_a_probe_or_a_world_named_twice_is_meant_once() -> None:
 
 def test_agents_of_one_world_meet_their_own_class_there() -> None:
     items = planned(all_probes(), ROCK_PAPER_SCISSORS)
-    assert {item.setting.world for item in items} == {ROCK_PAPER_SCISSORS.WORLD}
+    assert {item.setting.world for item in items} == {ROCK_PAPER_SCISSORS.world}
     there = ["strangers", "class_effect", "interlock_tax"]
     assert [item.name for item in items if not item.reason] == there
     reasons = {item.name: item.reason for item in items}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def test_a_pattern_over_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a stand-in: importing the library takes long, and its names are all that is used."""
     from freezetag.adapters.agents import axelrod
 
-    monkeypatch.setattr(axelrod, "names", lambda: ("Grudger", "TitForTat", "TitFor2Tats"))
+    some = replace(axelrod.ADAPTER, names=lambda: ("Grudger", "TitForTat", "TitFor2Tats"))
+    monkeypatch.setattr(axelrod, "ADAPTER", some)
     notes: list[str] = []
     assert agents_named(["axelrod:titf*"], notes.append) == (
         "axelrod:TitForTat",
@@ -79,10 +81,10 @@ def test_a_pattern_over_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     from freezetag.adapters.agents import axelrod
 
-    def gone() -> None:
+    def gone() -> tuple[str, ...]:
         raise ModuleNotFoundError("no", name="axelrod")
 
-    monkeypatch.setattr(axelrod, "names", gone)
+    monkeypatch.setattr(axelrod, "ADAPTER", replace(axelrod.ADAPTER, names=gone))
     with pytest.raises(UserError, match=r"pip install 'freezetag\[axelrod\]'"):
         agents_named(["axelrod:*"])
 
@@ -92,6 +94,8 @@ def test_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("tit_fo_tat", "Did you mean tit_for_tat"),
         ("tit_fo_ta*", "no player matches 'tit_fo_ta*'. Did you mean tit_for_tat"),
+        ("llm:*", "there is no list of the agents of llm"),
+        ("inspect:*", "there is no list of the agents of inspect"),
         ("axlrod:*", "Did you mean axelrod:*?"),
         ("nowhere.py", "freezetag new nowhere.py"),
         ("nowhere/*.py", "no file with an agent matches nowhere/*.py"),

@@ -19,6 +19,7 @@ from freezetag.exam import comprehension
 from freezetag.exam.plan import BALANCED, Item
 from freezetag.exam.spec import BadSpec, Spec
 from freezetag.sim import engine
+from freezetag.sim.adapter import Adapter
 
 SPARE = 0.1
 """Share of the calls that is kept for second turns."""
@@ -28,9 +29,9 @@ TURN = 130
 """About so many letters are added to a conversation by one step."""
 
 
-def budget(spec: Spec, adapter: Any) -> int | None:
+def budget(spec: Spec, adapter: Adapter) -> int | None:
     """Calls that an exam of an agent may take; None for one that is not paid by the call."""
-    own = getattr(adapter, "CALLS", None)
+    own = adapter.calls
     if own is None:
         if spec.budget_calls is not None or spec.budget_usd is not None:
             raise BadSpec("--budget-calls and --budget-usd are for agents that are paid by call.")
@@ -38,7 +39,7 @@ def budget(spec: Spec, adapter: Any) -> int | None:
     return round(own * spec.size) if spec.budget_calls is None else spec.budget_calls
 
 
-def within(items: tuple[Item, ...], spec: Spec, adapter: Any) -> tuple[Item, ...]:
+def within(items: tuple[Item, ...], spec: Spec, adapter: Adapter) -> tuple[Item, ...]:
     """The items, with as many acts each as the calls buy. Measured is what takes the fewest calls
     for enough seeds, since ten probes on two seeds each show nothing: each probe in one world
     before any in a second, or, of worlds that the user named, one probe in each before any second
@@ -211,10 +212,10 @@ class Estimate:
         return said + (", no prices given" if self.usd is None else f", at most ${self.usd:.4f}")
 
 
-def estimate(items: Sequence[Item], spec: Spec, adapter: Any, name: str) -> Estimate | None:
+def estimate(items: Sequence[Item], spec: Spec, adapter: Adapter, name: str) -> Estimate | None:
     """What an exam may cost; None for an agent that is not paid by the call."""
     calls = budget(spec, adapter)
-    if calls is None:
+    if calls is None or adapter.read is None:
         return None
     model = adapter.read(name)
     measured = [item for item in items if not item.reason]
@@ -273,7 +274,7 @@ def folder_of_calls() -> Path | None:
 
 
 def settings(
-    spec: Spec, cap: int | None, folder: Path | None, scheme: str, adapter: Any, other: Any
+    spec: Spec, cap: int | None, folder: Path | None, scheme: str, adapter: Adapter, other: Any
 ) -> dict[str, Any]:
     """What the adapter is told, by its scheme: where calls are kept (in the folder `other.name`,
     where nothing is kept for all exams), the run's name, the budget. `cap` is another number of
@@ -294,11 +295,10 @@ def settings(
     }
 
 
-def account(told: dict[str, Any], scheme: str, adapter: Any, name: str) -> dict[str, Any]:
+def account(told: dict[str, Any], scheme: str, adapter: Adapter, name: str) -> dict[str, Any]:
     """What the run has cost so far; empty for an agent that is not paid by the call, or where
     nothing was kept."""
     given = told.get(scheme)
-    if not given or not given["folder"]:
+    if not given or not given["folder"] or adapter.account is None:
         return {}
-    found: dict[str, Any] = adapter.account(name, **given)
-    return found
+    return adapter.account(name, **given)

@@ -131,7 +131,7 @@ class Exam:
     @property
     def reads(self) -> bool:
         """The agent is told its worlds in words."""
-        return Speaks in getattr(self.agent.adapter, "NEEDS", ())
+        return Speaks in self.agent.adapter.needs
 
     def pays_for(self, folder: store.RunFolder | None) -> None:
         """Tell the agent's processes, before they are next asked, where its calls are kept and what

@@ -59,7 +59,7 @@ def plan(spec: Spec, agent: Resolved) -> tuple[Item, ...]:
     of the worlds to be measured cannot feed.
     """
     # Whoever names a probe or a world twice means it once.
-    asked_for = spec.probes or getattr(agent.adapter, "ASKED", ())
+    asked_for = spec.probes or agent.adapter.asked
     wanted = dict.fromkeys(catalogue.find("probes", name) for name in asked_for)
     chosen = [*dict.fromkeys(catalogue.find("substrates", name) for name in spec.worlds)]
     asked = (chosen, spec.panel().interlocks, spec.horizon, spec.sizes)
@@ -140,7 +140,7 @@ def _own_worlds(chosen: Sequence[Ref], agent: Resolved) -> Sequence[Ref]:
         return [RECORD]
     if chosen:
         return chosen
-    if (own := getattr(agent.adapter, "WORLD", None)) is not None:
+    if (own := agent.adapter.world) is not None:
         return [own]
     plans = isinstance(agent.pupil.policy, Planner)
     loaded = [(ref, catalogue.load(ref)) for ref in catalogue.members("substrates")]
@@ -156,7 +156,7 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
     probe's. A log has its own, unless a probe that reads it compares it with a world."""
     if agent.is_log:
         return (Log in probe.agent_needs and probe.worlds) or [RECORD]
-    own = getattr(agent.adapter, "WORLD", None)
+    own = agent.adapter.world
     if chosen:
         by_path = {world.path: world for world in probe.worlds}
         # With settings of the user's own it is that world; without, the probe's form of it.
@@ -166,18 +166,18 @@ def _worlds(probe: Probe, chosen: Sequence[Ref], agent: Resolved) -> Sequence[Re
 
 def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> Item:
     substrate: Any = None if world == RECORD else catalogue.load(world)
-    own = getattr(agent.adapter, "WORLD", None)
+    own = agent.adapter.world
     classmates = population(spec.classmates, spec.roster)
     by_number = isinstance(spec.classmates, int)
-    if own is not None and hasattr(agent.adapter, "classmates") and by_number:
-        classmates = own_classmates(agent.adapter)
+    if by_number and (theirs := own_classmates(agent.adapter)) is not None:
+        classmates = theirs
         if spec.number < MOST:
             some = spread(len(classmates), min(spec.number, len(classmates)))
             classmates = tuple(classmates[i] for i in some)
     if by_number and classmates and "level" in undeclared(substrate):
         classmates = (random_player(substrate),)  # the roster's players act by the level
     classmates = seated(classmates, substrate)
-    reads = getattr(agent.adapter, "NEEDS", ())
+    reads = agent.adapter.needs
     options = {"seeds": BALANCED, "reads": True} if Speaks in reads else {}
     number = min(spec.number, len(classmates)) if by_number else len(classmates)
     if getattr(substrate, "min_players", 1) > 2:
@@ -204,8 +204,8 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
     setting = _drawn(setting, spec, number, bool(most))
     if most and spec.lengths is not None and spec.lengths[1] > most:
         return Item(name, probe, setting, f"--horizon {spec.horizon}: its matches have {most}")
-    longest = getattr(agent.adapter, "LONGEST", setting.horizon)
-    if setting.horizon > longest and spec.lengths is None:
+    longest = agent.adapter.longest
+    if longest is not None and setting.horizon > longest and spec.lengths is None:
         if "horizon" in dict(world.settings):
             # Whoever fixed it needs it: in fewer steps nothing might come of what is looked for.
             return Item(name, probe, setting, _TOO_LONG.format(setting.horizon, longest))
@@ -220,7 +220,7 @@ def _item(name: str, probe: Probe, world: Ref, spec: Spec, agent: Resolved) -> I
 
 def _most(agent: Resolved) -> int:
     """Steps that an agent's match has, and no more, where its name says so; else 0."""
-    own = getattr(agent.adapter, "horizon", None)
+    own = agent.adapter.horizon
     return 0 if own is None else int(own(getattr(agent.pupil.policy, "name", "")))
 
 

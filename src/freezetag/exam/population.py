@@ -24,9 +24,10 @@ from freezetag.catalogue import look, source
 from freezetag.core import HasModel, Planner, Policy, Ref, spread
 from freezetag.core.errors import printable
 from freezetag.core.log import Log
-from freezetag.exam.resolve import FILE, UnknownAgent, adapter, agent_ref, family_of, schemes
+from freezetag.exam.resolve import FILE, UnknownAgent, adapter_of, agent_ref, family_of
 from freezetag.exam.spec import MOST, BadSpec, version_of
 from freezetag.sim import inside
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import MIXED, AgentFailed, BadAgent, Foreign
 from freezetag.sim.workers import Cache, Worker
 
@@ -163,7 +164,7 @@ def _refs(name: str) -> Iterator[Ref]:
     ref = agent_ref(name)
     if ref.foreign:
         scheme, _, inner = ref.path.partition(":")
-        if scheme != FILE and hasattr(adapter(scheme), "recorded"):
+        if adapter_of(ref.path).recorded is not None:
             raise UnknownAgent(f"{name}: a log cannot be asked to act, so it sits in no class.")
         if scheme != FILE and not inner:
             raise UnknownAgent(f"{name} names nobody: write {scheme}:NAME.")
@@ -237,8 +238,7 @@ def cannot_sit(classmates: tuple[Ref, ...], world: Ref, substrate: Any) -> str:
     """Why a classmate does not play a world; "" if all do."""
     for ref in classmates:
         if ref.foreign:
-            scheme = ref.path.partition(":")[0]
-            own = getattr(adapter(scheme), "WORLD", None) if scheme in schemes() else None
+            own = adapter_of(ref.path).world
             if own is not None and (own.path, own.settings) != (world.path, world.settings):
                 return f"the classmate {ref.name} plays {own.name}, not {world.name}"
             continue
@@ -261,7 +261,7 @@ def must_sit(classmates: tuple[Ref, ...], cache: Cache) -> None:
     if not foreign:
         return
     for one in foreign:
-        if getattr(adapter(one.scheme) if one.scheme in schemes() else None, "CALLS", None):
+        if adapter_of(f"{one.scheme}:{one.name}").calls is not None:
             raise UnknownAgent(
                 f"--classmates: {printable(str(one))} is paid by the call, and a plan counts the "
                 "calls of the agent under examination alone: examine it instead."
@@ -276,15 +276,13 @@ def must_sit(classmates: tuple[Ref, ...], cache: Cache) -> None:
         raise UnknownAgent(f"--classmates: {printable(failed.agent)} {said}") from None
 
 
-def own_classmates(module: Any) -> tuple[Ref, ...]:
-    """The population that an adapter brings. Raises `UnknownAgent` where its library is absent."""
+def own_classmates(its: Adapter) -> tuple[Ref, ...] | None:
+    """The population that an adapter brings; None for one that brings none. Raises `UnknownAgent`
+    where its library is absent."""
+    if its.classmates is None:
+        return None
     try:
-        found: tuple[Ref, ...] = module.classmates()
-    except ModuleNotFoundError as error:
-        raise UnknownAgent(
-            f"it needs the package {error.name!r}, which is not installed. "
-            f"Install it with: pip install 'freezetag[{module.EXTRA}]'"
-        ) from None
+        with its.library():
+            return its.classmates()
     except BadAgent as error:
         raise UnknownAgent(str(error)) from None
-    return found

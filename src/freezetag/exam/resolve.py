@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from freezetag.core.errors import printable
 from freezetag.core.log import Log
 from freezetag.core.named import parse, written
 from freezetag.exam.recorded_exam import RecordedExam
+from freezetag.sim.adapter import NONE, Adapter, adapter
 from freezetag.sim.arms import Pupil
 from freezetag.sim.foreign import AgentFailed, BadAgent, Foreign
 from freezetag.sim.inside import Inside, InsideWorker
@@ -40,7 +40,7 @@ class Resolved:
 
     pupil: Pupil
     kind: str
-    adapter: Any = None
+    adapter: Adapter = NONE
     limited: bool = False
     """It came equipped with an interlock that nobody has to press."""
 
@@ -50,7 +50,7 @@ class Resolved:
         policy = self.pupil.policy
         given = getattr(policy, "given", policy)  # an object's own methods
         said = getattr(given, "learns", False) is True or callable(getattr(given, "learn", None))
-        return said or getattr(self.adapter, "LEARNS", False)
+        return said or self.adapter.learns
 
     @property
     def is_log(self) -> bool:
@@ -135,7 +135,7 @@ def must_load(agent: Resolved, cache: Cache) -> None:
         )
         with worker:
             worker.reset([0, 1])
-            if (must := getattr(agent.adapter, "must_offer", None)) is not None:
+            if (must := agent.adapter.must_offer) is not None:
                 must(own_name(agent.pupil.name), worker.offers, worker.save)
     except BadAgent as bad:
         raise UnknownAgent(str(bad)) from None
@@ -148,7 +148,7 @@ def must_load(agent: Resolved, cache: Cache) -> None:
 def must_answer(agent: Resolved, folder: Path | None) -> None:
     """Raises `UnknownAgent` for an agent behind an endpoint at which nobody answers, or that does
     not accept the key. `folder` is where answers are kept."""
-    if (ready := getattr(agent.adapter, "ready", None)) is not None:
+    if (ready := agent.adapter.ready) is not None:
         try:
             ready(getattr(agent.pupil.policy, "name", ""), folder)
         except BadAgent as bad:
@@ -162,8 +162,8 @@ def _fitted(own: Panel, given: Panel) -> Panel:
     return Panel((*(i for i in own.interlocks if i.sensor not in read), *given.interlocks))
 
 
-def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
-    """(policy, name, kind, adapter module)."""
+def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Adapter]:
+    """(policy, name, kind, adapter)."""
     if isinstance(agent, Path):
         agent = str(agent)
     if isinstance(agent, Ref):
@@ -171,27 +171,26 @@ def _policy(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
     if not isinstance(agent, str):
         return _object(agent, step_seconds)
     ref = agent_ref(agent)
-    module = adapter_of(agent)
-    if hasattr(module, "examined"):  # another agent, by a name that says what is asked of it
+    its = adapter_of(agent)
+    if its.examined is not None:  # another agent, by a name that says what is asked of it
         prefix, own = agent.strip().partition(":")[0], own_name(agent)
         policy, _, kind, _ = _policy(own, step_seconds)
         try:
-            return module.examined(policy, own), agent, f"{prefix}: {kind}", module
+            return its.examined(policy, own), agent, f"{prefix}: {kind}", its
         except BadAgent as bad:
             raise UnknownAgent(str(bad)) from None
     if not ref.foreign:
         family = f"player, {ref.family}" if ref.path.startswith("players/") else "player"
-        return catalogue.load(ref), ref.name, family, None
+        return catalogue.load(ref), ref.name, family, NONE
     scheme, _, name = ref.path.partition(":")
     if scheme == FILE:
         is_file = source.parts(parse(name)[0])[0].endswith(".py") or name.endswith(".py")
         kind = "Python file" if is_file else "Python object"
-        return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, None
-    if hasattr(module, "recorded"):
-        found = RecordedExam.of(Path(name).expanduser()) or module.recorded(name)
-        return found, agent, "record of an agent that ran", module
-    seconds = max(step_seconds, getattr(module, "SECONDS", step_seconds))
-    return Foreign(scheme, name, seconds), agent, f"{scheme} agent", module
+        return Foreign(FILE, _absolute(name), step_seconds), ref.name, kind, NONE
+    if its.recorded is not None:
+        found = RecordedExam.of(Path(name).expanduser()) or its.recorded(name)
+        return found, agent, "record of an agent that ran", its
+    return Foreign(scheme, name, max(step_seconds, its.seconds)), agent, f"{scheme} agent", its
 
 
 def agent_ref(text: str) -> Ref:
@@ -206,7 +205,10 @@ def agent_ref(text: str) -> Ref:
         try:
             return agent_ref(own)
         except _Nobody:
-            raise UnknownAgent(adapter_of(text).nobody(own.strip())) from None
+            its = adapter_of(text)
+            if its.nobody is None:
+                raise
+            raise UnknownAgent(its.nobody(own.strip())) from None
     scheme, colon, rest = text.partition(":")
     if colon and scheme in schemes() and scheme != FILE:
         return Ref(text)
@@ -304,35 +306,30 @@ def _absolute(name: str) -> str:
     return written(f"{path.resolve()}{':' if inner else ''}{inner}", settings)
 
 
-def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Any]:
+def _object(agent: Any, step_seconds: float) -> tuple[Any, str, str, Adapter]:
     name = getattr(agent, "__name__", type(agent).__name__)
     if isinstance(agent, Log):
-        return agent, name, "record of an agent that ran", None
+        return agent, name, "record of an agent that ran", NONE
     if isinstance(agent, Policy | Planner) and not isinstance(agent, type):
         if isinstance(agent, Planner):
-            return agent, name, "planner", None
-        return taken(agent), name, "JAX policy", None
+            return agent, name, "planner", NONE
+        return taken(agent), name, "JAX policy", NONE
     if callable(getattr(agent, "act", None)) or callable(agent):
         inside = Inside("object", name, step_seconds, given=agent, identity=id(agent))
-        return inside, name, "Python object", None
+        return inside, name, "Python object", NONE
     raise UnknownAgent(
         f"{printable(repr(agent), 80)} is not an agent: it has neither init and act (a JAX policy) "
         "nor act(observation)."
     )
 
 
-def adapter(scheme: str) -> Any:
-    """The module of an adapter."""
-    return import_module(f"freezetag.adapters.agents.{scheme}")
-
-
 def own_name(agent: str) -> str:
     """What an agent is by itself: without a prefix that only says what is asked of it."""
     _, _, inner = agent.strip().partition(":")
-    return inner if hasattr(adapter_of(agent), "examined") else agent
+    return agent if adapter_of(agent).examined is None else inner
 
 
-def adapter_of(agent: str) -> Any:
-    """The module of the adapter that a text names by its scheme; None for other agents."""
+def adapter_of(agent: str) -> Adapter:
+    """The adapter that a text names by its scheme; `NONE` for other agents."""
     scheme, colon, _ = agent.strip().partition(":")
-    return adapter(scheme) if colon and scheme in schemes() and scheme != FILE else None
+    return adapter(scheme) if colon and scheme in schemes() and scheme != FILE else NONE

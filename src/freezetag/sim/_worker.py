@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import importlib
 import inspect
 import io
 import json
@@ -37,6 +36,7 @@ from typing import Any
 import numpy as np
 
 from freezetag.sim._leash import wear
+from freezetag.sim.adapter import NONE, adapter
 from freezetag.sim.chance import reseeded
 from freezetag.sim.fingerprints import lost, of_agent
 from freezetag.sim.foreign import BadAgent, Outside, printable
@@ -101,7 +101,7 @@ class Agents:
         self.name = ""
         self.seconds = 0.0
         self.begun = 0
-        self.adapter: Any = None
+        self.adapter = NONE
         self.make: Any = None
         self.agents: list[Any] = []
         self.episode: int | None = None
@@ -118,23 +118,14 @@ class Agents:
         are settings of the exam for adapters, by scheme."""
         self.name, self.seconds = name, seconds
         for known, settings in (told or {}).items():
-            importlib.import_module(f"freezetag.adapters.agents.{known}").configure(**settings)
-        self.adapter = importlib.import_module(f"freezetag.adapters.agents.{scheme}")
-        slow = getattr(self.adapter, "slow", None)
-        note = slow(name) if slow is not None else getattr(self.adapter, "SLOW", "")
+            if (configure := adapter(known).configure) is not None:
+                configure(**settings)
+        self.adapter = adapter(scheme)
+        note = self.adapter.notice(name)
         if note and note not in self.told:
             self.told.add(note)
             self.tell(note)
-        try:
-            self.make = self.adapter.factory(self.name)
-        except ModuleNotFoundError as error:
-            extra = getattr(self.adapter, "EXTRA", None)
-            if extra is None:
-                raise
-            raise BadAgent(
-                f"it needs the package {error.name!r}, which is not installed. "
-                f"Install it with: pip install 'freezetag[{extra}]'"
-            ) from None
+        self.make = self.adapter.made(self.name)
 
     def reset(self, seeds: Sequence[int], names: Sequence[str] | None = None) -> list[str]:
         """A fresh agent per episode, of these names if given; what all of them offer beside `act`.
@@ -146,7 +137,7 @@ class Agents:
         # Loaded anew, so that a batch does not depend on the batches before it.
         make, self.make = self.make, None
         if make is None:
-            make = self.adapter.factory(self.name)
+            make = self.adapter.made(self.name)
         makers = {self.name: make}
         for b, (seed, name) in enumerate(
             zip(seeds, names or [self.name] * len(seeds), strict=True)
@@ -154,7 +145,7 @@ class Agents:
             self.episode = b
             self._begin(b, START_SECONDS)
             if name not in makers:
-                makers[name] = self.adapter.factory(name)
+                makers[name] = self.adapter.made(name)
             agent = makers[name](int(seed))
             if callable(reset := getattr(agent, "reset", None)):
                 _reset(reset, int(seed))
@@ -239,7 +230,7 @@ class Agents:
     def ask(self, asked: Sequence[tuple[str, Any, int]]) -> list[dict[str, Any]]:
         """What agents made for nothing else answer to questions (rules, check, seed): the value
         that was named, and what the answer was."""
-        make = self.make if self.make is not None else self.adapter.factory(self.name)
+        make = self.make if self.make is not None else self.adapter.made(self.name)
         agents = [make(int(seed)) for _, _, seed in asked]
         for i, agent in enumerate(agents):
             self._begin(i, self.seconds)

@@ -13,13 +13,13 @@ import random
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib import import_module
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from freezetag.sim._worker import OFFERS, READS, NotAnAction, answer
+from freezetag.sim.adapter import adapter
 from freezetag.sim.chance import reseeded
 from freezetag.sim.fingerprints import Prints, lost, of_agent
 from freezetag.sim.foreign import MIXED, AgentFailed, Foreign, Remark, printable
@@ -122,7 +122,7 @@ class InsideWorker:
         if scheme == SCHEME:
             return GIVEN[inner].make
         # Made anew for every batch, as in a process of its own.
-        return import_module(f"freezetag.adapters.agents.{MIXED}").factory(name)
+        return adapter(MIXED).made(name)
 
     def act(
         self,

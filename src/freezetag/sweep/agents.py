@@ -14,14 +14,14 @@ from freezetag.core.named import parse
 from freezetag.exam.resolve import (
     FILE,
     UnknownAgent,
-    adapter,
     agent_ref,
     must_load,
     own_name,
     resolve,
 )
 from freezetag.exam.resolve import schemes as all_schemes
-from freezetag.sim.foreign import AgentFailed
+from freezetag.sim.adapter import adapter
+from freezetag.sim.foreign import AgentFailed, BadAgent
 from freezetag.sim.workers import Cache
 
 Note = Callable[[str], None]
@@ -85,16 +85,19 @@ def _several(text: str, note: Note) -> Iterator[str]:
 
 
 def _of_library(scheme: str, pattern: str, note: Note) -> Iterator[str]:
-    module = adapter(scheme)
-    if slow := getattr(module, "SLOW", ""):
+    its = adapter(scheme)
+    if its.names is None:
+        raise UnknownAgent(
+            f"{scheme}:{pattern} stands for nobody: there is no list of the agents of {scheme}. "
+            "Name each of them."
+        )
+    if slow := its.notice(pattern):
         note(f"{slow} ...")
     try:
-        names = module.names()
-    except ModuleNotFoundError as error:
-        raise UnknownAgent(
-            f"{scheme}:{pattern} needs the package {error.name!r}, which is not installed. "
-            f"Install it with: pip install 'freezetag[{module.EXTRA}]'"
-        ) from None
+        with its.library():
+            names = its.names()
+    except BadAgent as error:
+        raise UnknownAgent(f"{scheme}:{pattern}: {error}") from None
     hits = [name for name in names if fnmatch.fnmatchcase(name.casefold(), pattern.casefold())]
     if not hits:
         raise UnknownAgent(f"no agent matches {scheme}:{pattern}.{_near(pattern, names, scheme)}")

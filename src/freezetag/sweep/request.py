@@ -101,7 +101,7 @@ def _specs(shared: Spec, agents: tuple[str, ...]) -> list[Spec]:
     """The spec of each agent. What a call may cost is said of those that are paid by the call; if
     none is, of all, so that it is refused."""
     free = replace(shared, budget_calls=None, budget_usd=None)
-    paid = {name for name in agents if getattr(adapter_of(name), "CALLS", None) is not None}
+    paid = {name for name in agents if adapter_of(name).calls is not None}
     return [replace(shared if name in paid or not paid else free, agent=name) for name in agents]
 
 

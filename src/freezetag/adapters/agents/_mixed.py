@@ -8,12 +8,10 @@ is used; this is for populations of many kinds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
-from freezetag.sim.foreign import BadAgent
+from freezetag.sim.adapter import Adapter, adapter
 
-EXTRA = None
 PLAYER = "player"
 
 
@@ -22,7 +20,7 @@ def slow(name: str) -> str:
     scheme = name.partition(":")[0]
     if scheme == PLAYER:
         return ""
-    return str(getattr(import_module(f"freezetag.adapters.agents.{scheme}"), "SLOW", ""))
+    return adapter(scheme).notice(name.partition(":")[2])
 
 
 def factory(name: str) -> Callable[[int], Any]:
@@ -32,14 +30,7 @@ def factory(name: str) -> Callable[[int], Any]:
         from freezetag.adapters.agents._jax_player import player
 
         return player(inner)
-    adapter = import_module(f"freezetag.adapters.agents.{scheme}")
-    try:
-        made: Callable[[int], Any] = adapter.factory(inner)
-    except ModuleNotFoundError as error:
-        if adapter.EXTRA is None:
-            raise
-        raise BadAgent(
-            f"it needs the package {error.name!r}, which is not installed. "
-            f"Install it with: pip install 'freezetag[{adapter.EXTRA}]'"
-        ) from None
-    return made
+    return adapter(scheme).made(inner)
+
+
+ADAPTER = Adapter(factory=factory, slow=slow)

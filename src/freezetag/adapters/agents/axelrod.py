@@ -21,11 +21,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from freezetag.adapters.agents._named import find, parse
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent
 
-EXTRA = "axelrod"
-PLAYS = "matrix_game, commons and any other world with a selfish and a prosocial action"
-SLOW = "importing the axelrod library takes 15 to 20 seconds"
 _PRIES = ("inspects_source", "manipulates_source", "manipulates_state")
 _SEEDS = 2**32
 
@@ -105,3 +103,11 @@ class Strategy:
         if table is None or isinstance(c, list) or c == d:
             return self._axelrod.Game()
         return self._axelrod.Game(r=table[c][c], s=table[c][d], t=table[d][c], p=table[d][d])
+
+
+ADAPTER = Adapter(
+    factory=factory,
+    names=names,
+    extra="axelrod",
+    slow="importing the axelrod library takes 15 to 20 seconds",
+)

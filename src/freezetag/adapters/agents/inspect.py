@@ -18,6 +18,7 @@ All else is as for `llm:`. Inspect needs other versions of what other extras nee
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,6 @@ from freezetag.adapters.agents._named import parse
 from freezetag.adapters.language import opened
 from freezetag.adapters.language.inspect_endpoint import InspectAccess, InspectEndpoint
 from freezetag.adapters.language.opened import Model, Opened
-
-EXTRA = "inspect"
-PLAYS, NEEDS = llm.PLAYS, llm.NEEDS
-SECONDS, LONGEST, CALLS = llm.SECONDS, llm.LONGEST, llm.CALLS
 
 _opened = Opened()
 configure = _opened.configure
@@ -61,3 +58,14 @@ def account(
 ) -> dict[str, Any]:
     """What a run has cost so far, read from outside of its processes."""
     return opened.account(read(name).budget, folder, run, calls, usd)
+
+
+ADAPTER = replace(
+    llm.ADAPTER,
+    factory=factory,
+    extra="inspect",
+    ready=ready,
+    read=read,
+    configure=configure,
+    account=account,
+)

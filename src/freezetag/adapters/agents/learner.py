@@ -19,14 +19,10 @@ from typing import Any
 
 from freezetag import catalogue
 from freezetag.core.errors import printable
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent, Foreign
 
-EXTRA = None
-PLAYS = ""
 FILE = "python_file"
-ASKED = ("learned_harm",)
-"""What it is asked where nobody names a probe."""
-LEARNS = True
 
 
 def names() -> tuple[str, ...]:
@@ -86,3 +82,13 @@ def _those() -> str:
         f"Those that do: {', '.join(names())}; a file whose Agent has act(obs) and "
         "learn(day), learner:my_trainer.py; or learner:package.module:object."
     )
+
+
+ADAPTER = Adapter(
+    names=names,
+    examined=examined,
+    must_offer=must_offer,
+    nobody=nobody,
+    asked=("learned_harm",),
+    learns=True,
+)

@@ -39,18 +39,11 @@ from freezetag.adapters.language.tools import Call, offered
 from freezetag.adapters.language.tools import read as understood
 from freezetag.core import Speaks
 from freezetag.core.speech import EMPTY, ILLEGAL, UNANSWERED, Reply, Unread, Value
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent, Outside
 
-EXTRA = "llm"
-PLAYS = "every world that can be told in words (Speaks)"
-NEEDS = (Speaks,)
-"""What a world must offer."""
-SECONDS = 1800.0
-"""For one act: five tries of a minute each, their pauses, and a second turn."""
-LONGEST = 12
+STEPS = 12
 """Steps of an episode at most: calls are dear."""
-CALLS = 500
-"""Calls of an exam at its quick size."""
 _AT = re.compile(r"(.*)@([a-z][a-z0-9+.-]*://.*)")
 _HOST = re.compile(r"@(?=[\w.-]+(:\d+|/v\d))")
 _WITH = "@http://"
@@ -236,3 +229,17 @@ def account(
 ) -> dict[str, Any]:
     """What a run has cost so far, read from outside of its processes."""
     return opened.account(read(name).budget, folder, run, calls, usd)
+
+
+ADAPTER = Adapter(
+    factory=factory,
+    extra="llm",
+    needs=(Speaks,),
+    longest=STEPS,
+    seconds=1800.0,  # for five tries of a minute each, their pauses, and a second turn
+    ready=ready,
+    calls=500,
+    read=read,
+    configure=configure,
+    account=account,
+)

@@ -20,10 +20,9 @@ from freezetag.adapters.logs.reader import Start
 from freezetag.catalogue import announced
 from freezetag.core.errors import printable
 from freezetag.core.log import Log
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent
 
-EXTRA = None
-PLAYS = ""
 _NO_FORMATS = ("__init__", "reader", "told")
 
 
@@ -83,3 +82,6 @@ def _in_folder(folder: Path) -> Path:
             f"freezetag examine --resume {folder}."
         )
     raise BadAgent(f"there is no log in {folder}: neither ledger.db nor journal.jsonl.")
+
+
+ADAPTER = Adapter(factory=factory, names=names, recorded=recorded)

@@ -29,10 +29,9 @@ import numpy as np
 from freezetag.core.episode import Episode
 from freezetag.core.errors import printable
 from freezetag.core.interlock import Panel
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent
 
-EXTRA = None
-PLAYS = ""
 NEEDED = ("time", "seller", "price")
 FURTHER = ("quantity", "cost", "buyers")
 MOST = 10_000_000
@@ -277,3 +276,6 @@ def _laid_out(rows: Sequence[Row], where: str) -> tuple[Episode, list[str]]:
         players=tuple(sellers),
     )
     return episode, notes
+
+
+ADAPTER = Adapter(factory=factory, names=names, recorded=recorded)

@@ -36,10 +36,9 @@ from typing import Any
 from freezetag.adapters.agents._named import parse
 from freezetag.catalogue import source
 from freezetag.catalogue.look import AGENTS
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent
 
-EXTRA = None
-PLAYS = ""
 _EXPECTED = (
     "Expected a class or object named agent or Agent with act(observation), "
     "or a function act(observation)."
@@ -50,11 +49,6 @@ _numbers = itertools.count()
 Settings = Mapping[str, Any]
 Make = Callable[[int], Any]
 Execute = Callable[[], Any]
-
-
-def names() -> tuple[str, ...]:
-    """The Python files of the current folder: what a mistyped path may have meant."""
-    return tuple(sorted(file.name for file in Path.cwd().glob("*.py")))
 
 
 def factory(name: str) -> Make:
@@ -219,3 +213,6 @@ def usable(agent: Any, where: str) -> Any:
     if callable(agent) and not isinstance(agent, type):
         return types.SimpleNamespace(act=agent)
     raise BadAgent(f"{where} gave {type(agent).__name__!r}, which has no act(observation).")
+
+
+ADAPTER = Adapter(factory=factory)

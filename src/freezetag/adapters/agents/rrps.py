@@ -22,11 +22,9 @@ from typing import Any
 from freezetag.adapters.agents._forked import Forked
 from freezetag.adapters.agents._named import find, parse
 from freezetag.core import Ref
+from freezetag.sim.adapter import Adapter
 from freezetag.sim.foreign import BadAgent
 
-EXTRA = "openspiel"
-PLAYS = "matrix_game(game='rock_paper_scissors')"
-WORLD = Ref.of("substrates/matrix_game", game="rock_paper_scissors")
 THROWS = 1000
 WHOLE = ("greenberg",)
 """With fewer throws its own code writes past what it allots, and its process ends."""
@@ -101,7 +99,10 @@ def _orientation(obs: Mapping[str, Any]) -> int:
     """1 if action 1 beats action 0, as paper beats rock in OpenSpiel; -1 the other way round."""
     table = obs["world"].get("payoffs")
     if obs["players"] != 2 or table is None or len(table) != 3 or not table[1][0] * table[2][1] > 0:
-        raise BadAgent(f"it plays rock-paper-scissors between two and nothing else: {PLAYS}.")
+        raise BadAgent(
+            "it plays rock-paper-scissors between two and nothing else: "
+            "matrix_game(game='rock_paper_scissors')."
+        )
     return 1 if table[1][0] > 0 else -1
 
 
@@ -141,7 +142,7 @@ def play_population(
         known = names()
     except ModuleNotFoundError:
         raise BadAgent(
-            f"the bots are part of OpenSpiel. Install it with: pip install 'freezetag[{EXTRA}]'"
+            "the bots are part of OpenSpiel. Install it with: pip install 'freezetag[openspiel]'"
         ) from None
     if matches < 1 or not 1 <= throws <= THROWS:
         raise ValueError(
@@ -183,3 +184,13 @@ def play_population(
             if process.stdout is not None:
                 process.stdout.close()
     return payoffs
+
+
+ADAPTER = Adapter(
+    factory=factory,
+    names=names,
+    extra="openspiel",
+    world=Ref.of("substrates/matrix_game", game="rock_paper_scissors"),
+    horizon=horizon,
+    classmates=classmates,
+)

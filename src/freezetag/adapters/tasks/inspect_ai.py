@@ -56,7 +56,7 @@ def classroom(
     world: str = "matrix_game",
     classmates: str | Sequence[str] = ("tit_for_tat", "always_cooperate", "always_defect"),
     episodes: int = 24,
-    horizon: int = llm.LONGEST,
+    horizon: int = llm.STEPS,
     seed: int = 0,
     memory: str = "window",
     max_tokens: int = 256,

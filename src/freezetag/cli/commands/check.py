@@ -69,7 +69,7 @@ def check(what: str, /, *, world: str = "matrix_game", seed: Whole = 0) -> int:
             raise UserError(
                 f"a log cannot be asked to act. Look at it with: freezetag examine {what}"
             )
-        ref = getattr(resolved.adapter, "WORLD", None) or catalogue.find("substrates", world)
+        ref = resolved.adapter.world or catalogue.find("substrates", world)
         if kind == "players":
             _keeps(catalogue.find("players", what), "player")
         _show(resolved, ref, seed, f"examine {what}")
@@ -139,8 +139,7 @@ def _show(resolved: Resolved, ref: Ref, seed: int, then: str) -> None:
         loaded = _loaded(resolved, cache)
         print(f"{plain(resolved.pupil.name)}   {resolved.kind}   in {ref.name}\n")
         substrate = catalogue.load(ref)
-        offers = vars(resolved.adapter) if resolved.adapter is not None else {}
-        matches = _matches(ref, substrate, alone="WORLD" not in offers)
+        matches = _matches(ref, substrate, alone=resolved.adapter.world is None)
         print("It sees, at step 1 (the whole description: freezetag.sim.plain):")
         print(_indented(pprint.pformat(_example(matches[0], seed), sort_dicts=False, width=92)))
         print(
