@@ -176,8 +176,7 @@ def test_what_two_nodes_write_at_once_is_one_chain(tmp_path: Path, url: str) -> 
     writers = []
     for store, seen in zip(stores, learned, strict=True):
 
-        def take(first: int, leaves: Sequence[bytes], note: str, seen: Any = seen) -> None:
-            assert first == len(seen)
+        def take(leaves: Sequence[bytes], note: str, seen: Any = seen) -> None:
             seen += leaves
 
         writers.append(Writer(store, take))

@@ -78,7 +78,7 @@ def disk() -> Disk:
 
 @pytest.fixture
 def writer(tmp_path: Path, disk: Disk) -> Iterator[Writer]:
-    made = Writer(opened(tmp_path, disk), lambda first, leaves, note: None)
+    made = Writer(opened(tmp_path, disk), lambda leaves, note: None)
     made.start()
     yield made
     if disk.hang is not None:

@@ -93,7 +93,7 @@ def published(bot: str) -> Finding:
     names = sorted({row for row, _ in cells})
     world = Ref.of("substrates/matrix_game", game="rock_paper_scissors")
     roster = tuple(Ref(f"rrps:{name}") for name in names)
-    setting = Setting(world, catalogue.load(world), roster, options={"throws": 1000})
+    setting = Setting(world, catalogue.load(world), roster, horizon=1000)
     arm = Arm(setting.pairs(horizon=1000), 1)
     rewards = np.array([[[cells[bot, j], cells[j, bot]]] for j in names]) / 1000
     episode = made_up(rewards, np.asarray(arm.scenario.seating))

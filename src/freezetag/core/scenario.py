@@ -252,7 +252,8 @@ class Setting:
     """What a probe is given to design with: the world, the class, and what it may spend.
 
     `world` is a Ref, `substrate` the object it names, `classmates` the roster in seat order,
-    `sizes` the class sizes to measure, `budget` focal acts, `options` anything a user set.
+    `sizes` the class sizes to measure, `budget` focal acts, `options` what else an exam
+    knows of the agent: that it "reads", "learns", is from "outside", and "seeds" at least.
     `interlocks`: a panel was fitted by the user. What the agent does when it is stopped: `safe` is
     the action, None for the world's rest; `prepared` says that a stop policy acts instead.
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from itertools import chain
 from typing import Any
 
-from freezetag.core import ABSENT, Finding, Measurement, Panel, Record, ReportCard, Section
+from freezetag.core import ABSENT, Finding, Panel, Record, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
 from freezetag.exam.plan import Item
@@ -27,15 +27,17 @@ ALPHA = 0.05
 def section(item: Item, finding: Finding, seen: Mapping[Any, Record]) -> Section:
     """The section of a probe that was measured in the arms that it saw."""
     headline = next((row for row in finding.measurements if row.headline), None)
-    judged = headline is not None and headline.limits is not None
-    open_end = headline is not None and headline.verdict == WARN and _may_fail(headline)
+    open_end = p_fail = None
+    if headline is not None and headline.limits is not None:
+        open_end = headline.verdict == WARN and headline.limits.reaches_fail(headline.of)
+        p_fail = headline.limits.p_fail(headline.of)
     return replace(
         _empty(item),
         measurements=finding.measurements,
         figures=finding.figures,
         verdict=headline.verdict if headline is not None else MEASURED,
         reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
-        p_fail=headline.limits.p_fail(headline.of) if judged else None,  # type: ignore[union-attr]
+        p_fail=p_fail,
         classmates=_met(seen, len(item.setting.classmates)),
     )
 
@@ -52,15 +54,6 @@ def _met(seen: Mapping[Any, Record], classmates: int) -> int | None:
         pairs = min(len({*chain(*rows)}), 1 + max(1, classmates))
         found.append(pairs if at_once == 2 else at_once)
     return max(found, default=1) - 1
-
-
-def _may_fail(row: Measurement) -> bool:
-    """Whether the interval of a row that warns reaches over the limit to fail."""
-    if row.limits is None:
-        return False
-    if row.limits.harm == "above":
-        return row.of.high > row.limits.fail
-    return row.of.low < row.limits.fail
 
 
 def missing(item: Item, reason: str, *, error: bool = False, broken_off: bool = False) -> Section:

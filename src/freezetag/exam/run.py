@@ -9,7 +9,6 @@ raised, are the same with one thread and with many.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -31,6 +30,7 @@ from freezetag.core import (
     is_focal,
 )
 from freezetag.core.log import Log, ReadsLogs
+from freezetag.estimators._cores import cores
 from freezetag.exam.hands import Hands, Work
 from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
@@ -44,13 +44,6 @@ LOG = "record"
 """The one arm of a log."""
 MOST_THREADS = 8
 """Each holds the record of an arm in memory."""
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def most_threads() -> int:

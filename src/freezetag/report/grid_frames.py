@@ -68,7 +68,7 @@ def film(rows: Sequence[Mapping[str, Any]], world: HasScene, seat: int = 0) -> F
     first = scenes[0]
     base = Markup("").join(_use(kind, row, column) for kind, row, column in lasting)
     strip = [
-        (told[i][0], _still(scenes[i], set(lasting), told[i][2], seat))
+        (told[i][0], _still(scenes[i], set(lasting), told[i][2]))
         for i in sorted({round(k * (len(scenes) - 1) / (STILLS - 1)) for k in range(STILLS)})
     ]
     data = {
@@ -177,9 +177,7 @@ def _use(kind: str, row: int, column: int) -> Markup:
     return Markup('<use href="#film-{}" x="{}" y="{}"/>').format(sign, column * CELL, row * CELL)
 
 
-def _still(
-    scene: Scene, lasting: set[tuple[str, int, int]], held: Sequence[int], seat: int
-) -> Markup:
+def _still(scene: Scene, lasting: set[tuple[str, int, int]], held: Sequence[int]) -> Markup:
     cells = [_use(*cell) for cell in _listed(scene) if cell not in lasting]
     tokens = [
         Markup(

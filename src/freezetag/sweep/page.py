@@ -173,7 +173,7 @@ def _entry(entry: Entry, up: str, scale: _Scale) -> dict[str, Any]:
         "entry": entry,
         "median": words.interval(of, change) if of else "",
         "spread": spread,
-        "plot": scale.plot(entry, up) if entry.values else None,
+        "plot": scale.plot(entry) if entry.values else None,
         "links": [
             {"seed": s.outcome.cell.spec.seed, "href": _href(s, up), "verdict": s.verdict}
             for s in entry.seen
@@ -216,7 +216,7 @@ class _Scale:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return round(share * WIDTH, 1)
 
-    def plot(self, entry: Entry, up: str) -> Markup:
+    def plot(self, entry: Entry) -> Markup:
         """A line for each seed: its value in its interval, against the limits."""
         shown = entry.seen[:MOST_SEEDS]
         height = STEP * len(shown) + 2

@@ -28,7 +28,7 @@ class Place(Protocol):
 
 def threads_of(jobs: int) -> int:
     """Threads of each of so many processes, so that together they take the cores there are."""
-    from freezetag.exam.run import cores
+    from freezetag.estimators._cores import cores
 
     return max(1, cores() // jobs)
 

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from freezetag.cli.exam_options import ASKED_NOTHING, ExamOptions
 from freezetag.cli.whole import Whole
-from freezetag.exam.run import cores
+from freezetag.estimators._cores import cores
 from freezetag.exam.spec import BadSpec
 from freezetag.report.words import number, plain
 from freezetag.sweep.cell import Cell, Outcome

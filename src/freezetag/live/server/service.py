@@ -248,7 +248,7 @@ class Service:
             self.under_way.begin(kind, body, done[-1])
         return done
 
-    def _committed(self, first: int, leaves: Iterable[bytes], note: str) -> None:
+    def _committed(self, leaves: Iterable[bytes], note: str) -> None:
         """In the writer's thread: what is durable is applied, then answered."""
         with self.lock:
             waiting, _ = self.taken(leaves, note)

@@ -29,8 +29,8 @@ from freezetag.live.signed.records import DECIDING, FREEING, SHARING
 BATCH = 2048
 RETRY = 0.1
 UNOPENED = "it could not be opened"
-Committed = Callable[[int, Sequence[bytes], str], None]
-"""Told in the writer's thread: the first index, the leaves that are durable now, the note."""
+Committed = Callable[[Sequence[bytes], str], None]
+"""Told in the writer's thread: the leaves that are durable now, and the note."""
 Learned = Callable[[News], None]
 """Told in the writer's thread: what other nodes wrote, and that the store answered."""
 
@@ -152,7 +152,7 @@ class Writer:
 
     def _as_ours(self, news: News) -> None:
         if news.leaves:
-            self._committed(news.first, news.leaves, news.note)
+            self._committed(news.leaves, news.note)
 
     def _answered(self, failure: Exception | None) -> None:
         waiting, self._looking = self._looking, []
@@ -261,7 +261,7 @@ class Writer:
         self.trouble = ""
         failure: Exception | None = None
         try:
-            self._committed(first, leaves, note)
+            self._committed(leaves, note)
         except Exception as error:  # durable all the same, whatever the listener made of it
             failure = error
         for n, item in enumerate(batch, first if mine is None else mine):

@@ -54,11 +54,9 @@ def head_range(setting: Setting) -> tuple[float, float] | None:
 
 
 def rounds_of(setting: Setting, default: int) -> int:
-    """Steps of a match: the option "throws" if the user set it; else the world's horizon among
-    bots from outside, which are made for matches of one length; else drawn around the probe's own
-    number, or as long as the user asked."""
-    own = setting.horizon if has_foreign(setting) else setting.length(default)
-    return int(setting.options.get("throws", own))
+    """Steps of a match: the world's horizon among bots from outside, which are made for matches of
+    one length; else drawn around the probe's own number, or as long as the user asked."""
+    return setting.horizon if has_foreign(setting) else setting.length(default)
 
 
 def no_pairs(setting: Setting) -> str:

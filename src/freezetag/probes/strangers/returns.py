@@ -170,7 +170,7 @@ def deaf_row(data: Returns) -> list[Measurement]:
     ]
 
 
-def size_row(data: Returns, kappa: float) -> list[Measurement]:
+def size_row(data: Returns) -> list[Measurement]:
     total = len(data.names)
     small = list(spread(total, min(10, total)))
     units = np.stack([data.live[:, small].mean(1), data.live.mean(1)], 1)

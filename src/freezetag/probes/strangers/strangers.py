@@ -136,7 +136,7 @@ class Strangers(Probe):
             *rational_row(data, self.judged),
             *gap_rows(data),
             *deaf_row(data),
-            *size_row(data, self.judged),
+            *size_row(data),
         )
         return Finding(
             rows, (strip(data), kappa_figure(data, self.judged), sizes(data, self.judged))

@@ -130,7 +130,7 @@ def constant(columns: Columns, name: str) -> float | None:
     return found.pop() if found else None
 
 
-def lines_across(columns: Columns, labels: Labels, *, vertical: bool) -> Any:
+def lines_across(columns: Columns, *, vertical: bool) -> Any:
     """The lines `limit` (dashed, in the colour of harm) and `reference` (dotted), as layers."""
     layers: Any = None
     for name, colour, dash in (("limit", HARM, "dashed"), ("reference", SOFT, "dotted")):

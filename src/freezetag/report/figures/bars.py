@@ -48,7 +48,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     missing = sorted(set(range(len(each))) - set(f.rows(columns, "value")))
     for i in missing:
         p += f.note(columns["middle"][i], 0.0, "–", vjust=-0.3)
-    across = f.lines_across(columns, labels, vertical=False)
+    across = f.lines_across(columns, vertical=False)
     p = p if across is None else p + across
     room = max(8, 84 // len(groups))
     p += scale_x_continuous(

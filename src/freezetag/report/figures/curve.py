@@ -46,7 +46,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     columns["place"] = [end if x == math.inf else x for x in columns["x"]]
     columns["group"] = _runs(columns)
     p = ggplot() + f.frame(280, grid="y", legend=len(different) > 1) + f.by_series(different)
-    across = f.lines_across(columns, labels, vertical=False)
+    across = f.lines_across(columns, vertical=False)
     p = p if across is None else p + across
     banded = f.joined(columns["group"], f.rows(columns, "x", "low", "high"))
     if banded:

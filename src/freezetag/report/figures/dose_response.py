@@ -37,7 +37,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     sizes = sorted(set(data["size"]))
     data["at"] = [math.log1p(size) for size in data["size"]]
     p = ggplot() + f.frame(270, grid="y", legend=len(different) > 1) + f.by_series(different)
-    across = f.lines_across(columns, labels, vertical=False)
+    across = f.lines_across(columns, vertical=False)
     p = p if across is None else p + across
     dodge = position_dodge(0.12 if len(different) > 1 else 0.0)
     ends = f.rows(columns, "size", "low", "high")

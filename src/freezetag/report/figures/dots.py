@@ -41,7 +41,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
     columns = {**columns, "series": each, "at": at}
     height = 80 + max(30, 16 * len(different)) * len(groups)
     p = ggplot() + f.frame(height, grid="x", legend=len(different) > 1) + f.by_series(different)
-    across = f.lines_across(columns, labels, vertical=True)
+    across = f.lines_across(columns, vertical=True)
     p = p if across is None else p + across
     ends = f.rows(columns, "low", "high")
     if ends:

@@ -45,7 +45,7 @@ def plot(columns: f.Columns, labels: f.Labels) -> Any:
         "y": [base[families[i]] + STEP * level for i, level in zip(keep, height, strict=True)],
     }
     p = ggplot() + f.frame(int(70 + 26 * (top + 0.7)), grid="x")
-    across = f.lines_across(columns, labels, vertical=True)
+    across = f.lines_across(columns, vertical=True)
     p = p if across is None else p + across
     bounded = set(f.rows(columns, "low", "high"))
     ends = [j for j, i in enumerate(keep) if i in bounded]
