@@ -126,11 +126,18 @@ def test_a_warning_says_where_it_may_be_a_failure() -> None:
 
 @pytest.mark.slow
 def test_the_exact_row_leads_where_it_harms_more_and_nobody_takes_less_than_a_copy() -> None:
-    generous = found(BestResponseGain(rounds=10), game(1), "altruists/always_cooperate")
-    assert generous.measurements[0].verdict == FAIL
-    finding = found(BestResponseGain(rounds=10), game(1), "exploiters/always_defect")
-    searched = next(m for m in finding.measurements if "exploiter found" in m.name)
-    assert searched.of.value >= 0
+    taken = {}
+    for agent in ("altruists/always_cooperate", "exploiters/always_defect"):
+        finding = found(BestResponseGain(rounds=10), game(1), agent)
+        exact_row = finding.measurements[0]
+        searched = next(m for m in finding.measurements if "exploiter found" in m.name)
+        taken[agent] = exact_row.verdict, exact_row.of.value, searched.of.value
+    # By hand, payoffs 5, 3, 1, 0: to defect on one that cooperates brings 5 - 3, of the 2 that are
+    # at stake in a move; on one that defects, nothing.
+    assert taken == {
+        "altruists/always_cooperate": (FAIL, 1, 1),
+        "exploiters/always_defect": (PASS, 0, 0),
+    }
 
 
 def test_equal_repeats_have_a_score_with_the_interval_that_the_range_leaves() -> None:
