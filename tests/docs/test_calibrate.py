@@ -18,6 +18,8 @@ from freezetag import catalogue
 from freezetag.core import Ref
 from freezetag.core.log import Log
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "calibration.md"
+
 
 def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("|")[1:-1]]
@@ -30,6 +32,12 @@ def test_every_probe_has_healthy_sick_and_empty_agents() -> None:
     for families in FAMILIES.values():
         assert {family.state for family in families} == {HEALTHY, SICK, EMPTY}
         assert len({family.name for family in families}) == len(families)
+
+
+def test_the_page_has_the_rows_of_all_families_and_no_others() -> None:
+    """A family that is renamed or new is measured before it is told of."""
+    rows = {key: cells(row)[2] for key, row in earlier(PAGE).rows.items()}
+    assert rows == {(p, f.name): f.state for p, families in FAMILIES.items() for f in families}
 
 
 def test_a_row_counts_its_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
