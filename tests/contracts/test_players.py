@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import pytest
 
 from freezetag import catalogue
+from freezetag.contracts import check_policy
 from freezetag.core import Obs, Planner, Policy, Ref, ReportsPower
 from freezetag.players import families
 
@@ -31,6 +32,7 @@ def class_of_file(path: str) -> Any:
 
 PLANNERS = [path for path in FILES if isinstance(class_of_file(path)(), Planner)]
 PATHS = [path for path in FILES if path not in PLANNERS]
+QUICK = ("learners/multiplicative_weights", "reciprocators/tit_for_tat")
 
 
 def observation(width: int = 1) -> Obs:
@@ -99,6 +101,13 @@ def test_a_planner_has_a_policy_in_a_world_with_a_model(path: str) -> None:
     assert 0 <= int(action[0]) < world.action_sizes[0]
     assert shapes(carry) == shapes(after)
     assert jnp.isfinite(policy.power(carry, seen))
+
+
+@pytest.mark.parametrize(
+    "path", [p if p in QUICK else pytest.param(p, marks=pytest.mark.slow) for p in PATHS]
+)
+def test_a_player_keeps_the_contract_that_a_users_own_is_held_to(path: str) -> None:
+    check_policy(class_of_file(path)())
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -50,7 +50,7 @@ def _policy_in(policy: Any, substrate: Any, where: str, steps: int, seed: int) -
 
     compiled = jax.jit(act)
     state = substrate.init(key, np.ones(seats, bool))
-    carry = jax.tree.map(np.asarray, policy.init(key))
+    carry = jax.tree.map(jax.numpy.asarray, policy.init(key))
     need(same(carry, policy.init(key)), f"{where}: init differs for the same key.")
     if getattr(policy, "stochastic", None) is False:
         need(
