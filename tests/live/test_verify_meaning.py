@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 from tests.live.worlds import PEOPLE, press, signed
 
 from freezetag import cli
-from freezetag.live.signed import verify
+from freezetag.live.signed import verify, verify_parts
+from freezetag.live.signed.judge import Judge
 from freezetag.live.signed.merkle import Checkpoint, Tree, record, sign_note
 from freezetag.live.signed.presses import draft
+from freezetag.live.signed.records import RECORDS
 from freezetag.live.signed.verify import Report, verify_file
+from freezetag.live.signed.verify_parts import verify_on
 
 PRIVATE, PUBLIC = PEOPLE["eve"]
 WHO = {name: PEOPLE[name][1] for name in ("ann", "bob")}
@@ -264,6 +269,47 @@ def test_starts_that_may_be(bodies: list[Body], tmp_path: Path) -> None:
 def test_a_start_after_a_clearance_that_nobody_signed(tmp_path: Path) -> None:
     problems = told(tmp_path, enrol("a"), pressed(1), clear(1, by=("ann",)), start("a"))
     assert ["record 2" in problems[0], "record 3" in problems[1], len(problems)] == [True, True, 2]
+
+
+# Kinds.
+
+
+def test_each_kind_is_judged_or_said_not_to_be_and_why() -> None:
+    alone = set(verify._Stops("own", 2, None).kinds)
+    judged = set(verify._Stops("own", 2, Judge("own", WHO, 2)).kinds)
+    assert judged | set(verify.UNJUDGED) == set(RECORDS)
+    assert judged & set(verify.UNJUDGED) == judged - alone  # who signed is known with people only
+    assert all(verify.UNJUDGED.values())
+
+
+@pytest.mark.parametrize("people", [WHO, None])
+def test_a_kind_that_is_not_known_is_no_pass(
+    people: dict[str, bytes] | None, tmp_path: Path
+) -> None:
+    bodies = [enrol("a"), pressed(1), ("pardon", {"agent": "a"}), ("pardon", {"agent": "b"})]
+    (problem,) = told(tmp_path, *bodies, people=people)
+    assert "not judged" in problem
+    assert "2 of 'pardon'" in problem
+    (slip,) = told(tmp_path, enrol("a"), ("strt", start("a")[1]), people=people)
+    assert "1 of 'strt'" in slip
+
+
+def test_a_long_ledger_in_parts_tells_of_such_a_kind_too(tmp_path: Path) -> None:
+    leaves = [anchor(i) for i in range(3000)]
+    leaves[1500] = record(1500, "pardon", {"agent": "a"}, 1)
+    file = tmp_path / "ledger.db"
+    head = Checkpoint("own", len(leaves), Tree(leaves).root(), False)
+    with closing(sqlite3.connect(file)) as base:
+        base.execute("CREATE TABLE ledger(i INTEGER PRIMARY KEY, record BLOB NOT NULL)")
+        base.execute("CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL)")
+        base.executemany("INSERT INTO ledger VALUES(?,?)", enumerate(leaves))
+        base.execute("INSERT INTO checkpoint VALUES(?,?)", (len(leaves), sign_note(head, PRIVATE)))
+        base.commit()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify_parts, "FEW", 1000)
+        patch.setattr(verify_parts, "PART", 1024)
+        report = verify_on(2, file, authority="own", public=PUBLIC)
+    assert ["1 of 'pardon'" in each for each in report.problems] == [True]
 
 
 # Solo.

@@ -36,6 +36,8 @@ def verify(
 ) -> int:
     """Verify that nothing was changed, removed, added or moved. Ends with 1 if something was.
 
+    Records of a kind that this release does not know are not judged, so they end with 1, too.
+
     Parameters
     ----------
     ledger

@@ -2,8 +2,9 @@
 
 Whatever tells one kind from another is a field or method here: under which name a record belongs to
 the state, whether it lets something go on, whether a timeline shows it, and its sentence for
-people. A new kind is one new class. Bodies are the JSON of design/0005-live.md; a field with a
-default is one that older records lack, and fields that nobody here knows are left alone.
+people. A new kind is one new class here, and a line in `verify.py`, which judges it or says why
+not. Bodies are the JSON of design/0005-live.md; a field with a default is one that older records
+lack, and fields that nobody here knows are left alone.
 """
 
 from __future__ import annotations

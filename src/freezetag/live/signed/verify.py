@@ -27,6 +27,7 @@ import mmap
 import re
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -40,6 +41,19 @@ LISTED = 10
 BATCH = 1 << 8
 TABLES = ("ledger", "checkpoint", "state", "lives", "leaves", "peaks", "seal")
 """What a server's file holds; a trigger, say, would run with each record that is written."""
+UNJUDGED = {
+    "open": "a lease; what lets an agent run is its start",
+    "anchor": "how far a gate's journal is, with which anchored.py compares it",
+    "ack": "the word of a gate that it stopped",
+    "held": "it holds an agent",
+    "limits": "a budget: whoever it lets use more is held until a start",
+    "token": "a right to press or to look",
+    "drill": "when the button was proved",
+    "key": "no server reads it",
+    "alarm": "what people were told",
+    **dict.fromkeys(("browser_key", "handover"), "judge.py judges it, where people are known"),
+}
+"""Kinds that are not judged, and why. What is neither here nor judged is no pass."""
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 _plain = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
@@ -49,6 +63,7 @@ _HARD = re.compile(r"[:,\[]-?(?:\d+[.eE]|\d{16})|[^\x00-\x7f]")
 _COUNT = rb"(?:0|[1-9]\d{0,14})"
 _ATOM = rb'(?:"[ !#-\[\]-~]*"|-?[1-9]\d{0,14}|0|true|false|null|\{\}|\[\])'
 """Values that have this one spelling."""
+_ODD = (ValueError, TypeError, KeyError, AttributeError, RecursionError, ArithmeticError)
 _NEVER = re.compile(rb"(?!)").fullmatch
 
 
@@ -89,7 +104,11 @@ def verify_file(
     try:
         batches, notes = _open(Path(path))
         judge = _judge(authority, people, quorum)
-        _check(report, batches, notes, authority, public, checkpoint, quorum, judge)
+        heads = _heads(report, notes, checkpoint, authority, public)
+        if report.solo and judge is not None and quorum > 1:
+            alone = f"checkpoints say solo ({report.solo})"
+            report.problems.append(f"{alone}, but {quorum} people are to sign a clearance")
+        _check(report, batches, heads, _Stops(authority, quorum, judge))
         if judge is not None and judge.taken_up:
             judge.settle(report, _open(Path(path))[0], checkpoint or "")
     except (OSError, sqlite3.Error, ValueError, UnicodeError, ArithmeticError) as error:
@@ -97,28 +116,24 @@ def verify_file(
     return report
 
 
-def _check(
-    report: Report,
-    batches: Iterator[list[bytes]],
-    notes: list[str],
-    authority: str,
-    public: bytes,
-    checkpoint: str | None,
-    quorum: int,
-    judge: Any,
-) -> None:
-    say = report.problems.append
+def _heads(
+    report: Report, notes: list[str], checkpoint: str | None, authority: str, public: bytes
+) -> dict[int, list[tuple[bytes, str]]]:
+    """What good checkpoints name, by how many records they cover: (root, whose it is)."""
     heads: dict[int, list[tuple[bytes, str]]] = {}
     for where, note in [(OWN, n) for n in notes] + [("the kept", n) for n in [checkpoint] if n]:
-        head = _open_note(note, authority, public)
-        if head is None:
-            say(f"{where} checkpoint is not signed by {authority}: {note[:60]!r}")
-        else:
+        if (head := _open_note(note, authority, public)) is not None:
             heads.setdefault(head[0], []).append((head[1], where))
             report.solo += head[2]
-    if report.solo and judge is not None and quorum > 1:
-        say(f"checkpoints say solo ({report.solo}), but {quorum} people are to sign a clearance")
-    stops, unreadable = _Stops(authority, quorum, judge), 0
+            continue
+        report.problems.append(f"{where} checkpoint is not signed by {authority}: {note[:60]!r}")
+    return heads
+
+
+def _check(
+    report: Report, batches: Iterator[list[bytes]], heads: dict[int, Any], stops: _Stops
+) -> None:
+    say, unreadable = report.problems.append, 0
     layouts: dict[bytes, re.Pattern[bytes]] = {}
     misplaced = False
     stack: list[bytes] = []  # the roots of full subtrees, largest first: one per bit of `size`
@@ -151,6 +166,8 @@ def _check(
     report.records, report.root = size, _fold(stack).hex()
     if unreadable > LISTED:
         say(f"of that kind {unreadable} problems are in the records; the first are named")
+    for kind, count in stops.unknown.most_common(LISTED):
+        say(f"records of a kind not known here, so not judged (newer?): {count} of {kind!r:.60}")
     if 0 in heads:
         report.covered = _check_head(report, 0, [], heads.pop(0), 0)
     for beyond, found in sorted(heads.items()):
@@ -165,10 +182,9 @@ def _judge(authority: str, people: dict[str, bytes] | None, quorum: int) -> Any:
     """Who judges signatures, from the file beside this one; None where nobody is known."""
     if people is None:
         return None
-    spec = importlib.util.spec_from_file_location("_judge", Path(__file__).with_name("judge.py"))
-    module: Any = importlib.util.module_from_spec(spec) if spec else None
-    assert spec is not None
-    assert spec.loader is not None
+    beside = Path(__file__).with_name("judge.py")
+    spec: Any = importlib.util.spec_from_file_location("_judge", beside)
+    module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.Judge(authority, people, quorum)
 
@@ -213,15 +229,14 @@ def _wrong(
         if (take := stops.kinds.get(kind)) is not None:
             stops.at = fields["i"], fields["at"]
             found += take(body)
+        elif kind not in UNJUDGED:
+            stops.unknown[kind] += 1
         elif not found and len(layouts) < 100 and text.isascii() and "\\" not in text:
             keys = b",".join(re.escape(_quote(key).encode()) + b":" + _ATOM for key in sorted(body))
             end = leaf[leaf.rfind(b'"kind":') :]
             before = rb'\{"at":' + _COUNT + rb',"body":\{' + keys + rb'\},"i":(' + _COUNT + rb"),"
             layouts.setdefault(end, re.compile(before + re.escape(end)))
-    except (
-        *(ValueError, TypeError, KeyError, AttributeError),
-        *(RecursionError, ArithmeticError),
-    ) as error:
+    except _ODD as error:
         found.append(f"it cannot be read: {type(error).__name__}")
     return found
 
@@ -241,6 +256,7 @@ class _Stops:
             "start": self._start,
             "revoke": self._revoke,
         }
+        self.unknown = Counter[str]()  # records by kind, of kinds that this release does not know
         self.at = 0, 0  # number and time of the record that is read
         self.kinds |= judge.kinds(lambda: self.at) if judge is not None else {}
         self._authority, self._judge, self._quorum = authority, judge, quorum
@@ -321,15 +337,11 @@ class _Stops:
     def _covers(self, scopes: list[str], agent: str) -> bool:
         """Whether one of the scopes stops the agent; a scope that cannot be read stops everyone."""
         groups = self._agents.get(agent, (set(), []))[0]
-        for scope in scopes:
-            kind, _, name = scope.partition(":")
-            if kind == "capability" and name:
-                continue  # it bars a tool of everyone's, and stops nobody
-            if kind not in ("agent", "group", "closure") or not name:
+        for kind, _, name in (scope.partition(":") for scope in scopes):
+            if kind not in ("agent", "group", "closure", "capability") or not name:
                 return True
-            if name in (groups if kind == "group" else (agent,)):
-                return True
-            if kind == "closure" and name in self._upstream(agent):
+            by_name = {"group": groups, "capability": ()}.get(kind, (agent,))  # bars stop nobody
+            if name in by_name or (kind == "closure" and name in self._upstream(agent)):
                 return True
         return False
 
@@ -361,21 +373,9 @@ def _number(value: float) -> str:
     """ECMAScript's spelling of a double: the shortest digits, exponents from 1e21 and 1e-7."""
     if value != value or abs(value) == float("inf"):
         raise ValueError("no number")
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    number, minus = "".join(map(str, digits)), "-" if sign and value else ""
-    point = len(number) + int(exponent)  # the value is 0.NUMBER times ten to this power
-    if not value:
-        text = "0"
-    elif len(number) <= point <= 21:
-        text = number.ljust(point, "0")
-    elif 0 < point <= 21:
-        text = f"{number[:point]}.{number[point:]}"
-    elif -6 < point <= 0:
-        text = f"0.{number.rjust(len(number) - point, '0')}"
-    else:
-        rest = f".{number[1:]}" if number[1:] else ""
-        text = f"{number[0]}{rest}e{point - 1:+d}"
-    return minus + text
+    if value and not 1e-6 <= abs(value) < 1e21:
+        return repr(value).replace("e-0", "e-")
+    return format(Decimal(repr(value or 0.0)).normalize(), "f")
 
 
 def _extend(stack: list[bytes], size: int, digests: list[bytes]) -> None:

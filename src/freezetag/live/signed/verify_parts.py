@@ -187,7 +187,7 @@ def _part(
                 if match is not None and int(match[1]) == index:
                     continue
                 told.clear()
-                if one._wrong(leaf, index, listener, layouts):
+                if one._wrong(leaf, index, listener, layouts) or listener.unknown:
                     return None
                 if told:
                     events.append((index, leaf))
