@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import socket
 import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,11 +19,17 @@ from typing import Any
 import pytest
 from tests.live._serving import enrolled, gated, home, serving, started, until
 from tests.live.conftest import Run
+from tests.live.ledgers import asked
 from tests.live.test_store import Disk
 
+from freezetag.core import Panel
 from freezetag.live.authority.home import Home, HomeError, Settings
 from freezetag.live.gate.address import request as ask
+from freezetag.live.gate.clock import boot_clock
+from freezetag.live.gate.enrolment import Enrolment
+from freezetag.live.gate.gate import Gate
 from freezetag.live.remote.operator import Remote
+from freezetag.live.server.notices import TYPES
 from freezetag.live.server.webhooks import Letter, Queue, Webhooks, post, signature
 
 
@@ -266,23 +273,90 @@ def test_addresses_that_are_none(url: str) -> None:
         Settings(webhooks=url)
 
 
-def test_the_disk_an_unknown_and_an_overdue_drill_are_told(tmp_path: Path) -> None:
-    receiver = Receiver()
+# Each type of notice.
+
+
+@dataclass
+class Place:
+    """A server that has a writer, and how it may be hurt."""
+
+    made: Home
+    remote: Remote
+    file: Path
+    disk: Disk
+
+
+def a_press(place: Place) -> None:
+    place.remote.press("agent:writer", "enough")
+
+
+def an_end_with_something_in_flight(place: Place) -> None:
+    with gated(place.file) as gate:
+        started(place.remote)
+        until(lambda: gate.is_open)
+        gate.begin("work")
+
+
+def a_lease_that_runs_out(place: Place) -> None:
+    """It is granted, and of its gate nothing is heard any more."""
+    gate = Gate(Panel(), clock=boot_clock(), enrolments=[Enrolment.load(place.file)], name="writer")
+    started(place.remote)
+    answer = ask(place.remote.addresses[0], "POST", "/api/frame", asked(gate))
+    gate.receive("lab", answer)
+    assert gate.is_open
+
+
+def time_without_a_drill(place: Place) -> None:
+    """Nobody drills: the server was told to ask for one in a fifth of a second."""
+
+
+def a_disk_that_takes_nothing(place: Place) -> None:
+    place.disk.failures = 10**6
+    place.remote.press("fleet", "now")
+
+
+def nothing_more(place: Place) -> None:
+    """A second journal that cannot be read was there from the start."""
+
+
+HAPPENS: dict[str, Callable[[Place], None]] = {
+    "freezetag.press": a_press,
+    "freezetag.unknown": an_end_with_something_in_flight,
+    "freezetag.expiry": a_lease_that_runs_out,
+    "freezetag.drill_overdue": time_without_a_drill,
+    "freezetag.disk": a_disk_that_takes_nothing,
+    "freezetag.locked": nothing_more,
+}
+SAYS = {
+    "freezetag.press": {"agents": 1, "understood": True},
+    "freezetag.unknown": {"agent": "writer", "shown": "unknown_in_flight"},
+    "freezetag.expiry": {"agent": "writer", "shown": "stopped_by_expiry"},
+    "freezetag.drill_overdue": {"why": "a drill is overdue: there was none"},
+}
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_each_type_is_told_when_it_happens(type: str, tmp_path: Path) -> None:
+    receiver, disk = Receiver(), Disk()
     with receiving(receiver) as url:
         made = home(tmp_path / "oversight")
-        made.set(webhooks=url, drill_within=0.2)
-        with serving(made) as remote:
+        made.set(webhooks=url, drill_within=0.2 * (type == "freezetag.drill_overdue"))
+        if type == "freezetag.locked":
+            (made.path / "second.jsonl").mkdir()
+        with serving(made, disk.connect) as remote:
             file = enrolled(remote, tmp_path)
-            with gated(file) as gate:
-                started(remote)  # at once: a moment later a drill would be overdue
-                until(lambda: gate.is_open)
-                number = gate.begin("work")
-            types = lambda: {each["type"] for each in receiver.told}  # noqa: E731
-            until(lambda: "freezetag.unknown" in types())
-            until(lambda: "freezetag.drill_overdue" in types())
-            assert number
-    unknown = [e for e in receiver.told if e["type"] == "freezetag.unknown"]
-    assert {each["data"]["agent"] for each in unknown} == {"writer"}
+            HAPPENS[type](Place(made, remote, file, disk))
+            found = until(lambda: [e["data"] for e in receiver.told if e["type"] == type], 20)
+            disk.failures = 0
+    assert found[0].items() >= SAYS.get(type, {}).items()
+    if type == "freezetag.locked":
+        assert "second.jsonl" in found[0]["why"]
+
+
+def test_the_page_has_the_types_of_notice_and_no_other() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
+    rows = re.findall(r"^\| `(freezetag\.\w+)` \| (.*) \|$", page.read_text("utf-8"), re.M)
+    assert dict(rows) == TYPES
 
 
 def test_a_bad_disk_is_told_with_the_presses_it_could_not_take(tmp_path: Path) -> None:

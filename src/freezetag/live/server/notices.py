@@ -1,12 +1,6 @@
 """What a server tells of itself, beside its pages: notices, to webhooks and OpenTelemetry.
 
-    freezetag.press          a press is in the ledger
-    freezetag.unknown        an agent's state became "unknown": something may be in flight
-    freezetag.expiry         an agent stopped because its lease ran out
-    freezetag.drill_overdue  nobody but the group canary is started any more
-    freezetag.disk           the ledger cannot be written; presses that are not durable are named
-    freezetag.locked         nothing is granted, and why
-
+`TYPES` has what is told, as docs/how-to/operate.md says it.
 Presses are read from the ledger, from where the last one was told, so that none is lost between the
 ledger and the queue. All of this runs in a thread of its own, which takes the service's lock for a
 few agents at a time.
@@ -34,6 +28,25 @@ PERIOD = 0.25
 BATCH = 1000
 AT_ONCE = 200
 """Agents whose state is looked at under one hold of the lock."""
+TYPES = {
+    "freezetag.press": (
+        "a press is in the ledger; `data` has the press, how many agents it covers, its record, "
+        "and whether the scope was understood (else it covers everyone)"
+    ),
+    "freezetag.unknown": (
+        "an agent's state became *unknown*: something may be in flight, and nobody knows"
+    ),
+    "freezetag.expiry": "an agent stopped because its lease ran out",
+    "freezetag.drill_overdue": (
+        "the newest drill is older than `--drill-within`: nobody but the group `canary` is started"
+    ),
+    "freezetag.disk": (
+        "the ledger cannot be written; `not_durable` has the ids of presses that only stop in "
+        "memory"
+    ),
+    "freezetag.locked": "nothing is granted, and why",
+}
+"""The types of notice, and when one is told."""
 TOLD = {Shown.UNKNOWN: "freezetag.unknown", Shown.EXPIRED: "freezetag.expiry"}
 QUEUE = "notices.db"
 Notice = dict[str, Any]
