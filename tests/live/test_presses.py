@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.live.worlds import press, roster, signed
 
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import Clearance, Press, Presses, StateError, covers, draft
+from freezetag.live.signed.presses import Clearance, Press, Presses, StateError, draft
 
 HEAD = {"root": "", "size": 0}
 
@@ -175,30 +175,6 @@ def test_two_presses_under_one_id_are_two() -> None:
 
 def test_without_a_roster_nothing_is_cleared() -> None:
     assert Presses([press(1)], [clearance(1)]).standing(None)
-
-
-# Scopes.
-
-
-@pytest.mark.parametrize(
-    ("scope", "stopped"),
-    [
-        ("fleet", True),
-        ("agent:a", True),
-        ("agent:b", False),
-        ("group:g", True),
-        ("group:h", False),
-        ("closure:a", True),
-        ("closure:up", True),
-        ("closure:b", False),
-        ("agent:", True),
-        ("", True),
-        ("Agent:b", True),  # not understood, so no smaller
-        ("all", True),
-    ],
-)
-def test_scopes(scope: str, stopped: bool) -> None:
-    assert covers(scope, "a", {"g"}, {"up"}) == stopped
 
 
 # Reading.

@@ -10,6 +10,7 @@ from typing import Any
 
 from freezetag.adapters.agents._incarnations import NAN, Incarnation, Line, number, reading
 from freezetag.core.log import ACKNOWLEDGED, OPENED, PRESSED, STOPPED
+from freezetag.core.scopes import covers, upstream
 
 
 def from_ledger(
@@ -123,24 +124,9 @@ class _Ledger:
                     break
 
     def _covers(self, scope: str, agent: str) -> bool:
-        """Whether a press stops the agent; a scope that cannot be read stops everyone."""
-        kind, _, name = scope.partition(":")
-        if kind == "capability" and name:
-            return False  # it takes a tool from everyone, and stops nobody
-        if kind not in ("agent", "group", "closure") or not name:
-            return True
-        if kind == "group":
-            return name in self._agents.get(agent, ([], []))[0]
-        return name == agent or (kind == "closure" and name in self._upstream(agent))
-
-    def _upstream(self, agent: str) -> set[str]:
-        found: set[str] = set()
-        edge = [agent]
-        while edge:
-            fresh = set(self._agents.get(edge.pop(), ([], []))[1]) - found
-            found |= fresh
-            edge += fresh
-        return found
+        known = self._agents
+        needs = upstream(agent, lambda name: known[name][1] if name in known else [])
+        return covers(scope, agent, known[agent][0] if agent in known else (), needs)
 
 
 def together(ledger: Sequence[Incarnation], journals: Sequence[Incarnation]) -> list[Incarnation]:

@@ -20,9 +20,9 @@ from freezetag.cli.reach import (
 )
 from freezetag.cli.reach import reach as found
 from freezetag.core.errors import RunError, UserError
+from freezetag.core.scopes import EVERYONE, is_bar, understood, with_reach
 from freezetag.live.remote.operator import DURABLE, NOBODY, Remote, Told
 from freezetag.live.signed.names import missing, missing_group, scope_of
-from freezetag.live.signed.presses import EVERYONE, is_bar, understood, with_reach
 
 
 def press(

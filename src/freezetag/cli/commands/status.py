@@ -161,7 +161,7 @@ def _proof(picture: dict[str, Any]) -> str:
 
 def told(press: dict[str, Any]) -> str:
     """A press in words: its scope, by whom, and why if that was said."""
-    from freezetag.live.signed.presses import with_reach
+    from freezetag.core.scopes import with_reach
     from freezetag.report.words import plain
 
     why = f": {press['reason']}" if press["reason"] else ""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, final
 
 from freezetag.core.interlock import GO, UNKNOWN, Panel
+from freezetag.core.scopes import CAPABILITY, is_bar
 from freezetag.live.authority.budget import allowance
 from freezetag.live.authority.drills import Drills
 from freezetag.live.authority.facts import Agent, Facts, Record
@@ -38,7 +39,7 @@ from freezetag.live.signed.frames import (
 )
 from freezetag.live.signed.handover import Handover
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import CAPABILITY, Clearance, Press, Presses, is_bar
+from freezetag.live.signed.presses import Clearance, Press, Presses
 from freezetag.live.signed.records import Ack, Anchor, Open, Start, read
 
 START_WITHIN = 60.0

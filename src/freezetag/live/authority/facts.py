@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from freezetag.core import scopes
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import UNKNOWN
+from freezetag.core.scopes import covers, is_bar
 from freezetag.live.authority.budget import Limit
 from freezetag.live.signed import handover, presses, revocation
 from freezetag.live.signed.browser_key import BrowserKeyError, BrowserKeys
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import Clearance, Press, Presses, covers, is_bar
+from freezetag.live.signed.presses import Clearance, Press, Presses
 from freezetag.live.signed.records import (
     Ack,
     BrowserKey,
@@ -168,14 +170,11 @@ class Facts:
 
     def upstream(self, agent: str) -> frozenset[str]:
         """Everything `agent` depends on, through others too."""
-        found: set[str] = set()
-        edge = [agent]
-        while edge:
-            known = self.agents.get(edge.pop())
-            fresh = set(known.depends_on) - found if known else set()
-            found |= fresh
-            edge += fresh
-        return frozenset(found)
+        return scopes.upstream(agent, self._needs)
+
+    def _needs(self, agent: str) -> tuple[str, ...]:
+        known = self.agents.get(agent)
+        return known.depends_on if known else ()
 
     def check_enrolment(self, body: Mapping[str, Any]) -> None:
         """Raises `EnrolmentError` for what an operator may not enrol."""

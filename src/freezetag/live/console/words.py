@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, final
 
+from freezetag.core.scopes import EVERYONE, understood
 from freezetag.live.authority.states import Shown
 from freezetag.live.console.markup import Child, Html, name, tag
-from freezetag.live.signed.presses import EVERYONE, understood
 from freezetag.live.signed.records import sentence_of
 
 

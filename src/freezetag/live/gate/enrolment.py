@@ -18,10 +18,11 @@ from typing import Any, NamedTuple, final
 
 from freezetag.core.errors import UserError
 from freezetag.core.interlock import Panel, StopButton, Watchdog
+from freezetag.core.scopes import CAPABILITY
 from freezetag.live.signed.frames import incarnation_key, seal
 from freezetag.live.signed.handover import Handover, HandoverError, Head
 from freezetag.live.signed.keys import Roster
-from freezetag.live.signed.presses import CAPABILITY, Press, Presses
+from freezetag.live.signed.presses import Press, Presses
 
 _NAN = float("nan")
 WHY = {

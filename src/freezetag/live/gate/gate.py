@@ -26,6 +26,7 @@ from freezetag.core.errors import UserError
 from freezetag.core.gate import Refused
 from freezetag.core.interlock import GO, NO_PANEL, Panel
 from freezetag.core.journal import Journal
+from freezetag.core.scopes import bars, is_bar
 from freezetag.live.gate.clock import Clock
 from freezetag.live.gate.drain import Drain, Order
 from freezetag.live.gate.enrolment import (
@@ -42,7 +43,7 @@ from freezetag.live.gate.latch import Latch, LatchError, Memory, MemoryLatch
 from freezetag.live.gate.meters import Meters
 from freezetag.live.gate.timekeeper import Timekeeper
 from freezetag.live.signed.frames import DOWN, FrameError, unseal
-from freezetag.live.signed.presses import Press, bars, is_bar
+from freezetag.live.signed.presses import Press
 
 if TYPE_CHECKING:
     from freezetag.live.gate.decorator import Action

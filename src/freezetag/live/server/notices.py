@@ -16,13 +16,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
+from freezetag.core.scopes import understood
 from freezetag.live.authority.home import Home
 from freezetag.live.authority.states import Shown, worst
 from freezetag.live.authority.store import StoreError
 from freezetag.live.server.service import DURABLE_WITHIN, Service
 from freezetag.live.server.webhooks import Queue, Webhooks
 from freezetag.live.signed.merkle import LedgerError, read_record
-from freezetag.live.signed.presses import understood
 
 PERIOD = 0.25
 BATCH = 1000

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from freezetag.core.scopes import understood
 from freezetag.live.remote.operator import UNKNOWN
 from freezetag.live.server.handlers import console
 from freezetag.live.server.requests import Rejected, as_json, flag, from_form, holder, pairs_of
 from freezetag.live.server.service import DURABLE, Service
 from freezetag.live.signed.names import missing, missing_group
-from freezetag.live.signed.presses import understood
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from freezetag.core.errors import UserError
+from freezetag.core.scopes import understood
 from freezetag.live.authority.tokens import issue
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.browser_key import is_assertion
-from freezetag.live.signed.presses import understood
 from freezetag.live.signed.revocation import Revocation, RevocationError
 
 if TYPE_CHECKING:
