@@ -11,6 +11,7 @@ import pytest
 from tests.live._serving import enrolled, home, serving, started, until
 
 import freezetag as ft
+from freezetag.live.signed.frames import CAUSES
 from freezetag.live.signed.records import (
     FREEING,
     QUIET,
@@ -112,6 +113,13 @@ def test_the_states_names_are_those_that_folders_hold() -> None:
 def test_sentences(kind: str, change: dict[str, Any], look: str, text: str) -> None:
     said = sentence_of(kind, {**BODIES.get(kind, {}), **change}, {"a" * 32: "fleet"})
     assert (said.look, said.text) == (look, text)
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_of_a_stop_is_said_in_words(cause: str) -> None:
+    said = sentence_of("ack", ACK | {"cause": cause}, {})
+    assert said.text == f"stopped a, {CAUSES[cause]}, last action 3"
+    assert "unknown" not in said.text  # which is what an outcome may be
 
 
 def test_all_that_a_server_writes_is_in_the_table(tmp_path: Path) -> None:

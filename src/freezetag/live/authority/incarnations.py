@@ -82,7 +82,7 @@ class Lives:
             while len(life.codes) > 8:
                 del life.codes[next(iter(life.codes))]
             return None
-        ack = life.ack or {"category": 0, "cause": "unknown", "policy": [], "presses": []}
+        ack = life.ack or {"category": 0, "cause": "copied", "policy": [], "presses": []}
         if DOUBLED in ack.get("unknown", ()):
             return None
         told = {"acked": life.b, "last": life.last, "own": False}

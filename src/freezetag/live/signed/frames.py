@@ -39,7 +39,18 @@ LEAST = 0.1
 over, and looks every 0.05 s whether it is, so one of up to 0.075 s runs out first."""
 LARGEST = 64 * 1024
 PHASES = ("waiting", "open", "stopping", "stopped")
-CAUSES = ("press", "limit", "expired", "unknown", "clock", "forked", "closed", "crashed")
+CAUSES = {
+    "press": "after a press",
+    "limit": "a limit tripped",
+    "expired": "its lease had run out",
+    "unknown": "what it measures could not be read",
+    "clock": "its clock jumped",
+    "forked": "it was forked",
+    "closed": "closed in good order",
+    "crashed": "it had crashed",
+    "copied": "it has a copy",
+}
+"""Why an incarnation stopped, and how that is said to people."""
 REASONS = ("pressed", "held", "limit", "clone", "locked", "unknown", "waiting")
 _INCARNATION = re.compile(r"[0-9a-f]{32}")
 _HEX = re.compile(r"[0-9a-f]{64}")

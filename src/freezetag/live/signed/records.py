@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from freezetag.live.signed.frames import CAUSES
+
 Body = Mapping[str, Any]
 Scopes = Mapping[str, str]
 """Press ids and their scopes, as far as they are known."""
@@ -318,22 +320,12 @@ class Ack(Record):
     policy: Sequence[str] = ()
     own: bool = False
 
-    CAUSES: ClassVar[Mapping[str, str]] = {
-        "press": "after a press",
-        "expired": "its lease had run out",
-        "limit": "a limit tripped",
-        "clock": "its clock jumped",
-        "forked": "it was forked",
-        "closed": "closed in good order",
-        "crashed": "it had crashed",
-    }
-
     @staticmethod
     def state(body: Body, i: int) -> State:
         return State(f"ack {body['gate']} {body['acked']}", body["gate"])
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        why = self.CAUSES.get(self.cause, self.cause)
+        why = CAUSES.get(self.cause, self.cause)
         how = Part("", f", {why}, last action {self.last}")
         said = (Part("strong", "stopped"), Part("", " "), _name(self.gate), how)
         if not self.unknown:
