@@ -44,6 +44,9 @@ def test_two_processes_with_one_incarnation_are_found_at_the_first_word_of_the_s
     assert said(overseer, other)["reason"] == "clone"
     assert not overseer.facts.agents["agent"].started
     assert any(DOUBLED in alarm for alarm in overseer.alarms)
+    (ack,) = overseer.facts.incarnations["agent"].values()
+    assert ack is not None
+    assert ack["cause"] == "copied"
     assert said(overseer, one)["kind"] == "refuse"
     clock.advance(6)
     one.tick()
