@@ -1,12 +1,13 @@
-"""Enrol an agent, or make the keys of a person who may reset."""
+"""Enrol an agent, say what a group of them shares, or make the keys of a person who may reset."""
 
 from __future__ import annotations
 
 import base64
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -25,6 +26,9 @@ from freezetag.cli.reach import reach as found
 from freezetag.core.errors import UserError
 from freezetag.live.signed.names import checked
 
+if TYPE_CHECKING:
+    from freezetag.live.remote.operator import Remote
+
 Names = Annotated[tuple[str, ...], Parameter(show_default=False)]
 Text = Annotated[str, Parameter(show_default=False)]
 SECONDS = ("runtime", "presence")
@@ -35,6 +39,7 @@ def enrol(
     /,
     *,
     person: Text = "",
+    shared_by: Text = "",
     group: Names = EMPTY,
     limit: Names = EMPTY,
     depends_on: Names = EMPTY,
@@ -53,6 +58,9 @@ def enrol(
         the agent's name
     person
         make keys for this person instead: NAME.key stays with them, NAME.pub goes to serve
+    shared_by
+        say what the agents of this group may use together, each --limit summed over them, in place
+        of what was said before; --limit none: no limit
     group
         a group the agent belongs to, or several
     limit
@@ -73,12 +81,20 @@ def enrol(
     token
         a file with a token, or one for each right; default: FREEZETAG_TOKEN, else the folder's
     """
-    if bool(agent) == bool(person):
-        raise UserError("enrol one agent (freezetag enrol writer) or one person (--person ada).")
+    if [bool(agent), bool(person), bool(shared_by)].count(True) != 1:
+        raise UserError(
+            "enrol one agent (freezetag enrol writer) or one person (--person ada), or limit what "
+            "a group shares (--shared-by team --limit tokens=1e6)."
+        )
     if person:
         require("cryptography")
         checked(person, "a person's name")
         _person(person, out or Path(f"{person}.key"))
+        return
+    if shared_by:
+        if group or depends_on or safe_state or out or on_stop != "rest_is_safe":
+            raise UserError("--shared-by takes no other option than --limit: it enrols nobody.")
+        _share(checked(shared_by, "a group's name"), limit, found(home, server, token))
         return
     checked(agent, "an agent's name")
     file = out or Path(f"{agent}.enrolment")
@@ -103,6 +119,28 @@ def enrol(
             f"a press of closure:{name} itself reaches {agent} this way.",
             file=sys.stderr,
         )
+    _explain(limits)
+
+
+def _share(group: str, texts: Names, remote: Remote) -> None:
+    if not texts:
+        raise UserError(
+            f"say what the agents of {group} share, such as --limit tokens=1e6 (--limit none: "
+            "nothing any more)."
+        )
+    limits = {} if texts == ("none",) else _limits(texts)
+    told = remote.post("/api/share", {"group": group, "limits": limits}, "admin")
+    what = ", ".join(f"{value:g} {sensor}" for sensor, value in limits.items()) or "no limit"
+    print(f"group:{group} shares {what}: {', '.join(told['agents']) or 'nobody yet'}")
+    if told["held"]:
+        names = ", ".join(told["held"])
+        print(f"a limit was raised or dropped, so these are held until freezetag start: {names}")
+    if told["absent"]:
+        print(f"freezetag: {told['absent']}", file=sys.stderr)
+    _explain(limits)
+
+
+def _explain(limits: Iterable[str]) -> None:
     for sensor in limits:
         if sensor not in SECONDS:
             print(

@@ -41,6 +41,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/api/start", people.start),
     ("POST", "/api/drill", people.drill),
     ("POST", "/api/enrol", gates.enrol),
+    ("POST", "/api/share", gates.share),
     ("GET", "/api/tokens", tokens.tokens),
     ("POST", "/api/token", tokens.issue_one),
     ("POST", "/api/revoke", tokens.revoke),

@@ -80,7 +80,8 @@ def _button(service: Service) -> dict[str, Any]:
 
 
 def _agent(service: Service, name: str) -> dict[str, Any]:
-    known = service.authority.facts.agents[name]
+    facts = service.authority.facts
+    known = facts.agents[name]
     rows = service.authority.shown(name)
     presses = [press.id for press in service.authority.facts.standing(name)]
     shown = worst(row.shown for row in rows)
@@ -91,6 +92,11 @@ def _agent(service: Service, name: str) -> dict[str, Any]:
         "groups": sorted(known.groups),
         "on_stop": known.on_stop,
         "limits": dict(known.limits),
+        "shared": {
+            group: dict(facts.group_limits[group])
+            for group in sorted(known.groups)
+            if facts.group_limits.get(group)
+        },
         "epoch": known.epoch,
         "started": known.started,
         "shown": str(shown),
