@@ -10,7 +10,7 @@ import pytest
 from freezetag.core.diagram import Diagram, DiagramError, Node
 from freezetag.core.unroll import unroll
 from freezetag.report import palette
-from freezetag.report.diagram import mermaid, svg
+from freezetag.report.diagram import svg
 
 HOSTILE = '</svg><script>alert("x")</script>`]}#quot; \u202e\x00'
 
@@ -129,10 +129,6 @@ def test_names_are_escaped() -> None:
     assert "\u202e" not in drawn
     assert "\x00" not in drawn
     assert not re.search(r"\s(id|on\w+|href)=", drawn)
-    text = mermaid(hostile())
-    assert not set("<`\u202e\x00") & set(text)
-    labels = re.findall(r'"([^"]*)"', text)
-    assert all(re.fullmatch(r"(?:[\w ]|#\d+;)*", label) for label in labels)
 
 
 def test_colours_are_the_palettes() -> None:
@@ -157,30 +153,6 @@ def test_without_steps_it_is_layered_by_depth() -> None:
     xs = {(t.text or ""): float(t.get("x", "")) for t in texts if t.get("text-anchor") == "middle"}
     assert list(xs) == sorted(xs, key=xs.__getitem__)
     assert "a long name of a node t…" in xs
-
-
-def test_mermaid_holds_every_node_and_edge_once() -> None:
-    diagram = learning()
-    text = mermaid(diagram, highlight=[("S[0]", "A[0]", "S[1]")])
-    lines = [line.strip() for line in text.splitlines()]
-    assert lines[0] == "flowchart LR"
-    readable = [re.sub(r"#(\d+);", lambda code: chr(int(code[1])), line) for line in lines]
-    shapes = {"chance": '(["{}"])', "decision": '["{}"]', "utility": '{{"{}"}}'}
-    ids = {}
-    for node in diagram.nodes:
-        shape = shapes[node.kind].format(node.name)
-        (ids[node.name],) = (line.removesuffix(shape) for line in readable if line.endswith(shape))
-    assert len(set(ids.values())) == len(diagram.nodes)
-    links = [line.split() for line in lines if "->" in line]
-    assert sorted((one, two, arrow == "-.->") for one, arrow, two in links) == sorted(
-        (ids[one], ids[two], diagram[two].kind == "decision") for one, two in diagram.edges
-    )
-    bold = [int(line.split()[1]) for line in lines if line.startswith("linkStyle")]
-    assert {tuple(links[i][::2]) for i in bold} == {
-        (ids["S[0]"], ids["A[0]"]),
-        (ids["A[0]"], ids["S[1]"]),
-    }
-    assert sum(line.startswith("subgraph") for line in lines) == lines.count("end") == 3
 
 
 @pytest.mark.parametrize(

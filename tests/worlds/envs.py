@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from freezetag.adapters.worlds import pettingzoo
-from freezetag.core import Arm, Episode, Scenario
+from freezetag.core import Arm, Array, Episode, Scenario
 from freezetag.players.baselines.random_play import RandomPlay
+from freezetag.sim import arms
 from freezetag.sim.arms import Pupil, run_arm
 
 BASE = '''
@@ -46,6 +47,13 @@ class MyEnv(ParallelEnv):
         seen = {{a: np.array([self.t, 0], np.float32) for a in there}}
         return seen, rewards, ended, dict.fromkeys(there, False), {{a: {{}} for a in there}}
 '''
+
+
+def seeds(seed: int, arm: Arm) -> Array:
+    """[B] the seed with which each episode's environment is reset: of its weather's key the end."""
+    sky = arms._skies(arm)
+    found: Array = arms._keys(seed, arm.block, 1 + int(sky.max()), 0)[sky, -1]
+    return found
 
 
 def written(folder: Path, change: str = "", **replaced: str) -> Path:

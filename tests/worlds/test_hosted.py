@@ -11,7 +11,7 @@ from tests.worlds import envs
 
 from freezetag.core import FOCAL, Arm, HasBystander, Panel, Press, Scenario, StopButton
 from freezetag.players.baselines.random_play import RandomPlay
-from freezetag.sim.arms import Pupil, episode_seeds, run_arm
+from freezetag.sim.arms import Pupil, run_arm
 from freezetag.sim.foreign import Foreign
 from freezetag.sim.inside import Inside
 
@@ -23,7 +23,7 @@ def test_a_random_policy_earns_what_it_earns_in_the_environments_own_loop(name: 
     random = RandomPlay(world.action_sizes)
     arm = Arm(Scenario(world, (FOCAL,), ((0,) * world.players,), world.horizon), 4)
     episode = run_arm(arm, Pupil("random", random), {}, 3).episode
-    for b, seed in enumerate(episode_seeds(3, arm)):
+    for b, seed in enumerate(envs.seeds(3, arm)):
         env = module.parallel_env()
         env.reset(seed=int(seed))
         for t in range(world.horizon):
@@ -202,7 +202,7 @@ def test_turns_are_taken_in_turn() -> None:
     random = RandomPlay(world.action_sizes)
     arm = Arm(Scenario(world, (FOCAL,), ((0, 0),), 9), 6)
     episode = run_arm(arm, Pupil("random", random), {}, 1).episode
-    for b, seed in enumerate(episode_seeds(1, arm)):
+    for b, seed in enumerate(envs.seeds(1, arm)):
         env = rps.env()
         env.reset(seed=int(seed))
         earned = dict.fromkeys(env.possible_agents, 0.0)

@@ -1,4 +1,5 @@
-"""Which server a command means, and how it shows that it has no time for tables."""
+"""Which server a command talks to (`--home`, `--server`, `--token`), and the files it reads and
+writes."""
 
 from __future__ import annotations
 

@@ -65,3 +65,12 @@ def ended(kind: type[BaseException] | None) -> str:
     if kind is None:
         return "done"
     return "failed" if issubclass(kind, Exception) else "unknown"
+
+
+def outcome_of(future: Any) -> str:
+    """The same of a future or task that is done. Cancelling is not stopping: what a cancelled one
+    had begun may still take effect."""
+    if future.cancelled():
+        return "unknown"
+    error = future.exception()
+    return ended(None if error is None else type(error))

@@ -15,8 +15,6 @@ import numpy as np
 from freezetag.core.arrays import Array
 from freezetag.core.errors import UserError
 from freezetag.estimators._cores import cores
-from freezetag.estimators.estimate import Estimate
-from freezetag.estimators.intervals import clopper_pearson
 
 _BLOCK = 8192  # periods whose random numbers are drawn at once: they stay in the cache
 
@@ -35,11 +33,6 @@ class QPair:
         """[n, 2, K, K] the best action after each state, the first of equals."""
         best: Array = self.values.argmax(-1)
         return best
-
-    @property
-    def share_converged(self) -> Estimate:
-        """Of all sessions, with its exact interval."""
-        return clopper_pearson(int(self.converged.sum()), len(self.converged))
 
 
 def q_pair(

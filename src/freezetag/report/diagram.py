@@ -1,4 +1,4 @@
-"""A diagram drawn from the object: Mermaid text, and an SVG for a page or for a file of its own.
+"""A diagram drawn from the object: an SVG for a page or for a file of its own.
 
 Chance nodes are round, decisions square, utilities diamonds; links into a decision are dashed,
 since they carry information (Howard and Matheson, 1984). Highlighted paths are bold. Colours are
@@ -30,37 +30,7 @@ WIDEST = 780.0
 """Panels stand side by side up to this width, and below each other past it."""
 MARGIN, GAP, CAPTION, LEGEND = 14.0, 44.0, 30.0, 34.0
 INK: dict[Kind, str] = {"chance": "soft", "decision": "series-1", "utility": "series-2"}
-MERMAID: dict[Kind, tuple[str, str]] = {
-    "chance": ("([", "])"),
-    "decision": ("[", "]"),
-    "utility": ("{", "}"),
-}
 USED = ("paper", "ink", "soft", "grid", "axis", "harm", "series-1", "series-2")
-
-
-def mermaid(diagram: Diagram, highlight: Paths = ()) -> str:
-    """The diagram as a Mermaid flowchart, one subgraph a step, highlighted paths thick."""
-    bold = _edges_of(highlight, [diagram])[0]
-    ids = {node.name: f"n{i}" for i, node in enumerate(diagram.nodes)}
-    lines = ["flowchart LR"]
-    for step in dict.fromkeys(node.step for node in diagram.nodes):
-        inside = [node for node in diagram.nodes if node.step == step]
-        shapes = [ids[n.name] + _mermaid_label(n.name).join(MERMAID[n.kind]) for n in inside]
-        if step is None:
-            lines += [f"  {shape}" for shape in shapes]
-        else:
-            lines += [f'  subgraph s{step}["step {step}"]', *(f"    {s}" for s in shapes), "  end"]
-    for i, (parent, child) in enumerate(diagram.edges):
-        link = "-.->" if diagram[child].kind == "decision" else "-->"
-        lines.append(f"  {ids[parent]} {link} {ids[child]}")
-        if (parent, child) in bold:
-            lines.append(f"  linkStyle {i} stroke:{palette.LIGHT['harm']},stroke-width:4px")
-    return "\n".join(lines) + "\n"
-
-
-def _mermaid_label(name: str) -> str:
-    """A quoted label; all but plain letters as character codes, for Mermaid reads Markdown."""
-    return '"' + "".join(c if c.isalnum() or c in " _" else f"#{ord(c)};" for c in name) + '"'
 
 
 def svg(

@@ -455,13 +455,6 @@ def _keys(seed: int, block: int, skies: int, day: int) -> Array:
     return keys.fold_in(base, np.arange(skies))
 
 
-def episode_seeds(seed: int, arm: Arm, day: int = 0) -> Array:
-    """[B] the seed with which a world from outside is reset in each episode of an arm."""
-    sky = _skies(arm)
-    seeds: Array = _keys(seed, arm.block, 1 + int(sky.max()), day)[sky, -1]
-    return seeds
-
-
 def _can_be_hosted(arm: Arm, rows: Array, world: Hosted) -> None:
     """Raises `ValueError` for what a world in a process of its own does not do."""
     if (rows == ABSENT).any():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.gate import GateLike, Refused, ended
+from freezetag.core.gate import GateLike, Refused, ended, outcome_of
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class ToolCalls:
         # A task of its own, so that its end is the action's end, whoever still waits for it.
         kind = _Uncancelled if in_thread else asyncio.Task
         task = kind(_awaited(body), loop=loop)
-        task.add_done_callback(lambda done: self.gate.end(number, _outcome(done)))
+        task.add_done_callback(lambda done: self.gate.end(number, outcome_of(done)))
         given_up: asyncio.CancelledError | None = None
         while not task.done():
             try:
@@ -125,11 +125,3 @@ def _action(tool: str) -> str:
 
 async def _awaited(body: Callable[[], Awaitable[T]]) -> T:
     return await body()
-
-
-def _outcome(task: asyncio.Task[T]) -> str:
-    """Cancelling is not stopping: what a cancelled call had begun may still take effect."""
-    if task.cancelled():
-        return "unknown"
-    error = task.exception()
-    return ended(None if error is None else type(error))

@@ -20,8 +20,6 @@ from cyclopts import Parameter
 from freezetag.cli.reach import require
 from freezetag.core.errors import UserError
 
-STOPPED_BY_GUARD = 124
-"""As in `live.supervisor`, which --help need not load."""
 _PATIENCE = 60.0
 """Seconds for one whole request of an MCP client, whose arguments may be large."""
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -242,6 +240,8 @@ def _aside(line: bytes) -> None:
 
 def _refuses(code: int, supervisor: Any) -> bool:
     """Whether a stop ended the server, so that calls are refused; 124 may be the server's own."""
+    from freezetag.live.guard.supervisor import STOPPED_BY_GUARD
+
     return code == STOPPED_BY_GUARD and bool(supervisor.stopped)
 
 

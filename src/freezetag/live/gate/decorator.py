@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast, final
 
 from freezetag.core.errors import UserError
-from freezetag.core.gate import GateLike, Refused, ended
+from freezetag.core.gate import GateLike, Refused, ended, outcome_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -131,7 +131,7 @@ def _run(
         raise
     if hasattr(value, "add_done_callback"):  # of asyncio or of a pool: it works already
         later.has(value)
-        value.add_done_callback(lambda future: gate.end(number, _outcome(future)))
+        value.add_done_callback(lambda future: gate.end(number, outcome_of(future)))
         return value
     gate.end(number, "done")
     if inspect.isgenerator(value) or inspect.isasyncgen(value):
@@ -175,11 +175,3 @@ class _Later:
             self.future.cancel()
         else:
             loop().call_soon_threadsafe(self.future.cancel)
-
-
-def _outcome(future: Any) -> str:
-    """Cancelling is not stopping: what a cancelled one had begun may still take effect."""
-    if future.cancelled():
-        return "unknown"
-    error = future.exception()
-    return ended(None if error is None else type(error))

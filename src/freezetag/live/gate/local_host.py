@@ -1,7 +1,8 @@
 """A gate's host for an authority in the same process: nothing to connect, nothing to lose.
 
-The same shape as `client.GateHost`, so that whoever supervises need not know which it has. What
-expires here is the *authority's* will (a store that hangs, a limit that is passed), not a network.
+The same shape as `remote_host.GateHost`, so that whoever supervises need not know which it has.
+What expires here is the *authority's* will (a store that hangs, a limit that is passed), not a
+network.
 """
 
 from __future__ import annotations

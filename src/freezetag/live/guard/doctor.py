@@ -114,7 +114,7 @@ class Patient:
         assumptions = (
             _rate(self.clock),
             Finding("A2", "the clock counts suspended time", *_suspend(self.clock)),
-            Finding("A3", "every effect goes through the gate", *_mediation(cgroup, apart)),
+            Finding("A3", "every effect goes through the gate", *_mediation(apart)),
             Finding("A4", "the gate's code is not hostile", *code),
             Finding("A5", "a synced write is durable", *_durable(kind, point)),
             Finding("A6", "an authority has one primary", *_one_primary(self.folder, kind)),
@@ -308,12 +308,12 @@ def _one_primary(folder: Path, kind: str) -> Answer:
     )
 
 
-def _mediation(cgroup: Finding, apart: Answer) -> Answer:
+def _mediation(apart: Answer) -> Answer:
     if not apart[0]:
         return (
             False,
             "the agent can act beside its gate: tier 0 binds only one that does not try",
-            (apart[2]),
+            apart[2],
         )
     return (
         None,

@@ -89,17 +89,9 @@ class Lens:
     solution: Solution
 
     @property
-    def only_optimum(self) -> bool:
-        """Is the agent's policy the one and only optimal one?"""
-        states = np.arange(len(self.chosen))
-        return bool(
-            self.solution.optimal.sum() == len(self.chosen)
-            and self.solution.optimal[states, self.chosen].all()
-        )
-
-    @property
     def margin(self) -> float:
-        """Q' of the agent's action minus the best other one, where that comes closest."""
+        """Q' of the agent's action minus the best other one, where that comes closest: above 0 if
+        its policy is the only optimal one."""
         states = np.arange(len(self.chosen))
         others = self.solution.q.copy()
         others[states, self.chosen] = -np.inf
