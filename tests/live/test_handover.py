@@ -313,7 +313,7 @@ def test_no_handover_frees_a_gate_that_two_people_did_not_sign_for_its_own_head(
         shown["signatures"] = {n: s[::-1] for n, s in shown["signatures"].items()}
     link = Link(Enrolment("lab", b"k" * 32, ROSTER, 5.0, PUBLIC), "writer")
     link.seen_size, link.seen_root = head
-    link.ask("writer", 0.0, {})
+    link.ask("writer", 0.0, {"ack": None})
     grant = {
         "n": 1, "epoch": 10, "length": 5.0, "slice": {}, "runtime": 0.0,
         "checkpoint": sign_note(Checkpoint("lab", 6, line.root()), PRIVATE),
