@@ -48,7 +48,7 @@ UNJUDGED = {
     "held": "it holds an agent",
     "limits": "a budget: whoever it lets use more is held until a start",
     "token": "a right to press or to look",
-    "drill": "when the button was proved",
+    "drill": "how the button was proved",
     "key": "no server reads it",
     "alarm": "what people were told",
     **dict.fromkeys(("browser_key", "handover"), "judge.py judges it, where people are known"),
@@ -540,9 +540,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdict = "verified" if report.ok else "NOT verified"
     if report.solo:
         print(f"SOLO, one person suffices for a reset: so say checkpoints ({report.solo})")
-    print(
-        f"{verdict}: {report.records} records, {report.checkpoints} checkpoints, root", report.root
-    )
+    print(f"{verdict}: {report.records} records, {report.checkpoints} checkpoints", end=", ")
+    print("root", report.root)
     return 0 if report.ok else 1
 
 
