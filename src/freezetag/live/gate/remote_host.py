@@ -18,7 +18,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -79,8 +79,28 @@ class _State:
     line: Line
     waiting: deque[str] = field(default_factory=lambda: deque(maxlen=WAITING_FRAMES))
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: str = ""
     connected: bool = False
     heard: float = 0.0
+
+    @contextlib.contextmanager
+    def sending(self) -> Iterator[str]:
+        """The oldest frame that waits; an acknowledgement that does not leave waits again."""
+        self.leaving = text = self.waiting.popleft()
+        try:
+            yield text
+        except BaseException:
+            if _kind(text) == "ack":
+                self.waiting.append(text)
+            raise
+        finally:
+            self.leaving = ""
+
+    @property
+    def owes(self) -> bool:
+        """Whether an acknowledgement has not left yet."""
+        there = (*self.waiting, self.leaving)
+        return any(_kind(text) == "ack" for text in there if text)
 
 
 @final
@@ -111,6 +131,7 @@ class GateHost:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._closing = False
+        self._parted = threading.Event()  # the gate has stopped, and all that it said has left
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads: OrderThreads | None = None
@@ -144,12 +165,12 @@ class GateHost:
     def close(self, timeout: float = 5.0) -> None:
         """Closes the gate, waits up to `timeout` seconds for its acknowledgement to leave, ends."""
         self.gate.close()
+        self._parted.clear()
         deadline = time.monotonic() + timeout
         while self._thread is not None and time.monotonic() < deadline:
             self.poke()
-            if self.gate.phase == STOPPED and not any(s.waiting for s in self._states.values()):
+            if self._parted.wait(0.01):
                 break
-            time.sleep(0.01)
         self._closing = True
         self.poke()
         if self._thread is not None:
@@ -197,13 +218,16 @@ class GateHost:
 
     def _once(self, asked: float) -> float:
         """One beat; when renewals were asked for last."""
-        self.gate.tick()
+        stopped = self.gate.phase == STOPPED
+        self.gate.tick()  # takes the gate's lock: what that stop has to say is ordered after it
         if self._reopen and self.gate.phase == STOPPED and self.gate.reopen():
-            asked = -self._length
+            asked, stopped = -self._length, False
         if time.monotonic() - asked >= self._length / 3:
             asked = time.monotonic()
             self.gate.ask()
         self._dispatch()
+        if stopped and not any(state.owes for state in self._states.values()):
+            self._parted.set()
         return asked
 
     def _dispatch(self) -> None:
@@ -253,8 +277,8 @@ class GateHost:
             try:
                 while not (reader.done() or self._closing):
                     while state.waiting:
-                        await asyncio.wait_for(socket.send(state.waiting[0]), patience)
-                        state.waiting.popleft()
+                        with state.sending() as text:
+                            await asyncio.wait_for(socket.send(text), patience)
                     state.more.clear()
                     wake = asyncio.create_task(state.more.wait())
                     await asyncio.wait(
@@ -274,22 +298,23 @@ class GateHost:
             self._dispatch()
 
     async def _posted(self, state: _State, patience: float) -> None:
-        frames = list(state.waiting)
-        state.waiting.clear()
-        for text in frames:
-            told = False
-            for address in state.line.addresses:
-                try:
-                    answer = await asyncio.to_thread(_post, address, text, state.line, patience)
-                except (Unreachable, Denied, RuntimeError):  # the last: no room for a thread
-                    continue
-                told = True
-                if answer:
-                    self.gate.receive(state.line.authority, answer)
-                break
-            if not told and _kind(text) == "ack":
-                state.waiting.append(text)
+        for _ in range(len(state.waiting)):
+            if state.waiting:  # a renewal may have gone meanwhile
+                with contextlib.suppress(Unreachable), state.sending() as text:
+                    await self._post_to_one(state, text, patience)
         self._dispatch()
+
+    async def _post_to_one(self, state: _State, text: str, patience: float) -> None:
+        """To the first address that takes it. Raises `Unreachable`."""
+        for address in state.line.addresses:
+            try:
+                answer = await asyncio.to_thread(_post, address, text, state.line, patience)
+            except (Unreachable, Denied, RuntimeError):  # the last: no room for a thread
+                continue
+            if answer:
+                self.gate.receive(state.line.authority, answer)
+            return
+        raise Unreachable(state.line.authority)
 
 
 def _post(address: str, text: str, line: Line, patience: float) -> Any:
