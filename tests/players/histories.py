@@ -170,10 +170,15 @@ def rows() -> dict[str, list[History]]:
     }
 
 
-@cache
 def everyone() -> dict[str, dict[str, np.ndarray]]:
     """player name -> kind of row -> [rows, T, 3], for the roster; one program for all."""
-    people = {ref.name: player(ref) for ref in roster()}
+    return these(roster())
+
+
+@cache
+def these(refs: tuple[Ref, ...]) -> dict[str, dict[str, np.ndarray]]:
+    """The same for these players."""
+    people = {ref.path.rpartition("/")[2]: player(ref) for ref in refs}
     kinds = rows()
     batch = stack([row for group in kinds.values() for row in group])
 
