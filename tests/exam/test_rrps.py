@@ -67,7 +67,7 @@ def found() -> tuple[Finding, dict[str, Any]]:
         item.setting,
         classmates=tuple(Ref(f"rrps:{bot}") for bot in BOTS),
         budget=4 * len(BOTS) * THROWS,
-        options={"throws": THROWS},
+        horizon=THROWS,
     )
     with Cache() as cache:
         return Runner(agent.pupil, spec.seed, cache=cache).probe(item.probe, setting)
