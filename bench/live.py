@@ -9,6 +9,7 @@ least is told by processor time: an idle crowd, the gate, verifying.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -75,17 +76,16 @@ def closing(folder: Path) -> None:
 def crowd(folder: Path) -> None:
     """The same for many: here every agent has a gate, and all of them are on one processor. A host
     may have one gate for all its agents; then this is that many hosts."""
-    files = 3 * CROWD  # a server keeps as many for its local listener as for this one
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < files:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-        except (OSError, ValueError):
-            print(f"{CROWD} gates: not measured, a process may open {hard} files here")
-            return
-    else:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-    _closing(folder, CROWD, 1, 1000)
+    with contextlib.suppress(OSError, ValueError):
+        hard = max(hard, 3 * CROWD)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A server keeps as many files for its local listener as for this one.
+    count = min(CROWD, (hard - 1500) // 2)
+    if count < CROWD:
+        print(f"{CROWD} gates: {count}, as a process may open {hard} files here")
+    _closing(folder, count, 1, 1000)
 
 
 def _closing(folder: Path, count: int, presses: int, goal: float) -> None:
