@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,7 @@ from freezetag.live.authority.home import Home, HomeError, Settings
 from freezetag.live.authority.sqlite_store import SqliteStore
 from freezetag.live.authority.store import standing
 from freezetag.live.authority.tokens import issue
+from freezetag.live.console.panel import panel
 from freezetag.live.gate.address import Denied
 from freezetag.live.gate.clock import SteppedClock, boot_clock
 from freezetag.live.remote.operator import Remote, local
@@ -322,3 +328,81 @@ def test_a_drill_is_remembered_over_a_restart(made: Home) -> None:
     assert (proved["agent"], proved["milliseconds"]) == ("writer", 143)
     report = verify_file(made.ledger, authority="lab", public=made.public)
     assert report.ok, report.problems
+
+
+AGENT = """
+import sys, freezetag as ft
+with ft.connect(sys.argv[1]) as gate:
+    sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def apart(file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """An agent in a process of its own, which may be stopped as a process is."""
+    command = [sys.executable, "-c", AGENT, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_drill_that_nobody_acknowledges_is_told_of_until_one_succeeds(
+    run: Run, made: Home, tmp_path: Path
+) -> None:
+    made.set(drill_within=3600.0)
+    with serving(made) as remote:
+        files = [enrolled(remote, tmp_path, name) for name in ("three", "four", "five")]
+        with apart(files[0]) as three, gated(files[1], name="four"):
+            for name in ("three", "four"):
+                assert run("start", name)[0] == 0
+                until(lambda name=name: shown_of(remote, name)["shown"] == "running")
+            three.send_signal(signal.SIGSTOP)
+            code, out, _ = run("drill", "three")
+            assert (code, "three: NOT acknowledged in time" in out) == (1, True)
+            out = run("status")[1]
+            assert "DRILL FAILED: three, not acknowledged within 3.6 s, " in out
+            assert "DRILL OVERDUE" in out
+            assert "alarm: a drill of three was not acknowledged within 3.6 s, and none" in out
+            page = remote.get("/api/status")
+            (failed,) = page["button"]["failed"]
+            assert (failed["agent"], failed["count"], page["button"]["overdue"]) == (
+                "three",
+                1,
+                True,
+            )
+            assert "A drill failed (1 time): " in panel(page, {}, 0)
+            code, _, err = run("start", "five")
+            assert (code, "a drill of three was not acknowledged" in err) == (2, True)
+            # Another agent's drill does not make it good.
+            assert run("drill", "four", "--key", "bob.key")[0] == 0
+            assert remote.get("/api/status")["button"]["overdue"]
+    with serving(Home.open(made.path)) as remote:  # nor does a restart
+        assert [each["agent"] for each in remote.get("/api/status")["button"]["failed"]] == [
+            "three"
+        ]
+        draft = remote.get("/api/draft", scope="agent:three")["text"]
+        assert remote.post("/api/clear", signed(draft, BOB))["cleared"]
+        with gated(files[0], name="three"):
+            until(lambda: run("start", "three")[0] == 0)  # whose drill failed may be, to be drilled
+            until(lambda: shown_of(remote, "three")["shown"] == "running")
+            assert run("drill", "three", "--key", "bob.key")[0] == 0
+        button = remote.get("/api/status")["button"]
+        assert (button["failed"], button["overdue"]) == ([], False)
+    code, out, _ = run("verify", "oversight", "--json")
+    assert (code, json.loads(out)["ok"]) == (0, True)
+
+
+def test_failures_are_counted_in_a_row_and_by_agent() -> None:
+    drills = Drills(DAY, lambda: 0.0, lambda: 0)
+    drills.apply("drill", {"agent": "a", "ms": 1}, 0)
+    for count, agent in ((1, "a"), (2, "a"), (1, "b")):
+        drills.apply("drill_failed", {"agent": agent, "within": 3600, "count": count}, 7)
+    assert [(each.agent, each.count) for each in drills.failed] == [("a", 2), ("b", 1)]
+    assert drills.newest == Drill("a", 0, 1)
+    drills.apply("drill", {"agent": "b", "ms": 1}, 0)
+    assert (drills.overdue, drills.failures("a"), drills.failures("b")) == (True, 2, 0)
+    drills.apply("drill", {"agent": "a", "ms": 1}, 0)
+    assert not drills.overdue
+    assert drills.failed == []

@@ -68,6 +68,7 @@ def status(
 
 def shown(picture: dict[str, Any]) -> list[str]:
     """The picture as lines."""
+    from freezetag.live.authority.states import age
     from freezetag.report.words import plain
 
     nobody = not picture["agents"] and picture["banner"] == "held"
@@ -79,6 +80,11 @@ def shown(picture: dict[str, Any]) -> list[str]:
     if picture["storage"] != "durable":
         lines.append("the ledger cannot be written: what is pressed stops, but is NOT durable")
     lines.append(_proof(picture))
+    for each in picture["button"].get("failed", ()):
+        ago = age(max(0.0, (picture["at"] - each["at"]) / 1000))
+        again = f", {each['count']} in a row" if each["count"] > 1 else ""
+        late = f"not acknowledged within {each['within'] / 1000:g} s"
+        lines.append(f"DRILL FAILED: {plain(each['agent'])}, {late}, {ago} ago{again}")
     for press in picture["presses"]:
         again = f", {press['repeats'] + 1} times" if press["repeats"] else ""
         lines.append(f"pressed{again}: {told(press)}")
@@ -154,8 +160,8 @@ def _proof(picture: dict[str, Any]) -> str:
     if not button["overdue"]:
         return f"last drill: {last}; {asked}"
     return (
-        f"DRILL OVERDUE, nobody is started but the group canary: last drill: {last}; {asked}: "
-        "freezetag drill"
+        "DRILL OVERDUE, nobody is started but the group canary and whose drill failed: "
+        f"last drill: {last}; {asked}: freezetag drill"
     )
 
 

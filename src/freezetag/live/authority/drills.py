@@ -1,6 +1,7 @@
 """When the button was last proved by a drill, and who may be started while a drill is overdue.
 
-A drill counts once its stop was acknowledged and that is in the ledger. How long ago it was is
+A drill counts once its stop was acknowledged and that is in the ledger. One that was not counts
+against the button until a later drill of the same agent is acknowledged. How long ago it was is
 counted on the clock of the leases from there on; only what lies before a restart is known by the
 wall clock alone, and a drill that seems to come from the future says nothing.
 """
@@ -32,8 +33,26 @@ class Drill:
 
 
 @final
+@dataclass(frozen=True)
+class Failed:
+    """A drill that was not acknowledged, nor any of its agent since: of whom, when (Unix
+    milliseconds), how long was waited, and how many in a row."""
+
+    agent: str
+    at: int
+    within: int
+    count: int
+
+    def __str__(self) -> str:
+        again = f" ({self.count} in a row)" if self.count > 1 else ""
+        late = f"was not acknowledged within {self.within / 1000:g} s{again}"
+        return f"a drill of {self.agent} {late}, and none of it since"
+
+
+@final
 class Drills:
     """The drills of one authority. `within` is how old the newest may be, in seconds; 0: any age.
+    With a limit, none may have failed either that no later drill of its agent made good.
 
     Before the first drill the first enrolment counts in its place, since nobody could be drilled
     earlier.
@@ -43,6 +62,7 @@ class Drills:
         self.within = within
         self._clock, self._wall = clock, wall
         self._last: dict[str, Drill] = {}  # in the order of the ledger
+        self._failed: dict[str, Failed] = {}
         self._since: int | None = None  # when the newest drill was, or the first enrolment
         self._age, self._counted = 0.0, 0.0  # seconds, and when on the clock that was so
 
@@ -53,6 +73,10 @@ class Drills:
         if isinstance(record, records.Drill):
             self._last.pop(record.agent, None)
             self._last[record.agent] = Drill(record.agent, at, record.ms)
+            self._failed.pop(record.agent, None)
+        elif isinstance(record, records.DrillFailed):
+            failed = Failed(record.agent, at, record.within, record.count)
+            self._failed[record.agent] = failed
         if drilled or (self._since is None and isinstance(record, records.Enrol)):
             self._since, old = at, (self._wall() - at) / 1000
             self._age = old if old >= 0 else _NAN  # the wall clock was set back since
@@ -63,6 +87,16 @@ class Drills:
     @property
     def newest(self) -> Drill | None:
         return next(reversed(self._last.values()), None)
+
+    @property
+    def failed(self) -> list[Failed]:
+        """Those that no later drill of their agent made good, by agent."""
+        return [self._failed[agent] for agent in sorted(self._failed)]
+
+    def failures(self, agent: str) -> int:
+        """How many drills of this agent failed since the last one that was acknowledged."""
+        failed = self._failed.get(agent)
+        return failed.count if failed else 0
 
     def age(self) -> float:
         """Seconds since the newest drill, or since the first enrolment if there was none.
@@ -77,7 +111,7 @@ class Drills:
 
     @property
     def overdue(self) -> bool:
-        return self.within > 0 and not self.age() <= self.within
+        return self.within > 0 and (bool(self._failed) or not self.age() <= self.within)
 
     def longest_ago(self, agents: Iterable[str]) -> str:
         """Who of the agents was drilled longest ago; whoever never was comes first, by name."""
@@ -85,18 +119,24 @@ class Drills:
         return min(agents, key=lambda name: (order.get(name, 0), name))
 
     def why_not(self, agent: Agent) -> str:
-        """Why `agent` may not be started now; "" if it may."""
-        if not self.overdue or CANARY in agent.groups:
+        """Why `agent` may not be started now; "" if it may. Who failed may: to be drilled again."""
+        if not self.overdue or CANARY in agent.groups or agent.name in self._failed:
             return ""
+        due = f"there is to be one every {age(self.within)}"
+        return (
+            f"{agent.name} is not started, since a drill is overdue: {self.why}, and {due}. Drill "
+            "an agent that runs: freezetag drill. If none runs, start one of the group "
+            f"{CANARY!r}, or one whose drill failed, which is always allowed, and drill that."
+        )
+
+    @property
+    def why(self) -> str:
+        """What the last drills were, in words: first those that failed."""
+        if self._failed:
+            return "; ".join(map(str, self.failed))
         old, newest = self.age(), self.newest
         if old != old:
-            when = "the wall clock was set back, so it is not known how long ago the last one was"
-        elif newest is None:
-            when = f"none was acknowledged in the {age(old)} since the first agent was enrolled"
-        else:
-            when = f"the last one that was acknowledged, of {newest.agent}, was {age(old)} ago"
-        return (
-            f"{agent.name} is not started, since a drill is overdue: {when}, and there is to be "
-            f"one every {age(self.within)}. Drill an agent that runs: freezetag drill. If none "
-            f"runs, start one of the group {CANARY!r}, which is always allowed, and drill that."
-        )
+            return "the wall clock was set back, so it is not known how long ago the last one was"
+        if newest is None:
+            return f"none was acknowledged in the {age(old)} since the first agent was enrolled"
+        return f"the last one that was acknowledged, of {newest.agent}, was {age(old)} ago"

@@ -103,7 +103,10 @@ def _proof(status: Mapping[str, Any] | None, now: float) -> Html:
     if status is None:
         return tag("p", class_="proof")
     loud = tag("b", "A drill is overdue: only canaries are started.", class_="loud")
-    due = [" ", loud] if status["button"]["overdue"] else None
+    due: list[Html | str] = [" ", loud] if status["button"]["overdue"] else []
+    for each in status["button"].get("failed", ()):
+        times = count(each["count"], "time")
+        due += [" ", tag("b", f"A drill failed ({times}): ", class_="loud"), name(each["agent"])]
     if not proved:
         return tag("p", tag("b", "Never proved"), " by a drill.", due, class_="proof")
     old = now - proved["at"] / 1000

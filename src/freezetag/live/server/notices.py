@@ -38,7 +38,8 @@ TYPES = {
     ),
     "freezetag.expiry": "an agent stopped because its lease ran out",
     "freezetag.drill_overdue": (
-        "the newest drill is older than `--drill-within`: nobody but the group `canary` is started"
+        "the newest drill is older than `--drill-within`, or one failed and none of its agent "
+        "succeeded since: nobody but the group `canary` is started"
     ),
     "freezetag.disk": (
         "the ledger cannot be written; `not_durable` has the ids of presses that only stop in "
@@ -168,9 +169,8 @@ class Notices:
             doubts = {name: why for name, why in service.doubts.items() if name != "start"}
             late = sorted(service.undurable) if service.writer.stalled() > DURABLE_WITHIN else []
             drills = service.authority.drills
-            overdue, proved = drills.overdue, drills.newest
+            overdue, after = drills.overdue, drills.why
         disk = doubts.pop("storage", "") or (late and "a commit takes too long") or ""
-        after = f"the last one was of {proved.agent}" if proved else "there was none"
         now = {
             "drill_overdue": f"a drill is overdue: {after}" if overdue else "",
             "disk": str(disk),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
-from freezetag.core.errors import UserError
+from freezetag.core.errors import RunError, UserError
 from freezetag.live.authority.states import Shown
+from freezetag.live.authority.store import StoreError
 from freezetag.live.signed.names import missing
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class ProofTests:
             await service.answer(pressed)
             await asyncio.wait_for(acked.wait(), within)
         except TimeoutError:
+            await self._failed(agent, pressed.id, within)
             return pressed.id, None
         finally:
             del service.acks[id]
@@ -69,3 +72,16 @@ class ProofTests:
         told = {"agent": agent, "ms": round(took * 1000), "press": pressed.id}
         await service.commit(lambda: [("drill", told)])
         return pressed.id, took
+
+    async def _failed(self, agent: str, press: str, within: float) -> None:
+        """Records it. A ledger that does not answer is told of elsewhere, and is given the record
+        as soon as it does; whoever drilled hears that the drill failed."""
+        service = self._service
+
+        def decide() -> list[tuple[str, dict[str, Any]]]:
+            count = service.authority.drills.failures(agent) + 1
+            told = {"agent": agent, "count": count, "press": press, "within": round(within * 1000)}
+            return [("drill_failed", told)]
+
+        with contextlib.suppress(StoreError, RunError):
+            await service.commit(decide)

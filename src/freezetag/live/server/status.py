@@ -53,6 +53,7 @@ def status(service: Service) -> dict[str, Any]:
             "nodes": service.shared and service.shared.nodes.to_json(),
             "alarms": [
                 *authority.alarms[-20:],
+                *map(str, authority.drills.failed),
                 *filter(None, [service.warning]),
                 *(service.notices.troubles if service.notices else ()),
             ],
@@ -76,6 +77,7 @@ def _button(service: Service) -> dict[str, Any]:
         "proved": drills.newest and asdict(drills.newest),
         "drill_within": drills.within,
         "overdue": drills.overdue,
+        "failed": [asdict(each) for each in drills.failed],
     }
 
 

@@ -398,6 +398,31 @@ class Drill(Record):
 
 @_listed
 @dataclass(frozen=True)
+class DrillFailed(Record):
+    """A drill whose stop was not acknowledged within so many milliseconds of its press. A kind of
+    its own, since an older version would take a `drill` for one that was acknowledged. `count`: how
+    many of this agent have failed since the last one that was, with this one."""
+
+    kind = "drill_failed"
+
+    agent: str
+    within: int
+    count: int = 1
+    press: str = ""
+
+    @staticmethod
+    def state(body: Body, i: int) -> State:
+        return State(f"drill_failed {body['agent']}")
+
+    def sentence(self, scopes: Scopes) -> Sentence:
+        again = f", {self.count} in a row" if self.count > 1 else ""
+        late = Part("", f": drill not acknowledged within {self.within} ms{again}")
+        said = (Part("strong", "NOT proved"), Part("", " "), _name(self.agent), late)
+        return Sentence("alarm", said)
+
+
+@_listed
+@dataclass(frozen=True)
 class TokenIssued(Record):
     """A token was issued; of its text the ledger has the SHA-256."""
 

@@ -48,7 +48,7 @@ UNJUDGED = {
     "held": "it holds an agent",
     "limits": "a budget: whoever it lets use more is held until a start",
     "token": "a right to press or to look",
-    "drill": "how the button was proved",
+    **dict.fromkeys(("drill", "drill_failed"), "how the button was proved, or was not"),
     "key": "no server reads it",
     "alarm": "what people were told",
     **dict.fromkeys(("browser_key", "handover"), "judge.py judges it, where people are known"),

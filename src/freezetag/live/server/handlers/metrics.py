@@ -54,6 +54,7 @@ def families(service: Service) -> list[Family]:
         standing = Counter(press.kind for press in facts.presses.standing(facts.roster))
         pressed = Counter(press.kind for press in facts.presses.presses)
         age, overdue = drills.age(), drills.overdue
+        failed = sum(each.count for each in drills.failed)
         length, size = authority.longest(), service.tree.size
         undurable = len(service.undurable)
     shown: Counter[str] = Counter()
@@ -114,6 +115,8 @@ def families(service: Service) -> list[Family]:
         Family("bound_seconds", "gauge", "After a press nobody hears.", {"": bound(length)}),
         Family("drill_age_seconds", "gauge", "Since the newest drill; NaN: unknown.", {"": age}),
         Family("drill_overdue", "gauge", "1 if only canaries are started.", {"": overdue}),
+        Family("drills_failed", "gauge", "That no later drill of their agent made good.",
+               {"": failed}),
         Family("consoles", "gauge", "Who watches /events.", {"": service.watchers}),
     ]  # fmt: skip
     if hooks is not None:
