@@ -11,6 +11,7 @@ from tests.live._serving import agent, enrolled, gated, serving, started, until
 from tests.live.conftest import Run
 
 from freezetag.live.authority.home import Home
+from freezetag.live.gate.address import request
 from freezetag.live.remote.operator import Remote
 
 COMMANDS = ["status", "start p2", "press p2", "drill", "reset --key ada.key"]
@@ -137,3 +138,20 @@ def test_a_drill_that_could_not_be_cleared_as_asked_stops_nobody(
         both = ("--token", drill, "--token", status)
         code, out, _ = run("drill", "writer", "--key", "ada.key", *both)
         assert (code, "cleared" in out) == (0, True)
+
+
+def test_the_ledger_says_whose_token_asked(run: Run, remote: Remote, tmp_path: Path) -> None:
+    enrolled(remote, tmp_path, "p1")
+    code, _, err = run("start", "p1", "--who", "Her Majesty")
+    assert (code, err) == (0, "")
+    asked = {"right": "press", "scope": "fleet", "holder": "wall"}
+    remote.post("/api/token", asked, "admin")
+    token = (tmp_path / "oversight" / "tokens" / "status").read_text().strip()
+    text = request(remote.addresses[0], "GET", "/api/ledger", token=token)
+    records = [json.loads(line) for line in text.splitlines() if not line.startswith("#")]
+    by = {each["kind"]: each["body"]["by"] for each in records if "by" in each["body"]}
+    book = Home.open(tmp_path / "oversight").tokens.all()
+    holders = {each.right: each.holder for each in book}
+    assert by == {"enrol": holders["admin"], "start": holders["start"], "token": holders["admin"]}
+    (start,) = [each["body"] for each in records if each["kind"] == "start"]
+    assert start["who"] == "Her Majesty"  # as told, beside it

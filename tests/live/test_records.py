@@ -12,11 +12,11 @@ from tests.live._serving import enrolled, home, serving, started, until
 
 import freezetag as ft
 from freezetag.live.signed.frames import CAUSES
+from freezetag.live.signed.record import Record
 from freezetag.live.signed.records import (
     FREEING,
     QUIET,
     RECORDS,
-    Record,
     read,
     sentence_of,
     state_of,
@@ -106,6 +106,12 @@ def test_the_states_names_are_those_that_folders_hold() -> None:
          "stopped a, after a press, last action 3; 1 outcome unknown"),
         ("clear", {}, "clear", "cleared with 2 signatures; held now"),
         ("start", {}, "start", "started a by ada, epoch 1"),
+        ("start", {"by": "wall", "who": "Her Majesty"}, "start",
+         "started a by wall, who said Her Majesty, epoch 1"),
+        ("start", {"by": "ada"}, "start", "started a by ada, epoch 1"),
+        ("enrol", {"by": "ada"}, "other", "enrolled a by ada"),
+        ("enrol", {}, "other", "enrolled a"),
+        ("token", {"by": "ada"}, "other", "issued a token to press fleet to wall by ada"),
         ("drill", {}, "ack", "proved a: drill acknowledged after 12 ms"),
         ("drill_failed", {}, "alarm",
          "NOT proved a: drill not acknowledged within 3600 ms, 2 in a row"),

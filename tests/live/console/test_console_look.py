@@ -24,7 +24,9 @@ def placed(page: Page, part: str) -> tuple[float, float]:
 def test_hostile_text_is_text(empty: School, context: BrowserContext) -> None:
     school, service = empty, empty.server.service
     # Such names are refused today; a ledger of before may hold them.
-    enrolment = service.enrol(HOSTILE, [HOSTILE + "\"'"], "rest_is_safe", {}, [], "")
+    enrolment = service.commit(
+        lambda: service.authority.enrol(HOSTILE, [HOSTILE + "\"'"], "rest_is_safe", {}, [], "")
+    )
     threading.Thread(target=asyncio.run, args=(enrolment,)).start()
     until(lambda: HOSTILE in service.authority.facts.agents)
     school.remote.post("/api/start", {"agent": HOSTILE, "who": HOSTILE}, "start")

@@ -29,7 +29,8 @@ def start(
     scope
         agents' names, group:NAME or fleet
     who
-        the person who starts them; default: the user's name
+        the person who starts them; default: the user's name. Recorded as told, beside the holder of
+        the token
     staged
         seconds to watch each before the next is started; one that does not run ends the start
     home

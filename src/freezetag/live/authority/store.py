@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from freezetag.core.errors import RunError
 from freezetag.live.authority.state_seal import Row
 from freezetag.live.signed.merkle import EMPTY, leaf_hash, node_hash
-from freezetag.live.signed.records import State, state_of
+from freezetag.live.signed.record import State
+from freezetag.live.signed.records import state_of
 
 CHUNK = 1024
 """Leaf hashes in a row of `leaves`, and records between checkpoints that are kept."""

@@ -41,7 +41,15 @@ from freezetag.live.server.writer import Writer
 from freezetag.live.signed.frames import FrameError, bound, glance
 from freezetag.live.signed.merkle import Checkpoint, Tree, sign_note
 from freezetag.live.signed.presses import Clearance, Press
-from freezetag.live.signed.records import QUIET, Enrol, Handover, Revoke, TokenIssued, read
+from freezetag.live.signed.records import (
+    QUIET,
+    Enrol,
+    Handover,
+    Revoke,
+    TokenIssued,
+    asked_by,
+    read,
+)
 
 if TYPE_CHECKING:
     from freezetag.live.server.notices import Notices
@@ -286,8 +294,8 @@ class Service:
         match read(kind, body):
             case Enrol(agent=agent, limits=limits) if "presence" in limits:
                 self.authority.meters[agent, "presence"] = self._absence
-            case TokenIssued():
-                self.home.tokens.add(Token(**body))
+            case TokenIssued(digest=digest, right=right, scope=scope, holder=holder):
+                self.home.tokens.add(Token(digest, right, scope, holder))
             case Revoke(digest=digest):
                 self.home.tokens.revoke(digest)
             case Handover() if "rollback" in self.doubts and not self.handovers.open:
@@ -449,14 +457,17 @@ class Service:
             ) from None
         return len(done)
 
-    async def start(self, agent: str, who: str) -> None:
-        """Lets a cleared agent run again. Raises `ResetError`, which names why if nothing may."""
+    async def start(self, agent: str, who: str, by: str) -> None:
+        """Lets a cleared agent run again, as the holder `by` of a token asks, who says he is `who`.
+
+        Raises `ResetError`, which names why if nothing may.
+        """
 
         def decide() -> list[tuple[str, dict[str, Any]]]:
             if self.doubts:
                 why = "; ".join(each.rstrip(".") for each in sorted(self.doubts.values()))
                 raise ResetError(f"the server is locked: {why}.")
-            return self.authority.start(agent, who)
+            return asked_by(by, self.authority.start(agent, who))
 
         try:
             await self.commit(decide)
@@ -503,20 +514,6 @@ class Service:
         if joined:
             self.present()
         return told
-
-    async def enrol(
-        self,
-        agent: str,
-        groups: Iterable[str],
-        on_stop: str,
-        limits: Mapping[str, float],
-        depends_on: Iterable[str],
-        safe_state: str,
-    ) -> None:
-        """Takes an agent up, HELD if it is new. Raises `EnrolmentError` and `NotDurable`."""
-        await self.commit(
-            lambda: self.authority.enrol(agent, groups, on_stop, limits, depends_on, safe_state)
-        )
 
     def present(self) -> None:
         """A person is here now, which agents with a limit of `presence` need to go on."""

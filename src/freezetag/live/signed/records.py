@@ -14,74 +14,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from freezetag.live.signed.frames import CAUSES
-
-Body = Mapping[str, Any]
-Scopes = Mapping[str, str]
-"""Press ids and their scopes, as far as they are known."""
-
-
-class Part(NamedTuple):
-    """A piece of a sentence. `style`: "strong", "name" (not ours: to be quoted), "scope", ""."""
-
-    style: str
-    text: str
-
-
-class Sentence(NamedTuple):
-    """What a record says to people; `look` is the kind of event, for its colour."""
-
-    look: str
-    parts: tuple[Part, ...]
-
-    @property
-    def text(self) -> str:
-        """Without styles."""
-        return "".join(part.text for part in self.parts)
-
-
-class State(NamedTuple):
-    """Under which `name` a record belongs to the state ("": it does not), of which agent's present
-    incarnations it is a part (`of`), and whose earlier ones it ends (`over`).
-
-    Reading the records of the state alone, in order, gives the state that all of them give: of one
-    name the newest counts.
-    """
-
-    name: str = ""
-    of: str | None = None
-    over: str = ""
-
-
-_NOTHING = State()
-
-
-@dataclass(frozen=True)
-class Record:
-    """A kind of record: `kind` in the ledger. One that `frees` lets something go on, so it must not
-    come true after it was said that it could not be written. `shown`: in the timeline.
-
-    Of several nodes: what `frees` must have been decided with every record that `decides`, and a
-    slice of a budget with every one that `shares`.
-    """
-
-    kind: ClassVar[str] = ""
-    frees: ClassVar[bool] = False
-    decides: ClassVar[bool] = False
-    shares: ClassVar[bool] = False
-    shown: ClassVar[bool] = True
-
-    @staticmethod
-    def state(body: Body, i: int) -> State:
-        """Where record `i` with this body belongs in the state."""
-        return _NOTHING
-
-    def sentence(self, scopes: Scopes) -> Sentence:
-        """What happened, for people."""
-        return Sentence("other", (Part("", self.kind),))
-
+from freezetag.live.signed.record import Body, Part, Record, Scopes, Sentence, State, quoted
 
 R = TypeVar("R", bound=type[Record])
 RECORDS: dict[str, type[Record]] = {}
@@ -125,7 +61,7 @@ def _fields(kind: str) -> tuple[tuple[str, str, bool], ...]:
 def state_of(kind: str, body: Body, i: int) -> State:
     """Where record `i` belongs in the state; nowhere, of a kind that is not known here."""
     found = RECORDS.get(kind)
-    return _NOTHING if found is None else found.state(body, i)
+    return State() if found is None else found.state(body, i)
 
 
 def sentence_of(kind: str, body: Body, scopes: Scopes) -> Sentence:
@@ -138,7 +74,19 @@ def sentence_of(kind: str, body: Body, scopes: Scopes) -> Sentence:
         return Sentence("other", (Part("", text),))
 
 
-# The kinds, in the order of an agent's life.
+def asked_by(
+    holder: str, records: Sequence[tuple[str, dict[str, Any]]]
+) -> list[tuple[str, dict[str, Any]]]:
+    """The records of what the holder of a token asked for, with `by` where the kind has it."""
+    tells = {kind for kind, _ in records if any(name == "by" for name, _, _ in _fields(kind))}
+    return [(kind, body | ({"by": holder} if kind in tells else {})) for kind, body in records]
+
+
+def _by(holder: str) -> tuple[Part, ...]:
+    return (Part("", " by "), quoted(holder)) if holder else ()
+
+
+# The kinds, in the order of an agent's life. `by` is the holder of the token that asked for it.
 
 
 @_listed
@@ -157,13 +105,15 @@ class Enrol(Record):
     limits: Mapping[str, float]
     depends_on: Sequence[str] = ()
     safe_state: str = ""
+    by: str = ""
 
     @staticmethod
     def state(body: Body, i: int) -> State:
         return State(str(i))
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        return Sentence("other", (Part("strong", "enrolled"), Part("", " "), _name(self.agent)))
+        said = (Part("strong", "enrolled"), Part("", " "), quoted(self.agent))
+        return Sentence("other", (*said, *_by(self.by)))
 
 
 @_listed
@@ -195,15 +145,19 @@ class Start(Record):
 
     agent: str
     epoch: int
-    who: str = ""
+    who: str = ""  # as told, by nobody knows whom
+    by: str = ""
 
     @staticmethod
     def state(body: Body, i: int) -> State:
         return State(f"start {body['agent']}", None, body["agent"])
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        said = (Part("strong", "started"), Part("", " "), _name(self.agent), Part("", " by "))
-        return Sentence("start", (*said, _name(self.who), Part("", f", epoch {self.epoch}")))
+        said = [Part("strong", "started"), Part("", " "), quoted(self.agent)]
+        said += _by(self.by or self.who)
+        if self.by and self.who not in ("", self.by):
+            said += [Part("", ", who said "), quoted(self.who)]
+        return Sentence("start", (*said, Part("", f", epoch {self.epoch}")))
 
 
 @_listed
@@ -274,9 +228,9 @@ class Pressed(Record):
     def sentence(self, scopes: Scopes) -> Sentence:
         what = {"interlock": "tripped", "drill": "drill"}.get(self.sort, "pressed")
         said = [Part("strong", what), Part("", " "), Part("scope", self.scope), Part("", " by ")]
-        said.append(_name(self.who))
+        said.append(quoted(self.who))
         if self.reason:
-            said += [Part("", ": "), _name(self.reason)]
+            said += [Part("", ": "), quoted(self.reason)]
         return Sentence(self.sort, tuple(said))
 
 
@@ -327,7 +281,7 @@ class Ack(Record):
     def sentence(self, scopes: Scopes) -> Sentence:
         why = CAUSES.get(self.cause, self.cause)
         how = Part("", f", {why}, last action {self.last}")
-        said = (Part("strong", "stopped"), Part("", " "), _name(self.gate), how)
+        said = (Part("strong", "stopped"), Part("", " "), quoted(self.gate), how)
         if not self.unknown:
             return Sentence("ack", said)
         n = len(self.unknown)
@@ -351,8 +305,8 @@ class Held(Record):
         return State(f"held {body['agent']}")
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        said = (Part("strong", "held"), Part("", " "), _name(self.agent), Part("", ": "))
-        return Sentence("held", (*said, _name(self.why)))
+        said = (Part("strong", "held"), Part("", " "), quoted(self.agent), Part("", ": "))
+        return Sentence("held", (*said, quoted(self.why)))
 
 
 @_listed
@@ -393,7 +347,7 @@ class Drill(Record):
 
     def sentence(self, scopes: Scopes) -> Sentence:
         took = Part("", f": drill acknowledged after {self.ms} ms")
-        return Sentence("ack", (Part("strong", "proved"), Part("", " "), _name(self.agent), took))
+        return Sentence("ack", (Part("strong", "proved"), Part("", " "), quoted(self.agent), took))
 
 
 @_listed
@@ -417,7 +371,7 @@ class DrillFailed(Record):
     def sentence(self, scopes: Scopes) -> Sentence:
         again = f", {self.count} in a row" if self.count > 1 else ""
         late = Part("", f": drill not acknowledged within {self.within} ms{again}")
-        said = (Part("strong", "NOT proved"), Part("", " "), _name(self.agent), late)
+        said = (Part("strong", "NOT proved"), Part("", " "), quoted(self.agent), late)
         return Sentence("alarm", said)
 
 
@@ -433,6 +387,7 @@ class TokenIssued(Record):
     right: str
     scope: str
     holder: str
+    by: str = ""
 
     @staticmethod
     def state(body: Body, i: int) -> State:
@@ -440,8 +395,8 @@ class TokenIssued(Record):
 
     def sentence(self, scopes: Scopes) -> Sentence:
         said = (Part("strong", "issued"), Part("", f" a token to {self.right:.20} "))
-        to = (Part("scope", self.scope), Part("", " to "), _name(self.holder))
-        return Sentence("other", (*said, *to))
+        to = (Part("scope", self.scope), Part("", " to "), quoted(self.holder))
+        return Sentence("other", (*said, *to, *_by(self.by)))
 
 
 @_listed
@@ -489,7 +444,7 @@ class BrowserKey(Record):
         told = json.loads(self.text)
         where = Part("", f", with {len(self.signatures)} signatures")
         said = (Part("strong", "certified"), Part("", " a browser's key of "))
-        return Sentence("other", (*said, _name(told["person"]), where))
+        return Sentence("other", (*said, quoted(told["person"]), where))
 
 
 @_listed
@@ -512,7 +467,7 @@ class Handover(Record):
         told = json.loads(self.text)
         lost = max(size for size, _ in told["old"])
         what = f" this ledger over {told['new'][0]} records, where gates saw {lost} others: "
-        said = (Part("strong", "took up"), Part("", what), _name(told["why"]))
+        said = (Part("strong", "took up"), Part("", what), quoted(told["why"]))
         return Sentence("alarm", (*said, Part("", "; all agents are held")))
 
 
@@ -540,8 +495,8 @@ class Alarm(Record):
     what: str
 
     def sentence(self, scopes: Scopes) -> Sentence:
-        said = (Part("strong", "note"), Part("", " "), _name(self.agent), Part("", ": "))
-        return Sentence("alarm", (*said, _name(self.what)))
+        said = (Part("strong", "note"), Part("", " "), quoted(self.agent), Part("", ": "))
+        return Sentence("alarm", (*said, quoted(self.what)))
 
 
 FREEING = frozenset(kind for kind, record in RECORDS.items() if record.frees)
@@ -549,7 +504,3 @@ DECIDING = frozenset(kind for kind, record in RECORDS.items() if record.decides)
 SHARING = frozenset(kind for kind, record in RECORDS.items() if record.shares)
 QUIET = frozenset(kind for kind, record in RECORDS.items() if not record.shown)
 """Kinds that a timeline leaves out."""
-
-
-def _name(text: str) -> Part:
-    return Part("name", text)

@@ -13,6 +13,7 @@ from freezetag.live.server.channels import Unknown
 from freezetag.live.server.requests import HEADERS, Rejected, as_json, body_of, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.names import checked, missing, missing_group
+from freezetag.live.signed.records import asked_by
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,7 +26,7 @@ async def enrol(service: Service, request: Request) -> Response:
     `absent` says which agents it depends on that are not enrolled, for whoever enrols it.
     """
     fields = await fields_of(request)
-    holder(service, request, fields, "admin")
+    token = holder(service, request, fields, "admin")
     limits = _limits(fields)
     try:
         groups, after = (list(map(str, fields.get(key, ()))) for key in ("groups", "depends_on"))
@@ -35,7 +36,12 @@ async def enrol(service: Service, request: Request) -> Response:
     groups = [checked(group, f"{agent}: a group's name") for group in groups]
     after = [checked(name, f"{agent}: the name it depends on") for name in after]
     on_stop, safe = str(fields.get("on_stop", "rest_is_safe")), str(fields.get("safe_state", ""))
-    await service.enrol(agent, groups, on_stop, limits, after, safe)
+
+    def decide() -> list[tuple[str, dict[str, Any]]]:
+        what = service.authority.enrol(agent, groups, on_stop, limits, after, safe)
+        return asked_by(token.holder, what)
+
+    await service.commit(decide)
     home = service.home
     with service.lock:
         there = service.authority.facts.agents

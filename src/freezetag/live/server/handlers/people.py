@@ -81,10 +81,10 @@ async def start(service: Service, request: Request) -> Response:
     if known is None and not service.doubts:
         raise UserError(missing(agent, service.covered(token.scope)))
     who = str(fields.get("who") or token.holder)[:200]
-    await service.start(agent, who)
+    await service.start(agent, who, token.holder)
     if from_form(request):
         return back()
-    return as_json({"agent": agent, "started": True, "who": who})
+    return as_json({"agent": agent, "started": True, "who": who, "by": token.holder})
 
 
 async def drill(service: Service, request: Request) -> Response:

@@ -10,6 +10,7 @@ from freezetag.live.authority.tokens import issue
 from freezetag.live.server.requests import as_json, fields_of, holder
 from freezetag.live.server.service import Service
 from freezetag.live.signed.browser_key import is_assertion
+from freezetag.live.signed.records import asked_by
 from freezetag.live.signed.revocation import Revocation, RevocationError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def tokens(service: Service, request: Request) -> Response:
 async def issue_one(service: Service, request: Request) -> Response:
     """A fresh token for a holder by name; its text is in this answer and nowhere else."""
     fields = await fields_of(request)
-    holder(service, request, fields, "admin")
+    admin = holder(service, request, fields, "admin")
     right, scope = str(fields.get("right", "")), str(fields.get("scope", "fleet"))[:200]
     who = str(fields.get("holder", "")).strip()[:200]
     if right not in ISSUED:
@@ -44,7 +45,7 @@ async def issue_one(service: Service, request: Request) -> Response:
     if not who or not who.isprintable():
         raise UserError("a token names its holder, as whom its presses are reported.")
     text, token = issue(right, scope, who)
-    await service.commit(lambda: [("token", token.to_json())])
+    await service.commit(lambda: asked_by(admin.holder, [("token", token.to_json())]))
     return as_json({"token": text, "id": token.digest[:16]})
 
 
