@@ -12,8 +12,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from freezetag.cli.cited import cited, lines
 from freezetag.cli.reach import JsonOption, database, read_json, require
 from freezetag.core.errors import UserError
+from freezetag.report.words import plain
 
 SQLITE = b"SQLite format 3\x00"
 FIRST = 10
@@ -47,7 +49,7 @@ def verify(
         the authority's public.json; default: the one beside the ledger, which is no witness of its
         own
     checkpoint
-        a checkpoint kept elsewhere, by a gate or a person, that the ledger must contain
+        a checkpoint kept elsewhere, that the ledger must contain: a note, or a gate's latch.json
     archive
         the folder of its archive, which is verified too, and which the ledger must continue
     journal
@@ -84,6 +86,7 @@ def verify(
     if not file.exists():
         raise UserError(f"there is no {what} at {file}.")
     gates: list[str] = []
+    facts: dict[str, Any] = {}
     if journal:
         _looks_like_a_journal(file)
         report: Any = verify_journal(file, head=head or None)
@@ -101,16 +104,18 @@ def verify(
             )
         key, authority, people, quorum = _public(beside)
         rule: Any = {"authority": authority, "public": key, "people": people, "quorum": quorum}
-        report = _verified(file, checkpoint, archive, rule)
+        report, kept = _verified(file, checkpoint, archive, rule)
         if report.ok and file.is_file() and (problem := state_problem(file, key, report.root)):
             report.problems.append(problem)
         beside_it = sorted(file.parent.glob("journal*.jsonl"))
         report.problems += _unanchored(file, beside_it)
-        gates = _untold(file, beside_it) if beside_it or every_journal else []
+        gates = _untold(file, beside_it)
+        facts = {"cited": cited(file, beside, rule, kept, beside=_lies_beside(beside, file))}
         if every_journal:
             report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
     _tell_untold(gates, every_journal, json_)
-    _show(report, [] if json_ else _hints(file, report.problems), json_, untold=gates)
+    hints = [] if json_ else _hints(file, report.problems)
+    _show(report, hints, json_, untold=gates, **facts)
     return 0 if report.ok else 1
 
 
@@ -124,12 +129,20 @@ def _database(ledger: str, journal: bool) -> tuple[str, Path | None]:
     return (url, Path(ledger) / "public.json") if url else ("", None)
 
 
-def _verified(file: Path, checkpoint: Path | None, archive: Path | None, rule: Any) -> Any:
-    """The report on a ledger that has to contain this checkpoint and continue this archive."""
+def _lies_beside(public: Path, file: Path) -> bool:
+    """Whether the key came from the folder of the ledger: then it is no witness of its own."""
+    return public.resolve().parent == (file if file.is_dir() else file.parent).resolve()
+
+
+def _verified(
+    file: Path, checkpoint: Path | None, archive: Path | None, rule: Any
+) -> tuple[Any, dict[str, str]]:
+    """The report on a ledger that has to contain this checkpoint and continue this archive; and the
+    checkpoints that were given."""
     from freezetag.live.signed.verify import verify_file
     from freezetag.live.signed.verify_parts import verify_on
 
-    notes = [_note(checkpoint)] if checkpoint else []
+    notes = [_note(checkpoint, rule["authority"])] if checkpoint else []
     older = [_newest(archive)] if archive else []
     report = verify_on(0, file, checkpoint=next(iter([*notes, *older]), None), **rule)
     if notes and older:
@@ -138,12 +151,22 @@ def _verified(file: Path, checkpoint: Path | None, archive: Path | None, rule: A
     if archive:
         kept = verify_file(archive, **rule)
         report.problems += [f"archive: {each}" for each in kept.problems]
-    return report
+    given = {str(checkpoint): notes, f"the newest of the archive {archive}": older}
+    return report, {_covers(found[0]): where for where, found in given.items() if found}
+
+
+def _covers(note: str) -> str:
+    """What a checkpoint says that it is over; it may say anything."""
+    size = note.split("\n")[1:2]
+    return f"over {size[0]} records" if size and size[0].isdecimal() else "over nothing readable"
 
 
 def _tell_untold(gates: list[str], every_journal: bool, json_: bool) -> None:
     if gates and not every_journal and not json_:
-        print(f"of these gates no journal is here, and nothing is said: {', '.join(gates)}")
+        print(
+            "of these gates no journal is here, so of what they let through nothing was verified: "
+            f"{plain(', '.join(gates))}"
+        )
 
 
 def _database_verified(
@@ -169,17 +192,17 @@ def _database_verified(
     with tempfile.TemporaryDirectory() as folder:
         file = export or Path(folder) / "ledger.txt"
         rows, seal = exported(url, authority, key, file)
-        report = _verified(file, checkpoint, archive, rule)
+        report, kept = _verified(file, checkpoint, archive, rule)
+        about = cited(file, public, rule, kept, beside=False)
         if report.ok and (problem := rows_problem(file, rows, seal, key, report.root)):
             report.problems.append(problem)
         if journals:
             report.problems += _lacking(file, journals)
-        if journals or every_journal:
-            gates = _not_told(file, journals)
+        gates = _not_told(file, journals)
         if every_journal:
             report.problems += [f"no journal here tells of {gate}: deleted" for gate in gates]
     _tell_untold(gates, every_journal, json_)
-    _show(report, [], json_, untold=gates)
+    _show(report, [], json_, untold=gates, cited=about)
     return 0 if report.ok else 1
 
 
@@ -194,6 +217,8 @@ def _show(report: Any, hints: list[str], json_: bool, **more: Any) -> None:
     verdict = "verified" if report.ok else "NOT verified"
     root = f"root {report.root}" if report.root else "no root"
     print(f"{verdict}: {report.records} records, {root}")
+    if found := more.get("cited"):
+        print(*(f"  {each}" for each in lines(found)), sep="\n")
 
 
 def _newest(folder: Path) -> str:
@@ -309,13 +334,40 @@ def _hints(file: Path, problems: list[str]) -> list[str]:
     return [f"{told} at once (cp {file.name}* ...), into an empty folder."]
 
 
-def _note(checkpoint: Path) -> str:
+def _note(checkpoint: Path, authority: str) -> str:
+    """The checkpoint in a file: as it is, or the one that a gate keeps in its latch. Raises
+    `UserError`."""
     try:
-        return checkpoint.read_text(encoding="utf-8")
+        text = checkpoint.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {checkpoint}: {error.strerror}.") from None
     except UnicodeError:
         raise UserError(f"{checkpoint} is not a checkpoint: it holds no text.") from None
+    return _from_latch(checkpoint, authority) if text.startswith("{") else text
+
+
+def _from_latch(file: Path, authority: str) -> str:
+    from freezetag.live.gate.latch import LatchError, LatchFile
+
+    try:
+        memory = LatchFile(file).load() or {}
+        links = memory["links"]
+        kept = {str(name): link.get("note") for name, link in links.items()}
+    except (LatchError, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(
+            f"{file} is neither a checkpoint nor the latch of a gate: {error}"
+        ) from None
+    if authority not in kept:
+        raise UserError(
+            f"the gate of {file} knows no authority {authority!r}. It knows: "
+            f"{', '.join(map(repr, kept)) or 'none'}."
+        )
+    if not (note := kept[authority]):
+        raise UserError(
+            f"the gate of {file} keeps no signed checkpoint of {authority!r}: it never had a "
+            "lease, or was of an older version, which kept size and root alone."
+        )
+    return str(note)
 
 
 def _public(file: Path) -> tuple[bytes, str, dict[str, bytes], int]:

@@ -132,7 +132,7 @@ class Link:
         self.enrolment = enrolment
         self.presses = Presses(me=f"agent:{gate}")
         self.barred = -1  # grants of this epoch or an older one are stale: a press ended it
-        self.seen_size, self.seen_root = 0, ""
+        self.seen_size, self.seen_root, self.seen_note = 0, "", ""
         self.alarm = ""
         self.n = 0
         self.reset("")
@@ -233,7 +233,7 @@ class Link:
             self.alarm = str(error)
             return False
         if (asked.size, asked.root) == (self.seen_size, self.seen_root):
-            self.seen_size, self.seen_root = head.size, head.root.hex()
+            self.seen_size, self.seen_root, self.seen_note = head.size, head.root.hex(), note
         return True
 
     def _taken_up(self, data: Any, seen: Head) -> Head:
@@ -249,6 +249,7 @@ class Link:
         """What has to survive a restart."""
         return {
             "barred": self.barred,
+            "note": self.seen_note,  # signed, so that others can hold the authority to it
             "seen": [self.seen_size, self.seen_root],
             "standing": sorted(press.id for press in self.standing()),
             "state": self.presses.to_json(),
@@ -261,6 +262,7 @@ class Link:
         self.barred = int(data["barred"])
         size, root = data["seen"]
         self.seen_size, self.seen_root = int(size), bytes.fromhex(root).hex()
+        self.seen_note = str(data.get("note", ""))
 
 
 def complete(
