@@ -66,6 +66,23 @@ def test_a_command_that_ends_by_itself_keeps_its_exit_code(tmp_path: Path) -> No
     assert verified(guard)
 
 
+def test_the_journal_tells_the_tier_and_when_it_was_for_people(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = int(time.time() * 1000)
+    guard = Guarded(tmp_path, command=("sh", "-c", "exit 0"))
+    said = guard.ended()[1]
+    told = {entry["kind"]: entry for entry in entries(guard)}
+    assert f"tier {told['open']['tier']}; lacks: " in said
+    lacks = told["open"]["lacks"]
+    assert isinstance(lacks, list)
+    assert "; ".join(lacks) in said
+    times = [told[kind]["at"] for kind in ("open", "stop", "ack")]
+    assert before <= times[0] <= times[1] <= times[2] <= int(time.time() * 1000)  # type: ignore[operator]
+    assert cli.run(["replay", str(guard.state)]) == 0
+    assert f"tier {told['open']['tier']}, as the gate's host says" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("category", "calls", "end", "words"),
     [

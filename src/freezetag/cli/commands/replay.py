@@ -62,13 +62,30 @@ def replay(
         raise UserError(f"{file} is no journal that can be replayed: {error}") from None
 
 
+def _tier(lines: list[bytes]) -> int | None:
+    """The tier that the host of the gate said at its newest opening; None if it said none."""
+    from freezetag.core.journal import read
+
+    opened = [entry for entry in read(lines, None) if entry["kind"] == "open"]
+    tier = opened[-1].get("tier") if opened else None
+    return tier if type(tier) is int else None
+
+
+def _tier_told(lines: list[bytes]) -> str:
+    tier = _tier(lines)
+    if tier is None:
+        return "tier not told: a gate that its own process holds is tier 0"
+    return f"tier {tier}, as the gate's host says"
+
+
 def _again(lines: list[bytes], head: str | None, as_json: bool) -> int:
     from freezetag.live.gate.replay import replay as decided_again
 
     found = decided_again(lines, head)
     if as_json:
-        print(json.dumps({**asdict(found), "same": found.same}))
+        print(json.dumps({**asdict(found), "same": found.same, "tier": _tier(lines)}))
     else:
+        print(_tier_told(lines))
         for each in [*found.differences, *found.unjudged][:SHOWN]:
             print(each)
         print(

@@ -98,6 +98,7 @@ class Gate:
         self.cause = ""
         self.last = 0
         self.dropped = 0
+        self.about_host: dict[str, Any] = {}  # for the journal, as its tier
         self.b = ""
         self._time = Timekeeper(clock, wall, max_jump)
         self._strict, self._category = strict, category
@@ -437,7 +438,8 @@ class Gate:
         if not self._save(dirty=True):
             return  # without a mark, a crash could come back as "nothing was in flight"
         self.phase = OPEN
-        told = {"b": self.b, "gate": self.name, "t": self._time.latest}
+        told = {"b": self.b, "gate": self.name, "t": self._time.latest, **self.about_host}
+        told |= {"at": self._time.unix_milliseconds()}
         epochs = {name: link.epoch for name, link in self._links.items()}
         self._memory.write("open", **told, panel=describe(self._panel), epochs=epochs)
         self._judge()
@@ -501,6 +503,7 @@ class Gate:
             self.phase, self.cause = STOPPING, cause
             seen = {"mode": self.mode, "reading": {**self._reading}, "t": now, "last": self.last}
             seen |= {"category": category, "refused": self._refused}
+            seen |= {"at": self._time.unix_milliseconds()}
             self._memory.write("stop", cause=cause, **seen)
             self._drain.start(category, now, gently=cause == "closed")
         self._advance(now)
@@ -512,7 +515,7 @@ class Gate:
         presses = [press.id for press in self._stopping()]
         self._ack = {"acked": self.b, "presses": presses, "last": self.last, "cause": self.cause}
         self._ack |= self._drain.outcome()
-        self._memory.write("ack", **self._ack, t=now)
+        self._memory.write("ack", **self._ack, t=now, at=self._time.unix_milliseconds())
         self._save()
         for link in self._links.values():
             ack = {"kind": "ack", "gate": self.name, "b": self.b, **link.counted(self._ack)}

@@ -177,6 +177,7 @@ class Guard:
 
     def open(self) -> None:
         """Starts the agent at the own authority, and the host; says what holds and what lacks."""
+        self.gate.about_host = {"tier": self.tier, "lacks": self._lacks()}
         for line in self.notes():
             self._say(line)
         if self._crashed:
@@ -195,8 +196,7 @@ class Guard:
 
     def notes(self) -> list[str]:
         """What this guard can do and what it lacks, for people."""
-        wish, cgroup = self.wish, self._group is not None
-        other = bool(wish.user)
+        wish = self.wish
         reasons = ["SIGTERM", "a missing reading", "no lease"]
         if wish.stop_file is not None:
             reasons.insert(0, f"touch {wish.stop_file}")
@@ -206,14 +206,30 @@ class Guard:
             reasons.insert(0, f"{wish.meter} above {wish.power:g}")
         hold = "refuses every call" if wish.calls else "freezes"
         what = ("kills", "runs the stop command, then kills", hold)[wish.category]
-        lacks = []
         if self._own is None:
             reasons.insert(0, f"a press at {' or '.join(self._authorities)}")
-        else:
+        clock = boot_clock()
+        suspend = "" if clock.counts_suspend else ", which does not count suspended time"
+        return [
+            f"agent {wish.agent}, authority {self._people}, clock {clock.name}{suspend}",
+            f"stops on: {', '.join(reasons)}; a stop {what}",
+            self._left_alone(),
+            f"tier {self.tier}; lacks: {'; '.join(self._lacks())}",
+        ]
+
+    @property
+    def tier(self) -> int:
+        """2 where it surely kills the command, which cannot kill it; else 0."""
+        return 2 if self._group is not None and self.wish.user else 0
+
+    def _lacks(self) -> list[str]:
+        """What keeps it from more, for people and the journal."""
+        lacks = []
+        if self._own is not None:
             lacks += ["no remote button", "one host", "one person may reset (solo)"]
-        if not other:
+        if not self.wish.user:
             lacks += ["the command runs as the guard's own user, who may kill the guard"]
-        if not cgroup:
+        if self._group is None:
             lacks.append(
                 "no control group: what starts outside the command's session just before the guard "
                 "is killed outlives it, and what multiplies faster than it is killed keeps a stop "
@@ -223,18 +239,10 @@ class Guard:
             lacks += ["not Linux: a child that leaves its group is not seen"]
         elif not proc_is_ours():
             lacks += ["/proc is not of this process namespace: what left its group is not killed"]
-        lacks += [
+        return [
+            *lacks,
             "what the command asks others to start is not stopped",
             "egress is not cut",
-        ]
-        tier = 2 if cgroup and other else 0
-        clock = boot_clock()
-        suspend = "" if clock.counts_suspend else ", which does not count suspended time"
-        return [
-            f"agent {wish.agent}, authority {self._people}, clock {clock.name}{suspend}",
-            f"stops on: {', '.join(reasons)}; a stop {what}",
-            self._left_alone(),
-            f"tier {tier}; lacks: {'; '.join(lacks)}",
         ]
 
     def _left_alone(self) -> str:
