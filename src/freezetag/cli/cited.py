@@ -11,10 +11,9 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import freezetag
 
 SQLITE = b"SQLite format 3\x00"
 LONGEST = 1 << 20
@@ -42,7 +41,7 @@ def cited(
         "first": first,
         "last": last,
         "kept": dict(kept),
-        "version": freezetag.__version__,
+        "version": metadata.version("freezetag"),
     }
 
 
