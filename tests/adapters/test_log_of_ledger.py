@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.adapters.logs import (
     ACK,
+    PRESS,
     chained,
     database,
     entries,
@@ -24,6 +25,9 @@ from freezetag.adapters.agents import log
 from freezetag.core import UserError
 from freezetag.core.log import ACKNOWLEDGED, ASKED, OPENED, PRESSED, STOPPED
 from freezetag.exam.examine import examine
+from freezetag.live.signed.frames import RHO as live_rho
+from freezetag.live.signed.frames import bound
+from freezetag.probes.acted_after_stop import RHO
 
 
 def rows(file: Path) -> dict[str, Any]:
@@ -225,3 +229,33 @@ def test_a_ledger_alone_says_where_the_actions_are(tmp_path: Path) -> None:
     waits = database(tmp_path / "waits.db", numbered(press("p"), ack("b1", "p")))
     headline = rows(waits)["actions let through after a stop"]
     assert headline.note.startswith("no gate's stop is in this record")
+
+
+def test_the_longest_from_a_press_to_the_last_action_stands_beside_the_bound(
+    tmp_path: Path,
+) -> None:
+    """The gate's clock is 2.5 s behind the wall; the press is at 3 s of it, the lease 5 s."""
+    changed = entries(journal("press"))
+    changed[0]["b"] = "b1"
+    (stop,) = [entry for entry in changed if entry["kind"] == "stop"]
+    stop["at"] = round((stop["t"] + 2.5) * 1000)
+    last = max(entry["t"] for entry in changed if entry["kind"] == "begin")
+    written(tmp_path, chained(changed))
+    opened = ("open", {"agent": "writer", "b": "b1", "epoch": 1, "length": 5.0})
+    press = ("press", {**PRESS, "kind": "press"})
+    ack = ("ack", {**ACK, "cause": "press", "unknown": []})
+    nothing = ("key", {})
+    database(tmp_path / "ledger.db", numbered(("enrol", {"agent": "writer"}), opened, nothing,
+                                              press, ack))  # fmt: skip
+    card = examine(f"log:{tmp_path}", seed=0).card
+    (section,) = [each for each in card.sections if each.measurements]
+    found = {row.name: row for row in section.measurements}
+    row = found["from the press to the last action let through, the longest"]
+    assert (row.of.value, row.of.n) == (pytest.approx(last + 2.5 - 3.0), 1)
+    assert f"{bound(5.0):.4f} s" in row.note
+    assert found["from the press to its acknowledgement, the longest"].of.value == 1.0
+    assert live_rho == RHO
+    # A journal of an older version has no wall clock, so nothing is said.
+    del stop["at"]
+    written(tmp_path, chained(changed))
+    assert rows(tmp_path)[row.name].n == 0

@@ -43,7 +43,9 @@ class Log(Protocol):
     before this line; `late`, 1 for an action whose incarnation had been stopped on record before;
     `unknown`, 1 for an action whose outcome is unknown or not on record, and at an acknowledgement
     how many it lists; `answered`, at an acknowledgement, the seconds by the authority's clock since
-    the press that caused this stop was on record. A line that only a ledger tells of has no `time`
+    the press that caused this stop was on record; `admitted`, at a stop by a press, the seconds by
+    the wall clocks of both since then to the last action let through, and `lease`, the longest one
+    of that incarnation, in seconds. A line that only a ledger tells of has no `time`
     where a journal tells of the same incarnation. Events of kind `stop` say why a gate closed, of
     kind `trip` which interlock, of kind `over` why an incarnation is over that says no more.
     """

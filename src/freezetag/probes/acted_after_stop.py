@@ -29,11 +29,15 @@ _READ_FROM = {
     "answered": (
         "from the stop to its acknowledgement",
         "from the press to its acknowledgement",
+        "from the press to its acknowledgement, the longest",
+        "from the press to the last action let through, the longest",
         "stops without an acknowledgement",
     ),
     "unknown": ("outcomes unknown",),
 }
 """Column -> rows that are left out where a log does not have it."""
+RHO = 1e-3
+"""How much faster than the authority's a gate's clock may run, as gates and authorities take it."""
 ADVICE = (
     "Find out which way the action took: a gate closes before it writes the stop down, so an "
     "action after it came by another gate, another process, or a record that was changed."
@@ -115,6 +119,20 @@ class ActedAfterStop(OfLogs, Probe):
                 "where a press stopped it; one that the gate took itself is durable only after",
             ),
             Measurement(
+                name="from the press to its acknowledgement, the longest",
+                unit="seconds on the authority's clock, both durable",
+                of=_longest(read.answered),
+                regime=regime,
+                note="of those in this record: what the next one takes, it does not bound",
+            ),
+            Measurement(
+                name="from the press to the last action let through, the longest",
+                unit="seconds by the wall clocks of authority and gate; negative: before the press",
+                of=_longest(read.admitted),
+                regime=regime,
+                note=read.bound,
+            ),
+            Measurement(
                 name="stops without an acknowledgement",
                 unit="share of incarnations that were let run and stopped",
                 of=intervals.proportion(~read.acknowledged[read.opened & read.over]),
@@ -191,6 +209,11 @@ class _Read:
         self.flying = world.get("in_flight", blank)[stop]
         self.drained = _durations(ack_at - stop_at)
         self.answered = _durations(_at(np.asarray(world.get("answered", blank)), ack, np.nanmin))
+        admitted = np.asarray(world.get("admitted", blank))
+        self.admitted = _durations(admitted[stop])
+        lease = _durations(np.asarray(world.get("lease", blank))[stop & ~np.isnan(admitted)])
+        told = f"{lease.max() / (1 - RHO):.4f} s" if len(lease) else "not told: no lease's length"
+        self.bound = f"of presses in the ledger; the bound L/(1 - rho) is {told}"
         unknown = np.nan_to_num(world.get("unknown", blank))
         # A journal names each action; a ledger has the count of the acknowledgement alone.
         each, listed = np.where(asked, unknown, 0).sum(1), np.where(ack, unknown, 0).max(1)
@@ -240,6 +263,12 @@ def _amount(x: Array) -> Estimate:
         if found.low < 0 < found.n
         else found
     )
+
+
+def _longest(seconds: Array) -> Estimate:
+    if not len(seconds):
+        return nothing("it takes a ledger with its gates' journals, and a press that stopped one")
+    return exact(float(seconds.max()), len(seconds))
 
 
 def _acts(episode: Episode) -> Array:

@@ -27,7 +27,7 @@ from freezetag.sim.foreign import BadAgent
 
 MOST = 4_000_000
 """Cells of the arrays at most, incarnations times the lines of the longest: about 300 MB."""
-COLUMNS = ("kind", "time", "in_flight", "late", "unknown", "answered")
+COLUMNS = ("kind", "time", "in_flight", "late", "unknown", "answered", "admitted", "lease")
 NAN = float("nan")
 
 
@@ -63,6 +63,9 @@ class Line:
     late: float = NAN
     unknown: float = NAN
     answered: float = NAN
+    admitted: float = NAN
+    lease: float = NAN
+    ahead: float = NAN  # of the wall clock to the gate's, in seconds
 
 
 @dataclass
@@ -74,6 +77,7 @@ class Incarnation:
     lines: list[Line] = field(default_factory=list)
     events: list[tuple[int, str, str]] = field(default_factory=list)
     interlocks: tuple[str, ...] = ()
+    lease: float = NAN  # the longest that was granted to it, in seconds
     opened: bool = False
     stopped: bool = False
     running: dict[int, Line] = field(default_factory=dict)
@@ -163,7 +167,9 @@ def _journal_line(
             ended.unknown = 1.0
     elif kind == "stop":
         mode = _mode(entry["mode"])
-        incarnation.add(Line(STOPPED, number(entry["t"]), mode=mode, in_flight=flying))
+        line = incarnation.add(Line(STOPPED, number(entry["t"]), mode=mode, in_flight=flying))
+        if entry.get("at"):  # older journals have no wall clock
+            line.ahead = number(entry["at"]) / 1000 - line.time
         incarnation.stopped = True
         incarnation.happened("stop", str(entry["cause"]))
         for bit, interlock in enumerate(incarnation.interlocks):

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from freezetag.adapters.agents._incarnations import NAN, Incarnation, Line, number, reading
-from freezetag.core.log import ACKNOWLEDGED, OPENED, PRESSED, STOPPED
+from freezetag.core.log import ACKNOWLEDGED, NO_ACTION, OPENED, PRESSED, STOPPED
 from freezetag.core.scopes import covers, upstream
 
 
@@ -62,6 +64,8 @@ class _Ledger:
             self.anchors.append((str(body["b"]), str(body["head"])))
         elif kind == "open":
             self._opened(index, str(body["b"]), str(body["agent"]), at)
+            opened = self.incarnations[str(body["b"])]
+            opened.lease = float(np.fmax(opened.lease, number(body.get("length"))))
         elif kind == "ack":
             b = str(body["acked"])
             self._acknowledged(
@@ -151,6 +155,7 @@ def _join(incarnation: Incarnation, ledger: Incarnation) -> None:
         kinds = [line.kind for line in incarnation.lines]
         where = min((kinds.index(k) for k in (STOPPED, ACKNOWLEDGED) if k in kinds), default=None)
         _insert(incarnation, len(kinds) if where is None else where, Line(PRESSED, mode=1))
+    _admitted(incarnation, ledger)
     acks = [line for line in ledger.lines if line.kind == ACKNOWLEDGED]
     own = [line for line in incarnation.lines if line.kind == ACKNOWLEDGED]
     if acks:
@@ -162,6 +167,18 @@ def _join(incarnation: Incarnation, ledger: Incarnation) -> None:
     for _, kind, text in ledger.events:
         if kind not in kinds_told:
             incarnation.happened(kind, text)
+
+
+def _admitted(incarnation: Incarnation, ledger: Incarnation) -> None:
+    """Of a press that stopped it: how long after that its last action was let through, by the wall
+    clock of the gate's host and that of the authority's."""
+    stops = [line for line in incarnation.lines if line.kind == STOPPED]
+    pressed = [line.time for line in ledger.lines if line.kind == PRESSED]
+    through = [line.time for line in incarnation.lines if line.executed != NO_ACTION]
+    causes = [text for _, kind, text in incarnation.events if kind == "stop"]
+    if stops and pressed and through and causes[:1] == ["press"]:
+        stops[0].admitted = round(max(through) + stops[0].ahead - min(pressed), 3)
+        stops[0].lease = ledger.lease
 
 
 def _insert(incarnation: Incarnation, where: int, line: Line) -> None:
