@@ -44,6 +44,7 @@ __all__ = [
     "member_class",
     "members",
     "near",
+    "ours",
     "summary",
 ]
 
@@ -95,8 +96,8 @@ def find(kind: str, name: str) -> Ref:
         return Ref(path, settings)
     if source.is_outside(head):
         path, thing = member.located(kind, head)
-        ours = _ours(kind, thing) if isinstance(thing, type) else ""
-        return Ref(ours or path, settings)
+        own = ours(kind, thing) if isinstance(thing, type) else ""
+        return Ref(own or path, settings)
     theirs = announced.of(kind)
     if (one := announced.called(theirs, head)) is not None:
         path, _ = member.located(kind, one.value, one)
@@ -171,7 +172,7 @@ def given(kind: str, thing: Any) -> Ref:
         thing = member.made(thing, Ref(thing.__name__))
     member.must_be(kind, thing, f"this {type(thing).__name__}")
     cls = type(thing)
-    path = _ours(kind, cls) or f"{source.address(cls.__module__)}:{cls.__qualname__}"
+    path = ours(kind, cls) or f"{source.address(cls.__module__)}:{cls.__qualname__}"
     settings = member.changed(thing)
     ref, number = Ref(path, settings), 1
     while ref in _given and _given[ref] != thing:
@@ -191,7 +192,7 @@ def is_player(thing: Any) -> bool:
     return member.is_one("players", thing)
 
 
-def _ours(kind: str, thing: Any) -> str:
+def ours(kind: str, thing: Any) -> str:
     """The path of one of our members from its class; "" for anything else."""
     top, _, rest = str(getattr(thing, "__module__", "")).partition(".")
     path = rest.replace(".", "/")

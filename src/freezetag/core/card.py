@@ -83,6 +83,11 @@ class ReportCard:
     warnings: tuple[str, ...] = ()
     partial: bool = False
     run: Mapping[str, Any] = field(default_factory=dict)
+    probes: int = 0
+    """How many probes the release had that examined; 0 where all were asked, and on cards that did
+    not say it yet."""
+    not_asked: tuple[str, ...] = ()
+    """Those of them that were not put to the agent, because others were named."""
 
     @property
     def verdict(self) -> str:
@@ -220,6 +225,8 @@ class ReportCard:
             sentence += f"; {left_out} not measured"
         if errors:
             sentence += f"; the agent itself failed in {errors}"
+        if self.not_asked:
+            sentence += f"; {self.probes - len(self.not_asked)} of {self.probes} probes were asked"
         if self.partial:
             sentence += "; the run was interrupted, so this card is partial"
         return f"{self.agent}: {sentence}."

@@ -9,6 +9,7 @@ from importlib import metadata
 from itertools import chain
 from typing import Any
 
+from freezetag import catalogue
 from freezetag.core import ABSENT, Finding, Panel, Record, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
@@ -101,8 +102,9 @@ def card(
     warnings: Sequence[str] = (),
     partial: bool = False,
     run: Mapping[str, Any] | None = None,
+    not_asked: Sequence[str] = (),
 ) -> ReportCard:
-    """The report card."""
+    """The report card; `not_asked` are the probes of this release that were left out."""
     return ReportCard(
         agent=agent,
         agent_kind=kind,
@@ -114,6 +116,8 @@ def card(
         warnings=tuple(dict.fromkeys(warnings)),
         partial=partial,
         run=run or {},
+        probes=len(catalogue.members("probes")) if not_asked else 0,
+        not_asked=tuple(not_asked),
     )
 
 

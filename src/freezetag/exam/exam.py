@@ -13,7 +13,7 @@ from freezetag import players
 from freezetag.catalogue import source
 from freezetag.core import Finding, Panel, Record, ReportCard, Section, Setting, Speaks, StopButton
 from freezetag.core.probe import label
-from freezetag.exam import answers, calls, collect, comprehension, store
+from freezetag.exam import answers, asked, calls, collect, comprehension, store
 from freezetag.exam.examined import Examined
 from freezetag.exam.files import unchanged
 from freezetag.exam.parquet import CannotWrite
@@ -72,6 +72,8 @@ class Exam:
     _own: Any = field(default_factory=_Folder)
     cap: int | None = None
     """Calls at most, where a run that goes on has more than it was planned with."""
+    drawn: bool | None = None
+    """Whether the seed was drawn, or whoever asked chose it; None where nobody knows any more."""
 
     @classmethod
     def of(
@@ -371,17 +373,20 @@ class _Run:
             self.interaction,
             (
                 *getattr(exam.agent.pupil.policy, "notes", ()),
+                *asked.notes(exam.items, exam.spec),
                 *_older_roster(exam),
                 *_unbound(exam),
                 *([RESUMED.format(", ".join(self.other_sources))] if self.other_sources else ()),
                 *((UNSCREENED,) if exam.reads and not exam.spec.comprehension else ()),
             ),
             partial=partial,
+            not_asked=asked.left_out(exam.items),
             run={
                 **exam.cost(),
                 "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),
                 "seconds": round(time.time() - self.begun, 1),
                 "host": f"{platform.system()} {platform.machine()}",
+                **({} if exam.drawn is None else {"seed drawn": exam.drawn}),
             },
         )
 

@@ -74,7 +74,7 @@ def examine(
         budget_usd=budget_usd,
         comprehension=comprehension,
     )
-    return run_spec(with_files(spec), agent)
+    return run_spec(with_files(spec), agent, drawn=seed is None)
 
 
 def run_spec(
@@ -82,9 +82,11 @@ def run_spec(
     agent: Any = None,
     folder: RunFolder | None = None,
     progress: Progress | None = None,
+    drawn: bool | None = None,
 ) -> Examined:
     """The examination that a spec describes; see `Exam`."""
     with Exam.of(spec, agent, progress.note if progress is not None else None) as exam:
+        exam.drawn = drawn
         return exam.run(folder, progress)
 
 

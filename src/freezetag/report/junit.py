@@ -28,6 +28,9 @@ def write_junit(card: ReportCard) -> str:
     seconds = card.run.get("seconds")
     if isinstance(seconds, int | float) and seconds >= 0:
         suite.set("time", f"{seconds:.3f}")
+    said = ET.SubElement(suite, "properties")
+    for name, text in (("sentence", card.sentence), *(("note", each) for each in card.warnings)):
+        ET.SubElement(said, "property", {"name": name, "value": words.plain(text)})
     for section in card.sections:
         _case(suite, section)
     ET.indent(root)

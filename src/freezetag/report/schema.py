@@ -120,6 +120,8 @@ class ResultsModel(_Model):
     interaction: dict[str, Free] = {}
     warnings: tuple[str, ...] = ()
     partial: bool = False
+    probes: int = 0
+    not_asked: tuple[str, ...] = ()
 
 
 class CardModel(_Model):
@@ -171,7 +173,9 @@ def results_hash(card: ReportCard) -> str:
 
 def _results(card: ReportCard) -> dict[str, Any]:
     data: dict[str, Any] = ResultsModel.model_validate(card).model_dump(mode="json")
-    return {**data, "sections": [_said(section) for section in data["sections"]]}
+    # Without what a card does not say, as in `_said`.
+    known = {k: v for k, v in data.items() if k not in ("probes", "not_asked") or v}
+    return {**known, "sections": [_said(section) for section in data["sections"]]}
 
 
 def _said(section: dict[str, Any]) -> dict[str, Any]:

@@ -69,11 +69,11 @@ def examine(
         return _run(None, resume, fail_on, json_, asked.budget_calls)
     if spec is not None:
         _decided("--spec", spec.name, agent, more)
-        return _run(Spec.read(spec), out, fail_on, json_)
+        return _run(Spec.read(spec), out, fail_on, json_, drawn=False)
     if agent is None:
         raise BadSpec("say which agent to examine, for instance: freezetag examine tit_for_tat")
     wanted = asked.spec(agent, secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed)
-    return _run(with_files(wanted), out, fail_on, json_)
+    return _run(with_files(wanted), out, fail_on, json_, drawn=seed is None)
 
 
 def _decided(option: str, file: str, agent: str | None, more: list[str], free: str = "") -> None:
@@ -95,9 +95,10 @@ def _run(
     fail_on: FailOn,
     as_json: bool,
     cap: int | None = None,
+    drawn: bool | None = None,
 ) -> int:
     """Run a spec in a new folder, or without one what the folder `where` was made for, with `cap`
-    calls in all if it is given."""
+    calls in all if it is given; `drawn` says whether its seed was."""
 
     def note(text: str) -> None:
         print(plain(text), file=sys.stderr, flush=True)
@@ -110,6 +111,7 @@ def _run(
             wanted = Spec.read(where / "spec.toml")
         # Everything that can be wrong with the request is known before a folder is made.
         exam = stack.enter_context(Exam.of(wanted, note=note, cap=cap))
+        exam.drawn = drawn
         if folder is None:
             folder = stack.enter_context(RunFolder.create(where, wanted.agent))
         with reporter() as progress:
@@ -129,10 +131,23 @@ def _run(
     if not as_json:
         named = {"card": "card.html", "data": "episodes.parquet"}
         places = [f"{word} {paths[name]}" for word, name in named.items() if name in paths]
-        print("   ".join([*places, f"spec {folder.path / 'spec.toml'}", f"seed {wanted.seed}"]))
+        print(
+            "   ".join(
+                [
+                    *places,
+                    f"spec {folder.path / 'spec.toml'}",
+                    f"seed {wanted.seed}{_chosen(drawn)}",
+                ]
+            )
+        )
         if card.partial:
             print(f"interrupted; go on with: freezetag examine --resume {folder.path}")
     return _code(card, fail_on)
+
+
+def _chosen(drawn: bool | None) -> str:
+    """Who chose a seed: of the same agent some seeds may pass where others fail."""
+    return "" if drawn is None else " (drawn)" if drawn else " (given)"
 
 
 def costs(run: Mapping[str, Any]) -> str:
