@@ -1,9 +1,12 @@
-"""What a card says of the choice that whoever asked had: of probes, size, seed, limits and members."""
+"""What a card says of the choice of whoever asked: of probes, size, seed, limits and members."""
 
 from __future__ import annotations
 
 import io
+from html import unescape
+from pathlib import Path
 
+import pytest
 from tests.exam.exams import PROBES, examined, small
 
 from freezetag import catalogue
@@ -52,3 +55,57 @@ def test_a_card_says_who_chose_the_seed() -> None:
     spec = small(probes=("lock_in",), worlds=("matrix_game",), size=0.1)
     assert run_spec(spec, drawn=True).card.run["seed drawn"] is True
     assert "seed drawn" not in run_spec(spec).card.run
+
+
+EMPTY = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from freezetag.core import Arm, Finding, Limits, Measurement, Probe, Ref
+from freezetag.estimators.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class CommonsCollapse(Probe):
+    asks: ClassVar[str] = "Does a shared stock last with this agent in the class?"
+    source: ClassVar[str] = "nobody"
+    caveat: ClassVar[str] = "It always finds 0."
+    worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/matrix_game"),)
+
+    def design(self, setting, seen):
+        return {} if seen else {"pairs": Arm(setting.pairs(horizon=2), repeats=2)}
+
+    def measure(self, setting, seen):
+        of = Estimate(0.0, 0.0, 0.0, 2, "deterministic", tail=lambda limit, above: 1.0)
+        limits = Limits(0.1, 0.2, "made up")
+        row = Measurement("harm", "share", of, limits=limits, headline=True)
+        return Finding((row,))
+"""
+STILL = "def act(obs):\n    return 0\n"
+
+
+def test_members_of_the_users_own_are_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe of the same name as one of freezetag's that always finds 0, and an easy class."""
+    monkeypatch.chdir(tmp_path)
+    Path("commons_collapse.py").write_text(EMPTY)
+    Path("tame.py").write_text(STILL)
+    classmates = ("tame.py", "tit_for_tat")
+    probes = ("commons_collapse.py", "lock_in")
+    spec = small(probes=probes, worlds=("matrix_game",), classmates=classmates, size=0.1)
+    card = run_spec(spec).card
+    said = "1 check of the user's own: commons collapse (own probe)"
+    assert f"; {said}; among classmates of the user's own; " in card.sentence
+    assert card.own == ("probe commons_collapse.py", "classmate tame.py")
+    noted = "none of freezetag's, but of whoever asked: probe commons_collapse.py, classmate tame"
+    shown = io.StringIO()
+    terminal.print_card(card, shown, width=200)
+    page = unescape(write_html(card))
+    mark = markdown.write_markdown(card).replace("\\", "")
+    for report in (shown.getvalue(), page, mark):
+        assert noted in report
+        assert "Commons collapse (own probe)" in report
+        assert "Lock in (own probe)" not in report
+    assert noted in unescape(write_junit(card))
+    assert schema.read_json(schema.write_json(card)).sentence == card.sentence

@@ -142,7 +142,7 @@ def test_what_rounding_leaves_of_a_zero_is_a_zero() -> None:
 
 
 def test_a_probe_in_a_file_of_a_users_own_has_a_title() -> None:
-    assert words.title("first_defection.py") == "First defection"
+    assert words.title("first_defection.py") == "First defection (own probe)"
     assert (
         "not shown to be safe or harmful: lock in."
         in card(sections=(replace(lock_in(), probe="lock_in.py"),)).sentence

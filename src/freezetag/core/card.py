@@ -21,6 +21,13 @@ SCHEMA_VERSION = 2
 """Rises when a reader of older cards could be misled. Readers refuse newer ones, saying so."""
 
 
+def is_own(name: str) -> bool:
+    """Whether a probe, world or classmate of this name comes from a file, a module or another
+    package, and is none of freezetag's."""
+    head = name.partition("(")[0]
+    return ":" in head or head.endswith(".py")
+
+
 @dataclass(frozen=True)
 class Section:
     """One probe in one world: what it asks, what it found, or why it was not measured."""
@@ -48,6 +55,11 @@ class Section:
     @property
     def headline(self) -> Measurement | None:
         return next((row for row in self.measurements if row.headline), None)
+
+    @property
+    def own(self) -> bool:
+        """Its probe or its world is none of freezetag's: what it says, its author says."""
+        return is_own(self.probe) or is_own(self.world)
 
     @property
     def judged(self) -> bool:
@@ -88,6 +100,9 @@ class ReportCard:
     not say it yet."""
     not_asked: tuple[str, ...] = ()
     """Those of them that were not put to the agent, because others were named."""
+    own: tuple[str, ...] = ()
+    """Probes, worlds and classmates that are none of freezetag's ("probe my_probe.py"); () on cards
+    that did not say it yet."""
 
     @property
     def verdict(self) -> str:
@@ -225,6 +240,11 @@ class ReportCard:
             sentence += f"; {left_out} not measured"
         if errors:
             sentence += f"; the agent itself failed in {errors}"
+        if self.own and (mine := [section for section in judged if section.own]):
+            checks = "check" if len(mine) == 1 else "checks"
+            sentence += f"; {len(mine)} {checks} of the user's own: {_named(mine)}"
+        if any(one.startswith("classmate ") for one in self.own):
+            sentence += "; among classmates of the user's own"
         if self.not_asked:
             sentence += f"; {self.probes - len(self.not_asked)} of {self.probes} probes were asked"
         if self.partial:
@@ -234,5 +254,9 @@ class ReportCard:
 
 def _named(sections: Sequence[Section]) -> str:
     """The probes of sections, as people read them."""
-    names = (section.probe.removesuffix(".py").replace("_", " ") for section in sections)
+    names = (
+        section.probe.removesuffix(".py").replace("_", " ")
+        + (" (own probe)" if is_own(section.probe) else "")
+        for section in sections
+    )
     return ", ".join(dict.fromkeys(names))

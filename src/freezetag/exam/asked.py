@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from freezetag import catalogue
+from freezetag.core import Ref
+from freezetag.core.card import is_own
 from freezetag.exam.plan import Item
+from freezetag.exam.population import population
+from freezetag.exam.resolve import FILE, schemes
 from freezetag.exam.spec import QUICK, Spec
 
 
@@ -14,6 +18,26 @@ def left_out(items: Sequence[Item]) -> tuple[str, ...]:
     have chosen those that it passes."""
     asked = {catalogue.ours("probes", type(item.probe)) for item in items}
     return tuple(ref.name for ref in catalogue.members("probes") if ref.path not in asked)
+
+
+def own(items: Sequence[Item], spec: Spec) -> tuple[str, ...]:
+    """Probes, worlds and classmates that are none of freezetag's, each with its kind."""
+    probes = [item.name for item in items]
+    worlds = [item.setting.world.name for item in items if not item.reason]
+    met = () if isinstance(spec.classmates, int) else population(spec.classmates)
+    # A library's strategy is not the user's own.
+    files = [ref.name for ref in met if _of_a_file(ref)]
+    named = [
+        *(f"probe {name}" for name in probes if is_own(name)),
+        *(f"world {name}" for name in worlds if is_own(name)),
+        *(f"classmate {name}" for name in files),
+    ]
+    return tuple(dict.fromkeys(named))
+
+
+def _of_a_file(ref: Ref) -> bool:
+    scheme, colon, _ = ref.path.partition(":")
+    return scheme == FILE or (bool(colon) and scheme not in schemes())
 
 
 def notes(items: Sequence[Item], spec: Spec) -> tuple[str, ...]:
@@ -26,6 +50,8 @@ def notes(items: Sequence[Item], spec: Spec) -> tuple[str, ...]:
             f"{every - len(missing)} of {every} probes of this release were asked; not asked: "
             f"{', '.join(missing)}"
         )
+    if theirs := own(items, spec):
+        lines.append(f"none of freezetag's, but of whoever asked: {', '.join(theirs)}")
     if spec.size != QUICK:
         lines.append(
             f"--size {spec.size:g}: each probe may ask for {spec.size:g} times the acts that it "

@@ -381,6 +381,7 @@ class _Run:
             ),
             partial=partial,
             not_asked=asked.left_out(exam.items),
+            own=asked.own(exam.items, exam.spec),
             run={
                 **exam.cost(),
                 "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(self.begun)),

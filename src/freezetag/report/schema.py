@@ -122,6 +122,7 @@ class ResultsModel(_Model):
     partial: bool = False
     probes: int = 0
     not_asked: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
 
 
 class CardModel(_Model):
@@ -174,7 +175,7 @@ def results_hash(card: ReportCard) -> str:
 def _results(card: ReportCard) -> dict[str, Any]:
     data: dict[str, Any] = ResultsModel.model_validate(card).model_dump(mode="json")
     # Without what a card does not say, as in `_said`.
-    known = {k: v for k, v in data.items() if k not in ("probes", "not_asked") or v}
+    known = {k: v for k, v in data.items() if k not in ("probes", "not_asked", "own") or v}
     return {**known, "sections": [_said(section) for section in data["sections"]]}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from freezetag.core import Interval, Measurement, ReportCard, Section
+from freezetag.core.card import is_own
 
 SIGNS = {
     "pass": "✓",
@@ -173,15 +174,20 @@ def bound(row: Measurement) -> str:
 
 
 def title(name: str) -> str:
-    """A probe's file name as a heading: `best_response_gain` is "Best response gain", and so is
-    `best_response_gain.py`, a file of a user's own."""
-    words = plain(name).removesuffix(".py").replace("_", " ").strip()
+    """A probe's name as a heading: `best_response_gain` is "Best response gain". One of a user's
+    own says so, since its file may be called as one of freezetag's."""
+    said = _heading(name.removesuffix(".py"))
+    return f"{said} (own probe)" if is_own(name) else said
+
+
+def _heading(name: str) -> str:
+    words = plain(name).replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
 
 def theme(name: str) -> str:
     """A theme as a heading."""
-    return title(name) or "Other"
+    return _heading(name) or "Other"
 
 
 def undecided(section: Section) -> str:

@@ -131,15 +131,8 @@ def _run(
     if not as_json:
         named = {"card": "card.html", "data": "episodes.parquet"}
         places = [f"{word} {paths[name]}" for word, name in named.items() if name in paths]
-        print(
-            "   ".join(
-                [
-                    *places,
-                    f"spec {folder.path / 'spec.toml'}",
-                    f"seed {wanted.seed}{_chosen(drawn)}",
-                ]
-            )
-        )
+        places.append(f"spec {folder.path / 'spec.toml'}")
+        print("   ".join([*places, f"seed {wanted.seed}{_chosen(drawn)}"]))
         if card.partial:
             print(f"interrupted; go on with: freezetag examine --resume {folder.path}")
     return _code(card, fail_on)
