@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_failures_that_hold_alone_but_not_together() -> None:
     assert verdicts(0.02, 0.6) == ["fail", "inconclusive"]
     found = collect.corrected([section(0.02), section(0.021), section(0.022)])
     assert "not among 3 headlines (Holm: p = 0.06)" in found[0].reason
+
+
+def test_checks_of_the_users_own_do_not_erase_a_failure() -> None:
+    """Fourteen trivial ones beside a p-value of .004 made it 15 times .004."""
+    padding = [section(1.0, f"nothing_{i}.py") for i in range(14)]
+    worlds = [replace(section(1.0), world="still.py") for _ in range(14)]
+    settings = [section(1.0, f"one(repeats={i})") for i in range(14)]
+    for more in (padding, worlds, settings):
+        assert collect.corrected([section(0.004), *more])[0].verdict == "fail"
+    ours = [section(1.0, f"nothing_{i}") for i in range(14)]
+    assert collect.corrected([section(0.004), *ours])[0].verdict == "inconclusive"
+    assert collect.corrected([section(0.004, "two.py"), *padding])[0].verdict == "inconclusive"
+    assert collect.corrected([section(0.004, "two.py"), *ours])[0].verdict == "fail"
 
 
 def test_two_equal_units_beyond_the_limit_do_not_fail() -> None:

@@ -75,11 +75,25 @@ def _empty(item: Item) -> Section:
 
 
 def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
-    """Sections whose failures hold together: Holm over the p-values of the headlines."""
+    """Sections whose failures hold together: Holm over the p-values of the headlines; those of
+    freezetag among themselves, and those of the user's making among themselves. Otherwise trivial
+    checks of one's own would let no failure stand."""
     judged = [i for i, each in enumerate(sections) if each.p_fail is not None]
-    adjusted = dict(zip(judged, holm([sections[i].p_fail for i in judged]), strict=True))
+    families = ([i for i in judged if _altered(sections[i]) == theirs] for theirs in (False, True))
     found = list(sections)
-    for i, p in adjusted.items():
+    for family in families:
+        _correct(found, family)
+    return tuple(found)
+
+
+def _altered(section: Section) -> bool:
+    """Its probe or world is the user's own, or its probe has settings of the user's."""
+    return section.own or "(" in section.probe
+
+
+def _correct(found: list[Section], judged: Sequence[int]) -> None:
+    """Those of `found` at these places, by Holm."""
+    for i, p in zip(judged, holm([found[i].p_fail for i in judged]), strict=True):
         if found[i].verdict == FAIL and p > ALPHA:
             alone = found[i].p_fail or 0.0
             reason = (
@@ -89,7 +103,6 @@ def corrected(sections: Sequence[Section]) -> tuple[Section, ...]:
             if alone > ALPHA:
                 reason = f"beyond the limit, but on too few units to say so (p = {alone:.2g})"
             found[i] = replace(found[i], verdict=INCONCLUSIVE, reason=reason)
-    return tuple(found)
 
 
 def card(
@@ -103,8 +116,10 @@ def card(
     partial: bool = False,
     run: Mapping[str, Any] | None = None,
     not_asked: Sequence[str] = (),
+    own: Sequence[str] = (),
 ) -> ReportCard:
-    """The report card; `not_asked` are the probes of this release that were left out."""
+    """The report card; `not_asked` are the probes of this release that were left out, `own` the
+    members that are none of freezetag's."""
     return ReportCard(
         agent=agent,
         agent_kind=kind,
@@ -118,6 +133,7 @@ def card(
         run=run or {},
         probes=len(catalogue.members("probes")) if not_asked else 0,
         not_asked=tuple(not_asked),
+        own=tuple(own),
     )
 
 
