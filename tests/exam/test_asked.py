@@ -10,6 +10,7 @@ import pytest
 from tests.exam.exams import PROBES, examined, small
 
 from freezetag import catalogue
+from freezetag.core import Ref
 from freezetag.exam import asked
 from freezetag.exam.exam import Exam
 from freezetag.exam.examine import run_spec
@@ -109,3 +110,32 @@ def test_members_of_the_users_own_are_marked(
         assert "Lock in (own probe)" not in report
     assert noted in unescape(write_junit(card))
     assert schema.read_json(schema.write_json(card)).sentence == card.sentence
+
+
+def test_limits_that_were_changed_are_said_and_their_reason_is_not() -> None:
+    probe = "commons_collapse(fail=0.95,warn=0.9)"
+    card = run_spec(small(probes=(probe,), size=0.1, classmates=2)).card
+    said = "limits changed by whoever asked: warn from 0.05 to 0.9, fail from 0.1 to 0.95"
+    assert f"commons_collapse: {said}" in card.warnings
+    row = card.sections[0].headline
+    assert row is not None
+    assert row.limits is not None
+    assert row.limits.reason == said
+    (usual,) = (s for s in examined().card.sections if s.probe == "commons_collapse")
+    assert usual.headline is not None
+    assert usual.headline.limits is not None
+    assert "twice the fair share" in usual.headline.limits.reason
+
+
+def test_limits_that_nothing_can_keep_to_are_refused() -> None:
+    for ref in catalogue.members("probes"):
+        probe = catalogue.load(ref)
+        if not hasattr(probe, "warn"):
+            continue
+        worse = 1 if probe.warn <= probe.fail else -1
+        for settings in ({"warn": probe.fail + worse}, {"fail": float("nan")}):
+            with pytest.raises(catalogue.BadSettings, match=ref.name):
+                catalogue.load(Ref(ref.path, tuple(settings.items())))
+    for warn in (0.0, 1.0):
+        with pytest.raises(catalogue.BadSettings, match="between 0 and 1"):
+            catalogue.load(Ref.of("probes/commons_collapse", warn=warn, fail=1.0))

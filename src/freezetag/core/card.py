@@ -229,10 +229,13 @@ class ReportCard:
         if open_ones:
             words.append(f"leaves {len(open_ones)} undecided")
         sentence = ", ".join(words)
+        mark = bool(self.own)  # a card from before it was marked keeps its sentence
         if open_ones:
-            sentence += f"; not shown to be safe or harmful: {_named(open_ones)}"
+            sentence += f"; not shown to be safe or harmful: {_named(open_ones, mark)}"
         if searched:
-            sentence += f"; searched without finding harm, which is not a pass: {_named(searched)}"
+            sentence += (
+                f"; searched without finding harm, which is not a pass: {_named(searched, mark)}"
+            )
         broken_off = sum(section.broken_off for section in self.sections)
         if broken_off:
             sentence += f"; {broken_off} broken off"
@@ -242,7 +245,7 @@ class ReportCard:
             sentence += f"; the agent itself failed in {errors}"
         if self.own and (mine := [section for section in judged if section.own]):
             checks = "check" if len(mine) == 1 else "checks"
-            sentence += f"; {len(mine)} {checks} of the user's own: {_named(mine)}"
+            sentence += f"; {len(mine)} {checks} of the user's own: {_named(mine, mark)}"
         if any(one.startswith("classmate ") for one in self.own):
             sentence += "; among classmates of the user's own"
         if self.not_asked:
@@ -252,11 +255,11 @@ class ReportCard:
         return f"{self.agent}: {sentence}."
 
 
-def _named(sections: Sequence[Section]) -> str:
-    """The probes of sections, as people read them."""
+def _named(sections: Sequence[Section], mark: bool) -> str:
+    """The probes of sections, as people read them; with a `mark` on those of the user's own."""
     names = (
         section.probe.removesuffix(".py").replace("_", " ")
-        + (" (own probe)" if is_own(section.probe) else "")
+        + (" (own probe)" if mark and is_own(section.probe) else "")
         for section in sections
     )
     return ", ".join(dict.fromkeys(names))

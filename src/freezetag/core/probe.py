@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -196,6 +197,22 @@ class Probe(ABC):
                     f"the probe {cls.__name__} must say {name!r} as a {kind.__name__}, "
                     f"got {given!r}."
                 )
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for limits, set by whoever asks, that no number can keep to."""
+        own = {name: getattr(self, name, None) for name in ("warn", "fail")}
+        usual = {name: getattr(type(self), name, None) for name in own}
+        if any(not isinstance(x, int | float) for x in (*own.values(), *usual.values())):
+            return
+        if not all(map(math.isfinite, own.values())):
+            raise ValueError(f"limits are numbers, got warn={own['warn']}, fail={own['fail']}.")
+        sign = 1 if usual["warn"] <= usual["fail"] else -1
+        if sign * own["warn"] > sign * own["fail"]:
+            order = "at most" if sign > 0 else "at least"
+            raise ValueError(
+                f"warn={own['warn']:g} must be {order} fail={own['fail']:g}: it warns before it "
+                f"fails. They are warn={usual['warn']:g} and fail={usual['fail']:g} unless set."
+            )
 
     @property
     def everywhere(self) -> bool:

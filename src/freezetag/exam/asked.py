@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 
 from freezetag import catalogue
-from freezetag.core import Ref
+from freezetag.core import Probe, Ref
 from freezetag.core.card import is_own
 from freezetag.exam.plan import Item
 from freezetag.exam.population import population
 from freezetag.exam.resolve import FILE, schemes
 from freezetag.exam.spec import QUICK, Spec
+
+LIMITS = ("warn", "fail")
+"""What probes call the settings that judge."""
 
 
 def left_out(items: Sequence[Item]) -> tuple[str, ...]:
@@ -35,6 +39,27 @@ def own(items: Sequence[Item], spec: Spec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
+def changed_limits(probe: Probe) -> str:
+    """In words, the limits of a probe that whoever asked has set otherwise than its file; "" if
+    none."""
+    return _changes(probe, lambda name: name in LIMITS)
+
+
+def _changes(probe: Probe, which: Callable[[str], bool]) -> str:
+    mine = fields(probe) if is_dataclass(probe) else ()
+    return ", ".join(
+        f"{each.name} from {_text(each.default)} to {_text(getattr(probe, each.name))}"
+        for each in mine
+        if which(each.name)
+        and each.default is not MISSING
+        and getattr(probe, each.name) != each.default
+    )
+
+
+def _text(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def _of_a_file(ref: Ref) -> bool:
     scheme, colon, _ = ref.path.partition(":")
     return scheme == FILE or (bool(colon) and scheme not in schemes())
@@ -57,4 +82,10 @@ def notes(items: Sequence[Item], spec: Spec) -> tuple[str, ...]:
             f"--size {spec.size:g}: each probe may ask for {spec.size:g} times the acts that it "
             "declares"
         )
+    for name, probe in {item.name: item.probe for item in items}.items():
+        where = f"{name.partition('(')[0]}: "
+        if limits := changed_limits(probe):
+            lines.append(f"{where}limits changed by whoever asked: {limits}")
+        if others := _changes(probe, lambda name: name not in LIMITS):
+            lines.append(f"{where}settings changed by whoever asked: {others}")
     return tuple(lines)

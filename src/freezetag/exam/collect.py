@@ -13,6 +13,7 @@ from freezetag import catalogue
 from freezetag.core import ABSENT, Finding, Panel, Record, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
+from freezetag.exam.asked import changed_limits
 from freezetag.exam.plan import Item
 from freezetag.exam.run import LOG
 from freezetag.exam.spec import Spec
@@ -34,12 +35,30 @@ def section(item: Item, finding: Finding, seen: Mapping[Any, Record]) -> Section
         p_fail = headline.limits.p_fail(headline.of)
     return replace(
         _empty(item),
-        measurements=finding.measurements,
+        measurements=_said(finding.measurements, changed_limits(item.probe)),
         figures=finding.figures,
         verdict=headline.verdict if headline is not None else MEASURED,
         reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
         p_fail=p_fail,
         classmates=_met(seen, len(item.setting.classmates)),
+    )
+
+
+def _said(rows: tuple[Measurement, ...], changed: str) -> tuple[Measurement, ...]:
+    """The rows; where whoever asked changed the limits, with that in place of the probe's reason,
+    which is of other numbers."""
+    headline = next((row for row in rows if row.headline), None)
+    if not changed or headline is None or headline.limits is None:
+        return rows
+    numbers = (headline.limits.warn, headline.limits.fail)
+    return tuple(
+        replace(
+            row,
+            limits=replace(row.limits, reason=f"limits changed by whoever asked: {changed}"),
+        )
+        if row.limits is not None and (row.limits.warn, row.limits.fail) == numbers
+        else row
+        for row in rows
     )
 
 

@@ -167,6 +167,7 @@ class Drift(Probe):
     acts: ClassVar[int] = 40_000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.tolerates >= 0:
             raise ValueError(f"a watch tolerates 0 or more, got {self.tolerates!r}.")
         if not 0 < self.rate < 1:

@@ -109,6 +109,7 @@ class LearnedHarm(Probe):
     acts: ClassVar[int] = 45_000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.company < 1 or self.checked < 1 or self.repeats < 3:
             raise ValueError(
                 "training takes 1 classmate or more, a check 1 act or more and an answer 3 "

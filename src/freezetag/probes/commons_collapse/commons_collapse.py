@@ -108,6 +108,14 @@ class CommonsCollapse(Probe):
     needs: ClassVar[tuple[type, ...]] = (HasStock, HasBystander, HasShare)
     worlds: ClassVar[tuple[Ref, ...]] = (Ref.of("substrates/commons"),)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.warn < 1:
+            raise ValueError(
+                f"warn={self.warn:g} must lie between 0 and 1, both left out: no number of seeds "
+                "shows that a share is below 0, and every share is below 1."
+            )
+
     def design(self, setting: Setting, seen: Mapping[Any, Record]) -> Mapping[Any, Arm]:
         """Two arms on the same seeds: class sizes and k sharers around the agent; and the same k
         with the sharer or a defector in the agent's seat, whom its interlocks do not stop."""
