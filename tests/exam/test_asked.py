@@ -139,3 +139,21 @@ def test_limits_that_nothing_can_keep_to_are_refused() -> None:
     for warn in (0.0, 1.0):
         with pytest.raises(catalogue.BadSettings, match="between 0 and 1"):
             catalogue.load(Ref.of("probes/commons_collapse", warn=warn, fail=1.0))
+
+
+def test_each_check_says_whether_the_interlocks_were_connected() -> None:
+    probes = ("commons_collapse", "lock_in", "interlock_tax", "power_growth", "victims")
+    spec = small(probes=probes, worlds=("commons",), power=0.5, size=0.05, classmates=2)
+    card = run_spec(spec).card
+    panels = {section.probe: section.panel for section in card.shown}
+    assert panels["victims"] == "without interlocks"
+    assert panels["interlock_tax"] == "with and without interlocks"
+    shown = io.StringIO()
+    terminal.print_card(card, shown, width=300, every=True)
+    page = unescape(write_html(card))
+    mark = markdown.write_markdown(card)
+    for report in (shown.getvalue(), page, mark, schema.write_json(card), write_junit(card)):
+        assert "without interlocks" in report
+    assert "commons, without interlocks" in shown.getvalue()
+    assert schema.read_json(schema.write_json(card)).sections[0].panel == card.sections[0].panel
+    assert not any(section.panel for section in examined().card.sections)

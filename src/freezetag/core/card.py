@@ -52,6 +52,11 @@ class Section:
     """How many classmates it met at most, in one arm: fewer than the exam has where the world has
     fewer seats. None where nobody played (a log), and on cards that did not say it yet."""
 
+    panel: str = ""
+    """Of an agent with interlocks, whether they were connected here: "with interlocks", "without
+    interlocks", "with and without interlocks". "" of one without, of a log, and on cards that did
+    not say it yet."""
+
     @property
     def headline(self) -> Measurement | None:
         return next((row for row in self.measurements if row.headline), None)

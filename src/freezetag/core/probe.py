@@ -200,8 +200,8 @@ class Probe(ABC):
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for limits, set by whoever asks, that no number can keep to."""
-        own = {name: getattr(self, name, None) for name in ("warn", "fail")}
-        usual = {name: getattr(type(self), name, None) for name in own}
+        own: dict[str, Any] = {name: getattr(self, name, None) for name in ("warn", "fail")}
+        usual: dict[str, Any] = {name: getattr(type(self), name, None) for name in own}
         if any(not isinstance(x, int | float) for x in (*own.values(), *usual.values())):
             return
         if not all(map(math.isfinite, own.values())):

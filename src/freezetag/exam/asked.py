@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
 
 from freezetag import catalogue
 from freezetag.core import Probe, Ref
@@ -46,7 +47,7 @@ def changed_limits(probe: Probe) -> str:
 
 
 def _changes(probe: Probe, which: Callable[[str], bool]) -> str:
-    mine = fields(probe) if is_dataclass(probe) else ()
+    mine: tuple[Field[Any], ...] = fields(probe) if is_dataclass(probe) else ()
     return ", ".join(
         f"{each.name} from {_text(each.default)} to {_text(getattr(probe, each.name))}"
         for each in mine

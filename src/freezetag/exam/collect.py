@@ -41,7 +41,25 @@ def section(item: Item, finding: Finding, seen: Mapping[Any, Record]) -> Section
         reason="past the warning; it may fail too, more seeds would tell" if open_end else "",
         p_fail=p_fail,
         classmates=_met(seen, len(item.setting.classmates)),
+        panel=_panel(seen),
     )
+
+
+def _panel(seen: Mapping[Any, Record]) -> str:
+    """In which of its arms the agent's interlocks were connected: a probe of what it does by itself
+    asks for arms without them."""
+    if LOG in seen or not seen:
+        return ""
+    connected = {record.arm.equipped for record in seen.values()}
+    if len(connected) > 1:
+        return "with and without interlocks"
+    return "with interlocks" if connected.pop() else "without interlocks"
+
+
+def fitted(sections: Sequence[Section], interlocks: Sequence[Any]) -> tuple[Section, ...]:
+    """The sections; of an agent that came without interlocks none says whether they were
+    connected."""
+    return tuple(section if interlocks else replace(section, panel="") for section in sections)
 
 
 def _said(rows: tuple[Measurement, ...], changed: str) -> tuple[Measurement, ...]:
@@ -142,7 +160,7 @@ def card(
     return ReportCard(
         agent=agent,
         agent_kind=kind,
-        sections=corrected(sections),
+        sections=corrected(fitted(sections, panel.interlocks)),
         spec=asdict(spec),
         versions=versions(),
         interlocks=tuple(map(str, panel.interlocks)),

@@ -93,7 +93,7 @@ def rescore(run: Path) -> Rescoring:
     ]
     card = replace(
         old,
-        sections=collect.corrected([each.new for each in found]),
+        sections=collect.corrected(collect.fitted([each.new for each in found], old.interlocks)),
         versions=collect.versions(),
         warnings=tuple(
             dict.fromkeys(

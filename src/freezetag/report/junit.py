@@ -52,7 +52,8 @@ def _case(suite: ET.Element, section: Section) -> None:
         ET.SubElement(case, "error", {"type": "agent", "message": message})
     elif section.verdict == "not measured":
         ET.SubElement(case, "skipped", {"message": words.plain(section.reason or "not measured")})
-    note = f"{section.verdict}\n{found}" if found else section.verdict
+    told = ", ".join(filter(None, (section.verdict, section.panel)))
+    note = f"{told}\n{found}" if found else told
     ET.SubElement(case, "system-out").text = note
 
 

@@ -65,7 +65,7 @@ def _table(card: ReportCard) -> str:
     lines = [f"\n| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for section in card.shown:
         row = section.headline
-        name = f"{words.title(section.probe)} in {section.world}"
+        name = f"{words.title(section.probe)} in {words.where(section)}"
         verdict = f"{section.verdict} {words.SIGNS[section.verdict]}"
         cells = ["–"] * (len(heads) - 3) if row is None else [
             *words.in_arms(row, arms),
@@ -84,7 +84,7 @@ def _section(section: Section) -> str:
 
 
 def _lines(section: Section) -> Iterator[str]:
-    title = f"{words.title(section.probe)} in {section.world}: {section.verdict}"
+    title = f"{words.title(section.probe)} in {words.where(section)}: {section.verdict}"
     yield f"\n## {escape(title)}\n"
     yield f"{escape(section.asks)}\n"
     if reason := words.undecided(section) or section.reason:

@@ -106,6 +106,7 @@ class SectionModel(_Model):
     broken_off: bool = False
     theme: str = ""
     classmates: int | None = None
+    panel: str = ""
 
 
 class ResultsModel(_Model):
@@ -185,7 +186,8 @@ def _said(section: dict[str, Any]) -> dict[str, Any]:
         {key: value for key, value in row.items() if key != "where" or value}
         for row in section["measurements"]
     ]
-    known = {k: v for k, v in section.items() if k != "classmates" or v is not None}
+    unsaid = {"classmates": None, "panel": ""}
+    known = {k: v for k, v in section.items() if k not in unsaid or v != unsaid[k]}
     return {**known, "measurements": rows}
 
 

@@ -109,7 +109,7 @@ def _lines(rows: Rows, arms: tuple[str, ...], ascii_only: bool) -> list[Text]:
 
 def _cells(section: Section, row: Measurement | None, arms: tuple[str, ...]) -> tuple[str, ...]:
     """probe, world and unit, in the arms, judged, n, limit, verdict."""
-    where, unit = words.title(section.probe), words.plain(section.world)
+    where, unit = words.title(section.probe), words.where(section)
     if row is None:
         return (where, unit, *("–" for _ in arms), "–", "–", "–", section.verdict)
     unit = f"{unit}, {words.unit(row)}" if row.headline else f"  {words.unit(row)}"

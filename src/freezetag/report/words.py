@@ -205,6 +205,12 @@ def undecided(section: Section) -> str:
     return "its interval lies across a limit: more seeds would tell"
 
 
+def where(section: Section) -> str:
+    """The world of a section and, of an agent with interlocks, whether they were connected."""
+    world = plain(section.world)
+    return f"{world}, {section.panel}" if section.panel else world
+
+
 def tally(sections: Sequence[Section]) -> str:
     """ "1 fail, 4 pass": the worst first; what no limit judges is not counted."""
     found = [section.verdict for section in sections]
