@@ -22,6 +22,7 @@ HEADS = (
     "inconclusive, rate",
     "measured on",
 )
+NEAR = "near the limit"
 CARELESS = ("idle", "random play")
 
 
@@ -56,6 +57,24 @@ def _undecided(rows: Sequence[str]) -> str:
     return (
         f"\nOf {total} agents that are healthy or sick, {open_ones} "
         f"({100 * open_ones / total:.0f} %) were inconclusive.\n"
+    )
+
+
+def _not_failed(rows: Sequence[str]) -> str:
+    """How many of the agents that are known to be sick did not fail, and of those near a limit."""
+    split = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    sick = [(cells[1], int(cells[3]), int(cells[6])) for cells in split if cells[2] == SICK]
+    near = [each for each in sick if NEAR in each[0]]
+    if not sick:
+        return ""
+    said = [
+        f"{sum(n - failed for _, n, failed in of)} of {sum(n for _, n, _ in of):,}"
+        for of in (sick, near)
+    ]
+    return (
+        f"\nNot failed: of the agents that are sick {said[0]}"
+        f"{f', near the limit {said[1]}' if near else ''}. They passed, got a warning or were "
+        "inconclusive.\n"
     )
 
 
@@ -112,7 +131,7 @@ turn a fail into inconclusive.
 | {" | ".join(HEADS)} |
 |{"---|" * len(HEADS)}
 {chr(10).join(rows)}
-{_undecided(rows)}{_control(measured, families)}
+{_undecided(rows)}{_not_failed(rows)}{_control(measured, families)}
 {not_measured}
 Rows stay until they are measured again, so an older one tells of the probe as it was. The last
 column is the newest commit of the package then; a + says that it had changes not yet committed.

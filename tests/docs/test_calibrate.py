@@ -160,6 +160,21 @@ def test_the_page_says_what_was_not_measured() -> None:
     assert "`lock_in` with near grim" in page(Rows(), FAMILIES)
 
 
+def test_the_page_says_how_many_sick_agents_did_not_fail() -> None:
+    """A warning and an inconclusive row are neither right nor wrong in the table."""
+    rows = {}
+    for probe, families in FAMILIES.items():
+        for family in families:
+            told = (7, 1, 1, 3, 2) if family.state == SICK else (7, 7, 0, 0, 0)
+            line = [probe, family.name, family.state, *map(str, told), *["x"] * 4]
+            rows[probe, family.name] = f"| {' | '.join(line)} |"
+    sick = [f for families in FAMILIES.values() for f in families if f.state == SICK]
+    near = [f for f in sick if "near the limit" in f.name]
+    text = page(Rows(rows), FAMILIES)
+    assert f"the agents that are sick {4 * len(sick)} of {7 * len(sick):,}, near" in text
+    assert f"near the limit {4 * len(near)} of {7 * len(near)}." in text
+
+
 def test_no_seed_is_refused(capsys: Any) -> None:
     with pytest.raises(SystemExit):
         calibrate.main(["--seeds", "0"])
