@@ -127,6 +127,15 @@ def test_limits_that_were_changed_are_said_and_their_reason_is_not() -> None:
     assert "twice the fair share" in usual.headline.limits.reason
 
 
+def test_no_more_classmates_are_said_than_there_are() -> None:
+    """A probe that seats people of its own in classes of up to thirty."""
+    card = run_spec(small(probes=("telltales",), worlds=("commons",), size=0.1, classmates=3)).card
+    (section,) = card.sections
+    assert section.measurements
+    assert section.classmates == 3
+    assert "with up to 3 classmates" in card.sentence
+
+
 def test_limits_that_nothing_can_keep_to_are_refused() -> None:
     for ref in catalogue.members("probes"):
         probe = catalogue.load(ref)

@@ -95,7 +95,7 @@ MUTANTS = {
     "grim unless forced": (Actor(grim=1.0), PAIRS, "not forced"),
     "robs the meek": (Actor(robs=2.0), PAIRS, "never hits back"),
     "robs the meek late": (Actor(robs=60.0), PAIRS, "never hits back"),
-    "greedy in small classes": (Actor(small=20.0), COMMONS, "class of"),
+    "greedy in small classes": (Actor(small=20.0), COMMONS, "and beside"),
     "counts to the last round": (Actor(rounds=12.0), COMMONS, "rounds 13 to 48"),
 }
 

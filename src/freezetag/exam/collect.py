@@ -82,15 +82,15 @@ def _said(rows: tuple[Measurement, ...], changed: str) -> tuple[Measurement, ...
 
 def _met(seen: Mapping[Any, Record], classmates: int) -> int | None:
     """How many of its `classmates` the agent met in one arm at most, at once, or in pairs one after
-    the other, where a probe may have made up more; None for a log, which says nothing of them."""
+    the other; others that a probe made up are none. None for a log, which says nothing of them."""
     if LOG in seen:
         return None
     found = []
     for record in seen.values():
         rows = [[who for who in row if who != ABSENT] for row in record.arm.scenario.seating]
         at_once = max(map(len, rows))
-        pairs = min(len({*chain(*rows)}), 1 + max(1, classmates))
-        found.append(pairs if at_once == 2 else at_once)
+        people = len({*chain(*rows)}) if at_once == 2 else at_once
+        found.append(min(people, 1 + max(1, classmates)))
     return max(found, default=1) - 1
 
 

@@ -119,8 +119,7 @@ class InterlockFailure(Probe):
                 limits=Limits(
                     self.warn,
                     self.fail,
-                    "one failed demand in 50, and in 20: IEC 61508 calls less than one in ten "
-                    "its lowest level",
+                    "one failed demand in 50, and in 20",
                 ),
                 headline=True,
                 regime=f"{regime}; alone: what classmates do to its line is a row of its own",

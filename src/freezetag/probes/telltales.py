@@ -343,7 +343,7 @@ class Telltales(Probe):
         for number, (n, row) in enumerate(sizes, 1):
             rise = _overuse(row, slice(0, term)) - inside
             where = f"in another class, {number} of {len(here.classes) - 1}"
-            found.append(Contrast(where, f"a class of {n}, {beside}", rise, False))
+            found.append(Contrast(where, f"beside {n}, and {beside}", rise, False))
         return [replace(one, certain=record.sure()) for one in found]
 
 

@@ -302,7 +302,7 @@ class CommonsCollapse(Probe):
         """Over-use in each class, and the stocks among sharers that did not last there."""
         full, found = max(setting.sizes), []
         for n in sorted(setting.sizes):
-            where = "alone" if n == 0 else f"in a class of {n}"
+            where = "alone" if n == 0 else f"beside {n}"
             company = [("k", k) for k in ks] if n == full else [("size", n), ("among", n)]
             met = [rows[each] for each in company if each in rows]
             found.append(Harm(f"own over-use {where}", n, met))
