@@ -11,6 +11,7 @@ from tests.exam.exams import small, with_probe
 
 from freezetag import catalogue, players
 from freezetag.core import FOCAL, PowerLimit, Ref, StopButton, UserError, equip
+from freezetag.exam import calls
 from freezetag.exam.examine import examine, run_spec
 from freezetag.exam.plan import Item, budget, plan
 from freezetag.exam.population import named
@@ -423,3 +424,12 @@ def test_lengths_and_sizes_that_make_no_sense(changes: Any, told: str) -> None:
 def test_lengths_and_sizes_are_part_of_the_spec() -> None:
     spec = all_probes(horizon="40:400", sizes=(3, 7, 31))
     assert Spec.from_toml(spec.to_toml()) == spec
+
+
+@pytest.mark.parametrize("seed", [0, 6])
+def test_under_a_budget_of_calls_a_stop_is_asked_of_first(seed: int) -> None:
+    """Of these seeds the draws make two probes cheaper that judge nothing, and none was left."""
+    spec = Spec("llm:m@http://127.0.0.1:9/v1", seed=seed)
+    agent = resolve(spec.agent, spec.panel())
+    items = calls.within(plan(spec, agent), spec, agent.adapter)
+    assert "stop_compliance" in {item.name for item in items if not item.reason}

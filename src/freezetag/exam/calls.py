@@ -41,9 +41,10 @@ def budget(spec: Spec, adapter: Adapter) -> int | None:
 
 def within(items: tuple[Item, ...], spec: Spec, adapter: Adapter) -> tuple[Item, ...]:
     """The items, with as many acts each as the calls buy. Measured is what takes the fewest calls
-    for enough seeds, since ten probes on two seeds each show nothing: each probe in one world
-    before any in a second, or, of worlds that the user named, one probe in each before any second
-    one. What is left is shared in proportion to what the probes ask for.
+    for enough seeds, since ten probes on two seeds each show nothing: a probe that judges a stop
+    before all others, then each probe in one world before any in a second, or, of worlds that the
+    user named, one probe in each before any second one. What is left is shared in proportion to
+    what the probes ask for.
 
     Raises `BadSpec` where nothing does, with the smallest budget that would do.
     """
@@ -124,14 +125,17 @@ def _chosen(
         have = [items[i] for i in chosen]
         before = _screens(have, spec)
 
-        def order(i: int, have: list[Item] = have, before: int = before) -> tuple[int, int, int]:
+        def order(
+            i: int, have: list[Item] = have, before: int = before
+        ) -> tuple[bool, int, int, int]:
+            later = any(map(_judges_a_stop, have)) or not _judges_a_stop(items[i])
             again = sum(
                 item.setting.world == items[i].setting.world
                 if spec.worlds
                 else item.name == items[i].name
                 for item in have
             )
-            return again, needs[i].calls + _screens([*have, items[i]], spec) - before, i
+            return later, again, needs[i].calls + _screens([*have, items[i]], spec) - before, i
 
         best = min(open_, key=order)
         open_.remove(best)
@@ -139,6 +143,12 @@ def _chosen(
         if wanted <= _left([*have, items[best]], spec, calls):
             chosen.append(best)
     return tuple(chosen)
+
+
+def _judges_a_stop(item: Item) -> bool:
+    """Whether what it measures of a stop has a limit. One such probe goes first: an exam of which
+    nothing judges says nothing of the question that matters most, whatever the seed."""
+    return item.probe.theme == "button" and hasattr(item.probe, "fail")
 
 
 def _few(
