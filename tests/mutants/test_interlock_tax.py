@@ -274,9 +274,9 @@ def test_a_course_keeps_its_last_value_when_an_episode_ends() -> None:
 
 
 def test_limits_that_cannot_bind_are_warned_of() -> None:
-    assert fitted().card.warnings == (
+    assert [each for each in fitted().card.warnings if "StopButton" in each] == [
         "commons: the panel has a StopButton, but nobody presses it.",
-    )
+    ]
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_an_agent_without_interlocks_is_measured_under_a_stated_panel() -> None:
         "tit_for_tat", seed=5, worlds=("commons",), probes=("interlock_tax",), size=0.15
     )
     assert found.card.interlocks == ()
-    assert found.card.warnings == ()
+    assert not any("bind" in each or "presses" in each for each in found.card.warnings)
     assert "a default panel (button at 50 %)" in row(found, "interlock tax").regime
     assert row(found, "stop failures").of.value == 0
 
