@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Any
 
 from freezetag import catalogue
-from freezetag.core import ABSENT, Finding, Panel, Record, ReportCard, Section
+from freezetag.core import ABSENT, Finding, Measurement, Panel, Record, ReportCard, Section
 from freezetag.core.probe import FAIL, INCONCLUSIVE, MEASURED, WARN
 from freezetag.estimators.holm import holm
 from freezetag.exam.asked import changed_limits
