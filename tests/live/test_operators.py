@@ -331,8 +331,8 @@ SAYS = {
     "freezetag.press": {"agents": 1, "understood": True},
     "freezetag.unknown": {"agent": "writer", "shown": "unknown_in_flight"},
     "freezetag.expiry": {"agent": "writer", "shown": "stopped_by_expiry"},
-    "freezetag.drill_overdue": {"why": "a drill is overdue: there was none"},
 }
+WHY = {"freezetag.drill_overdue": "a drill is overdue: none was acknowledged in the "}
 
 
 @pytest.mark.parametrize("type", TYPES)
@@ -349,6 +349,7 @@ def test_each_type_is_told_when_it_happens(type: str, tmp_path: Path) -> None:
             found = until(lambda: [e["data"] for e in receiver.told if e["type"] == type], 20)
             disk.failures = 0
     assert found[0].items() >= SAYS.get(type, {}).items()
+    assert found[0].get("why", "").startswith(WHY.get(type, ""))
     if type == "freezetag.locked":
         assert "second.jsonl" in found[0]["why"]
 

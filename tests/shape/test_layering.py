@@ -64,8 +64,7 @@ PLUGS = {
     ("catalogue/__init__.py", "freezetag."): "members are loaded by the folder that they lie in",
     ("catalogue/hosted.py", "freezetag.adapters.worlds."): "worlds of others, by their scheme",
     ("two_worlds/place.py", "freezetag.adapters.worlds."): "worlds of others that tell a model",
-    ("sim/_worker.py", "freezetag.adapters.agents."): "a process makes the agent that it is sent",
-    ("sim/inside.py", "freezetag.adapters.agents."): "a class of agents by several schemes",
+    ("sim/adapter.py", "freezetag.adapters.agents."): "an adapter, by the scheme of its agents",
     ("sim/outside/_stage.py", "freezetag.adapters.worlds."): "a process makes its own world",
 }
 # No clock, no I/O, no randomness in core.

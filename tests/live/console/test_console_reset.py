@@ -49,7 +49,9 @@ def test_two_people_reset_then_held_then_a_start(
     form.get_by_label("start token").fill(school.token("start"))
     form.get_by_role("button", name="Start writer").click()
     assert page.url == school.url + "/"
-    expect(page.locator("#timeline")).to_contain_text("started writer by ann, epoch 2")
+    expect(page.locator("#timeline")).to_contain_text(
+        "started writer by the folder's own token, who said ann, epoch 2"
+    )
     until(lambda: school.shown("writer") == "running")
     page.reload()
     assert [badge(page, name) for name in ("writer", "trader")] == ["▶ running", "‖ held"]
