@@ -211,7 +211,9 @@ def cache(axl: Any) -> Iterator[Cache]:
         for each in both:
             each.close()
         yield cache
-    assert notes.count(adapter.SLOW) == 2  # a busy machine makes it slower, and that is told, too
+    assert (
+        notes.count(adapter.ADAPTER.slow) == 2
+    )  # a busy machine makes it slower, and that is told, too
 
 
 @pytest.mark.long  # each worker imports the library for itself

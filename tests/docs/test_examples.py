@@ -30,7 +30,7 @@ def test_example_runs(example: Path, installed: Any, tmp_path: Path) -> None:
     print(f"{example.name}: {time.monotonic() - begun:.0f} s")
     assert done.returncode == 0, done.stderr[-2000:]
     assert re.search(r"\d", done.stdout)
-    assert "error" not in done.stdout.lower()
+    assert not re.search(r"\berror\b", done.stdout.lower())  # model_error is a probe
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)

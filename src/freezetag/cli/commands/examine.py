@@ -23,6 +23,7 @@ from freezetag.exam.parquet import CannotWrite
 from freezetag.exam.spec import BadSpec, Spec
 from freezetag.exam.store import RunFolder
 from freezetag.report import schema, terminal
+from freezetag.report.manifest import named as listed
 from freezetag.report.words import plain
 
 FailOn = Literal["fail", "warn", "never"]
@@ -118,7 +119,7 @@ def _run(
             examined = exam.run(folder, progress)
         card = examined.card
         if as_json:
-            print(schema.write_json(card), end="")
+            print(schema.write_json(listed(card)), end="")  # as it is to be written
         else:
             terminal.print_card(card)
             if cost := costs(card.run):

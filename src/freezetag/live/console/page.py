@@ -89,7 +89,7 @@ def _banner(status: Status) -> Html:
     facts = (
         ("authority", name(status["authority"])),
         ("bound", f"no admission {status['bound']:.3f} s after a press"),
-        ("tier", "0 assumed, binds no unwilling agent; a guard's journal says its own"),
+        ("tier", "0 assumed; a guard's journal tells"),
         ("reset", "ONE person (solo)" if status["solo"] else "two people"),
     )
     now = (
